@@ -1,0 +1,47 @@
+# The one gate, the same by hand and in CI: `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+ARCHWRIGHT := $(BIN)/archwright
+DEMO := runs/demo
+PIP_QUIET := --quiet --disable-pip-version-check --progress-bar off
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint slow format clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv with everything in it (again only when the requirements change)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "archwright needs Python 3.11 or newer, this is %d.%d: set PYTHON=" % v[:2])'
+	@echo "installing into .venv (some minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install $(PIP_QUIET) -c constraints.txt -e '.[dev,data,export,prune]'
+	@touch $@
+
+demo: $(STAMP) ## Search, derive and report on a small data set; continues where it was stopped
+	$(ARCHWRIGHT) search --space nasbench201 --data digits --out $(DEMO)/search --resume
+	$(ARCHWRIGHT) derive --run $(DEMO)/search --out $(DEMO)/network
+	$(ARCHWRIGHT) report --run $(DEMO)/search --out $(DEMO)/report.html
+
+test: lint ## The gate: format, lint, types, and every test that is not slow
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+lint: $(STAMP) ## The gate without the tests
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/pyright
+
+slow: $(STAMP) ## The slow tests
+	$(BIN)/pytest -q -n 2 -m slow
+
+format: $(STAMP) ## Rewrite the sources as the gate wants them
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean: ## Remove caches and build outputs; .venv and runs stay
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	find src tests scripts -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,17 @@
+import os
+
+# Before anything imports torch: the workers share the cores, so each takes one, and nothing
+# may go to the network.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from hypothesis import settings
+
+# "ci" draws the same examples in every run, so that a red gate is red for everyone; the other one
+# looks for new examples: HYPOTHESIS_PROFILE=explore.
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -1,0 +1,166 @@
+"""The house keeps its shape: imports go one way, files stay small, no device is written in."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "archwright"
+
+# Each may import what stands before it, and the leaves, which import nothing of archwright.
+LEAVES = ("errors", "files")
+ORDER = (
+    *("ir", "spaces", "simplify", "lower", "derive", "tables", "data", "export", "cost"),
+    *("runs", "train", "search", "prune", "report", "bench", "cli", "__main__"),
+)
+# A search that could read an accuracy would be a look-up.
+FORBIDDEN_PAIRS = {("search", "tables")}
+FORBIDDEN_DISTRIBUTIONS = {"torchvision", "timm", "kornia"}
+MAX_LINES = 400
+
+
+def imported(path: Path, module: str) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of every import in a file, wherever it stands in it.
+
+    `from a import b` gives `a.b`: whether b is a module or a name of a is the caller's question.
+    """
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                base = ".".join([*parents[: len(parents) - node.level + 1], *base.split(".")])
+            base = base.rstrip(".")
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+
+
+def sources(root: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        yield path, ".".join(("archwright", *parts))
+
+
+def violations(root: Path) -> list[str]:
+    """Every import under `root` (a folder `archwright`) that goes the wrong way, one line each."""
+    found: list[str] = []
+    for path, module in sources(root):
+        if module == "archwright":  # the facade only points at the others
+            continue
+        room = module.split(".")[1]
+        where = path.relative_to(root.parent)
+        if room not in (*ORDER, *LEAVES):
+            found.append(f"{where}: '{room}' has no place in ORDER (tests/test_architecture.py)")
+            continue
+        for line, name in imported(path, module):
+            top, _, rest = name.partition(".")
+            if top != "archwright" or rest == "__version__":
+                continue
+            target = rest.split(".")[0]
+            if reason := _wrong(room, target):
+                found.append(f"{where}:{line}: '{room}' imports '{target}': {reason}")
+    return found
+
+
+def _wrong(room: str, target: str) -> str:
+    if target not in (*ORDER, *LEAVES):
+        return "import a name from the package that defines it, not from the facade"
+    if room in LEAVES:
+        return "" if target == room else "a leaf imports nothing of archwright"
+    if target in LEAVES:
+        return ""
+    if (room, target) in FORBIDDEN_PAIRS:
+        return "no search may read an accuracy"
+    if ORDER.index(target) > ORDER.index(room):
+        return f"'{target}' stands below '{room}'"
+    return ""
+
+
+def test_imports_go_one_way() -> None:
+    found = violations(SRC)
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "message"),
+    [
+        ("ir/cell.py", "import archwright.search.loop", "'search' stands below 'ir'"),
+        ("ir/cell.py", "from archwright import lower", "'lower' stands below 'ir'"),
+        ("ir/cell.py", "from ..lower import fused", "'lower' stands below 'ir'"),
+        ("ir/cell.py", "from .. import lower", "'lower' stands below 'ir'"),
+        ("ir/__init__.py", "from ..lower import fused", "'lower' stands below 'ir'"),
+        ("ir/cell.py", "def f():\n    from archwright.cli import main", "'cli' stands below 'ir'"),
+        (
+            "ir/cell.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import archwright.cost",
+            "'cost' stands below 'ir'",
+        ),
+        ("cost/a.py", "import archwright.ir, archwright.train", "'train' stands below 'cost'"),
+        ("search/loop.py", "from archwright.tables import nasbench201", "may read an accuracy"),
+        ("errors.py", "from archwright import files", "a leaf imports nothing"),
+        ("train/fit.py", "from archwright import ConfigError", "not from the facade"),
+        ("train/fit.py", "import archwright", "not from the facade"),
+        ("helpers/a.py", "import os", "'helpers' has no place in ORDER"),
+        ("cli.py", "import archwright.__main__", "'__main__' stands below 'cli'"),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path: Path, where: str, text: str, message: str) -> None:
+    path = tmp_path / "archwright" / where
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    (found,) = violations(tmp_path / "archwright")
+    assert found.startswith(f"archwright/{where}")
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("__init__.py", "from archwright.cli import main"),
+        ("search/loop.py", "from archwright import ir, errors\nfrom archwright.cost import macs"),
+        ("search/loop.py", "from . import step\nfrom .step import go\nfrom ..errors import X"),
+        ("search/__init__.py", "from .loop import search"),
+        ("bench/a.py", "from archwright.tables import nasbench201\nimport archwright.search"),
+        ("ir/cell.py", "from archwright import __version__\nimport torch, archwright_extra"),
+        ("ir/ops/conv.py", "from ..cell import Cell\nfrom ...errors import X"),
+        ("cli.py", "from archwright.report import page"),
+        ("__main__.py", "from archwright.cli import main"),
+    ],
+)
+def test_a_right_import_is_left_alone(tmp_path: Path, where: str, text: str) -> None:
+    path = tmp_path / "archwright" / where
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert violations(tmp_path / "archwright") == []
+
+
+def test_no_library_that_pulls_in_torchvision() -> None:
+    found = [
+        f"{path.relative_to(SRC)}:{line}: {name}"
+        for path, module in sources(SRC)
+        for line, name in imported(path, module)
+        if name.split(".")[0] in FORBIDDEN_DISTRIBUTIONS
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_no_device_is_written_into_the_code() -> None:
+    found = [
+        f"{path.relative_to(SRC)}:{number}: {line.strip()}"
+        for path, _ in sources(SRC)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\.cuda\(", line)
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_files_stay_small() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path, _ in sources(SRC)}
+    assert lengths, f"no sources under {SRC}"
+    found = [f"{path.relative_to(SRC)}: {n} lines" for path, n in lengths.items() if n > MAX_LINES]
+    assert not found, f"over {MAX_LINES} lines, split by what it is about:\n" + "\n".join(found)

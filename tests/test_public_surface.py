@@ -1,0 +1,89 @@
+"""What a user may rely on: the names of `archwright`, and an import that costs nothing."""
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archwright
+
+# Frozen: a change here is a change of what users see, and has a line in CHANGELOG.md.
+PUBLIC = [
+    "ArchwrightError",
+    "ConfigError",
+    "DataError",
+    "DivergedError",
+    "GenotypeError",
+    "GraphError",
+    "RunError",
+    "__version__",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(archwright.__all__) == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_is_there(name: str) -> None:
+    assert getattr(archwright, name) is not None
+    assert name in dir(archwright)
+
+
+def test_every_error_is_of_the_one_family() -> None:
+    errors = [getattr(archwright, name) for name in PUBLIC if name.endswith("Error")]
+    assert all(issubclass(error, archwright.ArchwrightError) for error in errors)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'archwright' has no attribute 'Serach'"):
+        _ = archwright.Serach
+
+
+def test_type_checkers_see_what_is_loaded() -> None:
+    tree = ast.parse(Path(archwright.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        alias.asname: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    table = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME"
+    )
+    assert typed == ast.literal_eval(table)
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert archwright.__version__ == importlib.metadata.version("archwright")
+
+
+def _packages() -> list[str]:
+    found = pkgutil.iter_modules(archwright.__path__, "archwright.")
+    return [module.name for module in found if not module.name.endswith("__main__")]
+
+
+@pytest.mark.parametrize("name", _packages())
+def test_what_a_package_promises_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+    promised = getattr(module, "__all__", [])
+    assert [public for public in promised if not hasattr(module, public)] == []
+    assert len(promised) == len(set(promised))
+
+
+@pytest.mark.parametrize("name", ["archwright", "archwright.cli", "archwright.tables.nasbench201"])
+def test_importing_does_not_import_torch(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} does not exist yet")
+    code = f"import sys, {name}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
