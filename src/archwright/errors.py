@@ -1,0 +1,40 @@
+"""The one family of errors that a user can meet: each is a single line with the fact and the remedy."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ArchwrightError(Exception):
+    """Base of every error that archwright raises on purpose; its text is one line fit for a terminal."""
+
+
+class ConfigError(ArchwrightError):
+    """A setting, or a combination of settings, that cannot be run."""
+
+
+class GenotypeError(ArchwrightError):
+    """An architecture that cannot be read, or that does not belong to its space."""
+
+
+class GraphError(ArchwrightError):
+    """A graph that breaks a rule of the representation: shapes, slots or decisions that disagree."""
+
+
+class DataError(ArchwrightError):
+    """Images that cannot be used: missing, corrupt, too few, or of the wrong classes."""
+
+
+class RunError(ArchwrightError):
+    """A run folder or a checkpoint that cannot be created, read or resumed."""
+
+
+class DivergedError(ArchwrightError):
+    """A loss that is no longer a finite number."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The line for a name that does not exist: names the nearest one, and all that there are."""
+    choices = sorted(known)
+    close = get_close_matches(name, choices, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}"

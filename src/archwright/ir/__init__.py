@@ -1,0 +1,71 @@
+"""The one representation: primitives, expressions, cells, networks, genotypes; and verifiers."""
+
+from archwright.ir.expr import (
+    Chain,
+    Choice,
+    Concat,
+    Decision,
+    Expr,
+    Module,
+    Option,
+    chain,
+    choose,
+    concat,
+    name_slots,
+)
+from archwright.ir.genotype import Architecture, CellGenotype, Pick, decision_name
+from archwright.ir.graph import INPUT, Cell, Edge, Network, Step, walk_network
+from archwright.ir.ops import (
+    AvgPool,
+    BatchNorm,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    ReLU,
+    Shift,
+    Shuffle,
+    Slice,
+    Zero,
+)
+from archwright.ir.primitive import Primitive, Shape
+from archwright.ir.verify import verify, verify_discrete
+
+__all__ = [
+    "INPUT",
+    "Architecture",
+    "AvgPool",
+    "BatchNorm",
+    "Cell",
+    "CellGenotype",
+    "Chain",
+    "Choice",
+    "Concat",
+    "Conv",
+    "Decision",
+    "Edge",
+    "Expr",
+    "GlobalAvgPool",
+    "Linear",
+    "MaxPool",
+    "Module",
+    "Network",
+    "Option",
+    "Pick",
+    "Primitive",
+    "ReLU",
+    "Shape",
+    "Shift",
+    "Shuffle",
+    "Slice",
+    "Step",
+    "Zero",
+    "chain",
+    "choose",
+    "concat",
+    "decision_name",
+    "name_slots",
+    "verify",
+    "verify_discrete",
+    "walk_network",
+]

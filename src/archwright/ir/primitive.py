@@ -1,0 +1,87 @@
+"""What a primitive is: one basic module, described once.
+
+A primitive says what shape it makes, whether it is linear, what it costs and how it is built.
+Passes ask these descriptions; no pass keeps a list of operation names.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from archwright.errors import GraphError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and descriptions alone do not need it
+    from torch import nn
+
+
+class Shape(NamedTuple):
+    """Features of one image: channels, height, width."""
+
+    channels: int
+    height: int
+    width: int
+
+
+Counted = Literal["conv", "non_conv", "none"]
+
+
+@dataclass(frozen=True)
+class Primitive(ABC):
+    """One basic module as a value: equal primitives compute the same function of equal state."""
+
+    counted_as: ClassVar[Counted] = "non_conv"
+    """The column that the module is counted in, in Table II of the TopoNAS paper."""
+
+    @abstractmethod
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape made from `shape`.
+
+        Raises:
+            GraphError: the primitive does not take this shape.
+        """
+
+    @abstractmethod
+    def build(self) -> "nn.Module":
+        """A fresh module [B, C, H, W] -> [B, C', H', W'], initialised from torch's global state."""
+
+    @abstractmethod
+    def label(self) -> str:
+        """A few characters that name the primitive in a printed expression."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether f(ax + by) = a f(x) + b f(y), whatever the state."""
+        return False
+
+    @property
+    def zero(self) -> bool:
+        """Whether it gives zeros whatever its input."""
+        return False
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it has parameters or buffers, so that its module must name a slot."""
+        return self.params > 0
+
+    @property
+    def params(self) -> int:
+        """Number of learned weights."""
+        return 0
+
+    @property
+    def stride(self) -> int:
+        """Factor by which height and width shrink."""
+        return 1
+
+    def macs(self, shape: Shape) -> int:
+        """Multiply-accumulates on one image of `shape` (convolutions and linear layers only)."""
+        return 0
+
+    def _require_channels(self, shape: Shape, channels: int) -> None:
+        if shape.channels != channels:
+            raise GraphError(f"{self.label()} takes {channels} channels, got {shape.channels}")
+
+
+def strided(shape: Shape, stride: int) -> tuple[int, int]:
+    """Height and width under `same` padding: ceil(size / stride)."""
+    return -(-shape.height // stride), -(-shape.width // stride)

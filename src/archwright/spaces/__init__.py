@@ -1,0 +1,36 @@
+"""Search spaces: candidates, cells and skeletons, said in the graph's own terms."""
+
+from archwright.spaces import operations
+from archwright.spaces.cells import CellSpec, EdgeSpec, dense_cell
+from archwright.spaces.notation import (
+    PUBLISHED,
+    read_architecture,
+    reference_architecture,
+    write_architecture,
+)
+from archwright.spaces.operations import Candidate, Site
+from archwright.spaces.registry import SPACES, get_space
+from archwright.spaces.skeletons import Blocks, Staged, TwoInput, with_auxiliary
+from archwright.spaces.space import Size, Skeleton, Space
+
+__all__ = [
+    "PUBLISHED",
+    "SPACES",
+    "Blocks",
+    "Candidate",
+    "CellSpec",
+    "EdgeSpec",
+    "Site",
+    "Size",
+    "Skeleton",
+    "Space",
+    "Staged",
+    "TwoInput",
+    "dense_cell",
+    "get_space",
+    "operations",
+    "read_architecture",
+    "reference_architecture",
+    "with_auxiliary",
+    "write_architecture",
+]

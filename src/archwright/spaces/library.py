@@ -1,0 +1,71 @@
+"""The spaces that come with the package."""
+
+from archwright.spaces import operations as op
+from archwright.spaces.cells import dense_cell
+from archwright.spaces.skeletons import Blocks, Staged, TwoInput
+from archwright.spaces.space import Space
+
+
+def nasbench201() -> Space:
+    """NAS-Bench-201 (Dong & Yang, ICLR 2020): 4 nodes, 6 edges, 5 operations, 15,625 cells."""
+    return Space(
+        name="nasbench201",
+        candidates={
+            "none": op.none,
+            "skip_connect": op.skip,
+            "nor_conv_1x1": op.conv(1),
+            "nor_conv_3x3": op.conv(3),
+            "avg_pool_3x3": op.avg_pool(3),
+        },
+        skeleton=Staged(dense_cell(3)),
+        search_size=(16, 5),
+        train_size=(16, 5),
+        # a basic residual block: two 3x3 convs, and a shortcut past them
+        reference="|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|",
+    )
+
+
+def darts() -> Space:
+    """The space of DARTS (Liu et al., ICLR 2019): 4 nodes, 14 edges, 8 operations, two kinds."""
+    cell = dense_cell(4, inputs=2, output=(2, 3, 4, 5), keep=2)
+    separable = ", ".join(["('sep_conv_3x3', 0), ('sep_conv_3x3', 1)"] * 4)
+    pooled = ", ".join(["('max_pool_3x3', 0), ('max_pool_3x3', 1)"] * 4)
+    return Space(
+        name="darts",
+        candidates={
+            "none": op.none,
+            "max_pool_3x3": op.max_pool(3, normed=True),
+            "avg_pool_3x3": op.avg_pool(3, normed=True),
+            "skip_connect": op.skip,
+            "sep_conv_3x3": op.sep_conv(3),
+            "sep_conv_5x5": op.sep_conv(5),
+            "dil_conv_3x3": op.dil_conv(3),
+            "dil_conv_5x5": op.dil_conv(5),
+        },
+        skeleton=TwoInput(cell, cell),
+        search_size=(16, 8),
+        train_size=(36, 20),
+        # what a person would write down first: separable convs on both inputs, pools to reduce
+        reference=(
+            f"Genotype(normal=[{separable}], normal_concat=range(2, 6), "
+            f"reduce=[{pooled}], reduce_concat=range(2, 6))"
+        ),
+    )
+
+
+def spos() -> Space:
+    """Single path one-shot (Guo et al., ECCV 2020): 20 shuffle blocks of four sorts."""
+    return Space(
+        name="spos",
+        candidates={
+            "shuffle_3x3": op.shuffle_block(3),
+            "shuffle_5x5": op.shuffle_block(5),
+            "shuffle_7x7": op.shuffle_block(7),
+            "xception_3x3": op.xception_block,
+        },
+        skeleton=Blocks(depths=(4, 4, 8, 4), multipliers=(1, 2.5, 5, 10), stem=0.25, head=16),
+        null="",
+        search_size=(64, 20),
+        train_size=(64, 20),
+        image_size=224,
+    )

@@ -1,0 +1,139 @@
+"""Architectures as text: each space's own notation, published names, files."""
+
+from pathlib import Path
+
+from archwright.errors import GenotypeError, unknown
+from archwright.ir.genotype import (
+    Architecture,
+    CellGenotype,
+    Pick,
+    loads,
+    read_bars,
+    read_darts,
+    write_bars,
+    write_darts,
+)
+from archwright.spaces.registry import get_space
+from archwright.spaces.space import Size, Space
+
+# quark0/darts, cnn/genotypes.py
+PUBLISHED = {
+    "darts-v1": (
+        "Genotype(normal=[('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('skip_connect', 0), "
+        "('sep_conv_3x3', 1), ('skip_connect', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), "
+        "('skip_connect', 2)], normal_concat=range(2, 6), reduce=[('max_pool_3x3', 0), "
+        "('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 0), ('max_pool_3x3', 0), "
+        "('skip_connect', 2), ('skip_connect', 2), ('avg_pool_3x3', 0)], "
+        "reduce_concat=range(2, 6))"
+    ),
+    "darts-v2": (
+        "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), "
+        "('sep_conv_3x3', 1), ('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), "
+        "('dil_conv_3x3', 2)], normal_concat=range(2, 6), reduce=[('max_pool_3x3', 0), "
+        "('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
+        "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], "
+        "reduce_concat=range(2, 6))"
+    ),
+}
+"""Architectures with a name of their own (Liu et al., ICLR 2019: first and second order)."""
+
+
+def read_architecture(text: str) -> Architecture:
+    """An architecture from what a user gives: a file, a run folder, a published name, a notation.
+
+    Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, and for any other space
+    `space:cell` or `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars.
+
+    Raises:
+        GenotypeError: nothing of that name exists, or the text is malformed.
+    """
+    text = text.strip()
+    if text in PUBLISHED:
+        text = PUBLISHED[text]
+    if text.startswith("Genotype("):
+        return Architecture("darts", read_darts(text))
+    if text.startswith("|"):
+        return Architecture("nasbench201", {"cell": CellGenotype(1, _three_nodes(text), (3,))})
+    name, separator, cells = text.partition(":")
+    if separator and cells.lstrip().startswith(("|", "cell", "block")) or ("=|" in cells):
+        return _read_generic(get_space(name), cells)
+    return _read_file(text)
+
+
+def write_architecture(architecture: Architecture) -> str:
+    """The text of an architecture, in its space's own notation; `read_architecture` reads it."""
+    cells = architecture.cells
+    if architecture.space == "nasbench201":
+        return write_bars(cells["cell"].nodes)
+    if architecture.space == "darts":
+        return write_darts(cells)
+    bars = [f"{kind}={write_bars(cell.nodes)}" for kind, cell in cells.items()]
+    return f"{architecture.origin or architecture.space}:{';'.join(bars)}"
+
+
+def reference_architecture(space: Space, size: Size) -> Architecture:
+    """The hand-made architecture that results in this space are compared with.
+
+    Declared by the space; without a declaration, the first candidate that is no null everywhere.
+    """
+    if space.reference:
+        return read_architecture(space.reference)
+    cells: dict[str, CellGenotype] = {}
+    for kind, spec in space.skeleton.cells(size).items():
+        nodes: list[tuple[Pick, ...]] = []
+        for node in spec.inner():
+            edges = spec.into(node)[: spec.keep]
+            names = ([c for c in space.edge_candidates(e) if c != space.null] for e in edges)
+            nodes.append(tuple(Pick(n[0], e.source) for e, n in zip(edges, names, strict=True)))
+        cells[kind] = CellGenotype(spec.inputs, tuple(nodes), spec.output)
+    return Architecture(space.name, cells, space.origin)
+
+
+def _three_nodes(text: str) -> tuple[tuple[Pick, ...], ...]:
+    nodes = read_bars(text)
+    sources = [[pick.source for pick in picks] for picks in nodes]
+    if sources != [[0], [0, 1], [0, 1, 2]]:
+        raise GenotypeError(
+            f"a NAS-Bench-201 string has three nodes with edges from 0; 0, 1; and 0, 1, 2, "
+            f"got sources {sources}"
+        )
+    known = get_space("nasbench201").candidates
+    for picks in nodes:
+        for pick in picks:
+            if pick.candidate not in known:
+                column = text.index(pick.candidate) + 1
+                raise GenotypeError(
+                    f"character {column}: {unknown('operation', pick.candidate, known)}"
+                )
+    return nodes
+
+
+def _read_generic(space: Space, text: str) -> Architecture:
+    cells: dict[str, CellGenotype] = {}
+    parts = [part.strip() for part in text.split(";")]
+    specs = space.skeleton.cells(Size(channels=space.search_size[0], cells=max(len(parts), 1)))
+    for part in parts:
+        kind, _, bars = part.partition("=")
+        if kind not in specs:
+            raise GenotypeError(unknown(f"cell kind of space {space.name}", kind, specs))
+        spec = specs[kind]
+        cells[kind] = CellGenotype(spec.inputs, read_bars(bars), spec.output)
+    return Architecture(space.name, cells, space.origin)
+
+
+def _read_file(text: str) -> Architecture:
+    path = Path(text)
+    if path.is_dir():
+        path = path / "architecture.json"
+    if not path.is_file():
+        if path.suffix == ".json" or path.name == "architecture.json" or "/" in text:
+            raise GenotypeError(f"no architecture at {path}: give a file, a run folder, or a string")
+        raise GenotypeError(
+            f"{unknown('architecture', text, PUBLISHED)}; or give a file, a run folder, or a string"
+        )
+    try:
+        return loads(path.read_text())
+    except UnicodeDecodeError:
+        raise GenotypeError(f"{path} is not an architecture file: it is not text") from None
+    except GenotypeError as error:
+        raise GenotypeError(f"{path}: {error}") from None

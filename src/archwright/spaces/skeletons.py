@@ -1,0 +1,257 @@
+"""Skeletons: how the cells of a space are put together to a network.
+
+Legend: C channels of the first stage, N cells, L cells in all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+from archwright.errors import ConfigError
+from archwright.ir import (
+    INPUT,
+    AvgPool,
+    BatchNorm,
+    Cell,
+    Conv,
+    Edge,
+    Expr,
+    GlobalAvgPool,
+    Linear,
+    Network,
+    Primitive,
+    ReLU,
+    Step,
+    chain,
+    name_slots,
+    walk_network,
+)
+from archwright.spaces.cells import CellSpec, dense_cell
+from archwright.spaces.operations import Site, factorised_reduction
+from archwright.spaces.space import PlaceCell, Size
+
+_LARGE_IMAGE = 96
+"""From this many pixels a side on, the DARTS stem reduces the image by eight first."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Stages of N equal cells, a residual block between two (Dong & Yang, NAS-Bench-201, Fig. 1).
+
+    `Size.cells` counts the cells of one stage; `multipliers` give each stage's width in C.
+    """
+
+    cell: CellSpec
+    kind: str = "cell"
+    multipliers: tuple[int, ...] = (1, 2, 4)
+
+    def cells(self, size: Size) -> Mapping[str, CellSpec]:
+        """One kind of cell, wherever it stands."""
+        return {self.kind: self.cell}
+
+    def build(self, size: Size, place: PlaceCell) -> Network:
+        """Stem, stages, and a classifier behind a last activation."""
+        width = size.channels * self.multipliers[0]
+        steps = [_step("stem", INPUT, Conv(size.image_channels, width, 3), BatchNorm(width))]
+        for stage, multiplier in enumerate(self.multipliers):
+            if stage:
+                wider = size.channels * multiplier
+                name = f"down{stage}"
+                steps.append(Step(name, _residual_block(name, width, wider), (steps[-1].name,)))
+                width = wider
+            for position in range(size.cells):
+                name = f"cell{stage * size.cells + position}"
+                site = Site(width, width)
+                cell = place(self.kind, name, (chain(),), (width,), site)
+                steps.append(Step(name, cell, (steps[-1].name,)))
+        head = (BatchNorm(width), ReLU(), GlobalAvgPool(), Linear(width, size.classes))
+        steps.append(_step("head", steps[-1].name, *head))
+        return Network(size.image, tuple(steps))
+
+    def auxiliary_after(self, size: Size) -> str:
+        """The last cell before the last stage."""
+        return f"cell{(len(self.multipliers) - 1) * size.cells - 1}"
+
+
+def _residual_block(name: str, c_in: int, c_out: int) -> Cell:
+    """ReLU-conv-BN twice beside an average pool with a pointwise conv; halves the resolution."""
+    main = chain(
+        *(ReLU(), Conv(c_in, c_out, 3, 2), BatchNorm(c_out)),
+        *(ReLU(), Conv(c_out, c_out, 3), BatchNorm(c_out)),
+    )
+    shortcut = chain(AvgPool(2, 2), Conv(c_in, c_out, 1))
+    edges = (
+        Edge(0, 1, name_slots(main, f"{name}/main")),
+        Edge(0, 1, name_slots(shortcut, f"{name}/shortcut")),
+    )
+    return Cell("residual", (chain(),), 1, edges, (1,))
+
+
+@dataclass(frozen=True)
+class TwoInput:
+    """L cells that each read the two before them; two of them reduce (Liu et al., DARTS).
+
+    Reductions stand at L/3 and 2L/3; their edges from the inputs have stride 2.
+    """
+
+    normal: CellSpec
+    reduce: CellSpec
+
+    def cells(self, size: Size) -> Mapping[str, CellSpec]:
+        """Normal and reduction cells."""
+        return {"normal": self.normal, "reduce": self.reduce}
+
+    def build(self, size: Size, place: PlaceCell) -> Network:
+        """Stem, cells, and a classifier on the pooled features."""
+        steps, widths, reduced = self._stem(size)
+        width = size.channels
+        reductions = {size.cells // 3, 2 * size.cells // 3}
+        for position in range(size.cells):
+            kind = "reduce" if position in reductions else "normal"
+            stride = 2 if kind == "reduce" else 1
+            width *= stride
+            name = f"cell{position}"
+            before, last = steps[-2 if len(steps) > 1 else -1], steps[-1]
+            affine = not place.searched
+            inputs = (
+                _adapt(widths[0], width, halve=reduced, affine=affine),
+                _adapt(widths[1], width, halve=False, affine=affine),
+            )
+            cell = place(kind, name, inputs, (width, width), Site(width, width, stride))
+            steps.append(Step(name, cell, (before.name, last.name)))
+            widths = (widths[1], width * len(cell.output))
+            reduced = kind == "reduce"
+        head = (GlobalAvgPool(), Linear(widths[1], size.classes))
+        steps.append(_step("head", steps[-1].name, *head))
+        return Network(size.image, tuple(steps))
+
+    def _stem(self, size: Size) -> tuple[list[Step], tuple[int, int], bool]:
+        """The first steps, the widths of the last two, and whether their resolutions differ."""
+        width = size.channels
+        if size.image_size < _LARGE_IMAGE:
+            parts = (Conv(size.image_channels, 3 * width, 3), BatchNorm(3 * width))
+            return [_step("stem", INPUT, *parts)], (3 * width, 3 * width), False
+        half = width // 2
+        first = (
+            *(Conv(size.image_channels, half, 3, 2), BatchNorm(half), ReLU()),
+            *(Conv(half, width, 3, 2), BatchNorm(width)),
+        )
+        second = (ReLU(), Conv(width, width, 3, 2), BatchNorm(width))
+        steps = [_step("stem0", INPUT, *first), _step("stem1", "stem0", *second)]
+        return steps, (width, width), True
+
+    def auxiliary_after(self, size: Size) -> str:
+        """The second reduction cell."""
+        return f"cell{2 * size.cells // 3}"
+
+
+def _adapt(c_in: int, c_out: int, *, halve: bool, affine: bool) -> Expr:
+    """Preprocessing of a cell's input: to the cell's width, and to half the resolution."""
+    if halve:
+        return factorised_reduction(Site(c_in, c_out, 2, searched=not affine))
+    return chain(ReLU(), Conv(c_in, c_out, 1), BatchNorm(c_out, affine))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A chain of blocks, each decided by itself (Guo et al., ECCV 2020).
+
+    `depths` are the published blocks a stage, `multipliers` each stage's width in C. The first
+    block of a stage halves the resolution. `Size.cells` counts all blocks; another number than
+    the published one is spread over the stages in proportion.
+    """
+
+    depths: tuple[int, ...]
+    multipliers: tuple[float, ...]
+    stem: float
+    head: float
+
+    def cells(self, size: Size) -> Mapping[str, CellSpec]:
+        """One kind a block."""
+        blocks = sum(self.stages(size.cells))
+        return {f"block{position}": dense_cell(1) for position in range(blocks)}
+
+    def stages(self, blocks: int) -> tuple[int, ...]:
+        """How many blocks each stage has.
+
+        Raises:
+            ConfigError: there are fewer blocks than stages.
+        """
+        if blocks < len(self.depths):
+            raise ConfigError(
+                f"cells={blocks} is too few: this space has {len(self.depths)} stages, and each "
+                f"needs a block"
+            )
+        total = sum(self.depths)
+        # largest remainder: every stage gets its share rounded down, the rest goes by fraction
+        shares = [blocks * depth / total for depth in self.depths]
+        counts = [max(1, int(share)) for share in shares]
+        while sum(counts) != blocks:
+            step = 1 if sum(counts) < blocks else -1
+            gaps = [step * (share - count) for share, count in zip(shares, counts, strict=True)]
+            allowed = [i for i, count in enumerate(counts) if count + step >= 1]
+            counts[max(allowed, key=gaps.__getitem__)] += step
+        return tuple(counts)
+
+    def build(self, size: Size, place: PlaceCell) -> Network:
+        """A strided stem, the blocks, and a pointwise conv before the classifier."""
+        width = self._width(size, self.stem)
+        stem = (Conv(size.image_channels, width, 3, 2), BatchNorm(width), ReLU())
+        steps = [_step("stem", INPUT, *stem)]
+        position = 0
+        for depth, multiplier in zip(self.stages(size.cells), self.multipliers, strict=True):
+            wider = self._width(size, multiplier)
+            for first in range(depth):
+                name = f"block{position}"
+                site = Site(width, wider, 1 if first else 2)
+                cell = place(name, name, (chain(),), (width,), site)
+                steps.append(Step(name, cell, (steps[-1].name,)))
+                width = wider
+                position += 1
+        last = self._width(size, self.head)
+        head = (Conv(width, last, 1), BatchNorm(last), ReLU(), GlobalAvgPool())
+        steps.append(_step("head", steps[-1].name, *head, Linear(last, size.classes, bias=False)))
+        return Network(size.image, tuple(steps))
+
+    def _width(self, size: Size, multiplier: float) -> int:
+        width = round(size.channels * multiplier)
+        if width % 4 and multiplier in self.multipliers:
+            raise ConfigError(
+                f"channels={size.channels} makes a stage of {width} channels: shuffle blocks need "
+                f"a multiple of 4 (64 is the published width)"
+            )
+        return max(width, 1)
+
+    def auxiliary_after(self, size: Size) -> str:
+        """The last block before the last stage."""
+        return f"block{sum(self.stages(size.cells)[:-1]) - 1}"
+
+
+def with_auxiliary(network: Network, after: str, classes: int) -> Network:
+    """`network` with DARTS' auxiliary classifier on the features of step `after`.
+
+    Pooled to 2x2, a pointwise conv to 128, a 2x2 conv to 768 channels, and a linear layer.
+
+    Raises:
+        ConfigError: the features are a single pixel by then.
+    """
+    shape = walk_network(network)[after]
+    side = min(shape.height, shape.width)
+    if side < 2:
+        raise ConfigError(
+            f"no auxiliary head fits on {side}x{side} pixels after {after}: leave it out"
+        )
+    # at 8x8 (CIFAR) and 7x7 (ImageNet) this is the published 5x5 window at stride 3 and 2
+    window = min(5, side - 1)
+    pool = AvgPool(window, side - window, valid=True)
+    steps = (
+        *(ReLU(), pool, Conv(shape.channels, 128, 1), BatchNorm(128)),
+        *(ReLU(), Conv(128, 768, 2), BatchNorm(768), ReLU(), GlobalAvgPool()),
+        Linear(768, classes),
+    )
+    head = _step("auxiliary", after, *steps)
+    return replace(network, steps=(*network.steps[:-1], head, network.steps[-1]), auxiliary=head.name)
+
+
+def _step(name: str, source: str, *parts: Expr | Primitive) -> Step:
+    return Step(name, name_slots(cast(Expr, chain(*parts)), name), (source,))

@@ -1,0 +1,265 @@
+"""A search space: candidates, cells, and the skeleton that puts cells together to a network."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from archwright.errors import ConfigError, GenotypeError, GraphError, unknown
+from archwright.ir import (
+    Architecture,
+    Cell,
+    Decision,
+    Edge,
+    Expr,
+    Network,
+    Primitive,
+    Shape,
+    chain,
+    choose,
+    decision_name,
+    name_slots,
+    verify,
+)
+from archwright.spaces.cells import CellSpec, EdgeSpec
+from archwright.spaces.operations import Candidate, Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How large a network of a space is.
+
+    `channels` is the width at full resolution; what `cells` counts is the skeleton's to say
+    (cells a stage in nasbench201, all cells in darts, all blocks in spos).
+    """
+
+    channels: int
+    cells: int
+    classes: int = 10
+    image_size: int = 32
+    image_channels: int = 3
+
+    def __post_init__(self) -> None:
+        """Check that every number is positive.
+
+        Raises:
+            ConfigError: one is not (named).
+        """
+        for name in ("channels", "cells", "classes", "image_size", "image_channels"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def image(self) -> Shape:
+        """The shape of an input image."""
+        return Shape(self.image_channels, self.image_size, self.image_size)
+
+
+class PlaceCell(Protocol):
+    """Makes the cell at a place of the skeleton, searchable or found."""
+
+    searched: bool
+
+    def __call__(
+        self, kind: str, step: str, inputs: tuple[Expr, ...], widths: tuple[int, ...], site: Site
+    ) -> Cell:
+        """A cell of `kind` whose preprocessed inputs have `widths` channels.
+
+        `site` gives the cell's own width (`c_out`) and the stride of the edges that leave inputs.
+        """
+        ...
+
+
+class Skeleton(Protocol):
+    """How cells are put together to a network."""
+
+    def cells(self, size: Size) -> Mapping[str, CellSpec]:
+        """The kinds of cells, in the order in which they are decided."""
+        ...
+
+    def build(self, size: Size, place: PlaceCell) -> Network:
+        """The network of the given size, its cells made by `place`.
+
+        Raises:
+            ConfigError: there is no network of this size.
+        """
+        ...
+
+    def auxiliary_after(self, size: Size) -> str:
+        """The name of the step that an auxiliary classifier reads while training."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """A search space, declared.
+
+    `null` names the candidate that is no connection, if there is one. `search_size` and
+    `train_size` are (channels, cells) of the supernet and of the network trained afterwards.
+    `reference` is a hand-made architecture (in the space's own text) to compare with.
+    """
+
+    name: str
+    candidates: Mapping[str, Candidate]
+    skeleton: Skeleton
+    null: str = "none"
+    search_size: tuple[int, int] = (16, 5)
+    train_size: tuple[int, int] = (16, 5)
+    image_size: int = 32
+    reference: str = ""
+    origin: str = ""
+
+    def edge_candidates(self, edge: EdgeSpec) -> tuple[str, ...]:
+        """The candidates on an edge."""
+        return edge.candidates or tuple(self.candidates)
+
+    def decisions(self, size: Size) -> tuple[Decision, ...]:
+        """Every question that a search in this space answers."""
+        return tuple(
+            self._decision(kind, edge)
+            for kind, spec in self.skeleton.cells(size).items()
+            for edge in spec.edges
+        )
+
+    def supernet(self, size: Size) -> Network:
+        """The network with every decision open.
+
+        Raises:
+            GraphError: candidates cannot be built, or their shapes disagree (edge, candidate and
+                module are named).
+            ConfigError: there is no network of this size.
+        """
+        return self._network(size, _Placing(self, size, searched=True, fill=self._choice))
+
+    def discrete(self, architecture: Architecture, size: Size, *, auxiliary: bool = False) -> Network:
+        """The network of an architecture, as published: affine batch norms, pools without norm.
+
+        Raises:
+            GenotypeError: the architecture does not belong to this space and size.
+            ConfigError: there is no network of this size.
+        """
+        self.check(architecture, size)
+        answers = architecture.answers()
+
+        def fill(kind: str, step: str, edge: EdgeSpec, site: Site) -> Expr | None:
+            answer = answers.get(decision_name(kind, edge.source, edge.target))
+            return None if answer is None else self.body(answer, step, edge, site)
+
+        outputs = {kind: cell.output for kind, cell in architecture.cells.items()}
+        placing = _Placing(self, size, searched=False, fill=fill, outputs=outputs)
+        network = self._network(size, placing)
+        if not auxiliary:
+            return network
+        from archwright.spaces.skeletons import with_auxiliary
+
+        return with_auxiliary(network, self.skeleton.auxiliary_after(size), size.classes)
+
+    def body(self, candidate: str, step: str, edge: EdgeSpec, site: Site) -> Expr:
+        """A candidate's expression at a site, its slots named after the edge.
+
+        Raises:
+            GraphError: the candidate's function fails there.
+        """
+        place = f"{step}/{edge.source}->{edge.target}"
+        try:
+            built = self.candidates[candidate](site)
+        except GraphError as error:
+            raise GraphError(f"{place}, candidate {candidate}: {error}") from None
+        # a candidate is a user's function, so anything may be wrong with what it returns
+        expr = chain(built) if isinstance(built, Primitive) else built
+        return name_slots(expr, f"{place}/{candidate}")
+
+    def check(self, architecture: Architecture, size: Size) -> None:
+        """Check that `architecture` belongs to this space at this size.
+
+        Raises:
+            GenotypeError: it does not; the text names cell, edge or candidate.
+        """
+        specs = self.skeleton.cells(size)
+        if architecture.space != self.name:
+            raise GenotypeError(f"the architecture is of space {architecture.space}, not {self.name}")
+        if set(architecture.cells) != set(specs):
+            raise GenotypeError(
+                f"space {self.name} decides {len(specs)} kind(s) of cells at cells={size.cells} "
+                f"({_short(specs)}), the architecture {len(architecture.cells)} "
+                f"({_short(architecture.cells)})"
+            )
+        for kind, cell in architecture.cells.items():
+            spec = specs[kind]
+            if (cell.inputs, len(cell.nodes)) != (spec.inputs, spec.nodes):
+                raise GenotypeError(
+                    f"a {kind} cell of {self.name} has {spec.inputs} inputs and {spec.nodes} "
+                    f"nodes, the architecture {cell.inputs} and {len(cell.nodes)}"
+                )
+            self._check_picks(kind, spec, architecture)
+
+    def _check_picks(self, kind: str, spec: CellSpec, architecture: Architecture) -> None:
+        allowed = {(e.source, e.target): self.edge_candidates(e) for e in spec.edges}
+        seen: set[tuple[int, int]] = set()
+        for node, pick in architecture.cells[kind].picks():
+            place = (pick.source, node)
+            if place not in allowed:
+                raise GenotypeError(f"{kind} cells of {self.name} have no edge {place[0]}->{node}")
+            if place in seen:
+                raise GenotypeError(f"the edge {place[0]}->{node} of {kind} is given twice")
+            seen.add(place)
+            if pick.candidate not in allowed[place]:
+                raise GenotypeError(unknown("operation", pick.candidate, allowed[place]))
+        for node, picks in enumerate(architecture.cells[kind].nodes, spec.inputs):
+            wanted = len(spec.into(node)) if spec.keep is None else min(spec.keep, len(spec.into(node)))
+            if len(picks) != wanted:
+                raise GenotypeError(
+                    f"node {node} of a {kind} cell of {self.name} takes {wanted} edges, "
+                    f"the architecture gives it {len(picks)}"
+                )
+
+    def _decision(self, kind: str, edge: EdgeSpec) -> Decision:
+        name = decision_name(kind, edge.source, edge.target)
+        return Decision(name, self.edge_candidates(edge))
+
+    def _choice(self, kind: str, step: str, edge: EdgeSpec, site: Site) -> Expr:
+        decision = self._decision(kind, edge)
+        return choose(
+            decision, tuple(self.body(name, step, edge, site) for name in decision.candidates)
+        )
+
+    def _network(self, size: Size, place: "_Placing") -> Network:
+        network = self.skeleton.build(size, place)
+        verify(network)
+        return network
+
+
+Fill = Callable[[str, str, EdgeSpec, Site], Expr | None]
+"""What stands on an edge of a cell kind at a step; None leaves the edge out."""
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """Makes cells from their specifications (the `PlaceCell` of both kinds of networks)."""
+
+    space: Space
+    size: Size
+    searched: bool
+    fill: Fill
+    outputs: Mapping[str, tuple[int, ...]] | None = None
+
+    def __call__(
+        self, kind: str, step: str, inputs: tuple[Expr, ...], widths: tuple[int, ...], site: Site
+    ) -> Cell:
+        spec = self.space.skeleton.cells(self.size)[kind]
+        edges: list[Edge] = []
+        for edge in spec.edges:
+            outer = edge.source < spec.inputs
+            width = widths[edge.source] if outer else site.c_out
+            stride = site.stride if outer else 1
+            here = Site(width, site.c_out, stride, self.searched)
+            body = self.fill(kind, step, edge, here)
+            if body is not None:
+                edges.append(Edge(edge.source, edge.target, body))
+        named = tuple(name_slots(expr, f"{step}/input{i}") for i, expr in enumerate(inputs))
+        output = spec.output if self.outputs is None else self.outputs[kind]
+        return Cell(kind, named, spec.nodes, tuple(edges), output)
+
+
+def _short(names: Mapping[str, object]) -> str:
+    listed = list(names)
+    return ", ".join(listed) if len(listed) <= 4 else f"{listed[0]} to {listed[-1]}"
