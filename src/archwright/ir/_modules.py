@@ -21,12 +21,24 @@ class Zeros(nn.Module):
         return x.new_zeros(x.shape[0], self.channels, *x.shape[2:])
 
 
-class Shift(nn.Module):
-    """[B, C, H, W] -> the same shape, y[i, j] = x[i + 1, j + 1]."""
+class Conv(nn.Conv2d):
+    """A convolution without bias whose windows may start `offset` pixels down and right."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, *, offset: int, **rest: int) -> None:
+        super().__init__(c_in, c_out, kernel, bias=False, **rest)
+        self.offset = offset
 
     @override
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.offset:
+            return super().forward(input)
+        # a stride that divides the size never reaches the border, and a view suffices
+        missing = [self.offset if size % stride else 0 for size, stride in self._axes(input)]
+        view = input[:, :, self.offset :, self.offset :]
+        return super().forward(functional.pad(view, (0, missing[1], 0, missing[0])) if any(missing) else view)
+
+    def _axes(self, input: Tensor) -> list[tuple[int, int]]:
+        return [(input.shape[2], self.stride[0]), (input.shape[3], self.stride[1])]
 
 
 class Slice(nn.Module):

@@ -77,7 +77,8 @@ class ReLU(Primitive):
 class Conv(Primitive):
     """A convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
 
-    With `groups` equal to both widths it is depthwise.
+    With `groups` equal to both widths it is depthwise. With an `offset` the windows start so many
+    pixels further down and right, as in the second half of a factorised reduction.
     """
 
     c_in: int
@@ -86,6 +87,7 @@ class Conv(Primitive):
     step: int = 1
     dilation: int = 1
     groups: int = 1
+    offset: int = 0
 
     counted_as: ClassVar[Counted] = "conv"
 
@@ -108,7 +110,7 @@ class Conv(Primitive):
     @property
     def pointwise(self) -> bool:
         """Whether it only mixes channels: one tap at stride 1, in one group."""
-        return self.kernel == self.step == self.groups == 1
+        return self.kernel == self.step == self.groups == 1 and not self.offset
 
     @property
     def padding(self) -> int:
@@ -146,9 +148,9 @@ class Conv(Primitive):
 
     @override
     def build(self) -> "nn.Module":
-        from torch import nn
+        from archwright.ir import _modules
 
-        return nn.Conv2d(
+        return _modules.Conv(
             self.c_in,
             self.c_out,
             self.kernel,
@@ -156,7 +158,7 @@ class Conv(Primitive):
             padding=self.padding,
             dilation=self.dilation,
             groups=self.groups,
-            bias=False,
+            offset=self.offset,
         )
 
     @override
@@ -164,7 +166,8 @@ class Conv(Primitive):
         kind = "dw" if self.depthwise else "pw" if self.kernel == 1 else "conv"
         size = "" if self.kernel == 1 else f"{self.kernel}"
         dilation = f"d{self.dilation}" if self.dilation > 1 else ""
-        return f"{kind}{size}{dilation}" + (f"/{self.step}" if self.step > 1 else "")
+        offset = f"+{self.offset}" if self.offset else ""
+        return f"{kind}{size}{dilation}" + (f"/{self.step}" if self.step > 1 else "") + offset
 
 
 @dataclass(frozen=True)
@@ -287,30 +290,6 @@ class AvgPool(Pool):
     @override
     def label(self) -> str:
         return f"avgpool{self._size()}" + ("_bn" if self.norm else "")
-
-
-@dataclass(frozen=True)
-class Shift(Primitive):
-    """Each pixel takes its lower right neighbour's value; zeros enter at the far border."""
-
-    @property
-    @override
-    def linear(self) -> bool:
-        return True
-
-    @override
-    def out_shape(self, shape: Shape) -> Shape:
-        return shape
-
-    @override
-    def build(self) -> "nn.Module":
-        from archwright.ir import _modules
-
-        return _modules.Shift()
-
-    @override
-    def label(self) -> str:
-        return "shift"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from archwright.ir import (
     MaxPool,
     Primitive,
     ReLU,
-    Shift,
     Shuffle,
     Slice,
     Zero,
@@ -66,7 +65,7 @@ def factorised_reduction(site: Site) -> Chain:
         ReLU(),
         concat(
             Conv(site.c_in, half, 1, site.stride),
-            chain(Shift(), Conv(site.c_in, site.c_out - half, 1, site.stride)),
+            Conv(site.c_in, site.c_out - half, 1, site.stride, offset=site.stride // 2),
         ),
         BatchNorm(site.c_out, site.affine),
     )

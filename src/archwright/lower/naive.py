@@ -1,0 +1,160 @@
+"""The naive lowering: every expression is evaluated as it is written.
+
+This is the supernet as it is commonly built, and the network of a found architecture. What other
+lowerings optimise is measured against it, and must agree with it.
+
+Legend: B batch, C channels, H height, W width.
+"""
+
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from archwright.errors import GraphError
+from archwright.ir import (
+    INPUT,
+    Cell,
+    Chain,
+    Choice,
+    Concat,
+    Decision,
+    Expr,
+    Module,
+    Network,
+    Option,
+)
+from archwright.lower.mixture import Mixture
+
+
+class NaiveNetwork(nn.Module):
+    """A network that runs its graph step by step.
+
+    The state dict is keyed by slot (`modules.<slot>.weight`), whatever the expressions look like:
+    networks that share slots can hand each other their weights.
+
+    Attributes:
+        network: the graph.
+        decisions: the open decisions; row e of a mixture belongs to the e-th.
+        drop_path: probability with which an edge of a cell is dropped, an image each, while
+            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it).
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.decisions: tuple[Decision, ...] = network.decisions()
+        self.drop_path = 0.0
+        self.slots = nn.ModuleDict()
+        for module in network.modules():
+            key = _key(module)
+            if key not in self.slots:
+                self.slots[key] = module.primitive.build()
+        self._rows = {decision.name: row for row, decision in enumerate(self.decisions)}
+        self._last_use = {
+            name: position for position, step in enumerate(network.steps) for name in step.inputs
+        }
+
+    @override
+    def forward(
+        self, images: Tensor, mixture: Mixture | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits [B, classes] of images [B, C, H, W], and the auxiliary logits if there are any.
+
+        Auxiliary logits are computed in training mode only.
+
+        Raises:
+            GraphError: the network has open decisions and no mixture is given.
+        """
+        if self.decisions and mixture is None:
+            raise GraphError("this network has open decisions: give a mixture to weigh them by")
+        weights = _Weights(mixture, self._rows)
+        made = {INPUT: images}
+        auxiliary: Tensor | None = None
+        for position, step in enumerate(self.network.steps):
+            if step.name == self.network.auxiliary and not self.training:
+                continue
+            given = [made[name] for name in step.inputs]
+            if isinstance(step.body, Cell):
+                made[step.name] = self._cell(step.body, given, weights)
+            else:
+                made[step.name] = self._eval(step.body, given[0], weights)
+            if step.name == self.network.auxiliary:
+                auxiliary = made[step.name]
+            for name in step.inputs:  # what is not read again may be freed
+                if self._last_use[name] == position:
+                    made.pop(name, None)
+        return made[self.network.output], auxiliary
+
+    def _cell(self, cell: Cell, given: list[Tensor], weights: "_Weights") -> Tensor:
+        nodes = [
+            self._eval(expr, features, weights)
+            for expr, features in zip(cell.inputs, given, strict=True)
+        ]
+        for node in cell.inner():
+            ends = [self._edge(edge.body, nodes[edge.source], weights) for edge in cell.into(node)]
+            nodes.append(reduce(add, ends))
+        outputs = [nodes[node] for node in cell.output]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+
+    def _edge(self, body: Expr, x: Tensor, weights: "_Weights") -> Tensor:
+        made = self._eval(body, x, weights)
+        if not (self.training and self.drop_path) or body == Chain():
+            return made
+        keep = 1.0 - self.drop_path
+        mask = torch.empty(len(made), 1, 1, 1, device=made.device).bernoulli_(keep)
+        return made * mask.to(made.dtype).div_(keep)
+
+    def _eval(self, expr: Expr, x: Tensor, weights: "_Weights") -> Tensor:
+        match expr:
+            case Module():
+                return self.slots[_key(expr)](x)
+            case Chain(items):
+                for item in items:
+                    x = self._eval(item, x, weights)
+                return x
+            case Concat(branches):
+                return torch.cat([self._eval(b, x, weights) for b in branches], dim=1)
+            case Choice(_, options):
+                parts = (
+                    weights.of(expr, option) * self._eval(option.body, x, weights)
+                    for option in options
+                )
+                return reduce(add, parts)
+
+
+class _Weights:
+    """The scalars that a mixture gives to options, each computed once a forward pass."""
+
+    def __init__(self, mixture: Mixture | None, rows: dict[str, int]) -> None:
+        self._rows = rows
+        self._mixture = mixture
+        self._scalars = (
+            [] if mixture is None else [row.unbind() for row in mixture.weights.unbind()]
+        )
+        self._known: dict[tuple[str, frozenset[int], frozenset[int]], Tensor] = {}
+
+    def of(self, choice: Choice, option: Option) -> Tensor:
+        """p(members | given), see `Mixture`."""
+        row = self._rows[choice.decision.name]
+        everything = len(choice.given) == len(choice.decision.candidates)
+        if everything and len(option.members) == 1:
+            return self._scalars[row][next(iter(option.members))]
+        key = (choice.decision.name, option.members, choice.given)
+        if key not in self._known:
+            self._known[key] = self._sum(row, sorted(option.members), sorted(choice.given), everything)
+        return self._known[key]
+
+    def _sum(self, row: int, members: list[int], given: list[int], everything: bool) -> Tensor:
+        assert self._mixture is not None, "checked by forward"
+        if everything:
+            return self._mixture.weights[row, members].sum()
+        conditional = self._mixture.log_weights[row, given].softmax(dim=0)
+        return conditional[[given.index(member) for member in members]].sum()
+
+
+def _key(module: Module) -> str:
+    """Where a module is kept: its slot, or for stateless ones what it does."""
+    return module.slot or repr(module.primitive).replace(".", "_")
