@@ -1,0 +1,20 @@
+"""Images in, batches out."""
+
+from archwright.data.augment import Augmentation
+from archwright.data.batches import Batches
+from archwright.data.images import ImageData, default_augmentation
+from archwright.data.loading import load
+from archwright.data.sets import ImageSet, MemorySet, StreamedSet
+from archwright.data.splits import search_split
+
+__all__ = [
+    "Augmentation",
+    "Batches",
+    "ImageData",
+    "ImageSet",
+    "MemorySet",
+    "StreamedSet",
+    "default_augmentation",
+    "load",
+    "search_split",
+]

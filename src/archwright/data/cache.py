@@ -1,0 +1,64 @@
+"""Decoded images kept between runs, since a search is repeated more often than its data change."""
+
+import os
+import pickle
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.files import write_atomic
+
+_VERSION = 1  # raised whenever decoding changes, so that older files are not read
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Both splits of a small data set as they are held in memory.
+
+    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1.
+    """
+
+    classes: list[str]
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    mean: list[float]
+    std: list[float]
+
+
+def cache_path(files: Iterable[Path], *settings: object) -> Path:
+    """Where the decoded form of `files` under `settings` is kept.
+
+    A file is known by its path, size and time of change. The folder is `$ARCHWRIGHT_CACHE`, or
+    `~/.cache/archwright`; nothing in it is ever needed, so it may be deleted at any time.
+    """
+    digest = blake2b(repr((_VERSION, settings)).encode(), digest_size=12)
+    for file in files:
+        stat = file.stat()
+        entry = (str(file.absolute()), stat.st_size, stat.st_mtime_ns)
+        digest.update(repr(entry).encode())
+    folder = os.environ.get("ARCHWRIGHT_CACHE") or Path.home() / ".cache" / "archwright"
+    return Path(folder) / "images" / f"{digest.hexdigest()}.pt"
+
+
+def read(path: Path) -> Decoded | None:
+    """What `write` kept at `path`; None where there is nothing, or nothing that can be read."""
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=True)
+        return Decoded(**{field.name: content[field.name] for field in fields(Decoded)})
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.PickleError):
+        return None
+
+
+def write(path: Path, decoded: Decoded) -> None:
+    """Keep `decoded` at `path`; a cache that cannot be written is done without."""
+    content = asdict(decoded)
+    with suppress(OSError):
+        write_atomic(path, lambda file: torch.save(content, file))

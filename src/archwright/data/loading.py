@@ -1,0 +1,169 @@
+"""`load`: from a name to images in memory, or to images that stream."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from archwright.data import cache, decode, sources, tables
+from archwright.data.cache import Decoded
+from archwright.data.decode import EncodedImages
+from archwright.data.images import ImageData
+from archwright.data.sets import MemorySet, StreamedSet
+from archwright.data.sources import Source, Splits
+from archwright.data.splits import holdout, subset_indices
+from archwright.errors import DataError
+
+STREAM_ABOVE_BYTES = 2 * 2**30  # decoded size, as RGB, from which a set streams
+_PROBED = 64  # images of a streamed set whose size and mode are looked at
+_MEASURED = 2048  # images of a streamed set whose mean and deviation are taken
+
+
+def load(
+    name: str,
+    *,
+    root: Path | str | None = None,
+    image_size: int | None = None,
+    limit: int | None = None,
+    test_limit: int | None = None,
+) -> ImageData:
+    """The images that `name` stands for.
+
+    name: `digits` (bundled with scikit-learn, 8x8), or one of the following, tried in this order:
+        a folder or file of that name under `root`, or else under `$ARCHWRIGHT_DATA`; a path to
+        one; `cifar10`, `cifar100`, `imagenet` or another name on the Hugging Face hub. A folder
+        holds train*.parquet and perhaps test*.parquet or validation*.parquet, or a sub-folder of
+        images for each class, perhaps under train/ and test/ or val/. Its title may be given in
+        an `archwright.json` such as {"title": "My birds"}.
+    image_size: pixels that images are resized to, by their shorter side, and centre cropped.
+    limit, test_limit: use at most so many training and test images, a fixed random choice.
+
+    A set without a test split is divided 80/20 by a fixed permutation. Images are grey if all
+    are, and RGB otherwise. What is over STREAM_ABOVE_BYTES decoded is streamed; anything else is
+    decoded once, and kept in the cache of decoded images. Raises DataError.
+    """
+    if image_size is not None and image_size < 1:
+        raise DataError(f"an image size of {image_size} is empty: give a number of pixels")
+    if name == "digits":
+        return _digits(image_size, limit, test_limit)
+    source = sources.find(name, root)
+    image_size = image_size or source.image_size
+    path = cache.cache_path(source.files, image_size, limit, test_limit)
+    decoded = cache.read(path) if source.files else None
+    if decoded is None:
+        splits = source.open()
+        _check_labels(splits)
+        splits = Splits(
+            splits.classes,
+            splits.train.subset(subset_indices(len(splits.train), limit)),
+            splits.test.subset(subset_indices(len(splits.test), test_limit)),
+        )
+        if _decoded_bytes(splits, image_size) > STREAM_ABOVE_BYTES:
+            return _streamed(source, splits, image_size)
+        decoded = _decode(splits, image_size)
+        if source.files:  # a table kept in memory by `datasets` has nothing to be known by
+            cache.write(path, decoded)
+    return _in_memory(source.name, source.title, decoded, source.constants)
+
+
+def _digits(image_size: int | None, limit: int | None, test_limit: int | None) -> ImageData:
+    bundle = tables.optional("sklearn.datasets").load_digits()
+    if image_size not in (None, 8):
+        raise DataError(f"digits are 8x8 images, not {image_size}: leave out --image-size")
+    # 17 levels, 0 to 16, over the range of a byte.
+    images = torch.from_numpy(bundle.images).mul(255 / 16).round().to(torch.uint8)[:, None]
+    labels = torch.from_numpy(bundle.target).long()
+    train, test = holdout(len(labels))
+    train = train[subset_indices(len(train), limit)]
+    test = test[subset_indices(len(test), test_limit)]
+    classes = [str(digit) for digit in range(10)]
+    decoded = _measured(classes, images[train], labels[train], images[test], labels[test])
+    return _in_memory("digits", "scikit-learn digits", decoded, None)
+
+
+def _check_labels(splits: Splits) -> None:
+    for images in (splits.train, splits.test):
+        low, high = int(images.labels.min()), int(images.labels.max())
+        if low < 0 or high >= len(splits.classes):
+            wrong = low if low < 0 else high
+            raise DataError(
+                f"{images.place} holds label {wrong}, outside its {len(splits.classes)} classes: "
+                f"labels are 0 to {len(splits.classes) - 1}"
+            )
+
+
+def _decoded_bytes(splits: Splits, image_size: int | None) -> int:
+    if image_size is None:
+        (first,) = splits.train.open([0])
+        pixels = first.width * first.height
+    else:
+        pixels = image_size**2
+    return 3 * pixels * (len(splits.train) + len(splits.test))
+
+
+def _decode(splits: Splits, image_size: int | None) -> Decoded:
+    train, train_grey = decode.decode_all(splits.train, image_size)
+    test, test_grey = decode.decode_all(splits.test, image_size)
+    if train.shape[2:] != test.shape[2:]:
+        raise DataError(
+            f"train images are {train.shape[2]} and test images {test.shape[2]} pixels wide: "
+            "say what to resize them to with --image-size"
+        )
+    if train_grey and test_grey:
+        train, test = train[:, :1].contiguous(), test[:, :1].contiguous()
+    return _measured(list(splits.classes), train, splits.train.labels, test, splits.test.labels)
+
+
+def _measured(
+    classes: list[str], train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor
+) -> Decoded:
+    mean, std = decode.statistics(train)
+    return Decoded(classes, train, train_labels, test, test_labels, list(mean), list(std))
+
+
+def _in_memory(
+    name: str, title: str, decoded: Decoded, constants: sources.Constants | None
+) -> ImageData:
+    train = MemorySet(decoded.train_images, decoded.train_labels)
+    mean, std = tuple(decoded.mean), tuple(decoded.std)
+    if constants is not None and train.channels == 3:
+        mean, std = constants
+    return ImageData(
+        name=name,
+        title=title,
+        classes=tuple(decoded.classes),
+        channels=train.channels,
+        image_size=train.image_size,
+        train=train,
+        test=MemorySet(decoded.test_images, decoded.test_labels),
+        mean=mean,
+        std=std,
+    )
+
+
+def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageData:
+    probed = [_spread(images, _PROBED) for images in (splits.train, splits.test)]
+    seen = [image for part in probed for image in part.open(range(len(part)))]
+    size = image_size or decode.common_size(seen, source.name)
+    channels = 1 if all(decode.is_grey(image) for image in seen) else 3
+    train = StreamedSet(splits.train, image_size=size, channels=channels)
+    if source.constants is not None and channels == 3:
+        mean, std = source.constants
+    else:
+        sample, _ = decode.decode_all(_spread(splits.train, _MEASURED), size)
+        mean, std = decode.statistics(sample[:, :channels])
+    return ImageData(
+        name=source.name,
+        title=source.title,
+        classes=splits.classes,
+        channels=channels,
+        image_size=size,
+        train=train,
+        test=StreamedSet(splits.test, image_size=size, channels=channels),
+        mean=mean,
+        std=std,
+    )
+
+
+def _spread(images: EncodedImages, count: int) -> EncodedImages:
+    return images.subset(subset_indices(len(images), min(count, len(images))))

@@ -1,0 +1,55 @@
+"""Fixed partitions. Their seeds are constants, so that every run and every method sees the same."""
+
+import torch
+from torch import Tensor
+
+from archwright.data import counter
+from archwright.data.sets import ImageSet
+from archwright.errors import DataError
+
+SEARCH_SPLIT_SEED = 20
+HOLDOUT_SEED = 21
+SUBSET_SEED = 22
+TEST_SHARE = 0.2
+
+
+def search_split(
+    image_set: ImageSet, *, fraction: float = 0.5, seed: int = SEARCH_SPLIT_SEED
+) -> tuple[ImageSet, ImageSet]:
+    """The training images in two parts: one to train the weights, one to train alpha.
+
+    The first part holds `fraction` of the images, in a permutation that depends on `seed` alone:
+    a constant apart from the run's own seed, so that runs differ in all but what they learn from.
+    Raises DataError where a part would be empty.
+    """
+    order = counter.permutation(counter.key(seed, "search split"), len(image_set))
+    cut = round(len(image_set) * fraction)
+    if not 0 < cut < len(image_set):
+        raise DataError(
+            f"{len(image_set)} images cannot be split at {fraction:g} into weights and alpha: "
+            "use more images or a fraction nearer 0.5"
+        )
+    return image_set.subset(order[:cut]), image_set.subset(order[cut:])
+
+
+def holdout(count: int) -> tuple[Tensor, Tensor]:
+    """Indices of the training (80 %) and test (20 %) images of a set that has no test split.
+
+    Both are in ascending order; the choice depends on `count` alone.
+    """
+    order = counter.permutation(counter.key(HOLDOUT_SEED, "holdout"), count)
+    held = max(1, round(count * TEST_SHARE)) if count > 1 else 0
+    return order[held:].sort().values, order[:held].sort().values
+
+
+def subset_indices(count: int, limit: int | None) -> Tensor:
+    """Indices of at most `limit` of `count` images, ascending.
+
+    What a smaller limit takes, a larger one takes too. Raises DataError for a limit below 1.
+    """
+    if limit is None:
+        return torch.arange(count)
+    if limit < 1:
+        raise DataError(f"a limit of {limit} images leaves none: give at least 1")
+    order = counter.permutation(counter.key(SUBSET_SEED, "subset"), count)
+    return order[:limit].sort().values
