@@ -5,7 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 ARCHWRIGHT := $(BIN)/archwright
 DEMO := runs/demo
-PIP_QUIET := --quiet --disable-pip-version-check --progress-bar off
+# Errors only.
+PIP_QUIET := -qq --disable-pip-version-check --progress-bar off
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint slow format clean
@@ -18,7 +19,7 @@ install: $(STAMP) ## Make .venv with everything in it (again only when the requi
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "archwright needs Python 3.11 or newer, this is %d.%d: set PYTHON=" % v[:2])'
 	@echo "installing into .venv (some minutes the first time)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install $(PIP_QUIET) -c constraints.txt -e '.[dev,data,export,prune]'
 	@touch $@
 

@@ -196,6 +196,8 @@ OPERATIONS = "one of none, skip_connect, nor_conv_1x1, nor_conv_3x3, avg_pool_3x
         ("|", f"column 2 reads the end, expected {OPERATIONS}"),
         ("  |conv~0|", f"column 4 reads 'conv~0|', expected {OPERATIONS}"),
         ("|nor_conv_3x3", "column 14 reads the end, expected '~0|+|'"),
+        ("|nor_conv_3x3|+|", "column 14 reads '|+|', expected '~0|+|'"),
+        ("|none+~0|", "column 6 reads '+~0|', expected '~0|+|'"),
         ("|none~1|+", "column 7 reads '1|+', expected '0|+|'"),
         (
             NOTHING.replace("+", "-", 1),

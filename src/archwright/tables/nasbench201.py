@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.errors import ArchwrightError, ConfigError, GenotypeError, unknown
+from archwright.errors import ConfigError, GenotypeError, unknown
 
 __all__ = [
     "DATASETS",
@@ -147,7 +147,7 @@ def _word(text: str, at: int) -> str:
     return text[at:end]
 
 
-def _malformed(text: str, at: int, expected: str) -> ArchwrightError:
+def _malformed(text: str, at: int, expected: str) -> GenotypeError:
     """The one place to say where a string stops being an architecture, and what is expected."""
     rest = text[at:] if len(text) - at <= 24 else text[at : at + 24] + "..."
     found = repr(rest) if rest else "the end"
