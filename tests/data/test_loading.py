@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -207,9 +208,13 @@ def test_what_was_decoded_once_is_not_decoded_again(
     assert again.fingerprint == first.fingerprint
     assert pixels(again).equal(pixels(first))
     assert (again.mean, again.std, again.classes) == (first.mean, first.std, first.classes)
-    # A file that changes is decoded again.
+    # A file that changes is decoded again, even if it is as long as before.
     for file in (folder / "auk").iterdir():
+        before = file.stat()
         Image.new("RGB", (6, 6), (200, 0, 0)).save(file)
+        file.write_bytes(file.read_bytes().ljust(before.st_size, b"\0"))
+        assert file.stat().st_size == before.st_size
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
     assert int(pixels(load(str(folder)))[:, 0].max()) == 200
 
 

@@ -89,6 +89,14 @@ def test_the_same_image_is_seen_differently_in_each_epoch(streamed: ImageData) -
     assert all(not a.equal(b) for a, b in zip(first, second, strict=True))
 
 
+def test_each_image_has_its_own_draws(write_folder: Callable[..., Path], monkeypatch: Any) -> None:
+    monkeypatch.setattr(loading, "STREAM_ABOVE_BYTES", 100)
+    alike = Image.radial_gradient("L")
+    data = load(str(write_folder({"auk": 8, "owl": 8}, draw=lambda _: alike)), image_size=8)
+    views = torch.cat([images for images, _ in epoch(data, shuffle=False)])
+    assert len(views.flatten(1).unique(dim=0)) == len(data.train)
+
+
 def test_without_augmentation_the_centre_is_seen(streamed: ImageData) -> None:
     batches = Batches(streamed.test, 6, seed=1, stream="test", mean=(0.0,), std=(1.0,))
     (images, labels) = next(batches.epoch(0))
