@@ -1,0 +1,96 @@
+"""Where and how precisely a run computes: device, precision, processes, through Fabric."""
+
+import os
+import platform
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from archwright.errors import ConfigError
+from archwright.runs.options import Precision
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric":
+    """A launched Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, with so many processes.
+
+    Raises:
+        ConfigError: this machine has no such device.
+    """
+    from lightning_fabric import Fabric
+
+    name, _, index = device.partition(":")
+    if name not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise ConfigError(f"unknown device {device!r}: give auto, cpu, cuda, cuda:1 or mps")
+    present = {
+        "cpu": True,
+        "auto": True,
+        "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present[name]:
+        raise ConfigError(f"device {device} is not on this machine: give --device auto or cpu")
+    chosen: Any = [int(index)] if index else devices
+    strategy = "ddp" if devices > 1 else "auto"
+    fabric = Fabric(accelerator=name, devices=chosen, precision=precision, strategy=strategy)
+    fabric.launch()
+    return fabric
+
+
+def describe_hardware(device: torch.device) -> str:
+    """One line that names the device and the cores beside it."""
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU threads, {platform.machine()}"
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, {cores}"
+    return cores
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a result."""
+    from archwright import __version__
+
+    return {
+        "archwright": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def available_bytes(device: torch.device) -> int | None:
+    """Memory that is free on `device`; None where it cannot be told."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return None
+
+
+def require_memory(needed: int, device: torch.device, what: str) -> None:
+    """Check that `needed` bytes are free on `device`.
+
+    Raises:
+        ConfigError: they are not; the estimate is named.
+    """
+    free = available_bytes(device)
+    if free is not None and needed > free:
+        raise ConfigError(
+            f"{what} needs about {needed / 1e9:.1f} GB, and {device.type} has {free / 1e9:.1f} GB "
+            f"free: lower --channels, --cells or --batch-size"
+        )
+
+
+def average_over_processes(fabric: "Fabric", tensors: list[Tensor]) -> None:
+    """Replace each tensor by its mean over all processes, in one message."""
+    if fabric.world_size == 1 or not tensors:
+        return
+    joined = torch.cat([tensor.flatten() for tensor in tensors])
+    mean = fabric.all_reduce(joined, reduce_op="mean")
+    assert isinstance(mean, Tensor), "a tensor goes in, a tensor comes out"
+    parts = mean.split([tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view_as(tensor))

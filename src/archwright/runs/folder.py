@@ -1,0 +1,112 @@
+"""The folder that a run writes, under names that stay fixed.
+
+`config.json` (resolved settings), `log.jsonl`, `checkpoints/`, `architecture.json`,
+`weights.safetensors`, `report.html`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archwright.errors import RunError
+from archwright.files import write_json
+from archwright.runs.log import RunLog
+
+SCHEMA = 1
+
+_FREE = frozenset({"out", "resume", "data_root", "workers", "command", "checkpoint_seconds"})
+"""Settings that a resumed run may change: they do not touch the result."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """An opened run folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved settings."""
+        return self.path / "config.json"
+
+    @property
+    def log(self) -> RunLog:
+        """One JSON object a line."""
+        return RunLog(self.path / "log.jsonl")
+
+    @property
+    def architecture(self) -> Path:
+        """The architecture, in our JSON."""
+        return self.path / "architecture.json"
+
+    @property
+    def weights(self) -> Path:
+        """The weights of the network, by slot."""
+        return self.path / "weights.safetensors"
+
+    def checkpoint(self, name: str) -> Path:
+        """The checkpoint of that name (`last`, `best`)."""
+        return self.path / "checkpoints" / f"{name}.pt"
+
+    def result(self) -> dict[str, Any] | None:
+        """The result, if the run has finished."""
+        return self.log.last("result")
+
+
+def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool) -> RunFolder:
+    """Start a run in `out`, or with `resume` go on with the one that is there.
+
+    A missing folder, and one that was left before its settings were written, are started anew.
+
+    Raises:
+        RunError: the folder exists and `resume` is not asked for; it holds something else; or
+            the run in it has other settings (the field is named).
+    """
+    folder = RunFolder(out)
+    content = {"schema": SCHEMA, "kind": kind, **settings}
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file: give another --out")
+    if folder.config.exists():
+        if not resume:
+            raise RunError(f"{out} holds a run already: add --resume, or give another --out")
+        _require_same(folder, content)
+        return folder
+    strangers = [p.name for p in out.iterdir() if not p.name.endswith(".part")] if out.exists() else []
+    if strangers:
+        raise RunError(f"{out} is not empty and holds no run: give another --out")
+    try:
+        write_json(folder.config, content)
+    except OSError as error:
+        raise RunError(f"cannot write to {out}: {error.strerror}; give another --out") from None
+    return folder
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings of the run in the folder `path`.
+
+    Raises:
+        RunError: there is no run, or its settings cannot be read.
+    """
+    file = path / "config.json"
+    if not file.is_file():
+        raise RunError(f"{path} is no run folder: it has no config.json")
+    try:
+        content = json.loads(file.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:  # pyright: ignore[reportUnknownMemberType]
+        raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")
+    return content  # pyright: ignore[reportUnknownVariableType]
+
+
+def _require_same(folder: RunFolder, wanted: Mapping[str, Any]) -> None:
+    held = read_config(folder.path)
+    plain = json.loads(json.dumps(dict(wanted)))
+    for name in sorted({*held, *plain} - _FREE):
+        if held.get(name) != plain.get(name):
+            raise RunError(
+                f"{folder.path} was run with {name}={held.get(name)!r}, not {plain.get(name)!r}: "
+                f"resume with the same settings, or give another --out"
+            )

@@ -1,0 +1,55 @@
+"""Keeps a run resumable: counts its time, and decides when and what to save."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from archwright.runs.checkpoint import load_checkpoint, save_checkpoint
+from archwright.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class Keeper:
+    """The last checkpoint of a run, and the seconds that the run has taken, interruptions left out.
+
+    Only the first process writes. Within an epoch only runs of a single process save, since a
+    common decision would cost several a message a step.
+    """
+
+    def __init__(self, folder: RunFolder, fabric: "Fabric", every_seconds: float) -> None:
+        self.folder = folder
+        self.writes = fabric.is_global_zero
+        self.seconds = 0.0
+        self._alone = fabric.world_size == 1
+        self._every = every_seconds
+        self._clock = self._saved = time.monotonic()
+
+    def tick(self) -> bool:
+        """Count the time since the last call; whether a checkpoint is due."""
+        now = time.monotonic()
+        self.seconds += now - self._clock
+        self._clock = now
+        return self._alone and now - self._saved > self._every
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the checkpoint; the log as it is now belongs to it."""
+        self.tick()
+        self._saved = self._clock
+        if self.writes:
+            kept = {"seconds": self.seconds, "log_size": self.folder.log.size()}
+            save_checkpoint(self.folder.checkpoint("last"), {**state, **kept})
+
+    def restore(self) -> dict[str, Any] | None:
+        """The last checkpoint's state, the log cut back to it; None: start from the beginning.
+
+        Raises:
+            RunError: the checkpoint is damaged.
+        """
+        path = self.folder.checkpoint("last")
+        state = load_checkpoint(path) if path.exists() else None
+        if self.writes:
+            self.folder.log.cut(state["log_size"] if state else 0)
+        self.seconds = state["seconds"] if state else 0.0
+        self._clock = self._saved = time.monotonic()
+        return state

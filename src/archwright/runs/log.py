@@ -1,0 +1,55 @@
+"""The log of a run: one JSON object a line, appended to as the run goes on."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archwright.errors import RunError
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """`log.jsonl`; each record has an `event`."""
+
+    path: Path
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one record.
+
+        A number that is not finite is refused, since JSON has none.
+        """
+        line = json.dumps({"event": event, **fields}, allow_nan=False)
+        with self.path.open("a") as file:
+            file.write(line + "\n")
+
+    def size(self) -> int:
+        """Bytes written so far; a checkpoint notes it, and `cut` goes back to it."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def cut(self, size: int) -> None:
+        """Forget what was logged after the first `size` bytes (it will be done again)."""
+        if self.size() > size:
+            os.truncate(self.path, size)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every record; a last line that was cut off by a kill is left out.
+
+        Raises:
+            RunError: a line in the middle is no JSON.
+        """
+        if not self.path.exists():
+            return []
+        *lines, _ = self.path.read_text().split("\n")  # what follows the last newline is partial
+        try:
+            return [json.loads(line) for line in lines]
+        except json.JSONDecodeError:
+            raise RunError(f"{self.path} is damaged: a line is no JSON; start a new run") from None
+
+    def last(self, event: str) -> dict[str, Any] | None:
+        """The fields of the last record of that event."""
+        for record in reversed(self.records()):
+            if record.pop("event") == event:
+                return record
+        return None

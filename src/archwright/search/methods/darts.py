@@ -1,0 +1,42 @@
+"""DARTS, first order (Liu et al., ICLR 2019, eq. 2 and eq. 7 with xi = 0).
+
+Weights are the softmax of alpha. They are trained on one half of the training images, alpha on
+the other half, in alternating steps.
+"""
+
+from torch import Tensor
+from typing_extensions import override
+
+from archwright.lower import Mixture
+from archwright.search.method import Method, Moment
+from archwright.search.recipe import Recipe
+
+
+class Darts(Method):
+    """The softmax mixture of all candidates."""
+
+    @override
+    def recipe(self, space: str) -> Recipe:
+        # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos; elsewhere quark0/darts, cnn/train_search.py
+        benchmark = space == "nasbench201"
+        return Recipe(
+            epochs=50,
+            batch_size=64,
+            lr=0.025,
+            lr_min=0.001,
+            momentum=0.9,
+            nesterov=benchmark,
+            weight_decay=5e-4 if benchmark else 3e-4,
+            clip=5.0,
+            warmup_epochs=0.0,
+            alpha_lr=3e-4,
+            alpha_betas=(0.5, 0.999),
+            alpha_weight_decay=1e-3,
+            alpha_init=1e-3,
+            alpha_start=0,
+            alpha_first=not benchmark,
+        )
+
+    @override
+    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+        return Mixture.from_logits(logits)

@@ -1,0 +1,43 @@
+"""What a search leaves behind: the architecture, and its network with the supernet's weights."""
+
+from typing import TYPE_CHECKING
+
+from safetensors.torch import save as pack
+
+from archwright import data
+from archwright.derive import restrict
+from archwright.files import write_bytes, write_json
+from archwright.ir import Architecture
+from archwright.lower import NaiveNetwork
+from archwright.runs.folder import RunFolder
+from archwright.spaces import write_architecture
+from archwright.train.evaluate import evaluate, recalibrate, test_batches
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def hand_over(
+    fabric: "Fabric",
+    folder: RunFolder,
+    supernet: NaiveNetwork,
+    architecture: Architecture,
+    images: data.ImageData,
+    batches: data.Batches,
+) -> float:
+    """Write architecture and inherited weights; return the accuracy on held-out images (percent).
+
+    The derived network takes its batch statistics from `batches` first, since the supernet's are
+    those of the mixture.
+    """
+    derived = NaiveNetwork(restrict(supernet.network, architecture)).to(fabric.device)
+    derived.inherit(supernet)
+    recalibrate(fabric, derived, batches.epoch(0))
+    top1 = evaluate(fabric, derived, test_batches(fabric, images).epoch(0)).top1
+    assert top1 is not None, "a data set has test images"
+    if fabric.is_global_zero:
+        weights = {name: t.detach().cpu().contiguous() for name, t in derived.state_dict().items()}
+        write_bytes(folder.weights, pack(weights))
+        content = {**architecture.to_json(), "text": write_architecture(architecture)}
+        write_json(folder.architecture, content)
+    return round(top1, 4)

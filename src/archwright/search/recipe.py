@@ -1,0 +1,28 @@
+"""The settings of a bilevel search, as a value; each method publishes its own."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How weights and alpha are trained. Rates fall by half a cosine over the whole search.
+
+    `alpha_first` is the order within a step; alpha learns from epoch `alpha_start` on, and the
+    weights' rate rises from zero over the first `warmup_epochs`.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    lr_min: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    clip: float
+    warmup_epochs: float
+    alpha_lr: float
+    alpha_betas: tuple[float, float]
+    alpha_weight_decay: float
+    alpha_init: float
+    alpha_start: int
+    alpha_first: bool

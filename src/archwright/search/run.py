@@ -1,0 +1,236 @@
+"""A search from start to end: images, supernet, the loop, the architecture that it found."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archwright import data
+from archwright.cost import estimate_training_bytes, graph_cost
+from archwright.derive import discretise
+from archwright.ir import Architecture, Network
+from archwright.lower import NaiveNetwork
+from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
+from archwright.runs.folder import RunFolder, open_run
+from archwright.runs.keeper import Keeper
+from archwright.runs.progress import Progress
+from archwright.search.bilevel import Bilevel
+from archwright.search.config import SearchConfig
+from archwright.search.method import Method, Moment
+from archwright.search.methods import get_method
+from archwright.search.outcome import hand_over
+from archwright.search.recipe import Recipe
+from archwright.spaces import Size, Space, get_space, read_architecture, write_architecture
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    `params` and `macs` are those of the discrete network as published, at the search's own size;
+    `accuracy` is the percent of held-out images that the derived network gets right with the
+    supernet's weights.
+    """
+
+    architecture: Architecture
+    params: int
+    macs: int
+    accuracy: float
+    seconds: float
+    out: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it: the architecture as text, the folder as a string."""
+        text = write_architecture(self.architecture)
+        return {**asdict(self), "architecture": text, "out": str(self.out)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "SearchResult":
+        """The inverse of `to_json`."""
+        architecture = read_architecture(content["architecture"])
+        return cls(**{**content, "architecture": architecture, "out": Path(content["out"])})
+
+
+def search(config: SearchConfig) -> SearchResult:
+    """Run a search, or go on with one, and leave its run folder complete.
+
+    Raises:
+        ConfigError: a setting, space or method that does not exist or does not fit.
+        DataError: the images cannot be used.
+        RunError: the run folder exists, or is of another configuration.
+        DivergedError: the loss is no longer finite.
+    """
+    space, method = get_space(config.space), get_method(config.method)
+    recipe = config.recipe(method.recipe(space.name))
+    channels = config.channels or space.search_size[0]
+    cells = config.cells or space.search_size[1]
+    settings = config.resolved(recipe, channels, cells)
+    fabric = make_fabric(config.device, config.precision, config.devices)
+    images = data.load(
+        config.data,
+        root=config.data_root,
+        image_size=config.image_size,
+        limit=config.limit,
+        test_limit=config.test_limit,
+    )
+    settings["data_fingerprint"] = images.fingerprint
+    size = Size(
+        channels=channels,
+        cells=cells,
+        classes=len(images.classes),
+        image_size=images.image_size,
+        image_channels=images.channels,
+    )
+    supernet = space.supernet(size)
+    batch = -(-recipe.batch_size // fabric.world_size)
+    require_memory(estimate_training_bytes(supernet, batch), fabric.device, "this supernet")
+    run = _Search(config, fabric, space, size, recipe, images)
+    if fabric.is_global_zero:
+        open_run(config.out, "search", settings, resume=config.resume)
+    fabric.barrier()
+    finished = run.folder.result()
+    return run.run(supernet, method) if finished is None else SearchResult.from_json(finished)
+
+
+class _Search:
+    """One search while it runs."""
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        fabric: "Fabric",
+        space: Space,
+        size: Size,
+        recipe: Recipe,
+        images: data.ImageData,
+    ) -> None:
+        self.config, self.fabric, self.space, self.size = config, fabric, space, size
+        self.recipe, self.images = recipe, images
+        self.folder = RunFolder(config.out)
+        weights_set, alpha_set = data.search_split(images.train)
+        self.weights_batches = self._batches(weights_set, "weights")
+        self.alpha_batches = self._batches(alpha_set, "alpha")
+        self.keeper = Keeper(self.folder, fabric, config.checkpoint_seconds)
+
+    def _batches(self, image_set: data.ImageSet, stream: str) -> data.Batches:
+        return data.Batches(
+            image_set,
+            self.recipe.batch_size,
+            seed=self.config.seed,
+            stream=stream,
+            mean=self.images.mean,
+            std=self.images.std,
+            augment=data.default_augmentation(self.images),
+            shuffle=True,
+            drop_last=True,
+            device=self.fabric.device,
+            rank=self.fabric.global_rank,
+            world_size=self.fabric.world_size,
+            workers=self.config.workers,
+        )
+
+    def run(self, supernet: Network, method: Method) -> SearchResult:
+        """Every step that is left, then the architecture."""
+        torch.manual_seed(self.config.seed)
+        bilevel = Bilevel(self.fabric, NaiveNetwork(supernet), method, self.recipe)
+        state = self.keeper.restore()
+        epoch, step = (state["epoch"], state["step"]) if state else (0, 0)
+        if state:
+            bilevel.load_state(state)
+        elif self.keeper.writes:
+            self._log_start(bilevel)
+        total = self.recipe.epochs * len(self.weights_batches)
+        done = epoch * len(self.weights_batches) + step
+        title = f"search {self.space.name}"
+        with Progress(title, total, done, visible=self.keeper.writes) as progress:
+            for current in range(epoch, self.recipe.epochs):
+                self._epoch(bilevel, current, step, progress)
+                step = 0
+        return self._finish(bilevel)
+
+    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: Progress) -> None:
+        steps = len(self.weights_batches)
+        pairs = zip(
+            self.weights_batches.epoch(epoch, start),
+            self._endless(self.alpha_batches, epoch, start),
+            strict=False,
+        )
+        for step, (weights_batch, alpha_batch) in enumerate(pairs, start):
+            along = (epoch + step / steps) / self.recipe.epochs
+            bilevel.step(weights_batch, alpha_batch, Moment(epoch, self.recipe.epochs, along))
+            due = self.keeper.tick() and step + 1 < steps
+            if due or step + 1 == steps or self._must_check(step):
+                bilevel.require_finite(f"in epoch {epoch + 1}, step {step + 1}")
+            if due:
+                self.keeper.save({"epoch": epoch, "step": step + 1, **bilevel.state()})
+            progress.advance()
+        self._log_epoch(bilevel, epoch, progress)
+        bilevel.train_meter.reset()
+        bilevel.valid_meter.reset()
+        self.keeper.save({"epoch": epoch + 1, "step": 0, **bilevel.state()})
+
+    def _must_check(self, step: int) -> bool:
+        """Looking at a loss makes a GPU wait, so there it is done now and then."""
+        return self.fabric.device.type == "cpu" or step % 50 == 0
+
+    def _endless(
+        self, batches: data.Batches, epoch: int, start: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches without end: the halves may differ by a batch."""
+        yield from batches.epoch(epoch, start % len(batches))
+        while True:
+            yield from batches.epoch(epoch)
+
+    def _log_start(self, bilevel: Bilevel) -> None:
+        self.folder.log.write(
+            "start",
+            kind="search",
+            decisions={d.name: list(d.candidates) for d in bilevel.network.decisions},
+            params=sum(p.numel() for p in bilevel.network.parameters()),
+            versions=versions(),
+            hardware=describe_hardware(self.fabric.device),
+        )
+
+    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Progress) -> None:
+        if not self.keeper.writes:
+            return
+        weights = bilevel.weights()
+        rows = [np.asarray(row) for row in weights.values()]
+        entropy = float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
+        train, valid = bilevel.train_meter, bilevel.valid_meter
+        text = write_architecture(discretise(self.space, self.size, weights))
+        self.folder.log.write(
+            "epoch",
+            epoch=epoch,
+            train_loss=train.loss,
+            train_top1=train.top1,
+            valid_loss=valid.loss,
+            valid_top1=valid.top1,
+            lr=bilevel.weight_optimiser.param_groups[0]["lr"],
+            alpha=weights,
+            entropy=entropy,
+            architecture=text,
+            seconds=round(self.keeper.seconds, 3),
+        )
+        seen = "" if valid.top1 is None else f", valid {valid.top1:.1f} %"
+        progress.note(
+            f"epoch {epoch + 1}/{self.recipe.epochs}: train {train.top1:.1f} %{seen}  {text[:100]}"
+        )
+
+    def _finish(self, bilevel: Bilevel) -> SearchResult:
+        architecture = discretise(self.space, self.size, bilevel.weights())
+        cost = graph_cost(self.space.discrete(architecture, self.size))
+        top1 = hand_over(self.fabric, self.folder, bilevel.network, architecture, self.images, self.weights_batches)
+        result = SearchResult(
+            architecture, cost.params, cost.macs, top1, round(self.keeper.seconds, 3), self.folder.path
+        )
+        if self.keeper.writes:
+            self.folder.log.write("result", **result.to_json())
+        return result

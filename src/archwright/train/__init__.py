@@ -1,0 +1,1 @@
+"""The recipes for a discrete network, resumable. Import from the modules."""

@@ -1,0 +1,76 @@
+"""The configuration of a training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from archwright.errors import ConfigError
+from archwright.runs.options import RunOptions, require, require_positive
+
+Rival = Literal["hand-made", "random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(RunOptions):
+    """Train a discrete network with the retraining recipe of DARTS."""
+
+    out: Path
+    """The run folder."""
+    architecture: str
+    """An architecture file, a run folder, a published name (darts-v2), or a notation."""
+    channels: int | None = None
+    """Width at full resolution (darts: 36)."""
+    cells: int | None = None
+    """Depth: cells a stage in nasbench201, cells in all in darts (20), blocks in spos."""
+    inherit: Path | None = None
+    """Start from the weights that this search left; same channels and cells."""
+    against: tuple[Rival, ...] = ()
+    """Networks trained beside it with the same recipe: hand-made (at the same MACs), random."""
+    epochs: int = 600
+    """Passes over the training images."""
+    batch_size: int = 96
+    """Images a step, over all processes."""
+    lr: float = 0.025
+    """Highest learning rate; it falls by half a cosine."""
+    lr_min: float = 0.0
+    """Learning rate at the end."""
+    warmup_epochs: float = 0.0
+    """Epochs over which the rate rises from zero."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    nesterov: bool = False
+    """Nesterov's momentum."""
+    weight_decay: float = 3e-4
+    """Weight decay."""
+    clip: float = 5.0
+    """Largest gradient norm."""
+    cutout: int | None = None
+    """Side in pixels of the square that is cut out (else half the image's: 16 of 32); 0: none."""
+    drop_path: float = 0.2
+    """Probability, reached at the end, with which an edge is dropped."""
+    auxiliary: float = 0.4
+    """Weight of the auxiliary head's loss; 0: no auxiliary head."""
+    label_smoothing: float = 0.0
+    """Share of the label that is spread over all classes."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is then scored; 0: none."""
+
+    def __post_init__(self) -> None:
+        """Check each number by itself.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named).
+        """
+        require_positive(self, "channels", "cells", "epochs", "batch_size", "lr", "clip")
+        require_positive(self, "limit", "test_limit", "image_size", "devices")
+        require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
+        for name in ("drop_path", "label_smoothing", "ema", "momentum"):
+            value = getattr(self, name)
+            flag = "--" + name.replace("_", "-")
+            require(0 <= value < 1, f"{flag} must be at least 0 and below 1, got {value}")
+        for name in ("lr_min", "weight_decay", "auxiliary", "warmup_epochs", "cutout"):
+            value = getattr(self, name)
+            flag = "--" + name.replace("_", "-")
+            require(value is None or value >= 0, f"{flag} must not be negative, got {value}")
+        if len(set(self.against)) != len(self.against):
+            raise ConfigError("--against names a network twice")
