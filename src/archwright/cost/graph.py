@@ -18,10 +18,10 @@ class GraphCost:
 
 
 def graph_cost(network: Network, *, live: bool = False) -> GraphCost:
-    """The cost of every module that is not zero; an auxiliary head is left out.
+    """The cost of every module outside of an auxiliary head; of a supernet, all candidates'.
 
-    Published sizes count all edges, also those that reach nothing; with `live`, only modules that
-    the logits depend on count.
+    Published sizes count all edges, also those that reach nothing; with `live`, only modules on a
+    way from the image to the logits count.
     """
     params: dict[str, int] = {}
     macs = 0
@@ -29,8 +29,7 @@ def graph_cost(network: Network, *, live: bool = False) -> GraphCost:
     def count(module: Module, shape: Shape) -> None:
         nonlocal macs
         macs += module.primitive.macs(shape)
-        if module.primitive.params:
-            params[module.slot] = module.primitive.params  # a shared slot counts once
+        params[module.slot] = module.primitive.params  # a shared slot counts once
 
     steps = tuple(step for step in network.steps if step.name != network.auxiliary)
     walk_network(Network(network.image, steps), count, live=live)

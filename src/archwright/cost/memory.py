@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 
-from archwright.ir import Network
+from archwright.ir import Module, Network, Shape, walk_network
 from archwright.lower import Mixture, NaiveNetwork, logits_table
 
 
@@ -14,18 +15,39 @@ def saved_bytes(run: Callable[[], object], parameters: list[Tensor]) -> int:
 
     Parameters are left out, for they are there anyway. Works on any device, `meta` included.
     """
-    kept: dict[int, tuple[torch.UntypedStorage, int]] = {}
-    own = {parameter.untyped_storage()._cdata for parameter in parameters}
+    # a weak reference names its storage on every device, and keeps the name from being used again
+    own = {StorageWeakRef(parameter.untyped_storage()) for parameter in parameters}
+    kept: dict[StorageWeakRef, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage._cdata not in own:  # holding the storage keeps its address from being reused
-            kept[storage._cdata] = (storage, storage.nbytes())
+        reference = StorageWeakRef(storage)
+        if reference not in own:
+            kept[reference] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         run()
-    return sum(size for _, size in kept.values())
+    return sum(kept.values())
+
+
+def estimate_training_bytes(network: Network, batch_size: int) -> int:
+    """About the bytes of a training step in float32, right within a factor; nothing is built.
+
+    Every module's output counts once, and every weight four times (with its gradient, its
+    momentum, and room for an update).
+    """
+    features = 0
+    weights: dict[str, int] = {}
+
+    def count(module: Module, shape: Shape) -> None:
+        nonlocal features
+        out = module.primitive.out_shape(shape)
+        features += out.channels * out.height * out.width
+        weights[module.slot] = module.primitive.params
+
+    walk_network(network, count)
+    return 4 * (features * batch_size + 4 * sum(weights.values()))
 
 
 def activation_bytes(network: Network, batch_size: int = 1) -> int:
@@ -43,5 +65,5 @@ def activation_bytes(network: Network, batch_size: int = 1) -> int:
 def _meta_mixture(module: NaiveNetwork) -> Mixture | None:
     if not module.decisions:
         return None
-    logits = nn.Parameter(logits_table(module.decisions).to("meta"))
-    return Mixture.from_logits(logits)
+    logits = logits_table(module.decisions).to("meta")
+    return Mixture.from_logits(logits.requires_grad_())

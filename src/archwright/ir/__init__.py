@@ -14,7 +14,7 @@ from archwright.ir.expr import (
     name_slots,
 )
 from archwright.ir.genotype import Architecture, CellGenotype, Pick, decision_name
-from archwright.ir.graph import INPUT, Cell, Edge, Network, Step, walk_network
+from archwright.ir.graph import INPUT, Cell, Edge, Network, Step
 from archwright.ir.ops import (
     AvgPool,
     BatchNorm,
@@ -29,6 +29,7 @@ from archwright.ir.ops import (
 )
 from archwright.ir.primitive import Primitive, Shape
 from archwright.ir.verify import verify, verify_discrete
+from archwright.ir.walk import connected, walk_network
 
 __all__ = [
     "INPUT",
@@ -61,6 +62,7 @@ __all__ = [
     "chain",
     "choose",
     "concat",
+    "connected",
     "decision_name",
     "name_slots",
     "verify",

@@ -15,34 +15,45 @@ class Zeros(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, :: self.stride, :: self.stride]
-        if x.shape[1] == self.channels:
-            return x * 0.0
-        return x.new_zeros(x.shape[0], self.channels, *x.shape[2:])
+        height, width = (-(-size // self.stride) for size in x.shape[2:])
+        return x.new_zeros(x.shape[0], self.channels, height, width)
 
 
 class Conv(nn.Conv2d):
     """A convolution without bias whose windows may start `offset` pixels down and right."""
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, *, offset: int, **rest: int) -> None:
-        super().__init__(c_in, c_out, kernel, bias=False, **rest)
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        *,
+        stride: int,
+        padding: int,
+        dilation: int,
+        groups: int,
+        offset: int,
+    ) -> None:
+        super().__init__(c_in, c_out, kernel, stride, padding, dilation, groups, bias=False)
         self.offset = offset
 
     @override
     def forward(self, input: Tensor) -> Tensor:
-        if not self.offset:
-            return super().forward(input)
-        # a stride that divides the size never reaches the border, and a view suffices
-        missing = [self.offset if size % stride else 0 for size, stride in self._axes(input)]
-        view = input[:, :, self.offset :, self.offset :]
-        return super().forward(functional.pad(view, (0, missing[1], 0, missing[0])) if any(missing) else view)
-
-    def _axes(self, input: Tensor) -> list[tuple[int, int]]:
-        return [(input.shape[2], self.stride[0]), (input.shape[3], self.stride[1])]
+        if self.offset:
+            # Where the stride divides the size, the last pixels that are cut off are not missed
+            # and a view suffices; elsewhere zeros take their place.
+            below, right = (
+                self.offset if size % step else 0
+                for size, step in zip(input.shape[2:], self.stride, strict=True)
+            )
+            input = input[:, :, self.offset :, self.offset :]
+            if below or right:
+                input = functional.pad(input, (0, right, 0, below))
+        return super().forward(input)
 
 
 class Slice(nn.Module):
-    """[B, C, H, W] -> channels start to stop."""
+    """[B, C, H, W] -> [B, stop - start, H, W]."""
 
     def __init__(self, start: int, stop: int) -> None:
         super().__init__()

@@ -5,7 +5,8 @@ A leaf is a module; modules are put in series (`Chain`), side by side with their
 described by its values alone, so that a rewriting is a function from expression to expression.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from archwright.errors import GraphError
@@ -72,12 +73,12 @@ class Choice:
     given: frozenset[int]
 
     def __str__(self) -> str:
-        names = self.decision.candidates
-        options = (
-            f"{'|'.join(names[i] for i in sorted(option.members))}: {option.body}"
-            for option in self.options
-        )
+        options = (f"{self.label(option)}: {option.body}" for option in self.options)
         return f"Σ{{{'; '.join(options)}}}"
+
+    def label(self, option: Option) -> str:
+        """The names of the candidates that an option stands for."""
+        return "|".join(self.decision.candidates[i] for i in sorted(option.members))
 
 
 Expr = Module | Chain | Concat | Choice
@@ -106,7 +107,11 @@ def choose(decision: Decision, bodies: tuple[Expr, ...]) -> Choice:
 
 
 def map_modules(expr: Expr, function: Callable[[Module, str], Module]) -> Expr:
-    """`expr` with every module replaced; the function sees each module and its path in `expr`."""
+    """`expr` with every module replaced; the function sees each module and its path in `expr`.
+
+    Raises:
+        GraphError: something in `expr` is no expression.
+    """
 
     def visit(expr: Expr, path: str) -> Expr:
         match expr:
@@ -116,14 +121,18 @@ def map_modules(expr: Expr, function: Callable[[Module, str], Module]) -> Expr:
                 return Chain(tuple(visit(item, f"{path}/{i}") for i, item in enumerate(items)))
             case Concat(branches):
                 return Concat(tuple(visit(b, f"{path}/{i}") for i, b in enumerate(branches)))
-            case Choice(decision, options):
-                names = decision.candidates
-                labels = ("|".join(names[i] for i in sorted(o.members)) for o in options)
+            case Choice(_, options):
                 visited = (
-                    replace(option, body=visit(option.body, f"{path}/{label}"))
-                    for option, label in zip(options, labels, strict=True)
+                    replace(option, body=visit(option.body, f"{path}/{expr.label(option)}"))
+                    for option in options
                 )
                 return replace(expr, options=tuple(visited))
+            case _:  # users build expressions too
+                found = type(expr).__name__
+                raise GraphError(
+                    f"{expr!r} ({found}) is no expression: build it of primitives with chain, "
+                    f"concat and choose"
+                )
 
     return visit(expr, "")
 
@@ -200,32 +209,38 @@ def walk(expr: Expr, shape: Shape, visit: Callable[[Module, Shape], object]) -> 
             return primitive.out_shape(shape)
         case Chain(items):
             for position, item in enumerate(items):
-                try:
+                with located("module {} ({})", position, item):
                     shape = walk(item, shape, visit)
-                except GraphError as error:
-                    raise GraphError(f"module {position} ({item}): {error}") from None
             return shape
         case Concat(branches):
-            made = [walk(branch, shape, visit) for branch in branches]
-            if len({shape[1:] for shape in made}) != 1:
-                raise GraphError(f"branches of {expr} end at different sizes: {_list(made)}")
-            return Shape(sum(shape.channels for shape in made), *made[0][1:])
+            made: list[Shape] = []
+            for position, branch in enumerate(branches):
+                with located("branch {}", position):
+                    made.append(walk(branch, shape, visit))
+            if len({end[1:] for end in made}) != 1:
+                raise GraphError(f"the branches of {expr} end at different sizes: {listed(made)}")
+            return Shape(sum(end.channels for end in made), *made[0][1:])
         case Choice(decision, options):
-            made = [_walk_option(decision, option, shape, visit) for option in options]
-            if len(set(made)) != 1:
-                raise GraphError(f"candidates of {decision.name} disagree: {_list(made)}")
-            return made[0]
+            ends: dict[Shape, list[str]] = {}
+            for option in options:
+                label = expr.label(option)
+                with located("{}, candidate {}", decision.name, label):
+                    ends.setdefault(walk(option.body, shape, visit), []).append(label)
+            if len(ends) != 1:
+                found = "; ".join(f"{end} by {', '.join(by)}" for end, by in ends.items())
+                raise GraphError(f"the candidates of {decision.name} disagree: {found or 'none'}")
+            return next(iter(ends))
 
 
-def _walk_option(
-    decision: Decision, option: Option, shape: Shape, visit: Callable[[Module, Shape], object]
-) -> Shape:
+@contextmanager
+def located(place: str, *parts: object) -> Generator[None]:
+    """Put `place`, formatted with `parts`, before the text of a graph error raised inside."""
     try:
-        return walk(option.body, shape, visit)
+        yield
     except GraphError as error:
-        names = "|".join(decision.candidates[i] for i in sorted(option.members))
-        raise GraphError(f"{decision.name}, candidate {names}, {error}") from None
+        raise GraphError(f"{place.format(*parts)}: {error}") from None
 
 
-def _list(shapes: list[Shape]) -> str:
-    return ", ".join("x".join(map(str, shape)) for shape in shapes)
+def listed(shapes: Iterable[Shape]) -> str:
+    """Shapes as a text shows them."""
+    return ", ".join(map(str, shapes)) or "there are none"

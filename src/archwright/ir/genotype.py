@@ -71,7 +71,7 @@ class Architecture:
     origin: str = ""
 
     def __hash__(self) -> int:
-        return hash((self.space, tuple(self.cells.items())))
+        return hash((self.space, frozenset(self.cells.items())))
 
     def answers(self) -> dict[str, str]:
         """The candidate of each decision, by the decision's name; edges not kept are absent."""
@@ -127,7 +127,7 @@ def from_json(content: object) -> Architecture:
         return Architecture(str(fields["space"]), cells, str(fields.get("origin", "")))
     except KeyError as error:
         raise GenotypeError(f"architecture file lacks the field {error.args[0]!r}") from None
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         raise GenotypeError(
             'architecture file is malformed: each cell needs "inputs", "nodes" (lists of '
             '[candidate, source] pairs) and "output"'
@@ -148,7 +148,7 @@ def loads(text: str) -> Architecture:
         ) from None
 
 
-_PICK = re.compile(r"([^~|+\s]+)~(\d+)\|")
+_PICK = re.compile(r"([^~|+\s]+)~([0-9]+)\|")
 
 
 def read_bars(text: str) -> tuple[tuple[Pick, ...], ...]:
@@ -173,8 +173,13 @@ def read_bars(text: str) -> tuple[tuple[Pick, ...], ...]:
         if position == len(text):
             return tuple(nodes)
         if text[position] != "+":
-            raise _malformed(text, position, "'+' and a further node, a further 'candidate~source|', or the end")
+            raise _malformed(text, position, "'candidate~source|', '+' and a node, or the end")
         position += 1
+
+
+def bar_candidates(text: str) -> Iterator[tuple[int, str]]:
+    """Every candidate of a text that `read_bars` reads, with the position where it starts."""
+    return ((match.start(1), match[1]) for match in _PICK.finditer(text))
 
 
 def write_bars(nodes: tuple[tuple[Pick, ...], ...]) -> str:
@@ -201,12 +206,17 @@ def read_darts(text: str) -> dict[str, CellGenotype]:
     Raises:
         GenotypeError: malformed; the text points at the character, or names the field.
     """
+    text = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        raise _malformed(text.strip(), max((error.offset or 1) - 1, 0), error.msg) from None
-    named = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name)
-    if not (named and isinstance(tree, ast.Call)) or tree.args:
+        line, column = error.lineno or 1, max((error.offset or 1) - 1, 0)
+        raise _malformed(text, _line_start(text, line) + column, error.msg) from None
+    except ValueError as error:  # a null character, before Python 3.12
+        raise GenotypeError(
+            f"a DARTS genotype reads Genotype(normal=[...], ...): {error}"
+        ) from None
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
         raise GenotypeError("a DARTS genotype reads Genotype(normal=[...], normal_concat=...)")
     fields = {keyword.arg: keyword.value for keyword in tree.keywords}
     if set(fields) != set(_DARTS_FIELDS):
@@ -214,37 +224,47 @@ def read_darts(text: str) -> dict[str, CellGenotype]:
     return {
         kind: CellGenotype(
             2,
-            _darts_nodes(text.strip(), kind, fields[kind]),
-            _darts_concat(text.strip(), kind, fields[f"{kind}_concat"]),
+            _darts_nodes(text, kind, fields[kind]),
+            _darts_concat(text, kind, fields[f"{kind}_concat"]),
         )
         for kind in ("normal", "reduce")
     }
 
 
 def _darts_nodes(text: str, kind: str, value: ast.expr) -> tuple[tuple[Pick, ...], ...]:
-    expected = f"{kind} as an even list of ('candidate', source) pairs"
     try:
-        pairs = ast.literal_eval(value)
-        picks = [Pick(candidate, source) for candidate, source in pairs]
+        picks = [Pick(candidate, source) for candidate, source in ast.literal_eval(value)]
     except (ValueError, TypeError):
-        raise _malformed(text, value.col_offset, expected) from None
+        picks = []
     good = all(isinstance(p.candidate, str) and type(p.source) is int for p in picks)
     if not good or not picks or len(picks) % 2:
-        raise _malformed(text, value.col_offset, expected)
+        expected = f"{kind} as an even list of ('candidate', source) pairs"
+        raise _malformed(text, _position(text, value), expected)
     return tuple(zip(picks[::2], picks[1::2], strict=True))
 
 
 def _darts_concat(text: str, kind: str, value: ast.expr) -> tuple[int, ...]:
     try:
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
-            bounds = [int(ast.literal_eval(argument)) for argument in value.args]
-            if value.func.id == "range" and 1 <= len(bounds) <= 2:
-                return tuple(range(*bounds))
-        else:
+        if not isinstance(value, ast.Call):
             return tuple(int(node) for node in ast.literal_eval(value))
+        bounds = [int(ast.literal_eval(argument)) for argument in value.args]
+        if isinstance(value.func, ast.Name) and value.func.id == "range" and len(bounds) in (1, 2):
+            return tuple(range(*bounds))
     except (ValueError, TypeError):
         pass
-    raise _malformed(text, value.col_offset, f"{kind}_concat as range(2, 6) or a list of nodes")
+    expected = f"{kind}_concat as range(2, 6) or a list of nodes"
+    raise _malformed(text, _position(text, value), expected)
+
+
+def _line_start(text: str, line: int) -> int:
+    """Where the line of that number, from 1, starts in `text`."""
+    return sum(len(before) + 1 for before in text.split("\n")[: line - 1])
+
+
+def _position(text: str, value: ast.expr) -> int:
+    """Where the syntax node starts in `text`; Python counts its column in bytes of UTF-8."""
+    start = _line_start(text, value.lineno)
+    return start + len(text[start:].encode()[: value.col_offset].decode())
 
 
 def write_darts(cells: Mapping[str, CellGenotype]) -> str:

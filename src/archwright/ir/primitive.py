@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from typing_extensions import override
+
 from archwright.errors import GraphError
 
 if TYPE_CHECKING:  # torch takes seconds to import, and descriptions alone do not need it
@@ -20,6 +22,10 @@ class Shape(NamedTuple):
     channels: int
     height: int
     width: int
+
+    @override
+    def __str__(self) -> str:
+        return "x".join(map(str, self))
 
 
 Counted = Literal["conv", "non_conv", "none"]
@@ -42,7 +48,7 @@ class Primitive(ABC):
 
     @abstractmethod
     def build(self) -> "nn.Module":
-        """A fresh module [B, C, H, W] -> [B, C', H', W'], initialised from torch's global state."""
+        """A fresh module [B, C, H, W] -> [B, C', H', W'], its weights drawn as torch does."""
 
     @abstractmethod
     def label(self) -> str:
@@ -81,7 +87,8 @@ class Primitive(ABC):
         if shape.channels != channels:
             raise GraphError(f"{self.label()} takes {channels} channels, got {shape.channels}")
 
-
-def strided(shape: Shape, stride: int) -> tuple[int, int]:
-    """Height and width under `same` padding: ceil(size / stride)."""
-    return -(-shape.height // stride), -(-shape.width // stride)
+    def _fitted(self, shape: Shape, made: Shape) -> Shape:
+        """`made`, if anything is left of `shape`."""
+        if min(made.height, made.width) < 1:
+            raise GraphError(f"{self.label()} does not fit on {shape.height}x{shape.width} pixels")
+        return made

@@ -1,19 +1,22 @@
 """Verifiers: what must hold of a graph at each stage, checked between passes in the tests."""
 
 from archwright.errors import GraphError
-from archwright.ir.expr import Choice, Module
-from archwright.ir.graph import INPUT, Cell, Network, walk_network
+from archwright.ir.expr import Choice, Decision
+from archwright.ir.graph import INPUT, Cell, Network
 from archwright.ir.primitive import Primitive
+from archwright.ir.walk import walk_network
 
 
 def verify(network: Network) -> None:
     """Check what holds of every network, at any stage.
 
     Raises:
-        GraphError: steps out of order, nodes out of range, shapes that disagree, a module with
-            state but no slot, a slot claimed by two different primitives, or a choice whose
-            options overlap.
+        GraphError: no steps or steps out of order, nodes out of range, shapes that disagree, a
+            module with state but no slot, a slot claimed by two different primitives, a choice
+            whose options overlap, or a decision whose candidates differ from place to place.
     """
+    if not network.steps:
+        raise GraphError("a network needs at least one step")
     known = {INPUT}
     for step in network.steps:
         if step.name in known:
@@ -30,8 +33,12 @@ def verify(network: Network) -> None:
         raise GraphError(f"there is no step {network.auxiliary!r} to take auxiliary logits from")
     walk_network(network)
     _verify_slots(network)
+    decisions: dict[str, Decision] = {}
     for choice in network.choices():
         _verify_choice(choice)
+        decision = choice.decision
+        if decisions.setdefault(decision.name, decision) != decision:
+            raise GraphError(f"{decision.name} has other candidates at another place")
 
 
 def verify_discrete(network: Network) -> None:
@@ -64,9 +71,13 @@ def _verify_slots(network: Network) -> None:
     for module in network.modules():
         if module.primitive.stateful and not module.slot:
             raise GraphError(f"a module {module} has weights or statistics but names no slot")
-        if module.slot and owners.setdefault(module.slot, module.primitive) != module.primitive:
-            other = Module(owners[module.slot])
-            raise GraphError(f"slot {module.slot} is claimed by both {other} and {module}")
+        if "." in module.slot:
+            raise GraphError(f"slot {module.slot}: a dot is what state dicts separate names with")
+        owner = owners.setdefault(module.slot, module.primitive) if module.slot else None
+        if owner not in (None, module.primitive):
+            raise GraphError(
+                f"slot {module.slot} is claimed by both {owner} and {module.primitive}"
+            )
 
 
 def _verify_choice(choice: Choice) -> None:

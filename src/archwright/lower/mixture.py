@@ -46,7 +46,7 @@ class Mixture:
         for row, decision in enumerate(decisions):
             if decision.name in answers:
                 weights[row, decision.candidates.index(answers[decision.name])] = 1.0
-        return cls(weights, torch.where(weights > 0, 0.0, _FLOOR))
+        return cls(weights, (1.0 - weights) * _FLOOR)
 
 
 def logits_table(decisions: Sequence[Decision]) -> Tensor:

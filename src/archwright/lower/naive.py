@@ -32,14 +32,16 @@ from archwright.lower.mixture import Mixture
 class NaiveNetwork(nn.Module):
     """A network that runs its graph step by step.
 
-    The state dict is keyed by slot (`modules.<slot>.weight`), whatever the expressions look like:
+    The state dict is keyed by slot (`slots.<slot>.weight`), whatever the expressions look like:
     networks that share slots can hand each other their weights.
 
     Attributes:
         network: the graph.
         decisions: the open decisions; row e of a mixture belongs to the e-th.
+        slots: the modules, by slot; those without state by what they do.
         drop_path: probability with which an edge of a cell is dropped, an image each, while
-            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it).
+            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it). Identities stay,
+            and so do edges that their node has no other beside.
     """
 
     def __init__(self, network: Network) -> None:
@@ -56,6 +58,29 @@ class NaiveNetwork(nn.Module):
         self._last_use = {
             name: position for position, step in enumerate(network.steps) for name in step.inputs
         }
+
+    @torch.no_grad()
+    def inherit(self, other: "NaiveNetwork") -> None:
+        """Take over the weights and statistics of every slot from a network that has them too.
+
+        Raises:
+            GraphError: a slot is missing there, or holds another module (both are named).
+        """
+        hint = "depth, width and space must be the same"
+        for name, module in self.slots.items():
+            if not module.state_dict():
+                continue
+            if name not in other.slots:
+                raise GraphError(
+                    f"weights cannot be inherited: the other network has no {name}; {hint}"
+                )
+            try:
+                module.load_state_dict(other.slots[name].state_dict())
+            except RuntimeError:
+                raise GraphError(
+                    f"weights cannot be inherited: {name} is another module in the other "
+                    f"network; {hint}"
+                ) from None
 
     @override
     def forward(
@@ -94,16 +119,18 @@ class NaiveNetwork(nn.Module):
             for expr, features in zip(cell.inputs, given, strict=True)
         ]
         for node in cell.inner():
-            ends = [self._edge(edge.body, nodes[edge.source], weights) for edge in cell.into(node)]
+            edges = cell.into(node)
+            drop_path = self.drop_path if self.training and len(edges) > 1 else 0.0
+            ends = [self._edge(edge.body, nodes[edge.source], weights, drop_path) for edge in edges]
             nodes.append(reduce(add, ends))
         outputs = [nodes[node] for node in cell.output]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
-    def _edge(self, body: Expr, x: Tensor, weights: "_Weights") -> Tensor:
+    def _edge(self, body: Expr, x: Tensor, weights: "_Weights", drop_path: float) -> Tensor:
         made = self._eval(body, x, weights)
-        if not (self.training and self.drop_path) or body == Chain():
+        if not drop_path or body == Chain():
             return made
-        keep = 1.0 - self.drop_path
+        keep = 1.0 - drop_path
         mask = torch.empty(len(made), 1, 1, 1, device=made.device).bernoulli_(keep)
         return made * mask.to(made.dtype).div_(keep)
 
@@ -144,7 +171,9 @@ class _Weights:
             return self._scalars[row][next(iter(option.members))]
         key = (choice.decision.name, option.members, choice.given)
         if key not in self._known:
-            self._known[key] = self._sum(row, sorted(option.members), sorted(choice.given), everything)
+            self._known[key] = self._sum(
+                row, sorted(option.members), sorted(choice.given), everything
+            )
         return self._known[key]
 
     def _sum(self, row: int, members: list[int], given: list[int], everything: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from archwright.spaces import operations
 from archwright.spaces.cells import CellSpec, EdgeSpec, dense_cell
+from archwright.spaces.contract import PlaceCell, Size, Skeleton
 from archwright.spaces.notation import (
     PUBLISHED,
     read_architecture,
@@ -11,7 +12,7 @@ from archwright.spaces.notation import (
 from archwright.spaces.operations import Candidate, Site
 from archwright.spaces.registry import SPACES, get_space
 from archwright.spaces.skeletons import Blocks, Staged, TwoInput, with_auxiliary
-from archwright.spaces.space import Size, Skeleton, Space
+from archwright.spaces.space import Space
 
 __all__ = [
     "PUBLISHED",
@@ -20,6 +21,7 @@ __all__ = [
     "Candidate",
     "CellSpec",
     "EdgeSpec",
+    "PlaceCell",
     "Site",
     "Size",
     "Skeleton",

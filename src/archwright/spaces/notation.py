@@ -7,14 +7,17 @@ from archwright.ir.genotype import (
     Architecture,
     CellGenotype,
     Pick,
+    bar_candidates,
     loads,
     read_bars,
     read_darts,
     write_bars,
     write_darts,
 )
+from archwright.spaces.cells import EdgeSpec
+from archwright.spaces.contract import Size
 from archwright.spaces.registry import get_space
-from archwright.spaces.space import Size, Space
+from archwright.spaces.space import Space
 
 # quark0/darts, cnn/genotypes.py
 PUBLISHED = {
@@ -42,10 +45,11 @@ def read_architecture(text: str) -> Architecture:
     """An architecture from what a user gives: a file, a run folder, a published name, a notation.
 
     Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, and for any other space
-    `space:cell` or `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars.
+    `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars (one kind alone: `space:cell`).
 
     Raises:
         GenotypeError: nothing of that name exists, or the text is malformed.
+        ConfigError: the text names a space that does not exist or cannot be used.
     """
     text = text.strip()
     if text in PUBLISHED:
@@ -54,9 +58,9 @@ def read_architecture(text: str) -> Architecture:
         return Architecture("darts", read_darts(text))
     if text.startswith("|"):
         return Architecture("nasbench201", {"cell": CellGenotype(1, _three_nodes(text), (3,))})
-    name, separator, cells = text.partition(":")
-    if separator and cells.lstrip().startswith(("|", "cell", "block")) or ("=|" in cells):
-        return _read_generic(get_space(name), cells)
+    name, _, cells = text.rpartition(":")
+    if name and "|" in cells:
+        return _read_cells(get_space(name), cells)
     return _read_file(text)
 
 
@@ -77,16 +81,24 @@ def reference_architecture(space: Space, size: Size) -> Architecture:
     Declared by the space; without a declaration, the first candidate that is no null everywhere.
     """
     if space.reference:
+        if space.origin:  # such a space has no name that could be looked up
+            return _read_cells(space, space.reference.rpartition(":")[2])
         return read_architecture(space.reference)
     cells: dict[str, CellGenotype] = {}
     for kind, spec in space.skeleton.cells(size).items():
         nodes: list[tuple[Pick, ...]] = []
         for node in spec.inner():
             edges = spec.into(node)[: spec.keep]
-            names = ([c for c in space.edge_candidates(e) if c != space.null] for e in edges)
-            nodes.append(tuple(Pick(n[0], e.source) for e, n in zip(edges, names, strict=True)))
+            picked = (_first(space, edge) for edge in edges)
+            nodes.append(tuple(Pick(p, e.source) for p, e in zip(picked, edges, strict=True)))
         cells[kind] = CellGenotype(spec.inputs, tuple(nodes), spec.output)
     return Architecture(space.name, cells, space.origin)
+
+
+def _first(space: Space, edge: EdgeSpec) -> str:
+    """The first candidate on an edge that is a connection, if there is one."""
+    names = space.edge_candidates(edge)
+    return next((name for name in names if name != space.null), names[0])
 
 
 def _three_nodes(text: str) -> tuple[tuple[Pick, ...], ...]:
@@ -98,26 +110,29 @@ def _three_nodes(text: str) -> tuple[tuple[Pick, ...], ...]:
             f"got sources {sources}"
         )
     known = get_space("nasbench201").candidates
-    for picks in nodes:
-        for pick in picks:
-            if pick.candidate not in known:
-                column = text.index(pick.candidate) + 1
-                raise GenotypeError(
-                    f"character {column}: {unknown('operation', pick.candidate, known)}"
-                )
+    for position, candidate in bar_candidates(text):
+        if candidate not in known:
+            raise GenotypeError(
+                f"character {position + 1}: {unknown('operation', candidate, known)}"
+            )
     return nodes
 
 
-def _read_generic(space: Space, text: str) -> Architecture:
-    cells: dict[str, CellGenotype] = {}
+def _read_cells(space: Space, text: str) -> Architecture:
     parts = [part.strip() for part in text.split(";")]
-    specs = space.skeleton.cells(Size(channels=space.search_size[0], cells=max(len(parts), 1)))
+    # where each block is a kind of its own, as many parts as there are blocks
+    size = Size(channels=space.search_size[0], cells=max(len(parts), space.search_size[1]))
+    specs = space.skeleton.cells(size)
+    cells: dict[str, CellGenotype] = {}
     for part in parts:
-        kind, _, bars = part.partition("=")
+        kind, named, bars = part.partition("=")
+        if not named and len(specs) == 1:
+            kind, bars = next(iter(specs)), part
         if kind not in specs:
             raise GenotypeError(unknown(f"cell kind of space {space.name}", kind, specs))
-        spec = specs[kind]
-        cells[kind] = CellGenotype(spec.inputs, read_bars(bars), spec.output)
+        if kind in cells:
+            raise GenotypeError(f"cell kind {kind} is given twice")
+        cells[kind] = CellGenotype(specs[kind].inputs, read_bars(bars), specs[kind].output)
     return Architecture(space.name, cells, space.origin)
 
 
@@ -127,7 +142,9 @@ def _read_file(text: str) -> Architecture:
         path = path / "architecture.json"
     if not path.is_file():
         if path.suffix == ".json" or path.name == "architecture.json" or "/" in text:
-            raise GenotypeError(f"no architecture at {path}: give a file, a run folder, or a string")
+            raise GenotypeError(
+                f"no architecture at {path}: give a file, a run folder, or a string"
+            )
         raise GenotypeError(
             f"{unknown('architecture', text, PUBLISHED)}; or give a file, a run folder, or a string"
         )

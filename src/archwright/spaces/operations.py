@@ -4,7 +4,7 @@ Legend: a site is an edge of a cell; C its width, S its stride.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archwright.ir import (
     AvgPool,
@@ -103,8 +103,8 @@ def sep_conv(kernel: int, dilation: int = 1) -> Candidate:
 
     def build(site: Site) -> Chain:
         first = _separable(site, site.c_in, kernel, dilation)
-        at_rest = Site(site.c_in, site.c_out, 1, site.searched)
-        return chain(first, _separable(at_rest, site.c_out, kernel, dilation))
+        second = _separable(replace(site, stride=1), site.c_out, kernel, dilation)
+        return chain(first, second)
 
     return build
 
@@ -152,9 +152,10 @@ def xception_block(site: Site) -> Chain:
     def main(site: Site, c_in: int, c_out: int) -> Chain:
         middle = site.c_out // 2
         parts: list[Primitive] = []
-        for position, (before, after) in enumerate(((c_in, middle), (middle, middle), (middle, c_out))):
+        widths = ((c_in, middle, site.stride), (middle, middle, 1), (middle, c_out, 1))
+        for before, after, stride in widths:
             parts += [
-                Conv(before, before, 3, 1 if position else site.stride, groups=before),
+                Conv(before, before, 3, stride, groups=before),
                 BatchNorm(before, site.affine),
                 Conv(before, after, 1),
                 BatchNorm(after, site.affine),

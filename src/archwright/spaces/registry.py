@@ -36,7 +36,8 @@ def _from_file(path: str) -> Space:
     if not Path(path).is_file():
         raise ConfigError(f"no file {path} to read a space from")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
+    assert spec is not None, "a .py file always has a loader"
+    assert spec.loader is not None, "a .py file always has a loader"
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -46,5 +47,7 @@ def _from_file(path: str) -> Space:
         raise ConfigError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     space = getattr(module, "space", None)
     if not isinstance(space, Space):
-        raise ConfigError(f"{path} declares no space: assign an archwright.Space to `space`")
+        raise ConfigError(f"{path} declares no space: assign an archwright.spaces.Space to `space`")
+    if space.name in SPACES:
+        raise ConfigError(f"{path} declares a space {space.name!r}, a name that is taken")
     return replace(space, origin=path)

@@ -27,8 +27,8 @@ from archwright.ir import (
     walk_network,
 )
 from archwright.spaces.cells import CellSpec, dense_cell
+from archwright.spaces.contract import PlaceCell, Size
 from archwright.spaces.operations import Site, factorised_reduction
-from archwright.spaces.space import PlaceCell, Size
 
 _LARGE_IMAGE = 96
 """From this many pixels a side on, the DARTS stem reduces the image by eight first."""
@@ -69,8 +69,8 @@ class Staged:
         return Network(size.image, tuple(steps))
 
     def auxiliary_after(self, size: Size) -> str:
-        """The last cell before the last stage."""
-        return f"cell{(len(self.multipliers) - 1) * size.cells - 1}"
+        """The last cell before the last stage, if there are several."""
+        return f"cell{max(len(self.multipliers) - 1, 1) * size.cells - 1}"
 
 
 def _residual_block(name: str, c_in: int, c_out: int) -> Cell:
@@ -91,18 +91,35 @@ def _residual_block(name: str, c_in: int, c_out: int) -> Cell:
 class TwoInput:
     """L cells that each read the two before them; two of them reduce (Liu et al., DARTS).
 
-    Reductions stand at L/3 and 2L/3; their edges from the inputs have stride 2.
+    Reductions stand at L/3 and 2L/3; their edges from the inputs have stride 2. Images of 96
+    pixels and more are reduced by eight before (the paper's ImageNet network).
     """
 
     normal: CellSpec
     reduce: CellSpec
 
     def cells(self, size: Size) -> Mapping[str, CellSpec]:
-        """Normal and reduction cells."""
+        """Normal and reduction cells.
+
+        Raises:
+            ConfigError: there are too few cells for both kinds.
+        """
+        if size.cells < 3:
+            raise ConfigError(
+                f"cells={size.cells} is too few: this space needs 3, one normal and two reductions"
+            )
         return {"normal": self.normal, "reduce": self.reduce}
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """Stem, cells, and a classifier on the pooled features."""
+        """Stem, cells, and a classifier on the pooled features.
+
+        Raises:
+            ConfigError: there are too few cells or channels.
+        """
+        if size.channels < 2:
+            raise ConfigError(
+                "channels=1 is too narrow: reductions halve the width, give 2 or more"
+            )
         steps, widths, reduced = self._stem(size)
         width = size.channels
         reductions = {size.cells // 3, 2 * size.cells // 3}
@@ -111,7 +128,7 @@ class TwoInput:
             stride = 2 if kind == "reduce" else 1
             width *= stride
             name = f"cell{position}"
-            before, last = steps[-2 if len(steps) > 1 else -1], steps[-1]
+            before, last = steps[max(len(steps) - 2, 0)], steps[-1]
             affine = not place.searched
             inputs = (
                 _adapt(widths[0], width, halve=reduced, affine=affine),
@@ -194,13 +211,17 @@ class Blocks:
         return tuple(counts)
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """A strided stem, the blocks, and a pointwise conv before the classifier."""
-        width = self._width(size, self.stem)
+        """A strided stem, the blocks, and a pointwise conv before the classifier.
+
+        Raises:
+            ConfigError: there are fewer blocks than stages, or a width does not divide by 4.
+        """
+        width = max(round(size.channels * self.stem), 1)
         stem = (Conv(size.image_channels, width, 3, 2), BatchNorm(width), ReLU())
         steps = [_step("stem", INPUT, *stem)]
         position = 0
         for depth, multiplier in zip(self.stages(size.cells), self.multipliers, strict=True):
-            wider = self._width(size, multiplier)
+            wider = _stage_width(size, multiplier)
             for first in range(depth):
                 name = f"block{position}"
                 site = Site(width, wider, 1 if first else 2)
@@ -208,23 +229,25 @@ class Blocks:
                 steps.append(Step(name, cell, (steps[-1].name,)))
                 width = wider
                 position += 1
-        last = self._width(size, self.head)
+        last = max(round(size.channels * self.head), 1)
         head = (Conv(width, last, 1), BatchNorm(last), ReLU(), GlobalAvgPool())
         steps.append(_step("head", steps[-1].name, *head, Linear(last, size.classes, bias=False)))
         return Network(size.image, tuple(steps))
 
-    def _width(self, size: Size, multiplier: float) -> int:
-        width = round(size.channels * multiplier)
-        if width % 4 and multiplier in self.multipliers:
-            raise ConfigError(
-                f"channels={size.channels} makes a stage of {width} channels: shuffle blocks need "
-                f"a multiple of 4 (64 is the published width)"
-            )
-        return max(width, 1)
-
     def auxiliary_after(self, size: Size) -> str:
-        """The last block before the last stage."""
-        return f"block{sum(self.stages(size.cells)[:-1]) - 1}"
+        """The last block before the last stage, if there are several."""
+        stages = self.stages(size.cells)
+        return f"block{sum(stages[:-1] or stages) - 1}"
+
+
+def _stage_width(size: Size, multiplier: float) -> int:
+    width = round(size.channels * multiplier)
+    if width % 4 or width < 4:
+        raise ConfigError(
+            f"channels={size.channels} makes a stage of {width} channels: shuffle blocks need a "
+            f"multiple of 4 (64 is the published width)"
+        )
+    return width
 
 
 def with_auxiliary(network: Network, after: str, classes: int) -> Network:
@@ -250,7 +273,8 @@ def with_auxiliary(network: Network, after: str, classes: int) -> Network:
         Linear(768, classes),
     )
     head = _step("auxiliary", after, *steps)
-    return replace(network, steps=(*network.steps[:-1], head, network.steps[-1]), auxiliary=head.name)
+    *before, last = network.steps
+    return replace(network, steps=(*before, head, last), auxiliary=head.name)
 
 
 def _step(name: str, source: str, *parts: Expr | Primitive) -> Step:

@@ -1,10 +1,10 @@
 """A search space: candidates, cells, and the skeleton that puts cells together to a network."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from archwright.errors import ConfigError, GenotypeError, GraphError, unknown
+from archwright.errors import ArchwrightError, ConfigError, GenotypeError, GraphError, unknown
 from archwright.ir import (
     Architecture,
     Cell,
@@ -13,7 +13,6 @@ from archwright.ir import (
     Expr,
     Network,
     Primitive,
-    Shape,
     chain,
     choose,
     decision_name,
@@ -21,72 +20,9 @@ from archwright.ir import (
     verify,
 )
 from archwright.spaces.cells import CellSpec, EdgeSpec
+from archwright.spaces.contract import Size, Skeleton
 from archwright.spaces.operations import Candidate, Site
-
-
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """How large a network of a space is.
-
-    `channels` is the width at full resolution; what `cells` counts is the skeleton's to say
-    (cells a stage in nasbench201, all cells in darts, all blocks in spos).
-    """
-
-    channels: int
-    cells: int
-    classes: int = 10
-    image_size: int = 32
-    image_channels: int = 3
-
-    def __post_init__(self) -> None:
-        """Check that every number is positive.
-
-        Raises:
-            ConfigError: one is not (named).
-        """
-        for name in ("channels", "cells", "classes", "image_size", "image_channels"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
-
-    @property
-    def image(self) -> Shape:
-        """The shape of an input image."""
-        return Shape(self.image_channels, self.image_size, self.image_size)
-
-
-class PlaceCell(Protocol):
-    """Makes the cell at a place of the skeleton, searchable or found."""
-
-    searched: bool
-
-    def __call__(
-        self, kind: str, step: str, inputs: tuple[Expr, ...], widths: tuple[int, ...], site: Site
-    ) -> Cell:
-        """A cell of `kind` whose preprocessed inputs have `widths` channels.
-
-        `site` gives the cell's own width (`c_out`) and the stride of the edges that leave inputs.
-        """
-        ...
-
-
-class Skeleton(Protocol):
-    """How cells are put together to a network."""
-
-    def cells(self, size: Size) -> Mapping[str, CellSpec]:
-        """The kinds of cells, in the order in which they are decided."""
-        ...
-
-    def build(self, size: Size, place: PlaceCell) -> Network:
-        """The network of the given size, its cells made by `place`.
-
-        Raises:
-            ConfigError: there is no network of this size.
-        """
-        ...
-
-    def auxiliary_after(self, size: Size) -> str:
-        """The name of the step that an auxiliary classifier reads while training."""
-        ...
+from archwright.spaces.skeletons import with_auxiliary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +44,29 @@ class Space:
     reference: str = ""
     origin: str = ""
 
+    def __post_init__(self) -> None:
+        """Check that every candidate can be written in every notation.
+
+        Raises:
+            ConfigError: there is none, or a name has a sign that separates (named).
+        """
+        if not self.candidates:
+            raise ConfigError(f"space {self.name} declares no candidates")
+        for name in self.candidates:
+            if not re.fullmatch(r"[^\s~|+;:.]+", name):
+                raise ConfigError(
+                    f"candidate {name!r} of space {self.name}: a name has no blanks and none of "
+                    f"~ | + ; : . in it, since architectures are written with them"
+                )
+
     def edge_candidates(self, edge: EdgeSpec) -> tuple[str, ...]:
-        """The candidates on an edge."""
+        """The candidates on an edge while it is searched."""
         return edge.candidates or tuple(self.candidates)
+
+    def outcomes(self, spec: CellSpec, edge: EdgeSpec) -> tuple[str, ...]:
+        """The candidates that a search may put on an edge: the null one where all edges stay."""
+        names = self.edge_candidates(edge)
+        return names if spec.keep is None else tuple(n for n in names if n != self.null)
 
     def decisions(self, size: Size) -> tuple[Decision, ...]:
         """Every question that a search in this space answers."""
@@ -126,16 +82,19 @@ class Space:
         Raises:
             GraphError: candidates cannot be built, or their shapes disagree (edge, candidate and
                 module are named).
-            ConfigError: there is no network of this size.
+            ConfigError: there is no network of this size, or an edge names an unknown candidate.
         """
-        return self._network(size, _Placing(self, size, searched=True, fill=self._choice))
+        return self._network(_Placing(self, size, searched=True, fill=self._choice))
 
-    def discrete(self, architecture: Architecture, size: Size, *, auxiliary: bool = False) -> Network:
+    def discrete(
+        self, architecture: Architecture, size: Size, *, auxiliary: bool = False
+    ) -> Network:
         """The network of an architecture, as published: affine batch norms, pools without norm.
 
         Raises:
             GenotypeError: the architecture does not belong to this space and size.
-            ConfigError: there is no network of this size.
+            GraphError: as `supernet`.
+            ConfigError: there is no network of this size, or no auxiliary head fits on it.
         """
         self.check(architecture, size)
         answers = architecture.answers()
@@ -146,27 +105,30 @@ class Space:
 
         outputs = {kind: cell.output for kind, cell in architecture.cells.items()}
         placing = _Placing(self, size, searched=False, fill=fill, outputs=outputs)
-        network = self._network(size, placing)
+        network = self._network(placing)
         if not auxiliary:
             return network
-        from archwright.spaces.skeletons import with_auxiliary
-
         return with_auxiliary(network, self.skeleton.auxiliary_after(size), size.classes)
 
     def body(self, candidate: str, step: str, edge: EdgeSpec, site: Site) -> Expr:
         """A candidate's expression at a site, its slots named after the edge.
 
         Raises:
-            GraphError: the candidate's function fails there.
+            GraphError: the candidate's function fails there, or returns no expression.
+            ConfigError: the space has no such candidate.
         """
         place = f"{step}/{edge.source}->{edge.target}"
+        if candidate not in self.candidates:
+            raise ConfigError(f"{place}: {unknown('candidate', candidate, self.candidates)}")
         try:
             built = self.candidates[candidate](site)
-        except GraphError as error:
+            expr = chain(built) if isinstance(built, Primitive) else built
+            return name_slots(expr, f"{place}/{candidate}")
+        except ArchwrightError as error:
             raise GraphError(f"{place}, candidate {candidate}: {error}") from None
-        # a candidate is a user's function, so anything may be wrong with what it returns
-        expr = chain(built) if isinstance(built, Primitive) else built
-        return name_slots(expr, f"{place}/{candidate}")
+        except Exception as error:  # a candidate is a user's function, and may fail in any way
+            reason = f"{type(error).__name__}: {error}"
+            raise GraphError(f"{place}, candidate {candidate}: {reason}") from error
 
     def check(self, architecture: Architecture, size: Size) -> None:
         """Check that `architecture` belongs to this space at this size.
@@ -176,7 +138,9 @@ class Space:
         """
         specs = self.skeleton.cells(size)
         if architecture.space != self.name:
-            raise GenotypeError(f"the architecture is of space {architecture.space}, not {self.name}")
+            raise GenotypeError(
+                f"the architecture is of space {architecture.space}, not {self.name}"
+            )
         if set(architecture.cells) != set(specs):
             raise GenotypeError(
                 f"space {self.name} decides {len(specs)} kind(s) of cells at cells={size.cells} "
@@ -203,9 +167,11 @@ class Space:
                 raise GenotypeError(f"the edge {place[0]}->{node} of {kind} is given twice")
             seen.add(place)
             if pick.candidate not in allowed[place]:
-                raise GenotypeError(unknown("operation", pick.candidate, allowed[place]))
+                reason = unknown("operation", pick.candidate, allowed[place])
+                raise GenotypeError(f"{kind}, edge {place[0]}->{node}: {reason}")
         for node, picks in enumerate(architecture.cells[kind].nodes, spec.inputs):
-            wanted = len(spec.into(node)) if spec.keep is None else min(spec.keep, len(spec.into(node)))
+            edges = len(spec.into(node))
+            wanted = edges if spec.keep is None else min(spec.keep, edges)
             if len(picks) != wanted:
                 raise GenotypeError(
                     f"node {node} of a {kind} cell of {self.name} takes {wanted} edges, "
@@ -222,8 +188,8 @@ class Space:
             decision, tuple(self.body(name, step, edge, site) for name in decision.candidates)
         )
 
-    def _network(self, size: Size, place: "_Placing") -> Network:
-        network = self.skeleton.build(size, place)
+    def _network(self, place: "_Placing") -> Network:
+        network = self.skeleton.build(place.size, place)
         verify(network)
         return network
 

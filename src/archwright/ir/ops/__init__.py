@@ -1,0 +1,23 @@
+"""The primitives: everything that an architecture can be made of.
+
+Legend: C channels, H height, W width, K kernel size, S stride.
+"""
+
+from archwright.ir.ops.convolutions import Conv, Linear
+from archwright.ir.ops.pointwise import BatchNorm, ReLU
+from archwright.ir.ops.pools import AvgPool, GlobalAvgPool, MaxPool, Pool
+from archwright.ir.ops.structure import Shuffle, Slice, Zero
+
+__all__ = [
+    "AvgPool",
+    "BatchNorm",
+    "Conv",
+    "GlobalAvgPool",
+    "Linear",
+    "MaxPool",
+    "Pool",
+    "ReLU",
+    "Shuffle",
+    "Slice",
+    "Zero",
+]

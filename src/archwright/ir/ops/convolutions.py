@@ -1,0 +1,162 @@
+"""What multiplies features by learned weights.
+
+Only these count as multiply-accumulates.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from archwright.errors import GraphError
+from archwright.ir.primitive import Counted, Primitive, Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Conv(Primitive):
+    """A convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
+
+    With `groups` equal to both widths it is depthwise. With an `offset` the windows start so many
+    pixels further down and right, as in the second half of a factorised reduction; the size
+    made is the same.
+    """
+
+    c_in: int
+    c_out: int
+    kernel: int
+    step: int = 1
+    dilation: int = 1
+    groups: int = 1
+    offset: int = 0
+
+    counted_as: ClassVar[Counted] = "conv"
+
+    def __post_init__(self) -> None:
+        """Check that there is such a convolution.
+
+        Raises:
+            GraphError: a number is not positive, the groups do not divide the channels, or the
+                offset would reach past a stride or an even kernel.
+        """
+        sizes = (self.c_in, self.c_out, self.kernel, self.step, self.dilation, self.groups)
+        if min(sizes) < 1:
+            raise GraphError(
+                f"no convolution of {self.c_in} -> {self.c_out} channels, kernel {self.kernel}, "
+                f"stride {self.step}, dilation {self.dilation}, groups {self.groups}: all must be "
+                f"at least 1"
+            )
+        if self.c_in % self.groups or self.c_out % self.groups:
+            raise GraphError(
+                f"{self.c_in} -> {self.c_out} channels do not divide into {self.groups} groups"
+            )
+        if self.offset and not (0 < self.offset < self.step and self.kernel % 2):
+            raise GraphError(
+                f"offset {self.offset} of {self.label()} needs an odd kernel and a stride above it"
+            )
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel is convolved alone."""
+        return 1 < self.groups == self.c_in == self.c_out
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether it only mixes channels: one tap at stride 1, in one group."""
+        return self.kernel == self.step == self.groups == 1 and not self.offset
+
+    @property
+    def padding(self) -> int:
+        """Zeros put on each side."""
+        return self.dilation * ((self.kernel - 1) // 2)
+
+    @property
+    @override
+    def linear(self) -> bool:
+        return True
+
+    @property
+    @override
+    def params(self) -> int:
+        return self.c_out * (self.c_in // self.groups) * self.kernel**2
+
+    @property
+    @override
+    def stride(self) -> int:
+        return self.step
+
+    @override
+    def out_shape(self, shape: Shape) -> Shape:
+        self._require_channels(shape, self.c_in)
+        spare = 2 * self.padding - self.dilation * (self.kernel - 1) - 1
+        height, width = ((size + spare) // self.step + 1 for size in shape[1:])
+        return self._fitted(shape, Shape(self.c_out, height, width))
+
+    @override
+    def macs(self, shape: Shape) -> int:
+        out = self.out_shape(shape)
+        return self.params * out.height * out.width
+
+    @override
+    def build(self) -> "nn.Module":
+        from archwright.ir import _modules
+
+        return _modules.Conv(
+            self.c_in,
+            self.c_out,
+            self.kernel,
+            stride=self.step,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            offset=self.offset,
+        )
+
+    @override
+    def label(self) -> str:
+        kind = "dw" if self.depthwise else "pw" if self.kernel == 1 else "conv"
+        size = "" if self.kernel == 1 else f"{self.kernel}"
+        dilation = f"d{self.dilation}" if self.dilation > 1 else ""
+        offset = f"+{self.offset}" if self.offset else ""
+        return f"{kind}{size}{dilation}" + (f"/{self.step}" if self.step > 1 else "") + offset
+
+
+@dataclass(frozen=True)
+class Linear(Primitive):
+    """A classifier: [B, C, 1, 1] -> [B, classes]."""
+
+    c_in: int
+    c_out: int
+    bias: bool = True
+
+    @property
+    @override
+    def linear(self) -> bool:
+        return not self.bias
+
+    @property
+    @override
+    def params(self) -> int:
+        return self.c_out * (self.c_in + self.bias)
+
+    @override
+    def out_shape(self, shape: Shape) -> Shape:
+        if shape != (self.c_in, 1, 1):
+            raise GraphError(f"linear takes {self.c_in}x1x1, got {shape}")
+        return Shape(self.c_out, 1, 1)
+
+    @override
+    def macs(self, shape: Shape) -> int:
+        return self.c_in * self.c_out
+
+    @override
+    def build(self) -> "nn.Module":
+        from archwright.ir import _modules
+
+        return _modules.Linear(self.c_in, self.c_out, bias=self.bias)
+
+    @override
+    def label(self) -> str:
+        return "linear"

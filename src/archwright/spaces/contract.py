@@ -1,0 +1,78 @@
+"""What a space and its skeleton ask of each other: sizes, and cells to be placed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from archwright.errors import ConfigError
+from archwright.ir import Cell, Expr, Network, Shape
+from archwright.spaces.cells import CellSpec
+from archwright.spaces.operations import Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How large a network of a space is.
+
+    `channels` is the width at full resolution; what `cells` counts is the skeleton's to say
+    (cells a stage in nasbench201, all cells in darts, all blocks in spos).
+    """
+
+    channels: int
+    cells: int
+    classes: int = 10
+    image_size: int = 32
+    image_channels: int = 3
+
+    def __post_init__(self) -> None:
+        """Check that every number is positive.
+
+        Raises:
+            ConfigError: one is not (named).
+        """
+        for name in ("channels", "cells", "classes", "image_size", "image_channels"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def image(self) -> Shape:
+        """The shape of an input image."""
+        return Shape(self.image_channels, self.image_size, self.image_size)
+
+
+class PlaceCell(Protocol):
+    """Makes the cell at a place of the skeleton, searchable or found."""
+
+    @property
+    def searched(self) -> bool:
+        """Whether the cells are still being searched."""
+        ...
+
+    def __call__(
+        self, kind: str, step: str, inputs: tuple[Expr, ...], widths: tuple[int, ...], site: Site
+    ) -> Cell:
+        """A cell of `kind` whose preprocessed inputs have `widths` channels.
+
+        `site` gives the cell's own width (`c_out`) and the stride of the edges that leave inputs.
+        """
+        ...
+
+
+class Skeleton(Protocol):
+    """How cells are put together to a network."""
+
+    def cells(self, size: Size) -> Mapping[str, CellSpec]:
+        """The kinds of cells, in the order in which they are decided."""
+        ...
+
+    def build(self, size: Size, place: PlaceCell) -> Network:
+        """The network of the given size, its cells made by `place`.
+
+        Raises:
+            ConfigError: there is no network of this size.
+        """
+        ...
+
+    def auxiliary_after(self, size: Size) -> str:
+        """The name of the step that an auxiliary classifier reads while training."""
+        ...
