@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Conv(Primitive):
     """A convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
 
-    With `groups` equal to both widths it is depthwise. With an `offset` the windows start so many
-    pixels further down and right, as in the second half of a factorised reduction; the size
-    made is the same.
+    With `groups` equal to both widths it is depthwise. A strided kernel of 1 may read the pixels
+    `offset` further down and right, as in the second half of a factorised reduction, with zeros
+    past the border; the size made is the same.
     """
 
     c_in: int
@@ -38,8 +38,8 @@ class Conv(Primitive):
         """Check that there is such a convolution.
 
         Raises:
-            GraphError: a number is not positive, the groups do not divide the channels, or the
-                offset would reach past a stride or an even kernel.
+            GraphError: a number is not positive, the groups do not divide the channels, or there
+                is an offset where it means nothing.
         """
         sizes = (self.c_in, self.c_out, self.kernel, self.step, self.dilation, self.groups)
         if min(sizes) < 1:
@@ -52,9 +52,9 @@ class Conv(Primitive):
             raise GraphError(
                 f"{self.c_in} -> {self.c_out} channels do not divide into {self.groups} groups"
             )
-        if self.offset and not (0 < self.offset < self.step and self.kernel % 2):
+        if self.offset and not (0 < self.offset < self.step and self.kernel == 1):
             raise GraphError(
-                f"offset {self.offset} of {self.label()} needs an odd kernel and a stride above it"
+                f"offset {self.offset} of {self.label()} needs a kernel of 1 and a stride above it"
             )
 
     @property
