@@ -1,24 +1,37 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped."""
 
+import io
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from archwright.errors import RunError
-from archwright.files import write_atomic
+from archwright.files import write_bytes
 
 SCHEMA = 1
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` and torch's random state, whole or not at all."""
-    content = {"schema": SCHEMA, "random": _random_state(), **state}
-    write_atomic(path, lambda file: torch.save(content, file))
+def save_checkpoint(path: Path, state: dict[str, Any], device: torch.device) -> None:
+    """Write `state` and the random state of the CPU and of `device`, whole or not at all.
+
+    Raises:
+        RunError: the file cannot be written; an older one is left as it was.
+    """
+    content = io.BytesIO()
+    torch.save({"schema": SCHEMA, "random": _random_state(device), **state}, content)
+    try:
+        write_bytes(path, content.getvalue())
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path}: {error.strerror}; make room, then go on with --resume"
+        ) from None
 
 
-def load_checkpoint(path: Path, *, restore_random: bool = True) -> dict[str, Any]:
-    """The state that was saved; torch's random state is put back.
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The state that was saved.
 
     Raises:
         RunError: the file is cut short, damaged, or of another version.
@@ -28,24 +41,47 @@ def load_checkpoint(path: Path, *, restore_random: bool = True) -> dict[str, Any
     except FileNotFoundError:
         raise RunError(f"no checkpoint at {path}") from None
     except Exception as error:  # torch raises a dozen types for a damaged file
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise RunError(
-            f"checkpoint {path} is cut short or damaged ({reason}): delete it to start this run "
-            f"from the beginning"
+            f"checkpoint {path} is cut short or damaged ({_reason(error)}): delete it to start "
+            f"this run from the beginning"
         ) from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:  # pyright: ignore[reportUnknownMemberType]
+    if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != SCHEMA:
         raise RunError(f"checkpoint {path} is of another version: this one reads schema {SCHEMA}")
-    if restore_random:
-        _restore_random_state(content["random"])  # pyright: ignore[reportUnknownArgumentType]
-    return content  # pyright: ignore[reportUnknownVariableType]
+    return cast("dict[str, Any]", content)
 
 
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+@contextmanager
+def loading(path: Path) -> Generator[None]:
+    """Put the state of the checkpoint `path` into modules and optimisers.
+
+    Raises:
+        RunError: they are not of the kind that it was saved from.
+    """
+    try:
+        yield
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunError(
+            f"checkpoint {path} is of another network ({_reason(error)}): delete it to start "
+            f"this run from the beginning"
+        ) from None
 
 
-def _restore_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+def restore_random(state: dict[str, Any], device: torch.device) -> None:
+    """Put back the random state that was saved, of the CPU and of `device`."""
+    random = state["random"]
+    torch.set_rng_state(random["cpu"])
+    if device.type != "cpu" and device.type in random:
+        torch.get_device_module(device).set_rng_state(random[device.type])
+
+
+def _random_state(device: torch.device) -> dict[str, Any]:
+    """Each process draws alike, so the first one's state is that of all."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states[device.type] = torch.get_device_module(device).get_rng_state()
+    return states
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0][:120]

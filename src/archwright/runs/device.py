@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,30 +15,33 @@ from archwright.runs.options import Precision
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+
 def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric":
-    """A launched Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, with so many processes.
+    """A Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, not launched yet.
+
+    With several `devices`, its launch starts the other processes: they run the same command again
+    from its start. So all that can be checked is checked before.
 
     Raises:
-        ConfigError: this machine has no such device.
+        ConfigError: this machine has no such device, or too few of them.
     """
     from lightning_fabric import Fabric
 
     name, _, index = device.partition(":")
-    if name not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+    if name not in ("auto", "cpu", "cuda", "mps") or (":" in device and not index.isdigit()):
         raise ConfigError(f"unknown device {device!r}: give auto, cpu, cuda, cuda:1 or mps")
-    present = {
-        "cpu": True,
-        "auto": True,
-        "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not present[name]:
+    if index and (name != "cuda" or devices > 1):
+        raise ConfigError(f"device {device} takes no number here: give --device {name}")
+    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if name == "auto":
+        name = next((kind for kind, present in count.items() if present), "cpu")
+    if name != "cpu" and int(index or 0) >= count[name]:
         raise ConfigError(f"device {device} is not on this machine: give --device auto or cpu")
+    if name != "cpu" and devices > count[name]:
+        raise ConfigError(f"--devices {devices} is more than the {count[name]} {name} here")
     chosen: Any = [int(index)] if index else devices
     strategy = "ddp" if devices > 1 else "auto"
-    fabric = Fabric(accelerator=name, devices=chosen, precision=precision, strategy=strategy)
-    fabric.launch()
-    return fabric
+    return Fabric(accelerator=name, devices=chosen, precision=precision, strategy=strategy)
 
 
 def describe_hardware(device: torch.device) -> str:
@@ -63,11 +68,25 @@ def available_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
-        with open("/proc/meminfo") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
+        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):
         return None
+    return min([free, *_container_bytes(Path("/sys/fs/cgroup"))])
+
+
+def _container_bytes(root: Path) -> Iterator[int]:
+    """What the memory limit of a container leaves; file cache, to be given up, counts as free."""
+    for folder, limit, used, cache in (
+        (root, "memory.max", "memory.current", "inactive_file"),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            most, now = (int((folder / name).read_text()) for name in (limit, used))
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            yield max(most - now + int(stat[cache]), 0)
+        except (OSError, KeyError, ValueError):  # another version, or no limit ("max")
+            continue
 
 
 def require_memory(needed: int, device: torch.device, what: str) -> None:
@@ -85,7 +104,7 @@ def require_memory(needed: int, device: torch.device, what: str) -> None:
 
 
 def average_over_processes(fabric: "Fabric", tensors: list[Tensor]) -> None:
-    """Replace each tensor by its mean over all processes, in one message."""
+    """Replace each tensor (of one type) by its mean over all processes, in one message."""
     if fabric.world_size == 1 or not tensors:
         return
     joined = torch.cat([tensor.flatten() for tensor in tensors])

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from archwright.errors import RunError
 from archwright.files import write_json
@@ -61,22 +61,21 @@ def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool)
     A missing folder, and one that was left before its settings were written, are started anew.
 
     Raises:
-        RunError: the folder exists and `resume` is not asked for; it holds something else; or
-            the run in it has other settings (the field is named).
+        RunError: the folder exists and `resume` is not asked for; it holds something else; it
+            cannot be written; or the run in it has other settings (the field is named).
     """
     folder = RunFolder(out)
     content = {"schema": SCHEMA, "kind": kind, **settings}
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} is a file: give another --out")
-    if folder.config.exists():
-        if not resume:
-            raise RunError(f"{out} holds a run already: add --resume, or give another --out")
-        _require_same(folder, content)
-        return folder
-    strangers = [p.name for p in out.iterdir() if not p.name.endswith(".part")] if out.exists() else []
-    if strangers:
-        raise RunError(f"{out} is not empty and holds no run: give another --out")
     try:
+        if out.exists() and not out.is_dir():
+            raise RunError(f"{out} is a file: give another --out")
+        if folder.config.exists():
+            if not resume:
+                raise RunError(f"{out} holds a run already: add --resume, or give another --out")
+            _require_same(folder, content)
+            return folder
+        if out.exists() and any(not p.name.endswith(".part") for p in out.iterdir()):
+            raise RunError(f"{out} is not empty and holds no run: give another --out")
         write_json(folder.config, content)
     except OSError as error:
         raise RunError(f"cannot write to {out}: {error.strerror}; give another --out") from None
@@ -96,9 +95,9 @@ def read_config(path: Path) -> dict[str, Any]:
         content = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:  # pyright: ignore[reportUnknownMemberType]
+    if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != SCHEMA:
         raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")
-    return content  # pyright: ignore[reportUnknownVariableType]
+    return cast("dict[str, Any]", content)
 
 
 def _require_same(folder: RunFolder, wanted: Mapping[str, Any]) -> None:

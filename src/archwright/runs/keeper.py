@@ -1,6 +1,7 @@
-"""Keeps a run resumable: counts its time, and decides when and what to save."""
+"""Keeps a run resumable: counts its time, and decides when to look at it and what to save."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archwright.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -8,6 +9,9 @@ from archwright.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+_LOOK = 50
+"""Looking at a loss makes a GPU wait, so there it is done every so many steps."""
 
 
 class Keeper:
@@ -20,17 +24,33 @@ class Keeper:
     def __init__(self, folder: RunFolder, fabric: "Fabric", every_seconds: float) -> None:
         self.folder = folder
         self.writes = fabric.is_global_zero
+        self.device = fabric.device
         self.seconds = 0.0
         self._alone = fabric.world_size == 1
         self._every = every_seconds
         self._clock = self._saved = time.monotonic()
 
-    def tick(self) -> bool:
-        """Count the time since the last call; whether a checkpoint is due."""
+    def tick(self) -> float:
+        """Count the time since the last call; the seconds of the run so far, rounded."""
         now = time.monotonic()
         self.seconds += now - self._clock
         self._clock = now
-        return self._alone and now - self._saved > self._every
+        return round(self.seconds, 3)
+
+    def after_step(
+        self, step: int, steps: int, check: Callable[[], None], state: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Call `check` where it is time to, and where a checkpoint is due, save `state`.
+
+        What is saved has been checked before; the last step of an epoch is left to the caller.
+        """
+        self.tick()
+        last = step + 1 == steps
+        due = self._alone and not last and self._clock - self._saved > self._every
+        if due or last or self.device.type == "cpu" or step % _LOOK == 0:
+            check()
+        if due:
+            self.save(state())
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; the log as it is now belongs to it."""
@@ -38,7 +58,7 @@ class Keeper:
         self._saved = self._clock
         if self.writes:
             kept = {"seconds": self.seconds, "log_size": self.folder.log.size()}
-            save_checkpoint(self.folder.checkpoint("last"), {**state, **kept})
+            save_checkpoint(self.folder.checkpoint("last"), {**state, **kept}, self.device)
 
     def restore(self) -> dict[str, Any] | None:
         """The last checkpoint's state, the log cut back to it; None: start from the beginning.

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from archwright.errors import RunError
 
@@ -19,10 +19,18 @@ class RunLog:
         """Append one record.
 
         A number that is not finite is refused, since JSON has none.
+
+        Raises:
+            RunError: the file cannot be written.
         """
         line = json.dumps({"event": event, **fields}, allow_nan=False)
-        with self.path.open("a") as file:
-            file.write(line + "\n")
+        try:
+            with self.path.open("a") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.path}: {error.strerror}; make room, then go on with --resume"
+            ) from None
 
     def size(self) -> int:
         """Bytes written so far; a checkpoint notes it, and `cut` goes back to it."""
@@ -37,15 +45,12 @@ class RunLog:
         """Every record; a last line that was cut off by a kill is left out.
 
         Raises:
-            RunError: a line in the middle is no JSON.
+            RunError: a line in the middle is no record (its number is given).
         """
         if not self.path.exists():
             return []
-        *lines, _ = self.path.read_text().split("\n")  # what follows the last newline is partial
-        try:
-            return [json.loads(line) for line in lines]
-        except json.JSONDecodeError:
-            raise RunError(f"{self.path} is damaged: a line is no JSON; start a new run") from None
+        *lines, _ = self.path.read_bytes().split(b"\n")  # what follows the last one is partial
+        return [self._record(number, line) for number, line in enumerate(lines, 1)]
 
     def last(self, event: str) -> dict[str, Any] | None:
         """The fields of the last record of that event."""
@@ -53,3 +58,12 @@ class RunLog:
             if record.pop("event") == event:
                 return record
         return None
+
+    def _record(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            record = json.loads(line)
+            if isinstance(record, dict) and "event" in record:
+                return cast("dict[str, Any]", record)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            pass
+        raise RunError(f"{self.path} is damaged: line {number} is no record; start a new run")

@@ -1,10 +1,11 @@
 """The options that every run has, whatever it does."""
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from archwright.errors import ConfigError
+from archwright.errors import ConfigError, unknown
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -41,6 +42,18 @@ class RunOptions:
     checkpoint_seconds: float = 60.0
     """A checkpoint is written at each epoch's end, and after so many seconds within one."""
 
+    def __post_init__(self) -> None:
+        """Check each option by itself; a subclass adds its own.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named).
+        """
+        require_positive(self, "limit", "test_limit", "image_size", "devices")
+        require_not_negative(self, "workers", "checkpoint_seconds")
+        require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
+        known = get_args(Precision)
+        require(self.precision in known, unknown("precision", self.precision, known))
+
     def settings(self) -> dict[str, Any]:
         """Every option by name, as JSON holds it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -54,12 +67,53 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_positive(config: object, *names: str) -> None:
-    """Check that the named options, where given, are above zero.
+    """Check that the named options, where given, are finite and above zero.
 
     Raises:
-        ConfigError: one is not (named).
+        ConfigError: one is not (its flag is named).
     """
+    for flag, value in _given(config, names):
+        require(0 < value < math.inf, f"{flag} must be above 0, got {value}")
+
+
+def require_not_negative(config: object, *names: str) -> None:
+    """Check that the named options, where given, are finite and not below zero.
+
+    Raises:
+        ConfigError: one is not (its flag is named).
+    """
+    for flag, value in _given(config, names):
+        require(0 <= value < math.inf, f"{flag} must not be negative, got {value}")
+
+
+def require_fraction(config: object, *names: str) -> None:
+    """Check that the named options, where given, are at least zero and below one.
+
+    Raises:
+        ConfigError: one is not (its flag is named).
+    """
+    for flag, value in _given(config, names):
+        require(0 <= value < 1, f"{flag} must be at least 0 and below 1, got {value}")
+
+
+def require_schedule(lr: float, lr_min: float, epochs: int, warmup_epochs: float) -> None:
+    """Check that a learning rate can rise for `warmup_epochs` and then fall to `lr_min`.
+
+    Raises:
+        ConfigError: it cannot (the flags are named).
+    """
+    require(lr_min <= lr, f"--lr-min {lr_min:g} must not be above --lr {lr:g}")
+    require(
+        warmup_epochs < epochs,
+        f"--warmup-epochs {warmup_epochs:g} must be below --epochs {epochs}",
+    )
+
+
+def _given(config: object, names: tuple[str, ...]) -> list[tuple[str, float]]:
+    """Flag and number of each option that has one; a pair of numbers gives two."""
+    found: list[tuple[str, float]] = []
     for name in names:
-        value = getattr(config, name)
-        flag = "--" + name.replace("_", "-")
-        require(value is None or value > 0, f"{flag} must be above 0, got {value}")
+        value: Any = getattr(config, name)
+        values = value if isinstance(value, tuple) else () if value is None else (value,)
+        found += [("--" + name.replace("_", "-"), number) for number in values]
+    return found

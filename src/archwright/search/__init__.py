@@ -1,1 +1,1 @@
-"""Search by gradient descent: methods, the one bilevel loop, checkpoints. Import from the modules."""
+"""Search by gradient descent: methods, the one bilevel loop, checkpoints. Import from modules."""

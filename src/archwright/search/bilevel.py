@@ -3,7 +3,7 @@
 Legend: E decisions, O candidates of the largest decision, B batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +53,8 @@ class Bilevel:
             betas=recipe.alpha_betas,
             weight_decay=recipe.alpha_weight_decay,
         )
-        self.train_meter = Meter(fabric.device)
-        self.valid_meter = Meter(fabric.device)
+        self.train_meter = Meter(fabric)
+        self.valid_meter = Meter(fabric)
 
     @property
     def logits(self) -> Tensor:
@@ -76,39 +76,41 @@ class Bilevel:
         for group in self.weight_optimiser.param_groups:
             group["lr"] = cosine(moment.progress, recipe.lr, recipe.lr_min, warmup=warmup)
         self.weight_optimiser.zero_grad()
-        self._loss(batch, self.logits.detach(), moment, self.train_meter).backward()
+        loss, scores = self._loss(batch, self.logits.detach(), moment)
+        loss.backward()
         gradients = [p.grad for p in self._weights if p.grad is not None]
         average_over_processes(self.fabric, gradients)
-        nn.utils.clip_grad_norm_(self._weights, recipe.clip)
+        norm = nn.utils.clip_grad_norm_(self._weights, recipe.clip)
         self.weight_optimiser.step()
+        self.train_meter.add(loss, scores, batch[1], norm)
 
     def _alpha_step(self, batch: Batch, moment: Moment) -> None:
         self.alpha_optimiser.zero_grad()
         logits = self.logits
         with _frozen(self._weights):  # their gradients would be thrown away
-            loss = self._loss(batch, logits, moment, self.valid_meter)
+            loss, scores = self._loss(batch, logits, moment)
             penalty = self.method.penalty(logits, moment)
             (loss if penalty is None else loss + penalty).backward()
-        if self.alpha.grad is not None:
-            average_over_processes(self.fabric, [self.alpha.grad])
+        gradient = self.alpha.grad
+        assert gradient is not None, "every method weighs the candidates by alpha"
+        average_over_processes(self.fabric, [gradient])
         self.alpha_optimiser.step()
+        self.valid_meter.add(loss, scores, batch[1], gradient.norm())
 
-    def _loss(self, batch: Batch, logits: Tensor, moment: Moment, meter: Meter) -> Tensor:
+    def _loss(self, batch: Batch, logits: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         images, labels = batch
         with self.fabric.autocast():
             scores, _ = self.network(images, self.method.mixture(logits, moment))
-        loss = functional.cross_entropy(scores.float(), labels)
-        meter.add(loss, scores, labels)
-        return loss
+        return functional.cross_entropy(scores.float(), labels), scores
 
-    def require_finite(self, where: str) -> None:
-        """Check both losses.
+    def require_finite(self, epoch: int) -> None:
+        """Check both losses of the epoch so far.
 
         Raises:
             DivergedError: one is no longer a finite number.
         """
-        self.train_meter.require_finite(f"on the weights' images {where}")
-        self.valid_meter.require_finite(f"on alpha's images {where}")
+        self.train_meter.require_finite(epoch, "the weights' images")
+        self.valid_meter.require_finite(epoch, "alpha's images")
 
     def weights(self) -> dict[str, list[float]]:
         """The softmax of alpha: a list a decision, in its candidates' order."""
@@ -140,7 +142,7 @@ class Bilevel:
 
 
 @contextmanager
-def _frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
+def _frozen(parameters: list[nn.Parameter]) -> Generator[None]:
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:

@@ -2,9 +2,13 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from archwright.runs.options import RunOptions, require, require_positive
+from archwright.runs.options import (
+    RunOptions,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+)
 from archwright.search.recipe import Recipe
 
 
@@ -54,25 +58,25 @@ class SearchConfig(RunOptions):
     """Whether a step trains alpha before the weights."""
 
     def __post_init__(self) -> None:
-        """Check each number by itself.
+        """Check each setting by itself; what settings demand of each other, `Recipe` checks.
 
         Raises:
             ConfigError: one is out of range (its flag is named).
         """
-        require_positive(self, "channels", "cells", "epochs", "batch_size", "lr", "alpha_lr")
-        require_positive(self, "clip", "limit", "test_limit", "image_size", "devices")
-        require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
-        for name in ("lr_min", "momentum", "weight_decay", "alpha_weight_decay", "warmup_epochs"):
-            value = getattr(self, name)
-            flag = "--" + name.replace("_", "-")
-            require(value is None or value >= 0, f"{flag} must not be negative, got {value}")
+        super().__post_init__()
+        require_positive(
+            self, "channels", "cells", "epochs", "batch_size", "lr", "alpha_lr", "clip"
+        )
+        require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
+        require_not_negative(self, "alpha_init", "alpha_start")
+        require_fraction(self, "momentum", "alpha_betas")
 
     def recipe(self, published: Recipe) -> Recipe:
-        """The published settings, with those given here in their place."""
+        """The published settings, with those given here in their place.
+
+        Raises:
+            ConfigError: two of them contradict each other.
+        """
         given = {field.name: getattr(self, field.name) for field in fields(Recipe)}
         chosen = {name: value for name, value in given.items() if value is not None}
         return Recipe(**{**asdict(published), **chosen})
-
-    def resolved(self, recipe: Recipe, channels: int, cells: int) -> dict[str, Any]:
-        """Every setting as it is used, as JSON holds it."""
-        return {**self.settings(), **asdict(recipe), "channels": channels, "cells": cells}

@@ -2,16 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from safetensors.torch import save as pack
-
 from archwright import data
 from archwright.derive import restrict
-from archwright.files import write_bytes, write_json
 from archwright.ir import Architecture
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder
-from archwright.spaces import write_architecture
-from archwright.train.evaluate import evaluate, recalibrate, test_batches
+from archwright.train.evaluate import evaluate, recalibrate, scoring_batches
+from archwright.train.weights import save_network
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -33,11 +30,8 @@ def hand_over(
     derived = NaiveNetwork(restrict(supernet.network, architecture)).to(fabric.device)
     derived.inherit(supernet)
     recalibrate(fabric, derived, batches.epoch(0))
-    top1 = evaluate(fabric, derived, test_batches(fabric, images).epoch(0)).top1
+    top1 = evaluate(fabric, derived, scoring_batches(fabric, images).epoch(0)).top1
     assert top1 is not None, "a data set has test images"
     if fabric.is_global_zero:
-        weights = {name: t.detach().cpu().contiguous() for name, t in derived.state_dict().items()}
-        write_bytes(folder.weights, pack(weights))
-        content = {**architecture.to_json(), "text": write_architecture(architecture)}
-        write_json(folder.architecture, content)
+        save_network(folder, architecture, derived)
     return round(top1, 4)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from archwright.runs.options import require, require_schedule
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -26,3 +28,16 @@ class Recipe:
     alpha_init: float
     alpha_start: int
     alpha_first: bool
+
+    def __post_init__(self) -> None:
+        """Check what the settings demand of each other.
+
+        Raises:
+            ConfigError: two contradict each other (both are named).
+        """
+        require_schedule(self.lr, self.lr_min, self.epochs, self.warmup_epochs)
+        require(
+            self.alpha_start < self.epochs,
+            f"--alpha-start {self.alpha_start} must be below --epochs {self.epochs}, "
+            f"or alpha never learns",
+        )

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from archwright import data
-from archwright.cost import estimate_training_bytes, graph_cost
+from archwright.cost import graph_cost
 from archwright.derive import discretise
 from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
-from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
-from archwright.runs.folder import RunFolder, open_run
+from archwright.runs.checkpoint import loading, restore_random
+from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.keeper import Keeper
 from archwright.runs.progress import Progress
+from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
 from archwright.search.bilevel import Bilevel
 from archwright.search.config import SearchConfig
 from archwright.search.method import Method, Moment
@@ -54,8 +55,9 @@ class SearchResult:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "SearchResult":
         """The inverse of `to_json`."""
-        architecture = read_architecture(content["architecture"])
-        return cls(**{**content, "architecture": architecture, "out": Path(content["out"])})
+        architecture, out = read_architecture(content["architecture"]), Path(content["out"])
+        numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
+        return cls(architecture=architecture, out=out, **numbers)
 
 
 def search(config: SearchConfig) -> SearchResult:
@@ -71,36 +73,29 @@ def search(config: SearchConfig) -> SearchResult:
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
     cells = config.cells or space.search_size[1]
-    settings = config.resolved(recipe, channels, cells)
     fabric = make_fabric(config.device, config.precision, config.devices)
-    images = data.load(
-        config.data,
-        root=config.data_root,
-        image_size=config.image_size,
-        limit=config.limit,
-        test_limit=config.test_limit,
-    )
-    settings["data_fingerprint"] = images.fingerprint
-    size = Size(
-        channels=channels,
-        cells=cells,
-        classes=len(images.classes),
-        image_size=images.image_size,
-        image_channels=images.channels,
-    )
+    images = load_images(config)
+    size = size_for(images, channels, cells)
     supernet = space.supernet(size)
-    batch = -(-recipe.batch_size // fabric.world_size)
-    require_memory(estimate_training_bytes(supernet, batch), fabric.device, "this supernet")
+    require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
     run = _Search(config, fabric, space, size, recipe, images)
-    if fabric.is_global_zero:
-        open_run(config.out, "search", settings, resume=config.resume)
-    fabric.barrier()
-    finished = run.folder.result()
-    return run.run(supernet, method) if finished is None else SearchResult.from_json(finished)
+    settings = {
+        **config.settings(),
+        **asdict(recipe),
+        **{"space": space.origin or space.name, "channels": channels, "cells": cells},
+        "data_fingerprint": images.fingerprint,
+    }
+    folder = start(fabric, config, "search", settings)
+    finished = folder.result()
+    if finished is None:
+        return run.run(Keeper(folder, fabric, config.checkpoint_seconds), supernet, method)
+    return SearchResult.from_json({**finished, "out": str(config.out)})
 
 
 class _Search:
     """One search while it runs."""
+
+    keeper: Keeper
 
     def __init__(
         self,
@@ -113,43 +108,30 @@ class _Search:
     ) -> None:
         self.config, self.fabric, self.space, self.size = config, fabric, space, size
         self.recipe, self.images = recipe, images
-        self.folder = RunFolder(config.out)
         weights_set, alpha_set = data.search_split(images.train)
-        self.weights_batches = self._batches(weights_set, "weights")
-        self.alpha_batches = self._batches(alpha_set, "alpha")
-        self.keeper = Keeper(self.folder, fabric, config.checkpoint_seconds)
-
-    def _batches(self, image_set: data.ImageSet, stream: str) -> data.Batches:
-        return data.Batches(
-            image_set,
-            self.recipe.batch_size,
-            seed=self.config.seed,
-            stream=stream,
-            mean=self.images.mean,
-            std=self.images.std,
-            augment=data.default_augmentation(self.images),
-            shuffle=True,
-            drop_last=True,
-            device=self.fabric.device,
-            rank=self.fabric.global_rank,
-            world_size=self.fabric.world_size,
-            workers=self.config.workers,
+        self.weights_batches, self.alpha_batches = (
+            training_batches(fabric, config, images, recipe.batch_size, stream=stream, part=part)
+            for stream, part in (("weights", weights_set), ("alpha", alpha_set))
         )
 
-    def run(self, supernet: Network, method: Method) -> SearchResult:
+    def run(self, keeper: Keeper, supernet: Network, method: Method) -> SearchResult:
         """Every step that is left, then the architecture."""
+        self.keeper = keeper
         torch.manual_seed(self.config.seed)
         bilevel = Bilevel(self.fabric, NaiveNetwork(supernet), method, self.recipe)
-        state = self.keeper.restore()
-        epoch, step = (state["epoch"], state["step"]) if state else (0, 0)
+        state = keeper.restore()
+        epoch, step = 0, 0
         if state:
-            bilevel.load_state(state)
-        elif self.keeper.writes:
+            with loading(keeper.folder.checkpoint("last")):
+                bilevel.load_state(state)
+                epoch, step = state["epoch"], state["step"]
+                restore_random(state, self.fabric.device)
+        elif keeper.writes:
             self._log_start(bilevel)
         total = self.recipe.epochs * len(self.weights_batches)
         done = epoch * len(self.weights_batches) + step
         title = f"search {self.space.name}"
-        with Progress(title, total, done, visible=self.keeper.writes) as progress:
+        with Progress(title, total, done, visible=keeper.writes) as progress:
             for current in range(epoch, self.recipe.epochs):
                 self._epoch(bilevel, current, step, progress)
                 step = 0
@@ -165,20 +147,17 @@ class _Search:
         for step, (weights_batch, alpha_batch) in enumerate(pairs, start):
             along = (epoch + step / steps) / self.recipe.epochs
             bilevel.step(weights_batch, alpha_batch, Moment(epoch, self.recipe.epochs, along))
-            due = self.keeper.tick() and step + 1 < steps
-            if due or step + 1 == steps or self._must_check(step):
-                bilevel.require_finite(f"in epoch {epoch + 1}, step {step + 1}")
-            if due:
-                self.keeper.save({"epoch": epoch, "step": step + 1, **bilevel.state()})
+            self.keeper.after_step(
+                step,
+                steps,
+                check=lambda: bilevel.require_finite(epoch),
+                state=lambda done=step + 1: {"epoch": epoch, "step": done, **bilevel.state()},
+            )
             progress.advance()
         self._log_epoch(bilevel, epoch, progress)
         bilevel.train_meter.reset()
         bilevel.valid_meter.reset()
         self.keeper.save({"epoch": epoch + 1, "step": 0, **bilevel.state()})
-
-    def _must_check(self, step: int) -> bool:
-        """Looking at a loss makes a GPU wait, so there it is done now and then."""
-        return self.fabric.device.type == "cpu" or step % 50 == 0
 
     def _endless(
         self, batches: data.Batches, epoch: int, start: int
@@ -189,7 +168,7 @@ class _Search:
             yield from batches.epoch(epoch)
 
     def _log_start(self, bilevel: Bilevel) -> None:
-        self.folder.log.write(
+        self.keeper.folder.log.write(
             "start",
             kind="search",
             decisions={d.name: list(d.candidates) for d in bilevel.network.decisions},
@@ -199,14 +178,14 @@ class _Search:
         )
 
     def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Progress) -> None:
+        train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
         if not self.keeper.writes:
             return
         weights = bilevel.weights()
         rows = [np.asarray(row) for row in weights.values()]
         entropy = float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
-        train, valid = bilevel.train_meter, bilevel.valid_meter
         text = write_architecture(discretise(self.space, self.size, weights))
-        self.folder.log.write(
+        self.keeper.folder.log.write(
             "epoch",
             epoch=epoch,
             train_loss=train.loss,
@@ -217,7 +196,7 @@ class _Search:
             alpha=weights,
             entropy=entropy,
             architecture=text,
-            seconds=round(self.keeper.seconds, 3),
+            seconds=self.keeper.tick(),
         )
         seen = "" if valid.top1 is None else f", valid {valid.top1:.1f} %"
         progress.note(
@@ -225,12 +204,15 @@ class _Search:
         )
 
     def _finish(self, bilevel: Bilevel) -> SearchResult:
+        folder = self.keeper.folder
         architecture = discretise(self.space, self.size, bilevel.weights())
         cost = graph_cost(self.space.discrete(architecture, self.size))
-        top1 = hand_over(self.fabric, self.folder, bilevel.network, architecture, self.images, self.weights_batches)
-        result = SearchResult(
-            architecture, cost.params, cost.macs, top1, round(self.keeper.seconds, 3), self.folder.path
+        top1 = hand_over(
+            self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
+        seconds = self.keeper.tick()
+        result = SearchResult(architecture, cost.params, cost.macs, top1, seconds, folder.path)
         if self.keeper.writes:
-            self.folder.log.write("result", **result.to_json())
+            folder.log.write("result", **result.to_json())
+        self.fabric.barrier()  # no process returns before the folder is complete
         return result

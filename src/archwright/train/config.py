@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from archwright.errors import ConfigError
-from archwright.runs.options import RunOptions, require, require_positive
+from archwright.errors import unknown
+from archwright.runs.options import (
+    RunOptions,
+    require,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+    require_schedule,
+)
 
 Rival = Literal["hand-made", "random"]
 
@@ -56,21 +63,18 @@ class TrainConfig(RunOptions):
     """Decay of an exponential moving average of the weights, which is then scored; 0: none."""
 
     def __post_init__(self) -> None:
-        """Check each number by itself.
+        """Check the settings.
 
         Raises:
-            ConfigError: one is out of range (its flag is named).
+            ConfigError: one is out of range, or two contradict each other (the flags are named).
         """
+        super().__post_init__()
         require_positive(self, "channels", "cells", "epochs", "batch_size", "lr", "clip")
-        require_positive(self, "limit", "test_limit", "image_size", "devices")
-        require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
-        for name in ("drop_path", "label_smoothing", "ema", "momentum"):
-            value = getattr(self, name)
-            flag = "--" + name.replace("_", "-")
-            require(0 <= value < 1, f"{flag} must be at least 0 and below 1, got {value}")
-        for name in ("lr_min", "weight_decay", "auxiliary", "warmup_epochs", "cutout"):
-            value = getattr(self, name)
-            flag = "--" + name.replace("_", "-")
-            require(value is None or value >= 0, f"{flag} must not be negative, got {value}")
-        if len(set(self.against)) != len(self.against):
-            raise ConfigError("--against names a network twice")
+        require_fraction(self, "drop_path", "label_smoothing", "ema", "momentum")
+        require_not_negative(self, "lr_min", "weight_decay", "auxiliary", "warmup_epochs", "cutout")
+        require_schedule(self.lr, self.lr_min, self.epochs, self.warmup_epochs)
+        for name in self.against:
+            require(
+                name in get_args(Rival), unknown("network for --against", name, get_args(Rival))
+            )
+        require(len(set(self.against)) == len(self.against), "--against names a network twice")

@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from torch import Tensor
 
 from archwright.cost import graph_cost
 from archwright.derive import random_architecture, restrict
@@ -14,16 +13,22 @@ from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder, read_config
 from archwright.spaces import Size, Space, reference_architecture, with_auxiliary
+from archwright.train.config import Rival
+from archwright.train.weights import load_weights
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """An architecture at its size, under the name that its results go by."""
+    """An architecture at its size, under the name that its results go by.
+
+    `inherit` is the run folder of the search whose weights it starts from, if any.
+    """
 
     name: str
     space: Space
     architecture: Architecture
     size: Size
+    inherit: Path | None = None
 
     @property
     def network(self) -> Network:
@@ -35,19 +40,30 @@ class Entrant:
         """Multiply-accumulates on one image."""
         return graph_cost(self.network).macs
 
+    def trained(self, *, auxiliary: bool) -> Network:
+        """The network to train: with a search's batch norms if it inherits, else as published.
 
-def rival(kind: str, found: Entrant, seed: int) -> Entrant:
-    """The network of that kind that `found` is compared with.
+        Raises:
+            ConfigError: no auxiliary head fits.
+        """
+        network = self.network
+        if self.inherit is not None:
+            network = restrict(self.space.supernet(self.size), self.architecture)
+        after = self.space.skeleton.auxiliary_after(self.size)
+        return with_auxiliary(network, after, self.size.classes) if auxiliary else network
+
+
+def rival(kind: Rival, found: Entrant, seed: int) -> Entrant:
+    """The network of that kind that `found` is compared with; it inherits nothing.
 
     `hand-made`: the space's reference at the width that comes nearest to the found one's MACs.
     `random`: drawn uniformly with the run's seed, at the found one's size.
     """
     if kind == "random":
-        drawn = random_architecture(found.space, found.size, np.random.default_rng(seed))
-        return replace(found, name=kind, architecture=drawn)
-    made = replace(
-        found, name=kind, architecture=reference_architecture(found.space, found.size)
-    )
+        architecture = random_architecture(found.space, found.size, np.random.default_rng(seed))
+        return replace(found, name=kind, architecture=architecture, inherit=None)
+    architecture = reference_architecture(found.space, found.size)
+    made = replace(found, name=kind, architecture=architecture, inherit=None)
     return at_macs(made, found.macs)
 
 
@@ -68,47 +84,34 @@ def at_macs(entrant: Entrant, macs: int) -> Entrant:
     return best[1]
 
 
-def build(entrant: Entrant, *, auxiliary: bool, inherit: Path | None) -> NaiveNetwork:
-    """The module to train: as published, or with a search's weights, and then its batch norms.
+def build(entrant: Entrant, network: Network) -> NaiveNetwork:
+    """The module of `network`, freshly initialised or with the weights that it inherits.
 
     Raises:
-        ConfigError: no auxiliary head fits.
-        RunError: the search is of another size or architecture, or its weights are damaged.
+        RunError: as `inherited`.
     """
-    if inherit is None:
-        network = entrant.network
-    else:
-        _require_same_size(entrant, inherit)
-        network = restrict(entrant.space.supernet(entrant.size), entrant.architecture)
-    after = entrant.space.skeleton.auxiliary_after(entrant.size)
-    if auxiliary:
-        network = with_auxiliary(network, after, entrant.size.classes)
     module = NaiveNetwork(network)
-    if inherit is not None:
-        _load(module, RunFolder(inherit).weights)
+    if entrant.inherit is not None:
+        module.load_state_dict(inherited(entrant, network), strict=False)
     return module
 
 
-def _require_same_size(entrant: Entrant, inherit: Path) -> None:
-    held = read_config(inherit)
+def inherited(entrant: Entrant, network: Network) -> dict[str, Tensor]:
+    """The weights that `entrant` inherits; those of an auxiliary head are not among them.
+
+    Raises:
+        RunError: there is no such search, it is of another size or architecture, or its weights
+            are damaged.
+    """
+    assert entrant.inherit is not None, "asked only of those that inherit"
+    held = read_config(entrant.inherit)
+    if held.get("kind") != "search":
+        raise RunError(f"{entrant.inherit} is no search: inherit from the folder of a search")
     for name in ("channels", "cells"):
         wanted = getattr(entrant.size, name)
         if held.get(name) != wanted:
             raise RunError(
-                f"weights of {inherit} are of {name}={held.get(name)}, not {wanted}: inherit at "
-                f"the size of the search, or train from fresh weights"
+                f"weights of {entrant.inherit} are of {name}={held.get(name)}, not {wanted}: "
+                f"inherit at the size of the search, or train from fresh weights"
             )
-
-
-def _load(module: NaiveNetwork, path: Path) -> None:
-    try:
-        missing, unexpected = module.load_state_dict(load_file(path), strict=False)
-    except FileNotFoundError:
-        raise RunError(f"no weights at {path}: the search has not finished") from None
-    except SafetensorError as error:
-        raise RunError(f"{path} is damaged ({error}): run the search again") from None
-    except RuntimeError:
-        raise RunError(f"{path} holds weights of other shapes: inherit with the same data") from None
-    foreign = [*unexpected, *(name for name in missing if not name.startswith("slots.auxiliary"))]
-    if foreign:
-        raise RunError(f"{path} is of another architecture: {foreign[0]} does not match")
+    return load_weights(RunFolder(entrant.inherit).weights, network)

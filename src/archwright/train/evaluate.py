@@ -1,6 +1,6 @@
 """Scoring a network on images it was not trained on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from archwright import data
 from archwright.lower import Mixture, NaiveNetwork
+from archwright.runs.device import average_over_processes
 from archwright.train.meter import Meter
 
 if TYPE_CHECKING:
@@ -20,11 +21,15 @@ Labelled = Iterable[tuple[Tensor, Tensor]]
 """Batches of images [B, C, H, W] and labels [B]."""
 
 
-def test_batches(fabric: "Fabric", images: data.ImageData, batch_size: int = 256) -> data.Batches:
+_BATCH = 256
+"""Test images scored at a time."""
+
+
+def scoring_batches(fabric: "Fabric", images: data.ImageData) -> data.Batches:
     """The test images in their order, each process its share."""
     return data.Batches(
         images.test,
-        batch_size - batch_size % fabric.world_size,
+        _BATCH - _BATCH % fabric.world_size,
         seed=0,
         stream="test",
         mean=images.mean,
@@ -42,24 +47,22 @@ def evaluate(
     """Loss and accuracy in evaluation mode, over all processes; the mode is put back."""
     training = network.training
     network.eval()
-    meter = Meter(fabric.device)
+    meter = Meter(fabric)
     for images, labels in batches:
+        if not len(labels):  # a last batch may be too small for every process to have a part
+            continue
         with fabric.autocast():
             logits, _ = network(images, mixture)
         meter.add(functional.cross_entropy(logits.float(), labels), logits, labels)
     network.train(training)
-    if fabric.world_size > 1:
-        total = fabric.all_reduce(meter.sums, reduce_op="sum")
-        assert isinstance(total, Tensor), "a tensor goes in, a tensor comes out"
-        meter.sums = total
-    return meter
+    return meter.over_processes()
 
 
 @torch.no_grad()
 def recalibrate(
     fabric: "Fabric", network: NaiveNetwork, batches: Labelled, count: int = 50
 ) -> None:
-    """Set running statistics to the plain mean over `count` batches.
+    """Set running statistics to the plain mean over `count` batches and all processes.
 
     A network that was cut out of a supernet has the mixture's statistics until then.
     """
@@ -68,10 +71,18 @@ def recalibrate(
         for images, _ in islice(batches, count):
             with fabric.autocast():
                 network(images)
+    average_statistics(fabric, network)
+
+
+@torch.no_grad()
+def average_statistics(fabric: "Fabric", network: NaiveNetwork) -> None:
+    """Give every process the mean of all processes' running statistics: each saw other images."""
+    statistics = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+    average_over_processes(fabric, statistics)
 
 
 @contextmanager
-def _cumulative(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
+def _cumulative(norms: list[nn.BatchNorm2d]) -> Generator[None]:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -84,7 +95,7 @@ def _cumulative(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
 
 
 @contextmanager
-def _training(network: NaiveNetwork) -> Iterator[None]:
+def _training(network: NaiveNetwork) -> Generator[None]:
     training, drop_path = network.training, network.drop_path
     network.train()
     network.drop_path = 0.0

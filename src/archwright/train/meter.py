@@ -1,33 +1,60 @@
 """Running means of loss and accuracy, kept on the device and resumable."""
 
+import math
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from archwright.errors import DivergedError
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 class Meter:
-    """Sums of loss, top-1 and top-5 hits, and images, over what was added since `reset`."""
+    """Sums of loss, top-1 and top-5 hits, and images, over the batches added since `reset`.
 
-    def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(4, dtype=torch.float64, device=device)
+    Attributes:
+        sums: those four, and how many batches were added before one was not finite.
+    """
 
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch: its mean loss, logits [B, classes], labels [B]."""
+    def __init__(self, fabric: "Fabric") -> None:
+        self._fabric = fabric
+        self.sums = torch.zeros(5, dtype=torch.float64, device=fabric.device)
+
+    def add(
+        self, loss: Tensor, logits: Tensor, labels: Tensor, gradient: Tensor | None = None
+    ) -> None:
+        """Count a batch: its mean loss, logits [B, classes], labels [B].
+
+        gradient: the norm of the loss's gradient, if there is one; it must be finite too.
+        """
         ranked = logits.detach().topk(min(5, logits.shape[1]), dim=1).indices
         hits = ranked.eq(labels[:, None])
         count = len(labels)
-        parts = (loss.detach() * count, hits[:, 0].sum(), hits.sum(), loss.new_tensor(count))
-        self.sums += torch.stack([part.double() for part in parts])
+        total = loss.detach() * count
+        if gradient is not None:
+            total = total + 0 * gradient.detach()  # not a number unless the norm is finite
+        parts = (total, hits[:, 0].sum(), hits.sum(), loss.new_tensor(count))
+        self.sums[:4] += torch.stack([part.double() for part in parts])
+        self.sums[4] += torch.isfinite(self.sums[0])
 
     def reset(self) -> None:
         """Start over."""
         self.sums.zero_()
 
+    def over_processes(self) -> "Meter":
+        """The same of all processes together; every one of them must ask."""
+        total = Meter(self._fabric)
+        total.sums = self._reduced(self.sums, "sum")
+        return total
+
     @property
     def loss(self) -> float | None:
-        """Mean loss; None if nothing was counted."""
-        return self._mean(0)
+        """Mean loss; None if nothing was counted, or if it is not a finite number."""
+        mean = self._mean(0)
+        return mean if mean is None or math.isfinite(mean) else None
 
     @property
     def top1(self) -> float | None:
@@ -39,17 +66,29 @@ class Meter:
         """Percent of images whose label is among the five largest logits."""
         return self._percent(2)
 
-    def require_finite(self, where: str) -> None:
-        """Check that the loss is a number.
+    def require_finite(self, epoch: int, which: str) -> None:
+        """Check that every loss and gradient so far was finite, in all processes.
+
+        `epoch` counts from 0, as steps do; the message counts both from 1.
 
         Raises:
-            DivergedError: it is not; the text says where, and what is left.
+            DivergedError: one was not; the text says where, and what is left.
         """
-        if not bool(torch.isfinite(self.sums[0])):
+        health = torch.stack([torch.isfinite(self.sums[0]).double(), self.sums[4]])
+        finite, good = self._reduced(health, "min").tolist()
+        if not finite:
             raise DivergedError(
-                f"the loss is not finite {where}: lower the learning rate; the last good "
-                f"checkpoint is kept"
+                f"the loss or its gradient is not finite in epoch {epoch + 1}, step "
+                f"{int(good) + 1}, on {which}: lower the learning rate; what was saved before is "
+                f"kept"
             )
+
+    def _reduced(self, values: Tensor, how: str) -> Tensor:
+        if self._fabric.world_size == 1:
+            return values
+        result = self._fabric.all_reduce(values.clone(), reduce_op=how)
+        assert isinstance(result, Tensor), "a tensor goes in, a tensor comes out"
+        return result
 
     def _mean(self, index: int) -> float | None:
         count = float(self.sums[3])

@@ -1,25 +1,26 @@
 """A training from start to end: the network in question, then those it is compared with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import save as pack
 
 from archwright import data
-from archwright.cost import estimate_training_bytes, graph_cost
-from archwright.files import write_bytes, write_json
-from archwright.runs.checkpoint import save_checkpoint
-from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
-from archwright.runs.folder import RunFolder, open_run
+from archwright.cost import graph_cost
+from archwright.ir import Network
+from archwright.runs.checkpoint import loading, restore_random, save_checkpoint
+from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.keeper import Keeper
 from archwright.runs.progress import Progress
-from archwright.spaces import Size, get_space, read_architecture, write_architecture
+from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
+from archwright.spaces import get_space, read_architecture, write_architecture
 from archwright.train.config import TrainConfig
-from archwright.train.entrants import Entrant, build, rival
-from archwright.train.evaluate import evaluate, test_batches
+from archwright.train.entrants import Entrant, build, inherited, rival
+from archwright.train.evaluate import evaluate, scoring_batches
+from archwright.train.meter import Meter
 from archwright.train.trainer import Trainer
+from archwright.train.weights import save_network
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -78,36 +79,22 @@ def train(config: TrainConfig) -> TrainResult:
     space = get_space(architecture.origin or architecture.space)
     channels, cells = config.channels or space.train_size[0], config.cells or space.train_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)
-    images = data.load(
-        config.data,
-        root=config.data_root,
-        image_size=config.image_size,
-        limit=config.limit,
-        test_limit=config.test_limit,
-    )
-    size = Size(
-        channels=channels,
-        cells=cells,
-        classes=len(images.classes),
-        image_size=images.image_size,
-        image_channels=images.channels,
-    )
-    found = Entrant("found", space, architecture, size)
-    need = estimate_training_bytes(found.network, -(-config.batch_size // fabric.world_size))
-    require_memory(need, fabric.device, "this network")
+    images = load_images(config)
+    size = size_for(images, channels, cells)
+    found = Entrant("found", space, architecture, size, config.inherit)
+    run = _Training(config, fabric, found, images)
     settings = {
         **config.settings(),
-        **{"channels": channels, "cells": cells, "space": space.name},
+        **{"channels": channels, "cells": cells, "space": space.origin or space.name},
         "architecture": write_architecture(architecture),
         "data_fingerprint": images.fingerprint,
         "cutout": _cutout(config, images),
     }
-    run = _Training(config, fabric, found, images)
-    if fabric.is_global_zero:
-        open_run(config.out, "train", settings, resume=config.resume)
-    fabric.barrier()
-    finished = run.folder.result()
-    return run.run() if finished is None else TrainResult.from_json(finished)
+    folder = start(fabric, config, "train", settings)
+    finished = folder.result()
+    if finished is None:
+        return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    return TrainResult.from_json({**finished, "out": str(config.out)})
 
 
 def _cutout(config: TrainConfig, images: data.ImageData) -> int:
@@ -120,59 +107,58 @@ def _cutout(config: TrainConfig, images: data.ImageData) -> int:
 class _Training:
     """The networks of one run, one after the other."""
 
+    keeper: Keeper
+
     def __init__(
         self, config: TrainConfig, fabric: "Fabric", found: Entrant, images: data.ImageData
     ) -> None:
         self.config, self.fabric, self.images = config, fabric, images
         self.entrants = [found, *(rival(kind, found, config.seed) for kind in config.against)]
-        self.folder = RunFolder(config.out)
-        self.keeper = Keeper(self.folder, fabric, config.checkpoint_seconds)
+        self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.entrants]
+        for entrant, network in zip(self.entrants, self.networks, strict=True):
+            what = f"the {entrant.name} network"
+            require_trainable(fabric, config, network, config.batch_size, what)
+        if found.inherit is not None:
+            inherited(found, self.networks[0])
         self.rows: list[TrainedNetwork] = []
-        self.batches = data.Batches(
-            images.train,
+        usual = data.default_augmentation(images)
+        self.batches = training_batches(
+            fabric,
+            config,
+            images,
             config.batch_size,
-            seed=config.seed,
             stream="train",
-            mean=images.mean,
-            std=images.std,
-            augment=self._augmentation(),
-            shuffle=True,
-            drop_last=True,
-            device=fabric.device,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-            workers=config.workers,
+            augment=replace(usual, cutout=_cutout(config, images)),
         )
 
-    def _augmentation(self) -> data.Augmentation:
-        usual = data.default_augmentation(self.images)
-        return data.Augmentation(**{**asdict(usual), "cutout": _cutout(self.config, self.images)})
-
-    def run(self) -> TrainResult:
+    def run(self, keeper: Keeper) -> TrainResult:
         """Every network that is left."""
-        state = self.keeper.restore()
+        self.keeper = keeper
+        state = keeper.restore()
         if state:
-            self.rows = [TrainedNetwork(**row) for row in state["rows"]]
-        elif self.keeper.writes:
+            with loading(keeper.folder.checkpoint("last")):
+                self.rows = [TrainedNetwork(**row) for row in state["rows"]]
+        elif keeper.writes:
             self._log_start()
-        for entrant in self.entrants[len(self.rows) :]:
-            self._train(entrant, state if state and state["trainer"] else None)
+        left = list(zip(self.entrants, self.networks, strict=True))[len(self.rows) :]
+        for entrant, network in left:
+            self._train(entrant, network, state if state and state["trainer"] else None)
             state = None
-        result = TrainResult(tuple(self.rows), round(self.keeper.seconds, 3), self.folder.path)
-        if self.keeper.writes:
-            self.folder.log.write("result", **result.to_json())
+        result = TrainResult(tuple(self.rows), keeper.tick(), keeper.folder.path)
+        if keeper.writes:
+            keeper.folder.log.write("result", **result.to_json())
+        self.fabric.barrier()  # no process returns before the folder is complete
         return result
 
-    def _train(self, entrant: Entrant, state: dict[str, Any] | None) -> None:
+    def _train(self, entrant: Entrant, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
-        inherit = self.config.inherit if entrant.name == "found" else None
-        module = build(entrant, auxiliary=self.config.auxiliary > 0, inherit=inherit)
-        trainer = Trainer(self.fabric, module, self.config)
-        epoch, step, best = 0, 0, 0.0
+        trainer = Trainer(self.fabric, build(entrant, network), self.config)
+        epoch, step, best = 0, 0, -1.0
         if state:
-            trainer.load_state(state["trainer"])
-            torch.set_rng_state(state["random"]["cpu"])  # building the module drew from it
-            epoch, step, best = state["epoch"], state["step"], state["best"]
+            with loading(self.keeper.folder.checkpoint("last")):
+                trainer.load_state(state["trainer"])
+                epoch, step, best = state["epoch"], state["step"], state["best"]
+                restore_random(state, self.fabric.device)  # building the module drew from it
         steps = len(self.batches)
         total, done = self.config.epochs * steps, epoch * steps + step
         title = f"train {entrant.name}"
@@ -193,32 +179,33 @@ class _Training:
     ) -> float:
         """One epoch and its score; the best top-1 so far."""
         steps = len(self.batches)
+        which = f"the images of the {entrant.name} network"
         for step, (images, labels) in enumerate(self.batches.epoch(epoch, start), start):
             trainer.step(images, labels, (epoch + step / steps) / self.config.epochs)
-            due = self.keeper.tick() and step + 1 < steps
-            looks = self.fabric.device.type == "cpu" or step % 50 == 0  # a look makes a GPU wait
-            if due or looks or step + 1 == steps:
-                where = f"in epoch {epoch + 1}, step {step + 1}, of the {entrant.name} network"
-                trainer.meter.require_finite(where)
-            if due:
-                self._save(trainer, epoch, step + 1, best)
+            self.keeper.after_step(
+                step,
+                steps,
+                check=lambda: trainer.meter.require_finite(epoch, which),
+                state=lambda done=step + 1: self._state(trainer, epoch, done, best),
+            )
             progress.advance()
+        trainer.share_statistics()
         top1 = self._log_epoch(entrant, trainer, epoch, progress)
         if top1 > best and entrant.name == "found" and self.keeper.writes:
             content = {"epoch": epoch, "top1": top1, "network": trainer.scored.state_dict()}
-            save_checkpoint(self.folder.checkpoint("best"), content)
+            save_checkpoint(self.keeper.folder.checkpoint("best"), content, self.fabric.device)
+        best = max(best, top1)
         trainer.meter.reset()
-        self._save(trainer, epoch + 1, 0, max(best, top1))
-        return max(best, top1)
+        self.keeper.save(self._state(trainer, epoch + 1, 0, best))
+        return best
 
-    def _save(self, trainer: Trainer | None, epoch: int, step: int, best: float) -> None:
+    def _state(self, trainer: Trainer | None, epoch: int, step: int, best: float) -> dict[str, Any]:
         rows = [asdict(row) for row in self.rows]
         kept = trainer.state() if trainer else None
-        state = {"rows": rows, "epoch": epoch, "step": step, "best": best, "trainer": kept}
-        self.keeper.save(state)
+        return {"rows": rows, "epoch": epoch, "step": step, "best": best, "trainer": kept}
 
     def _log_start(self) -> None:
-        self.folder.log.write(
+        self.keeper.folder.log.write(
             "start",
             kind="train",
             params=graph_cost(self.entrants[0].network).params,
@@ -229,35 +216,35 @@ class _Training:
     def _log_epoch(
         self, entrant: Entrant, trainer: Trainer, epoch: int, progress: Progress
     ) -> float:
-        scored = evaluate(
-            self.fabric, trainer.scored, test_batches(self.fabric, self.images).epoch(0)
-        )
+        trained, scored = trainer.meter.over_processes(), self._score(trainer)
         assert scored.top1 is not None, "a data set has test images"
-        self.keeper.tick()
         if self.keeper.writes:
-            self.folder.log.write(
+            self.keeper.folder.log.write(
                 "epoch",
                 name=entrant.name,
                 epoch=epoch,
-                train_loss=trainer.meter.loss,
-                train_top1=trainer.meter.top1,
+                train_loss=trained.loss,
+                train_top1=trained.top1,
                 test_loss=scored.loss,
                 test_top1=scored.top1,
                 test_top5=scored.top5,
                 lr=trainer.optimiser.param_groups[0]["lr"],
-                seconds=round(self.keeper.seconds, 3),
+                seconds=self.keeper.tick(),
             )
         progress.note(
             f"{entrant.name}, epoch {epoch + 1}/{self.config.epochs}: train "
-            f"{trainer.meter.top1:.1f} %, test {scored.top1:.1f} %"
+            f"{trained.top1:.1f} %, test {scored.top1:.1f} %"
         )
         return scored.top1
 
+    def _score(self, trainer: Trainer) -> Meter:
+        batches = scoring_batches(self.fabric, self.images)
+        return evaluate(self.fabric, trainer.scored, batches.epoch(0))
+
     def _finish(self, entrant: Entrant, trainer: Trainer, best: float) -> None:
-        scored = evaluate(
-            self.fabric, trainer.scored, test_batches(self.fabric, self.images).epoch(0)
-        )
-        assert scored.top1 is not None and scored.top5 is not None, "a data set has test images"
+        scored = self._score(trainer)
+        assert scored.top1 is not None, "a data set has test images"
+        assert scored.top5 is not None, "and both are counted together"
         cost = graph_cost(entrant.network)
         text = write_architecture(entrant.architecture)
         top1, top5, best = (round(value, 4) for value in (scored.top1, scored.top5, best))
@@ -267,10 +254,6 @@ class _Training:
             )
         )
         if entrant.name == "found" and self.keeper.writes:
-            state = trainer.scored.state_dict()
-            weights = {name: t.detach().cpu().contiguous() for name, t in state.items()}
-            write_bytes(self.folder.weights, pack(weights))
-            write_json(
-                self.folder.architecture, {**entrant.architecture.to_json(), "text": text}
-            )
-        self._save(None, 0, 0, 0.0)
+            save_network(self.keeper.folder, entrant.architecture, trainer.scored)
+        if len(self.rows) < len(self.entrants):  # else the last checkpoint stays a network's
+            self.keeper.save(self._state(None, 0, 0, -1.0))

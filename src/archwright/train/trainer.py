@@ -3,7 +3,7 @@
 Legend: B batch, C channels, H height, W width.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from archwright.lower import NaiveNetwork
 from archwright.runs.device import average_over_processes
 from archwright.train.config import TrainConfig
+from archwright.train.evaluate import average_statistics
 from archwright.train.meter import Meter
 from archwright.train.schedule import cosine
 
@@ -41,12 +42,12 @@ class Trainer:
             if config.ema
             else None
         )
-        self.meter = Meter(fabric.device)
+        self.meter = Meter(fabric)
 
     @property
     def scored(self) -> NaiveNetwork:
         """The network to score and to keep: the moving average, if there is one."""
-        return self.network if self._average is None else self._average.module
+        return self.network if self._average is None else cast(NaiveNetwork, self._average.module)
 
     def step(self, images: Tensor, labels: Tensor, progress: float) -> None:
         """One step of SGD on images [B, C, H, W] and labels [B]; progress is 0 to 1."""
@@ -65,11 +66,17 @@ class Trainer:
         total.backward()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         average_over_processes(self.fabric, gradients)
-        nn.utils.clip_grad_norm_(self._parameters, config.clip)
+        norm = nn.utils.clip_grad_norm_(self._parameters, config.clip)
         self.optimiser.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
-        self.meter.add(loss, logits, labels)
+        self.meter.add(loss, logits, labels, norm)
+
+    def share_statistics(self) -> None:
+        """Let all processes score, and keep, the same network."""
+        average_statistics(self.fabric, self.network)
+        if self._average is not None:
+            average_statistics(self.fabric, self.scored)
 
     def _criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
         smoothing = self.config.label_smoothing

@@ -17,7 +17,8 @@ class Darts(Method):
 
     @override
     def recipe(self, space: str) -> Recipe:
-        # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos; elsewhere quark0/darts, cnn/train_search.py
+        # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos; elsewhere quark0/darts,
+        # cnn/train_search.py
         benchmark = space == "nasbench201"
         return Recipe(
             epochs=50,

@@ -1,0 +1,117 @@
+"""How every run starts: images, batches, and once all is checked, processes and the folder."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archwright import data
+from archwright.cost import estimate_training_bytes
+from archwright.errors import ConfigError, DataError
+from archwright.ir import BatchNorm, Module, Network, Shape, walk_network
+from archwright.runs.device import require_memory
+from archwright.runs.folder import RunFolder, open_run
+from archwright.runs.options import RunOptions
+from archwright.spaces import Size
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def load_images(options: RunOptions) -> data.ImageData:
+    """The images that the options name.
+
+    Raises:
+        DataError: they cannot be used.
+    """
+    images = data.load(
+        options.data,
+        root=options.data_root,
+        image_size=options.image_size,
+        limit=options.limit,
+        test_limit=options.test_limit,
+    )
+    if not len(images.test):
+        raise DataError(f"{images.name} has no test images: there is nothing to score on")
+    return images
+
+
+def size_for(images: data.ImageData, channels: int, cells: int) -> Size:
+    """The size of a network that takes and tells apart these images."""
+    return Size(
+        channels=channels,
+        cells=cells,
+        classes=len(images.classes),
+        image_size=images.image_size,
+        image_channels=images.channels,
+    )
+
+
+def training_batches(
+    fabric: "Fabric",
+    options: RunOptions,
+    images: data.ImageData,
+    batch_size: int,
+    *,
+    stream: str,
+    part: data.ImageSet | None = None,
+    augment: data.Augmentation | None = None,
+) -> data.Batches:
+    """Shuffled, augmented, whole batches of the training images (of a `part` of them).
+
+    Raises:
+        DataError: the batch is larger than the images, or does not divide over the processes.
+    """
+    return data.Batches(
+        part or images.train,
+        batch_size,
+        seed=options.seed,
+        stream=stream,
+        mean=images.mean,
+        std=images.std,
+        augment=augment or data.default_augmentation(images),
+        shuffle=True,
+        drop_last=True,
+        device=fabric.device,
+        rank=fabric.global_rank,
+        world_size=options.devices,
+        workers=options.workers,
+    )
+
+
+def require_trainable(
+    fabric: "Fabric", options: RunOptions, network: Network, batch_size: int, what: str
+) -> None:
+    """Check that `network` can be trained here, before anything of it is built.
+
+    Raises:
+        ConfigError: it does not fit into memory (the estimate is named), or a batch norm would
+            see a single value a channel.
+    """
+    batch = -(-batch_size // options.devices)
+    sharing = options.devices if fabric.device.type == "cpu" else 1  # processes of one memory
+    needed = sharing * estimate_training_bytes(network, batch)
+    require_memory(needed, fabric.device, what)
+
+    def check(module: Module, shape: Shape) -> None:
+        alone = batch * shape.height * shape.width == 1
+        if alone and isinstance(module.primitive, BatchNorm):
+            raise ConfigError(
+                f"--batch-size {batch_size} leaves the batch norm {module.slot} a single value a "
+                f"channel: give at least {2 * options.devices}"
+            )
+
+    walk_network(network, check)
+
+
+def start(
+    fabric: "Fabric", options: RunOptions, kind: str, settings: Mapping[str, Any]
+) -> RunFolder:
+    """Open the run's folder, then start its other processes: what comes before has been checked.
+
+    Raises:
+        RunError: the folder is taken, or of another configuration (see `open_run`).
+    """
+    if fabric.is_global_zero:
+        open_run(options.out, kind, settings, resume=options.resume)
+    fabric.launch()
+    fabric.barrier()
+    return RunFolder(options.out)

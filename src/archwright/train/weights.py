@@ -1,0 +1,71 @@
+"""The network that a run leaves behind, and how another run takes its weights over."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as pack
+from torch import Tensor
+
+from archwright.errors import RunError
+from archwright.files import write_bytes, write_json
+from archwright.ir import Architecture, Network
+from archwright.lower import NaiveNetwork
+from archwright.runs.folder import RunFolder
+from archwright.spaces import write_architecture
+
+_AUXILIARY = "slots.auxiliary/"
+
+
+def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNetwork) -> None:
+    """Write architecture and weights; the auxiliary head, of no use any more, is left behind.
+
+    Raises:
+        RunError: they cannot be written.
+    """
+    state = network.state_dict()
+    kept = {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
+    weights = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
+    try:
+        write_bytes(folder.weights, pack(weights))
+        content = {**architecture.to_json(), "text": write_architecture(architecture)}
+        write_json(folder.architecture, content)
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {folder.path}: {error.strerror}; make room, then go on with --resume"
+        ) from None
+
+
+def load_weights(path: Path, network: Network) -> dict[str, Tensor]:
+    """The state in the file `path` of a module of `network`, but for an auxiliary head.
+
+    Nothing is built: names and shapes are compared on the meta device.
+
+    Raises:
+        RunError: the file is missing or damaged, or of another network (what differs is named).
+    """
+    try:
+        given = load_file(path)
+    except FileNotFoundError:
+        raise RunError(f"no weights at {path}: the search has not finished") from None
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path} is damaged ({error}): run the search again") from None
+    with torch.device("meta"):
+        state = NaiveNetwork(network).state_dict()
+    wanted = {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
+    foreign = sorted(set(wanted) ^ set(given))
+    if foreign:
+        where = "the other network" if foreign[0] in given else "this one"
+        raise RunError(
+            f"{path} is of another architecture: only {where} has {foreign[0]}; inherit into the "
+            f"architecture that the search found"
+        )
+    for name, value in wanted.items():
+        if given[name].shape != value.shape:
+            theirs, ours = (list(tensor.shape) for tensor in (given[name], value))
+            raise RunError(
+                f"{path} does not fit: {name} is {theirs} there and {ours} here; inherit with "
+                f"images of the same classes and channels"
+            )
+    return given
