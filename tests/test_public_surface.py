@@ -15,14 +15,37 @@ import archwright
 
 # Frozen: a change here is a change of what users see, and has a line in CHANGELOG.md.
 PUBLIC = [
+    "Architecture",
     "ArchwrightError",
+    "Blocks",
+    "CellSpec",
     "ConfigError",
     "DataError",
     "DivergedError",
+    "EdgeSpec",
     "GenotypeError",
     "GraphError",
     "RunError",
+    "SearchConfig",
+    "SearchResult",
+    "Site",
+    "Size",
+    "Space",
+    "Staged",
+    "TrainConfig",
+    "TrainResult",
+    "TwoInput",
     "__version__",
+    "dense_cell",
+    "get_space",
+    "ir",
+    "lookup",
+    "ops",
+    "read_architecture",
+    "search",
+    "train",
+    "write_architecture",
+    "write_report",
 ]
 
 
@@ -46,21 +69,37 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = archwright.Serach
 
 
+def test_a_verb_stays_callable_when_its_package_is_imported() -> None:
+    code = (
+        "import archwright as aw, archwright.search.config, archwright.train.config, sys;"
+        "assert callable(aw.search) and callable(aw.train);"
+        "from archwright import search; assert search is aw.search;"
+        "assert search.config.SearchConfig is aw.SearchConfig;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("verb", ["search", "train"])
+def test_a_verb_calls_the_function(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"archwright.{verb}.run")
+    monkeypatch.setattr(module, verb, lambda config: (verb, config))
+    assert getattr(archwright, verb)("configuration") == (verb, "configuration")
+
+
 def test_type_checkers_see_what_is_loaded() -> None:
     tree = ast.parse(Path(archwright.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     typed = {
-        alias.asname: node.module
+        alias.asname: f"{node.module}.{alias.name}"
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    table = next(
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME"
-    )
-    assert typed == ast.literal_eval(table)
+    typed["ops"] = typed.pop("_operations")  # an import of another name would not be public
+    homes = {**archwright._HOME, **archwright._VERBS}
+    loaded = {name: f"{home}.{name}" for name, home in homes.items()}
+    assert typed == {**loaded, **archwright._MODULES}
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -5,9 +5,11 @@ stay quick: PyTorch is not imported before something needs it.
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archwright import ir as ir
     from archwright.errors import ArchwrightError as ArchwrightError
     from archwright.errors import ConfigError as ConfigError
     from archwright.errors import DataError as DataError
@@ -15,11 +17,35 @@ if TYPE_CHECKING:
     from archwright.errors import GenotypeError as GenotypeError
     from archwright.errors import GraphError as GraphError
     from archwright.errors import RunError as RunError
+    from archwright.ir import Architecture as Architecture
+    from archwright.report import write_report as write_report
+    from archwright.search.config import SearchConfig as SearchConfig
+    from archwright.search.run import SearchResult as SearchResult
+    from archwright.search.run import search as search
+    from archwright.spaces import Blocks as Blocks
+    from archwright.spaces import CellSpec as CellSpec
+    from archwright.spaces import EdgeSpec as EdgeSpec
+    from archwright.spaces import Site as Site
+    from archwright.spaces import Size as Size
+    from archwright.spaces import Space as Space
+    from archwright.spaces import Staged as Staged
+    from archwright.spaces import TwoInput as TwoInput
+    from archwright.spaces import dense_cell as dense_cell
+    from archwright.spaces import get_space as get_space
+    from archwright.spaces import operations as _operations
+    from archwright.spaces import read_architecture as read_architecture
+    from archwright.spaces import write_architecture as write_architecture
+    from archwright.tables.nasbench201 import lookup as lookup
+    from archwright.train.config import TrainConfig as TrainConfig
+    from archwright.train.run import TrainResult as TrainResult
+    from archwright.train.run import train as train
+
+    ops = _operations
 
 __version__ = "0.1.0"
 
-# A public name and the module that defines it. A new name goes here and into the block above;
-# tests/test_public_surface.py holds the two, and its own list, to each other.
+# A public name and the module that defines it; a module stands for itself. A new name goes here and
+# into the block above; tests/test_public_surface.py holds the two, and its own list, to each other.
 _HOME = {
     "ArchwrightError": "archwright.errors",
     "ConfigError": "archwright.errors",
@@ -28,15 +54,54 @@ _HOME = {
     "GenotypeError": "archwright.errors",
     "GraphError": "archwright.errors",
     "RunError": "archwright.errors",
+    "Architecture": "archwright.ir",
+    "write_report": "archwright.report",
+    "SearchConfig": "archwright.search.config",
+    "SearchResult": "archwright.search.run",
+    "Blocks": "archwright.spaces",
+    "CellSpec": "archwright.spaces",
+    "EdgeSpec": "archwright.spaces",
+    "Site": "archwright.spaces",
+    "Size": "archwright.spaces",
+    "Space": "archwright.spaces",
+    "Staged": "archwright.spaces",
+    "TwoInput": "archwright.spaces",
+    "dense_cell": "archwright.spaces",
+    "get_space": "archwright.spaces",
+    "read_architecture": "archwright.spaces",
+    "write_architecture": "archwright.spaces",
+    "lookup": "archwright.tables.nasbench201",
+    "TrainConfig": "archwright.train.config",
+    "TrainResult": "archwright.train.run",
 }
+_MODULES = {"ir": "archwright.ir", "ops": "archwright.spaces.operations"}
+_VERBS = {"search": "archwright.search.run", "train": "archwright.train.run"}
 
-__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *_HOME, *_MODULES, *_VERBS]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+class _Verb(ModuleType):
+    """A package that can be called: `archwright.search` is one, and `search(config)` searches.
+
+    A function of that name would be replaced by the package as soon as a module in it is imported.
+    """
+
+    def __call__(self, config: Any) -> Any:
+        verb = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_VERBS[verb]), verb)(config)
+
+
+for _verb in _VERBS:
+    import_module(f"archwright.{_verb}").__class__ = _Verb
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name in _MODULES:
+        value = import_module(_MODULES[name])
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
         raise AttributeError(f"module 'archwright' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

@@ -1,0 +1,36 @@
+"""What a sub-command is: a configuration, and what is done with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from archwright.cli.show import Show
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A sub-command: the docstrings of its configuration are the help, the types the parser.
+
+    `run` does what the configuration says; `show` shows its result to people, and returns what
+    `--json` prints. `positional` names the option that is given without a flag.
+    """
+
+    name: str
+    config: type
+    run: Callable[[Any], Any]
+    show: Callable[[Any, Show], dict[str, Any]]
+    positional: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Options that every sub-command has."""
+
+    json: bool = False
+    """Print the result as one JSON object on standard output, and all else on standard error."""
+    debug: bool = False
+    """Show where an unexpected error comes from (also: ARCHWRIGHT_DEBUG=1)."""
+
+
+class UsageError(Exception):
+    """A command line that cannot be understood; the text is one line."""

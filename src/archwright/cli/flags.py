@@ -1,0 +1,130 @@
+"""Flags, read off a configuration: the one list that is parsed, explained and shown as help."""
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from archwright.cli.command import Command, Output
+from archwright.runs.options import RunOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """An option of a sub-command; `kind` is its type without None, `section` its place in help."""
+
+    name: str
+    kind: Any
+    default: Any
+    text: str
+    section: str
+    positional: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is MISSING
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """How it is written; an undecided switch can also be turned off."""
+        word = self.name.replace("_", "-")
+        if self.positional:
+            return (self.name.rstrip("s").upper(),)
+        return (f"--{word}", f"--no-{word}") if self.undecided else (f"--{word}",)
+
+    @property
+    def switch(self) -> bool:
+        """Whether it takes no value."""
+        return self.kind is bool
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it is a switch that something else decides unless it is given."""
+        return self.switch and self.default is None
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The type of each value that it takes; of any number of values, the one type."""
+        if self.switch:
+            return ()
+        if get_origin(self.kind) is tuple:
+            return tuple(kind for kind in get_args(self.kind) if kind is not Ellipsis)
+        return (self.kind,)
+
+    @property
+    def many(self) -> bool:
+        """Whether it takes any number of values."""
+        return Ellipsis in get_args(self.kind)
+
+    @property
+    def usage(self) -> str:
+        """The flag with what stands behind it: `--epochs N`."""
+        dots = " ..." if self.many else ""
+        if self.positional:
+            return self.spellings[0] + dots
+        return " ".join([", ".join(self.spellings), *map(_metavar, self.values)]) + dots
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The words that a literal type allows; none for other types."""
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def flags_of(command: Command) -> tuple[Flag, ...]:
+    """Every flag of a sub-command: required ones first, those that all have last."""
+    found = [*_read(command.config, command), *_read(Output, command)]
+    order = {command.name: 0, "run": 1, "output": 2}
+    return tuple(sorted(found, key=lambda flag: (order[flag.section], not flag.required)))
+
+
+def _read(config: type, command: Command) -> Iterator[Flag]:
+    hints, texts = get_type_hints(config), _texts(config)
+    shared = {field.name for field in fields(RunOptions)} - {"data", "out"}
+    for field in fields(config):
+        section = "run" if issubclass(config, RunOptions) and field.name in shared else command.name
+        yield Flag(
+            name=field.name,
+            kind=_without_none(hints[field.name]),
+            default=field.default,
+            text=texts.get(field.name, ""),
+            section="output" if config is Output else section,
+            positional=field.name == command.positional,
+        )
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint
+    (kind,) = (part for part in get_args(hint) if part is not type(None))
+    return kind
+
+
+def _metavar(kind: Any) -> str:
+    if words := choices(kind):
+        return "{" + ",".join(words) + "}"
+    return {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
+
+
+def _texts(config: type) -> dict[str, str]:
+    """The string under each field, as a line; a class's own before those of its bases."""
+    found: dict[str, str] = {}
+    for cls in reversed(config.__mro__):
+        if not is_dataclass(cls):
+            continue
+        source = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+        for statement, after in pairwise(cast(ast.ClassDef, source.body[0]).body):
+            match statement, after:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name] = " ".join(text.split())
+                case _:
+                    pass
+    return found

@@ -1,0 +1,121 @@
+"""`archwright inspect`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archwright.cli.command import Command
+from archwright.cli.show import Show, count, shorten
+from archwright.runs.options import require, require_positive
+
+if TYPE_CHECKING:
+    from archwright.spaces import Size, Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectConfig:
+    """Say what a network costs: of an architecture, or the supernet of a space."""
+
+    architecture: str | None = None
+    """An architecture file, a run folder, a published name (darts-v2), or a notation (else
+    --space)."""
+    space: str | None = None
+    """nasbench201, darts, spos, or a Python file: its supernet (else --architecture)."""
+    channels: int | None = None
+    """Width at full resolution (else the run's, or as published)."""
+    cells: int | None = None
+    """Depth, in the space's own count (else the run's, or as published)."""
+    classes: int = 10
+    """Outputs of the classifier."""
+    image_size: int | None = None
+    """Side of an image in pixels (else the space's)."""
+
+    def __post_init__(self) -> None:
+        """Check each number, and that there is one network to inspect.
+
+        Raises:
+            ConfigError: a number is out of range, or there is none or two.
+        """
+        one = (self.architecture is None) != (self.space is None)
+        require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
+        require_positive(self, "channels", "cells", "classes", "image_size")
+
+
+def _run(config: InspectConfig) -> dict[str, Any]:
+    """What there is to say, as JSON has it."""
+    from archwright.cost import activation_bytes, graph_cost
+    from archwright.spaces import get_space, read_architecture, write_architecture
+
+    if config.architecture is None:
+        assert config.space is not None, "the configuration has one of the two"
+        space = get_space(config.space)
+        size = _size(config, space, space.search_size, {})
+        network = space.supernet(size)
+        own = {"decisions": {d.name: list(d.candidates) for d in network.decisions()}}
+    else:
+        architecture = read_architecture(config.architecture)
+        space = get_space(architecture.origin or architecture.space)
+        size = _size(config, space, space.train_size, _run_settings(config.architecture))
+        network = space.discrete(architecture, size)
+        live = graph_cost(network, live=True)
+        text = write_architecture(architecture)
+        own = {"architecture": text, "live_params": live.params, "live_macs": live.macs}
+    cost = graph_cost(network)
+    return {
+        "space": space.name,
+        "channels": size.channels,
+        "cells": size.cells,
+        "classes": size.classes,
+        "image_size": size.image_size,
+        "params": cost.params,
+        "macs": cost.macs,
+        "activation_bytes": activation_bytes(network, 1),
+        **own,
+    }
+
+
+def _run_settings(text: str) -> dict[str, Any]:
+    """The settings of a run folder; nothing if `text` is none."""
+    from archwright.runs.folder import read_config
+
+    # not Path.is_file, which fails on a text that is too long for a name
+    return read_config(Path(text)) if os.path.isfile(os.path.join(text, "config.json")) else {}
+
+
+def _size(
+    config: InspectConfig, space: "Space", published: tuple[int, int], held: dict[str, Any]
+) -> "Size":
+    from archwright.spaces import Size
+
+    return Size(
+        channels=config.channels or held.get("channels") or published[0],
+        cells=config.cells or held.get("cells") or published[1],
+        classes=config.classes,
+        image_size=config.image_size or space.image_size,
+    )
+
+
+def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
+    supernet = "decisions" in facts
+    what = "supernet" if supernet else shorten(facts["architecture"], 100)
+    show.line(f"{facts['space']}: {what}")
+    show.line(
+        f"channels {facts['channels']}, cells {facts['cells']}, classes {facts['classes']}, "
+        f"images {facts['image_size']}x{facts['image_size']}"
+    )
+    columns, rows = ("", "parameters", "MACs"), [_row("all edges", facts, "")]
+    if supernet:
+        rows[0] = _row(f"{len(facts['decisions'])} decisions open", facts, "")
+    else:
+        rows.append(_row("edges that reach the output", facts, "live_"))
+    show.table(columns, rows)
+    show.line(f"kept for backward, one image: {facts['activation_bytes'] / 1e6:,.2f} MB in float32")
+    return facts
+
+
+def _row(head: str, facts: dict[str, Any], prefix: str) -> tuple[str, str, str]:
+    return head, count(facts[f"{prefix}params"]), count(facts[f"{prefix}macs"])
+
+
+command = Command(name="inspect", config=InspectConfig, run=_run, show=_show)

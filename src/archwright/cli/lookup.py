@@ -1,0 +1,83 @@
+"""`archwright lookup`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archwright.cli.command import Command
+from archwright.cli.show import Show, count, decimals
+from archwright.errors import GenotypeError
+
+if TYPE_CHECKING:
+    from archwright.tables.nasbench201 import Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupConfig:
+    """Say what a NAS-Bench-201 architecture reaches, and what it costs on six devices."""
+
+    arch: str
+    """The architecture string, quoted; or an architecture file, or a run folder."""
+
+
+def _run(config: LookupConfig) -> "Entry":
+    from archwright.tables import nasbench201
+
+    return nasbench201.lookup(_text(config.arch))
+
+
+def _text(arch: str) -> str:
+    """The string itself: what is no file's name is left to the table, which says what is wrong."""
+    if "~" in arch:
+        return arch
+    from archwright.spaces import read_architecture, write_architecture
+
+    architecture = read_architecture(arch)
+    if architecture.space != "nasbench201":
+        raise GenotypeError(f"{arch} is of space {architecture.space}: the table has nasbench201")
+    return write_architecture(architecture)
+
+
+def _show(entry: "Entry", show: Show) -> dict[str, Any]:
+    from archwright.tables.nasbench201 import DATASETS, DEVICES, SIZE, optimum
+
+    best = {name: optimum(name) for name in DATASETS}
+    reached = {name: (_test(entry, name), _test(best[name], name)) for name in DATASETS}
+    show.line(f"{entry.arch} (index {entry.index})")
+    show.table(
+        ("data set", "test %", "optimum %", f"rank of {count(SIZE)}"),
+        [(n, *map(decimals, reached[n]), count(entry.ranks[n])) for n in DATASETS],
+    )
+    show.table(
+        ("device", "latency ms", "energy mJ"),
+        [(n, _figures(entry.latency_ms[n]), _figures(entry.energy_mj.get(n))) for n in DEVICES],
+    )
+    return {
+        "architecture": entry.arch,
+        "index": entry.index,
+        **{f"{name}_test": reached[name][0] for name in DATASETS},
+        "rank": entry.rank,
+        "ranks": dict(entry.ranks),
+        "latency_ms": _rounded(entry.latency_ms),
+        "energy_mj": _rounded(entry.energy_mj),
+        "optimum": {
+            name: {"accuracy": reached[name][1], "architecture": best[name].arch}
+            for name in DATASETS
+        },
+    }
+
+
+def _test(entry: "Entry", dataset: str) -> float:
+    return round(float(getattr(entry, f"{dataset}_test")), 4)
+
+
+def _figures(value: float | None) -> str:
+    """Enough decimals to tell architectures apart on a fast device and on a slow one."""
+    return decimals(value, 2 if value is None or value >= 1 else 4)
+
+
+def _rounded(by_device: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, 4) for name, value in by_device.items()}
+
+
+command = Command(name="lookup", config=LookupConfig, run=_run, show=_show, positional="arch")

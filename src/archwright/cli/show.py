@@ -1,0 +1,60 @@
+"""Results for people: lines and tables, whole where nobody looks at a terminal."""
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_UNBOUNDED = 1000
+"""Columns where the output is no terminal: nothing is cut or wrapped."""
+
+
+class Show:
+    """Writes to `stream`; with colours and the width of the terminal only if it is one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        terminal = stream.isatty()
+        self._console = Console(
+            file=stream,
+            force_terminal=terminal,
+            color_system="auto" if terminal else None,
+            width=None if terminal else _UNBOUNDED,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def line(self, text: str) -> None:
+        """One line, never wrapped, so that it can be copied."""
+        self._console.print(text, soft_wrap=True)
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
+    ) -> None:
+        """A table; its first columns are texts, the others numbers."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for position, name in enumerate(columns):
+            if position < texts:  # what does not fit is taken from these
+                table.add_column(name, overflow="ellipsis")
+            else:
+                table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+
+def count(value: int) -> str:
+    """A whole number, its digits in groups of three."""
+    return f"{value:,}"
+
+
+def decimals(value: float | None, places: int = 2) -> str:
+    """A number with so many decimals; a dash for none."""
+    return "\N{EN DASH}" if value is None else f"{value:,.{places}f}"
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """`text`, cut to `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"

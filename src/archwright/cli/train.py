@@ -1,0 +1,42 @@
+"""`archwright train`."""
+
+from typing import TYPE_CHECKING, Any
+
+from archwright.cli.command import Command
+from archwright.cli.show import Show, count, decimals, shorten
+from archwright.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from archwright.train.run import TrainResult
+
+
+def _run(config: TrainConfig) -> "TrainResult":
+    from archwright.train.run import train
+
+    return train(config)
+
+
+def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
+    from archwright.report import write_report
+
+    show.table(
+        ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),
+        [
+            (
+                row.name,
+                shorten(row.architecture),
+                str(row.channels),
+                count(row.params),
+                count(row.macs),
+                decimals(row.top1),
+            )
+            for row in result.rows
+        ],
+        texts=2,
+    )
+    page = write_report([result.out])
+    show.line(f"report: {page}")
+    return {**result.to_json(), "report": str(page)}
+
+
+command = Command(name="train", config=TrainConfig, run=_run, show=_show)

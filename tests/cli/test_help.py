@@ -1,0 +1,91 @@
+"""Help and version: complete, short, quick, and without PyTorch."""
+
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from importlib import import_module
+
+import pytest
+
+import archwright
+from archwright.cli.command import Command
+from archwright.cli.flags import flags_of
+from archwright.cli.main import COMMANDS
+
+
+def command(name: str) -> Command:
+    return import_module(f"archwright.cli.{name}").command
+
+
+def test_the_version(call) -> None:
+    done = call("--version")
+    assert (done.code, done.out, done.err) == (0, f"archwright {archwright.__version__}\n", "")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_program_lists_its_commands(call, flag: str) -> None:
+    done = call(flag)
+    assert done.code == 0
+    assert [
+        line.split()[0]
+        for line in done.out.splitlines()
+        if line.startswith("  ") and line[2] != " "
+    ] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_what_each_flag_is(call, name: str) -> None:
+    done = call(name, "--help")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].startswith(f"usage: archwright {name} ")
+    assert max(map(len, lines)) <= 100
+    assert "\x1b" not in done.out
+    for flag in flags_of(command(name)):
+        assert f"  {flag.usage}" in done.out
+        assert flag.text, f"{flag.name} has no docstring"
+    assert {f.name for f in fields(command(name).config)} <= {
+        f.name for f in flags_of(command(name))
+    }
+
+
+def test_defaults_read_as_what_they_mean(call) -> None:
+    text = " ".join(call("search", "--help").out.split())
+    assert (
+        "--epochs N Passes over the weights' half of the training images. (default: as published)"
+        in text
+    )
+    assert "--seed N Seed of everything random. (default: 0)" in text
+    assert "--nesterov, --no-nesterov Nesterov's momentum. (default: as published)" in text
+    assert "(default: all)" in text
+    assert "None" not in text
+    assert "--against {hand-made,random} ..." in call("train", "--help").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["search", "--help"],
+        ["train", "--out", "x"],
+        ["lookup", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "--json"],
+    ],
+)
+def test_pytorch_is_not_imported(words: list[str]) -> None:
+    run = f"import sys; from archwright.cli import main; main({words!r})"
+    code = f"{run}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_help_takes_less_than_a_second() -> None:
+    code = "from archwright.cli import main; main(['search', '--help'])"
+    best = min(_seconds(code) for _ in range(3))
+    assert best < 1
+
+
+def _seconds(code: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return time.perf_counter() - start

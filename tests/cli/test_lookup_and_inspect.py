@@ -1,0 +1,125 @@
+"""Questions that train nothing: `lookup` and `inspect`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archwright.ir import Architecture
+from archwright.spaces import read_architecture, write_architecture
+
+BEST = (
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
+    "+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
+)
+SLOW = "|none~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|nor_conv_3x3~0|avg_pool_3x3~1|nor_conv_1x1~2|"
+
+
+def write(path: Path, architecture: Architecture) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(architecture.to_json()))
+    return path
+
+
+def test_lookup_gives_the_published_numbers(call) -> None:
+    done = call("lookup", BEST, "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert (found["architecture"], found["index"]) == (BEST, 6111)
+    assert found["cifar10_test"] == 94.3733
+    assert (found["cifar100_test"], found["imagenet16_test"]) == (73.22, 46.7111)
+    assert found["rank"] == 1
+    assert found["ranks"] == {"cifar10": 1, "cifar100": 3, "imagenet16": 8}
+    assert found["latency_ms"]["raspi4"] == 68.4041
+    assert list(found["energy_mj"]) == ["edgegpu", "eyeriss", "fpga"]
+    assert found["optimum"]["cifar10"] == {"accuracy": 94.3733, "architecture": BEST}
+    assert found["optimum"]["cifar100"]["accuracy"] > 73.22
+
+
+def test_lookup_shows_a_table_beside_the_optimum(call) -> None:
+    done = call("lookup", f"  {BEST} ")
+    assert done.err == ""
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["cifar10", "94.37", "94.37", "1"] in rows
+    assert ["raspi4", "68.40", "–"] in rows
+
+
+def test_a_latency_that_was_not_measured_is_null(call) -> None:
+    done = call("lookup", SLOW, "--json")
+    assert json.loads(done.out)["latency_ms"]["edgetpu"] is None
+    assert ["edgetpu", "–", "–"] in [line.split() for line in done.err.splitlines()]
+
+
+def test_lookup_reads_files_and_run_folders(call, tmp_path: Path) -> None:
+    file = write(tmp_path / "run" / "architecture.json", read_architecture(BEST))
+    for given in (file, file.parent):
+        assert json.loads(call("lookup", given, "--json").out)["architecture"] == BEST
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("darts-v2", "darts-v2 is of space darts: the table has nasbench201"),
+        (
+            BEST[1:],
+            "not a NAS-Bench-201 architecture: column 1 reads 'nor_conv_3x3~0|+|nor_con...', "
+            "expected '|'",
+        ),
+        ("runs/none", "no architecture at runs/none: give a file, a run folder, or a string"),
+    ],
+)
+def test_lookup_says_what_is_no_architecture_of_the_table(call, given: str, line: str) -> None:
+    done = call("lookup", given)
+    assert (done.code, done.out, done.err) == (1, "", f"archwright: error: {line}\n")
+
+
+def test_inspect_gives_the_published_size_of_darts(call) -> None:
+    done = call("inspect", "--architecture", "darts-v2", "--json")
+    found = json.loads(done.out)
+    assert (found["space"], found["channels"], found["cells"]) == ("darts", 36, 20)
+    assert (found["params"], found["macs"]) == (3349342, 528359040)
+    assert (found["live_params"], found["live_macs"]) == (3349342, 528359040)
+    assert found["activation_bytes"] > 50e6
+    assert found["architecture"].startswith("Genotype(normal=")
+    assert len(found["architecture"]) > 400
+
+
+def test_inspect_counts_edges_that_reach_nothing_apart(call) -> None:
+    lost = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|nor_conv_1x1~2|"
+    size = ("--channels", 4, "--cells", 1, "--classes", 7, "--image-size", 8)
+    done = call("inspect", "--architecture", lost, *size, "--json")
+    found = json.loads(done.out)
+    assert (found["classes"], found["image_size"]) == (7, 8)
+    assert found["live_params"] < found["params"]
+    assert found["live_macs"] < found["macs"]
+    assert "edges that reach the output" in done.err
+
+
+def test_inspect_counts_a_supernet(call) -> None:
+    done = call("inspect", "--space", "darts", "--channels", 4, "--cells", 3, "--json")
+    found = json.loads(done.out)
+    assert len(found["decisions"]) == 28
+    assert len(found["decisions"]["normal/0->2"]) == 8
+    assert found["params"] > 0
+    assert found["macs"] > 0
+    assert found["activation_bytes"] > 0
+    assert "architecture" not in found
+
+
+def test_inspect_takes_the_size_of_a_run(call, tmp_path: Path) -> None:
+    write(tmp_path / "architecture.json", read_architecture(BEST))
+    (tmp_path / "config.json").write_text(json.dumps({"schema": 1, "channels": 6, "cells": 2}))
+    found = json.loads(call("inspect", "--architecture", tmp_path, "--json").out)
+    assert (found["channels"], found["cells"]) == (6, 2)
+    found = json.loads(call("inspect", "--architecture", tmp_path, "--cells", 1, "--json").out)
+    assert (found["channels"], found["cells"]) == (6, 1)
+    assert found["architecture"] == write_architecture(read_architecture(BEST))
+
+
+def test_inspect_says_which_space_there_is_not(call) -> None:
+    done = call("inspect", "--space", "dart")
+    assert done.code == 1
+    assert done.err == (
+        "archwright: error: unknown space 'dart': did you mean 'darts'? "
+        "known are darts, nasbench201, spos; or give a Python file that declares one\n"
+    )

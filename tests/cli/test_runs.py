@@ -1,0 +1,116 @@
+"""Commands that leave a run folder: `search`, `train`, and the report on them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+DATA = (
+    "--data",
+    "digits",
+    "--limit",
+    128,
+    "--test-limit",
+    64,
+    "--batch-size",
+    32,
+    "--device",
+    "cpu",
+)
+SMALL = (*DATA, "--channels", 4, "--cells", 1, "--epochs", 1)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished search."""
+    from archwright.cli import main
+
+    out = tmp_path_factory.mktemp("cli") / "search"
+    assert main(["search", *map(str, SMALL), "--out", str(out)]) == 0
+    return out
+
+
+def test_search_shows_what_it_found(call, found: Path) -> None:
+    done = call("search", *SMALL, "--out", found, "--resume")
+    assert (done.code, done.err) == (0, "")
+    (head,) = [line for line in done.out.splitlines() if "parameters" in line]
+    assert head.split() == ["network", "parameters", "MACs", "top-1", "%", "seconds"]
+    assert f"report: {found / 'report.html'}" in done.out
+    assert (found / "report.html").is_file()
+    assert "\x1b" not in done.out
+
+
+def test_search_prints_json(call, found: Path) -> None:
+    done = call("search", *SMALL, "--out", found, "--resume", "--json")
+    assert done.out.count("\n") == 1
+    result = json.loads(done.out)
+    assert {"architecture", "params", "macs", "accuracy", "seconds", "out"} <= set(result)
+    assert result["out"] == str(found)
+    assert result["architecture"].startswith("|")
+    assert "parameters" in done.err
+
+
+def test_search_goes_on_only_with_the_same_settings(call, found: Path) -> None:
+    done = call("search", *SMALL, "--out", found)
+    assert (
+        done.err
+        == f"archwright: error: {found} holds a run already: add --resume, or give another --out\n"
+    )
+    assert done.code == 1
+    done = call("search", *SMALL, "--out", found, "--resume", "--seed", 1)
+    assert done.err == (
+        f"archwright: error: {found} was run with seed=0, not 1: "
+        f"resume with the same settings, or give another --out\n"
+    )
+    assert done.code == 1
+
+
+def test_train_shows_a_row_a_network(call, found: Path, tmp_path: Path) -> None:
+    words = ("train", "--architecture", found, *SMALL, "--auxiliary", 0, "--against", "hand-made")
+    out = tmp_path / "train"
+    done = call(*words, "--out", out, "--resume")  # a missing folder is started
+    assert done.code == 0
+    rows = [line.split()[0] for line in done.out.splitlines() if "|" in line]
+    assert rows == ["found", "hand-made"]
+    assert max(map(len, done.out.splitlines())) > 80
+    assert f"report: {out / 'report.html'}" in done.out
+    done = call(*words, "--out", out, "--resume", "--json")
+    result = json.loads(done.out)
+    assert {"top1", "params", "macs", "seconds", "out", "architecture"} <= set(result)
+    assert [row["name"] for row in result["rows"]] == ["found", "hand-made"]
+
+    done = call("report", found, out)
+    assert done.out == f"report: {found.parent / 'comparison.html'}\n"
+
+
+def test_report_writes_where_it_is_told(call, found: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = call("report", found, "--out", page, "--json")
+    assert json.loads(done.out) == {"report": str(page)}
+    assert page.read_text().lower().startswith("<!doctype html>")
+
+
+def test_report_says_what_is_no_run(call, tmp_path: Path) -> None:
+    done = call("report", tmp_path / "none")
+    assert done.code == 1
+    assert (
+        done.err
+        == f"archwright: error: {tmp_path / 'none'}: there is no such run folder; check the path\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--space", "nasbench20"), "unknown space 'nasbench20': did you mean 'nasbench201'? "),
+        (("--method", "dart"), "unknown method 'dart': did you mean 'darts'? "),
+        (("--device", "cuda:99"), "device cuda:99 is not on this machine: "),
+        (("--channels", "4000000"), "this supernet needs about "),
+    ],
+)
+def test_what_cannot_be_searched_is_one_line(call, tmp_path: Path, words, line: str) -> None:
+    done = call("search", *DATA, *words, "--out", tmp_path / "run")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"archwright: error: {line}")
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
