@@ -51,20 +51,23 @@ class Staged:
 
     def build(self, size: Size, place: PlaceCell) -> Network:
         """Stem, stages, and a classifier behind a last activation."""
-        width = size.channels * self.multipliers[0]
-        steps = [_step("stem", INPUT, Conv(size.image_channels, width, 3), BatchNorm(width))]
+        made = size.channels * self.multipliers[0]
+        steps = [_step("stem", INPUT, Conv(size.image_channels, made, 3), BatchNorm(made))]
         for stage, multiplier in enumerate(self.multipliers):
+            width = size.channels * multiplier
             if stage:
-                wider = size.channels * multiplier
                 name = f"down{stage}"
-                steps.append(Step(name, _residual_block(name, width, wider), (steps[-1].name,)))
-                width = wider
+                steps.append(Step(name, _residual_block(name, made, width), (steps[-1].name,)))
+                made = width
             for position in range(size.cells):
                 name = f"cell{stage * size.cells + position}"
-                site = Site(width, width)
-                cell = place(self.kind, name, (chain(),), (width,), site)
+                # the joined nodes of the cell before may be wider than the stage
+                same = made == width
+                given = chain() if same else _adapt(made, width, affine=not place.searched)
+                cell = place(self.kind, name, (given,), (width,), Site(width, width))
                 steps.append(Step(name, cell, (steps[-1].name,)))
-        head = (BatchNorm(width), ReLU(), GlobalAvgPool(), Linear(width, size.classes))
+                made = width * len(cell.output)
+        head = (BatchNorm(made), ReLU(), GlobalAvgPool(), Linear(made, size.classes))
         steps.append(_step("head", steps[-1].name, *head))
         return Network(size.image, tuple(steps))
 
@@ -131,8 +134,8 @@ class TwoInput:
             before, last = steps[max(len(steps) - 2, 0)], steps[-1]
             affine = not place.searched
             inputs = (
-                _adapt(widths[0], width, halve=reduced, affine=affine),
-                _adapt(widths[1], width, halve=False, affine=affine),
+                _adapt(widths[0], width, affine=affine, halve=reduced),
+                _adapt(widths[1], width, affine=affine),
             )
             cell = place(kind, name, inputs, (width, width), Site(width, width, stride))
             steps.append(Step(name, cell, (before.name, last.name)))
@@ -162,7 +165,7 @@ class TwoInput:
         return f"cell{2 * size.cells // 3}"
 
 
-def _adapt(c_in: int, c_out: int, *, halve: bool, affine: bool) -> Expr:
+def _adapt(c_in: int, c_out: int, *, affine: bool, halve: bool = False) -> Expr:
     """Preprocessing of a cell's input: to the cell's width, and to half the resolution."""
     if halve:
         return factorised_reduction(Site(c_in, c_out, 2, searched=not affine))

@@ -212,6 +212,11 @@ class _Placing:
         self, kind: str, step: str, inputs: tuple[Expr, ...], widths: tuple[int, ...], site: Site
     ) -> Cell:
         spec = self.space.skeleton.cells(self.size)[kind]
+        if spec.inputs != len(inputs):
+            raise ConfigError(
+                f"a {kind} cell of {self.space.name} is declared with {spec.inputs} inputs, its "
+                f"skeleton gives it {len(inputs)}"
+            )
         edges: list[Edge] = []
         for edge in spec.edges:
             outer = edge.source < spec.inputs

@@ -1,0 +1,304 @@
+"""Random architectures, expressions, cells and networks for property tests.
+
+Legend: C channels, S stride. Expressions are drawn to order (from C channels to C' channels at
+stride S), so that alternatives agree and everything that is drawn is valid.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count, pairwise
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+from torch import Tensor
+
+from archwright.derive import random_architecture
+from archwright.ir import (
+    INPUT,
+    Architecture,
+    AvgPool,
+    BatchNorm,
+    Cell,
+    Choice,
+    Concat,
+    Conv,
+    Decision,
+    Edge,
+    Expr,
+    GlobalAvgPool,
+    Linear,
+    MaxPool,
+    Module,
+    Network,
+    Option,
+    Primitive,
+    ReLU,
+    Shape,
+    Shuffle,
+    Slice,
+    Step,
+    Zero,
+    chain,
+    name_slots,
+)
+from archwright.lower import Mixture, NaiveNetwork, logits_table
+from archwright.spaces import (
+    SPACES,
+    CellSpec,
+    EdgeSpec,
+    Size,
+    Space,
+    Staged,
+    get_space,
+    operations,
+)
+
+
+def user_space() -> Space:
+    """A space as a user may declare one, its decisions of different sizes."""
+    edges = (
+        EdgeSpec(0, 1, ("point", "square")),
+        EdgeSpec(0, 2),
+        EdgeSpec(1, 2, ("keep", "point", "pool")),
+    )
+    return Space(
+        name="user",
+        candidates={
+            "nothing": operations.none,
+            "keep": operations.skip,
+            "point": operations.conv(1),
+            "square": operations.conv(3),
+            "pool": operations.avg_pool(3, normed=True),
+        },
+        skeleton=Staged(CellSpec(1, 2, edges, (1, 2)), kind="knot", multipliers=(2, 4)),
+        null="nothing",
+    )
+
+
+ALL_SPACES = (*SPACES, "user")
+"""The names of every space that the tests go over."""
+
+_TINY = {
+    "nasbench201": Size(channels=4, cells=1, image_size=8),
+    "darts": Size(channels=4, cells=3, image_size=8),
+    "user": Size(channels=2, cells=1, image_size=8),
+}
+
+
+def any_space(name: str) -> Space:
+    """The space of that name."""
+    return user_space() if name == "user" else get_space(name)
+
+
+def tiny(name: str) -> Size:
+    """A size of that space that takes milliseconds."""
+    return _TINY.get(name, Size(channels=8, cells=4, image_size=16))
+
+
+def architectures(space: Space, size: Size | None = None) -> SearchStrategy[Architecture]:
+    """Random architectures of a space, at its tiny size if none is given."""
+    wanted = size or tiny(space.name)
+    seeds = st.integers(0, 2**32 - 1)
+    return seeds.map(lambda s: random_architecture(space, wanted, np.random.default_rng(s)))
+
+
+def shapes(*, channels: int = 6, side: int = 9) -> SearchStrategy[Shape]:
+    """Shapes up to a number of channels and pixels a side, height and width apart."""
+    sides = st.integers(1, side)
+    return st.builds(Shape, st.integers(1, channels), sides, sides)
+
+
+@st.composite
+def convolutions(draw: DrawFn, c_in: int) -> Conv:
+    """Any convolution of `c_in` channels."""
+    groups = draw(st.sampled_from([g for g in range(1, c_in + 1) if c_in % g == 0]))
+    c_out = groups * draw(st.integers(1, 3))
+    kernel, step = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    dilation = draw(st.integers(1, 2))
+    offset = draw(st.integers(0, step - 1)) if kernel == 1 else 0
+    return Conv(c_in, c_out, kernel, step, dilation, groups, offset)
+
+
+@st.composite
+def primitives(draw: DrawFn, shape: Shape) -> Primitive:
+    """Any primitive that takes as many channels as `shape` has; it may not fit on its pixels."""
+    c = shape.channels
+    start = draw(st.integers(0, c - 1))
+    pools = st.tuples(st.integers(1, 5), st.integers(1, 3), st.sampled_from((0, c)), st.booleans())
+    groups = [g for g in range(1, c + 1) if c % g == 0]
+    kinds: list[SearchStrategy[Primitive]] = [
+        st.builds(Zero, st.integers(1, 6), st.integers(1, 3)),
+        st.just(ReLU()),
+        convolutions(c),
+        st.builds(BatchNorm, st.just(c), st.booleans()),
+        pools.map(lambda p: MaxPool(*p)),
+        pools.map(lambda p: AvgPool(*p)),
+        st.integers(start + 1, c).map(lambda stop: Slice(c, start, stop)),
+        st.sampled_from(groups).map(Shuffle),
+        st.just(GlobalAvgPool()),
+    ]
+    if shape[1:] == (1, 1):
+        kinds.append(st.builds(Linear, st.just(c), st.integers(1, 4), st.booleans()))
+    return draw(st.one_of(kinds))
+
+
+def _slot(draw: DrawFn, primitive: Primitive) -> Expr:
+    """The primitive at work; now and then in a slot that all of its equals share."""
+    shared = primitive.stateful and draw(st.integers(0, 3)) == 0
+    return Module(primitive, f"shared/{primitive!r}" if shared else "")
+
+
+def _leaf(draw: DrawFn, c_in: int, c_out: int, stride: int) -> Expr:
+    """A short chain of primitives."""
+    kernel = draw(st.sampled_from((1, 3, 5)))
+    conv = Conv(c_in, c_out, kernel, stride, draw(st.sampled_from((1, 2))))
+    kinds: list[Sequence[Primitive]] = [
+        [conv],
+        [ReLU(), conv, BatchNorm(c_out, draw(st.booleans()))],
+        [Conv(c_in, c_in, kernel, stride, groups=c_in), Conv(c_in, c_out, 1)],
+        [Zero(c_out, stride)],
+    ]
+    if c_in == c_out:
+        norm = draw(st.sampled_from((0, c_out)))
+        kinds += [[MaxPool(3, stride, norm)], [AvgPool(3, stride, norm)]]
+        if stride == 1:
+            kinds += [[], [ReLU()], [BatchNorm(c_out, affine=False)]]
+    return chain(*(_slot(draw, primitive) for primitive in draw(st.sampled_from(kinds))))
+
+
+def _expression(
+    draw: DrawFn, c_in: int, c_out: int, stride: int, depth: int, numbers: Iterator[int]
+) -> Expr:
+    kinds = ["leaf", "chain", "choice", "choice"] + ["concat"] * (c_out > 1)
+    kind = draw(st.sampled_from(kinds)) if depth else "leaf"
+    if kind == "leaf":
+        return _leaf(draw, c_in, c_out, stride)
+    if kind == "chain":
+        middle = draw(st.integers(1, 4))
+        first = _expression(draw, c_in, middle, stride, depth - 1, numbers)
+        return chain(first, _expression(draw, middle, c_out, 1, depth - 1, numbers))
+    if kind == "concat":
+        left = draw(st.integers(1, c_out - 1))
+        widths = (left, c_out - left)
+        return Concat(tuple(_expression(draw, c_in, w, stride, depth - 1, numbers) for w in widths))
+    return _choice(draw, c_in, c_out, stride, depth, numbers)
+
+
+def _choice(
+    draw: DrawFn, c_in: int, c_out: int, stride: int, depth: int, numbers: Iterator[int]
+) -> Choice:
+    """Options for one or several candidates each, of all that there are or of some."""
+    candidates = tuple("abcd"[: draw(st.integers(1, 4))])
+    decision = Decision(f"question{next(numbers)}", candidates)
+    members = draw(st.permutations(range(len(candidates))))
+    members = members[: draw(st.integers(1, len(members)))]
+    cuts = draw(st.sets(st.integers(1, max(len(members) - 1, 1))))
+    bounds = sorted({0, len(members), *(cut for cut in cuts if cut < len(members))})
+    options = tuple(
+        Option(
+            frozenset(members[start:stop]),
+            _expression(draw, c_in, c_out, stride, depth - 1, numbers),
+        )
+        for start, stop in pairwise(bounds)
+    )
+    given = range(len(candidates)) if draw(st.booleans()) else members
+    return Choice(decision, options, frozenset(given))
+
+
+@st.composite
+def expressions(
+    draw: DrawFn,
+    c_in: int = 3,
+    c_out: int | None = None,
+    stride: int | None = None,
+    *,
+    depth: int = 3,
+    prefix: str = "edge",
+    numbers: Iterator[int] | None = None,
+) -> Expr:
+    """Valid expressions of chains, concatenations and nested choices, with all slots named.
+
+    Each choice asks a question of its own, numbered by `numbers`.
+    """
+    width = c_out or draw(st.integers(1, 5))
+    step = stride or draw(st.sampled_from((1, 2)))
+    drawn = _expression(draw, c_in, width, step, depth, numbers or count())
+    return name_slots(drawn, prefix)
+
+
+@st.composite
+def cells(
+    draw: DrawFn,
+    widths: tuple[int, ...] = (3,),
+    *,
+    depth: int = 2,
+    prefix: str = "cell",
+    numbers: Iterator[int] | None = None,
+) -> Cell:
+    """Cells of 3 channels with one to three nodes, over inputs of the given widths."""
+    numbers = numbers or count()
+    inputs = tuple(
+        draw(expressions(w, 3, 1, depth=1, prefix=f"{prefix}/input{i}", numbers=numbers))
+        for i, w in enumerate(widths)
+    )
+    nodes = draw(st.integers(1, 3))
+    edges: list[Edge] = []
+    for target in range(len(inputs), len(inputs) + nodes):
+        sources = draw(st.lists(st.integers(0, target - 1), min_size=1, max_size=3))
+        for number, source in enumerate(sources):
+            place = f"{prefix}/{source}->{target}/{number}"
+            body = draw(expressions(3, 3, 1, depth=depth, prefix=place, numbers=numbers))
+            edges.append(Edge(source, target, body))
+    last = len(inputs) + nodes - 1
+    output = draw(st.lists(st.integers(0, last), min_size=1, max_size=2, unique=True))
+    return Cell("drawn", inputs, nodes, tuple(edges), tuple(output))
+
+
+@st.composite
+def networks(draw: DrawFn, *, depth: int = 2) -> Network:
+    """A strided stem, one or two cells that read what stands before them, and a classifier."""
+    numbers = count()
+    stem = draw(expressions(2, 3, 2, depth=1, prefix="stem", numbers=numbers))
+    steps, name = [Step("stem", stem, (INPUT,))], "stem"
+    widths = {"stem": 3}
+    for position in range(draw(st.integers(1, 2))):
+        name = f"cell{position}"
+        read = draw(st.lists(st.sampled_from(sorted(widths)), min_size=1, max_size=2))
+        cell = draw(
+            cells(tuple(widths[r] for r in read), depth=depth, prefix=name, numbers=numbers)
+        )
+        steps.append(Step(name, cell, tuple(read)))
+        widths[name] = 3 * len(cell.output)
+    head = name_slots(chain(GlobalAvgPool(), Linear(widths[name], 4)), "head")
+    sides = st.integers(3, 7)
+    image = Shape(2, draw(sides), draw(sides))
+    return Network(image, (*steps, Step("head", head, (name,))))
+
+
+def seeded(network: Network, seed: int = 0) -> NaiveNetwork:
+    """The network in float64, its weights and statistics random, in training mode."""
+    generator = torch.Generator().manual_seed(seed)
+    module = NaiveNetwork(network).double()
+    with torch.no_grad():
+        for name, tensor in sorted(module.state_dict().items()):
+            if tensor.is_floating_point():
+                tensor.copy_(torch.randn(tensor.shape, generator=generator, dtype=torch.float64))
+            if name.endswith("running_var"):
+                tensor.abs_().add_(0.5)
+    return module
+
+
+def images(network: Network, batch: int = 3, seed: int = 0) -> Tensor:
+    """Noise of the network's image shape in float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, *network.image, generator=generator, dtype=torch.float64)
+
+
+def mixture_of(module: NaiveNetwork, seed: int = 0) -> Mixture | None:
+    """A random softmax mixture in float64 for the open decisions; None if there are none."""
+    if not module.decisions:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    table = logits_table(module.decisions).double()
+    return Mixture.from_logits(table + torch.randn(table.shape, generator=generator).double())
