@@ -54,6 +54,9 @@ from archwright.spaces import (
     operations,
 )
 
+# On tensors this small a second thread costs more than it gives.
+torch.set_num_threads(1)
+
 
 def user_space() -> Space:
     """A space as a user may declare one, its decisions of different sizes."""

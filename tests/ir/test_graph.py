@@ -32,7 +32,6 @@ from archwright.ir import (
     verify,
     walk_network,
 )
-from archwright.ir.graph import map_edges
 from archwright.ir.walk import LiveParts, live_parts
 
 from ..strategies import any_space, images, networks, seeded, tiny
@@ -178,14 +177,6 @@ def test_a_walk_visits_what_the_network_lists(net: Network) -> None:
     seen: list[Module] = []
     walk_network(net, lambda module, shape: seen.append(module))
     assert sorted(map(repr, seen)) == sorted(map(repr, net.modules()))
-
-
-@given(networks())
-def test_mapping_edges_by_identity_changes_nothing(net: Network) -> None:
-    assert map_edges(net, lambda expr: expr) == net
-    emptied = map_edges(net, lambda expr: chain())
-    bodies = [e.body for s in emptied.steps if isinstance(s.body, Cell) for e in s.body.edges]
-    assert set(bodies) == {chain()}
 
 
 def test_decisions_are_listed_once_in_order() -> None:

@@ -1,6 +1,7 @@
 """The memory that training takes for activations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -10,13 +11,14 @@ from archwright.ir import Module, Network, Shape, walk_network
 from archwright.lower import Mixture, NaiveNetwork, logits_table
 
 
-def saved_bytes(run: Callable[[], object], parameters: list[Tensor]) -> int:
+def saved_bytes(run: Callable[[], object], resident: Iterable[Tensor]) -> int:
     """Bytes that autograd keeps for backward while `run` runs; each storage counts once.
 
-    Parameters are left out, for they are there anyway. Works on any device, `meta` included.
+    `resident` are the tensors that are there anyway and do not count: parameters and buffers.
+    Works on any device, `meta` included.
     """
     # a weak reference names its storage on every device, and keeps the name from being used again
-    own = {StorageWeakRef(parameter.untyped_storage()) for parameter in parameters}
+    own = {StorageWeakRef(tensor.untyped_storage()) for tensor in resident}
     kept: dict[StorageWeakRef, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -59,7 +61,9 @@ def activation_bytes(network: Network, batch_size: int = 1) -> int:
         module = NaiveNetwork(network).train()
         images = torch.empty(batch_size, *network.image)
     mixture = _meta_mixture(module)
-    return saved_bytes(lambda: module(images, mixture), list(module.parameters()))
+    return saved_bytes(
+        lambda: module(images, mixture), chain(module.parameters(), module.buffers())
+    )
 
 
 def _meta_mixture(module: NaiveNetwork) -> Mixture | None:

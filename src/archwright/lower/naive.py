@@ -6,6 +6,7 @@ lowerings optimise is measured against it, and must agree with it.
 Legend: B batch, C channels, H height, W width.
 """
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -25,7 +26,9 @@ from archwright.ir import (
     Module,
     Network,
     Option,
+    Step,
 )
+from archwright.ir.expr import map_modules
 from archwright.lower.mixture import Mixture
 
 
@@ -50,6 +53,8 @@ class NaiveNetwork(nn.Module):
         self.decisions: tuple[Decision, ...] = network.decisions()
         self.drop_path = 0.0
         self.slots = nn.ModuleDict()
+        # a slot for stateless modules, too: while tracing, torch.compile cannot make up their keys
+        self._steps = tuple(map(_keyed, network.steps))
         for module in network.modules():
             key = _key(module)
             if key not in self.slots:
@@ -98,7 +103,7 @@ class NaiveNetwork(nn.Module):
         weights = _Weights(mixture, self._rows)
         made = {INPUT: images}
         auxiliary: Tensor | None = None
-        for position, step in enumerate(self.network.steps):
+        for position, step in enumerate(self._steps):
             if step.name == self.network.auxiliary and not self.training:
                 continue
             given = [made[name] for name in step.inputs]
@@ -137,7 +142,7 @@ class NaiveNetwork(nn.Module):
     def _eval(self, expr: Expr, x: Tensor, weights: "_Weights") -> Tensor:
         match expr:
             case Module():
-                return self.slots[_key(expr)](x)
+                return self.slots[expr.slot](x)
             case Chain(items):
                 for item in items:
                     x = self._eval(item, x, weights)
@@ -187,3 +192,16 @@ class _Weights:
 def _key(module: Module) -> str:
     """Where a module is kept: its slot, or for stateless ones what it does."""
     return module.slot or repr(module.primitive).replace(".", "_")
+
+
+def _keyed(step: Step) -> Step:
+    """`step` with the key of its module in every slot."""
+
+    def keyed(expr: Expr) -> Expr:
+        return map_modules(expr, lambda module, _: replace(module, slot=_key(module)))
+
+    if not isinstance(step.body, Cell):
+        return replace(step, body=keyed(step.body))
+    inputs = tuple(map(keyed, step.body.inputs))
+    edges = tuple(replace(edge, body=keyed(edge.body)) for edge in step.body.edges)
+    return replace(step, body=replace(step.body, inputs=inputs, edges=edges))

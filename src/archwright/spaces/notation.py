@@ -1,5 +1,6 @@
 """Architectures as text: each space's own notation, published names, files."""
 
+from os.path import isdir, isfile
 from pathlib import Path
 
 from archwright.errors import GenotypeError, unknown
@@ -138,9 +139,9 @@ def _read_cells(space: Space, text: str) -> Architecture:
 
 def _read_file(text: str) -> Architecture:
     path = Path(text)
-    if path.is_dir():
+    if isdir(path):
         path = path / "architecture.json"
-    if not path.is_file():
+    if not isfile(path):  # unlike Path's, these take a text too long to be a name
         if path.suffix == ".json" or path.name == "architecture.json" or "/" in text:
             raise GenotypeError(
                 f"no architecture at {path}: give a file, a run folder, or a string"
