@@ -15,7 +15,7 @@ from archwright.lower import NaiveNetwork, logits_table
 from archwright.runs.device import average_over_processes
 from archwright.search.method import Method, Moment
 from archwright.search.recipe import Recipe
-from archwright.train.meter import Meter
+from archwright.train.meter import Meter, require_finite
 from archwright.train.schedule import cosine
 
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ class Bilevel:
         Raises:
             DivergedError: one is no longer a finite number.
         """
-        self.train_meter.require_finite(epoch, "the weights' images")
-        self.valid_meter.require_finite(epoch, "alpha's images")
+        meters = {"the weights' images": self.train_meter, "alpha's images": self.valid_meter}
+        ordered = reversed(meters.items()) if self.recipe.alpha_first else meters.items()
+        require_finite(epoch, dict(ordered))
 
     def weights(self) -> dict[str, list[float]]:
         """The softmax of alpha: a list a decision, in its candidates' order."""

@@ -1,6 +1,7 @@
 """Running means of loss and accuracy, kept on the device and resumable."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -66,22 +67,11 @@ class Meter:
         """Percent of images whose label is among the five largest logits."""
         return self._percent(2)
 
-    def require_finite(self, epoch: int, which: str) -> None:
-        """Check that every loss and gradient so far was finite, in all processes.
-
-        `epoch` counts from 0, as steps do; the message counts both from 1.
-
-        Raises:
-            DivergedError: one was not; the text says where, and what is left.
-        """
+    def first_bad(self) -> int | None:
+        """The first batch, from 0, whose loss or gradient was not finite in any process."""
         health = torch.stack([torch.isfinite(self.sums[0]).double(), self.sums[4]])
         finite, good = self._reduced(health, "min").tolist()
-        if not finite:
-            raise DivergedError(
-                f"the loss or its gradient is not finite in epoch {epoch + 1}, step "
-                f"{int(good) + 1}, on {which}: lower the learning rate; what was saved before is "
-                f"kept"
-            )
+        return None if finite else int(good)
 
     def _reduced(self, values: Tensor, how: str) -> Tensor:
         if self._fabric.world_size == 1:
@@ -97,3 +87,23 @@ class Meter:
     def _percent(self, index: int) -> float | None:
         mean = self._mean(index)
         return None if mean is None else 100.0 * mean
+
+
+def require_finite(epoch: int, meters: Mapping[str, Meter]) -> None:
+    """Check the loss and the gradient of every batch that the meters of an epoch counted.
+
+    The meters go by the images that they saw, in the order in which a step feeds them: what
+    diverges first takes the others with it. `epoch` counts from 0, the message from 1.
+
+    Raises:
+        DivergedError: one was not finite; the text says where, and what is left.
+    """
+    bad = {which: meter.first_bad() for which, meter in meters.items()}
+    steps = {which: step for which, step in bad.items() if step is not None}
+    if steps:
+        which = min(steps, key=lambda name: steps[name])
+        raise DivergedError(
+            f"the loss or its gradient is not finite in epoch {epoch + 1}, step "
+            f"{steps[which] + 1}, on {which}: lower the learning rate; what was saved before is "
+            f"kept"
+        )

@@ -18,7 +18,7 @@ from archwright.spaces import get_space, read_architecture, write_architecture
 from archwright.train.config import TrainConfig
 from archwright.train.entrants import Entrant, build, inherited, rival
 from archwright.train.evaluate import evaluate, scoring_batches
-from archwright.train.meter import Meter
+from archwright.train.meter import Meter, require_finite
 from archwright.train.trainer import Trainer
 from archwright.train.weights import save_network
 
@@ -185,7 +185,7 @@ class _Training:
             self.keeper.after_step(
                 step,
                 steps,
-                check=lambda: trainer.meter.require_finite(epoch, which),
+                check=lambda: require_finite(epoch, {which: trainer.meter}),
                 state=lambda done=step + 1: self._state(trainer, epoch, done, best),
             )
             progress.advance()
