@@ -1,8 +1,14 @@
 """The modules that torch itself does not have."""
 
+from typing import TYPE_CHECKING
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from archwright.ir.ops import KernelNorm
 
 
 class Zeros(nn.Module):
@@ -33,9 +39,15 @@ class Conv(nn.Conv2d):
         dilation: int,
         groups: int,
         offset: int,
+        norm: "KernelNorm | None" = None,
     ) -> None:
         super().__init__(c_in, c_out, kernel, stride, padding, dilation, groups, bias=False)
         self.offset = offset
+        self.norm = norm
+
+    def kernel(self) -> Tensor:
+        """The kernel that convolves [c_out, c_in / groups, K, K]: the weight, normalised if so."""
+        return self.weight if self.norm is None else normalised(self.weight, self.norm)
 
     @override
     def forward(self, input: Tensor) -> Tensor:
@@ -49,7 +61,21 @@ class Conv(nn.Conv2d):
             input = input[:, :, self.offset :, self.offset :]
             if below or right:
                 input = functional.pad(input, (0, right, 0, below))
-        return super().forward(input)
+        return self._conv_forward(input, self.kernel(), None)
+
+
+def normalised(weight: Tensor, norm: "KernelNorm") -> Tensor:
+    """(K - mean) / scale of kernels [..., c_out, c_in / groups, K, K]; see `KernelNorm`."""
+    axes = (-3, -2, -1) if norm.granularity == "filter" else (-4, -3, -2, -1)
+    centred = weight - weight.mean(axes, keepdim=True)
+    energy = centred.square()
+    energy = (
+        energy.mean(axes, keepdim=True)
+        if norm.scale == "deviation"
+        else energy.sum(axes, keepdim=True)
+    )
+    # a kernel all of whose taps are equal has no scale: the floor keeps its gradient finite
+    return centred * energy.clamp(min=torch.finfo(weight.dtype).tiny ** 0.5).rsqrt()
 
 
 class Slice(nn.Module):

@@ -8,6 +8,7 @@ described by its values alone, so that a rewriting is a function from expression
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from archwright.errors import GraphError
 from archwright.ir.primitive import Primitive, Shape
@@ -66,20 +67,27 @@ class Choice:
 
     An option weighs p(its members | `given`), where p is the decision's distribution over its
     candidates: the softmax of their log-weights over the members of `given`.
+
+    `form` says how the sum is taken: of the options' outputs (`sum`); or where all of them are
+    convolutions of one signature, as one convolution with the weighted sum of their kernels
+    (`kernel`), or, if they are separable, with their depthwise kernels side by side (`stack`).
     """
 
     decision: Decision
     options: tuple[Option, ...]
     given: frozenset[int]
+    form: Literal["sum", "kernel", "stack"] = "sum"
 
     def __str__(self) -> str:
         options = (f"{self.label(option)}: {option.body}" for option in self.options)
-        return f"Σ{{{'; '.join(options)}}}"
+        return f"{_SIGNS[self.form]}{{{'; '.join(options)}}}"
 
     def label(self, option: Option) -> str:
         """The names of the candidates that an option stands for."""
         return "|".join(self.decision.candidates[i] for i in sorted(option.members))
 
+
+_SIGNS = {"sum": "Σ", "kernel": "conv Σ", "stack": "conv ⊕"}
 
 Expr = Module | Chain | Concat | Choice
 

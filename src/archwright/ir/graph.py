@@ -4,8 +4,8 @@ A cell's node is the sum of the edges that end in it; a network is a list of ste
 a plain expression that reads the outputs of earlier steps.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from archwright.ir.expr import Choice, Decision, Expr, Module, choices, modules
 from archwright.ir.primitive import Shape
@@ -95,15 +95,3 @@ class Network:
     def decisions(self) -> tuple[Decision, ...]:
         """The questions that are open, each once, in the order of evaluation."""
         return tuple(dict.fromkeys(choice.decision for choice in self.choices()))
-
-
-def map_edges(network: Network, function: Callable[[Expr], Expr]) -> Network:
-    """`network` with the expression of every edge of every cell replaced."""
-
-    def mapped(step: Step) -> Step:
-        if not isinstance(step.body, Cell):
-            return step
-        edges = tuple(replace(edge, body=function(edge.body)) for edge in step.body.edges)
-        return replace(step, body=replace(step.body, edges=edges))
-
-    return replace(network, steps=tuple(map(mapped, network.steps)))

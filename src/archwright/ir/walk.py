@@ -1,11 +1,11 @@
 """Going through networks: shapes everywhere, and which parts the logits depend on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archwright.errors import GraphError
-from archwright.ir.expr import Module, is_zero, listed, located, walk
-from archwright.ir.graph import INPUT, Cell, Network
+from archwright.ir.expr import Expr, Module, is_zero, listed, located, out_shape, walk
+from archwright.ir.graph import INPUT, Cell, Network, Step
 from archwright.ir.primitive import Shape
 
 Visit = Callable[[Module, Shape], object]
@@ -70,6 +70,28 @@ def _walk_cell(cell: Cell, shapes: list[Shape], visit: Visit, live: LiveParts | 
     if len({shape[1:] for shape in joined}) != 1:
         raise GraphError(f"the output nodes {cell.output} differ in size: {listed(joined)}")
     return Shape(sum(shape.channels for shape in joined), *joined[0][1:])
+
+
+def map_edges(network: Network, function: Callable[[Expr, Shape], Expr]) -> Network:
+    """`network` with the expression of every edge replaced; it is given with its input's shape."""
+    shapes = walk_network(network)
+    steps: list[Step] = []
+    for step in network.steps:
+        if isinstance(step.body, Cell):
+            cell = step.body
+            nodes = _node_shapes(cell, [shapes[name] for name in step.inputs])
+            edges = (replace(e, body=function(e.body, nodes[e.source])) for e in cell.edges)
+            step = replace(step, body=replace(cell, edges=tuple(edges)))
+        steps.append(step)
+    return replace(network, steps=tuple(steps))
+
+
+def _node_shapes(cell: Cell, shapes: list[Shape]) -> list[Shape]:
+    made = [out_shape(expr, shape) for expr, shape in zip(cell.inputs, shapes, strict=True)]
+    for node in cell.inner():
+        (first, *_) = cell.into(node)
+        made.append(out_shape(first.body, made[first.source]))
+    return made
 
 
 def live_parts(network: Network) -> dict[str, LiveParts]:

@@ -29,7 +29,9 @@ from archwright.ir import (
     Step,
 )
 from archwright.ir.expr import map_modules
+from archwright.lower.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lower.mixture import Mixture
+from archwright.lower.slots import slot_key
 
 
 class NaiveNetwork(nn.Module):
@@ -56,7 +58,7 @@ class NaiveNetwork(nn.Module):
         # a slot for stateless modules, too: while tracing, torch.compile cannot make up their keys
         self._steps = tuple(map(_keyed, network.steps))
         for module in network.modules():
-            key = _key(module)
+            key = slot_key(module)
             if key not in self.slots:
                 self.slots[key] = module.primitive.build()
         self._rows = {decision.name: row for row, decision in enumerate(self.decisions)}
@@ -149,12 +151,21 @@ class NaiveNetwork(nn.Module):
                 return x
             case Concat(branches):
                 return torch.cat([self._eval(b, x, weights) for b in branches], dim=1)
-            case Choice(_, options):
+            case Choice(form="kernel"):
+                return self._merged(expr, x, weights)
+            case Choice(_, options):  # stacked ones too: side by side is a sum
                 parts = (
                     weights.of(expr, option) * self._eval(option.body, x, weights)
                     for option in options
                 )
                 return reduce(add, parts)
+
+    def _merged(self, choice: Choice, x: Tensor, weights: "_Weights") -> Tensor:
+        numbers = torch.stack([weights.of(choice, option) for option in choice.options])
+        terms = (Term(option.body, index) for index, option in enumerate(choice.options))
+        merged = Merged(geometry(choice), tuple(terms))
+        (kernel,) = merged_kernels([merged], numbers, lambda module: self.slots[module.slot])
+        return merged.geometry(x, kernel)
 
 
 class _Weights:
@@ -189,16 +200,11 @@ class _Weights:
         return conditional[[given.index(member) for member in members]].sum()
 
 
-def _key(module: Module) -> str:
-    """Where a module is kept: its slot, or for stateless ones what it does."""
-    return module.slot or repr(module.primitive).replace(".", "_")
-
-
 def _keyed(step: Step) -> Step:
     """`step` with the key of its module in every slot."""
 
     def keyed(expr: Expr) -> Expr:
-        return map_modules(expr, lambda module, _: replace(module, slot=_key(module)))
+        return map_modules(expr, lambda module, _: replace(module, slot=slot_key(module)))
 
     if not isinstance(step.body, Cell):
         return replace(step, body=keyed(step.body))

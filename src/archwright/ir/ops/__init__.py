@@ -3,7 +3,7 @@
 Legend: C channels, H height, W width, K kernel size, S stride.
 """
 
-from archwright.ir.ops.convolutions import Conv, Linear
+from archwright.ir.ops.convolutions import Conv, KernelNorm, Linear
 from archwright.ir.ops.pointwise import BatchNorm, ReLU
 from archwright.ir.ops.pools import AvgPool, GlobalAvgPool, MaxPool, Pool
 from archwright.ir.ops.structure import Shuffle, Slice, Zero
@@ -13,6 +13,7 @@ __all__ = [
     "BatchNorm",
     "Conv",
     "GlobalAvgPool",
+    "KernelNorm",
     "Linear",
     "MaxPool",
     "Pool",

@@ -4,7 +4,7 @@ Only these count as multiply-accumulates.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from typing_extensions import override
 
@@ -16,12 +16,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class KernelNorm:
+    """Normalises a kernel, K -> (K - mean) / scale (TopoNAS, eq. 28).
+
+    Mean and scale are those of the whole `kernel` or of each output `filter`; the scale is the
+    `deviation` of the taps, or the `norm` of their vector, under which kernels of all sizes speak
+    equally loud.
+    """
+
+    granularity: Literal["kernel", "filter"]
+    scale: Literal["deviation", "norm"]
+
+    def taps(self, conv: "Conv") -> int:
+        """How many weights are normalised together."""
+        return conv.params // (conv.c_out if self.granularity == "filter" else 1)
+
+
+@dataclass(frozen=True)
 class Conv(Primitive):
     """A convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
 
     With `groups` equal to both widths it is depthwise. A strided kernel of 1 may read the pixels
     `offset` further down and right, as in the second half of a factorised reduction, with zeros
-    past the border; the size made is the same.
+    past the border; the size made is the same. With a `norm` the kernel that convolves is the
+    normalised weight.
     """
 
     c_in: int
@@ -31,6 +49,7 @@ class Conv(Primitive):
     dilation: int = 1
     groups: int = 1
     offset: int = 0
+    norm: KernelNorm | None = None
 
     counted_as: ClassVar[Counted] = "conv"
 
@@ -112,6 +131,7 @@ class Conv(Primitive):
             dilation=self.dilation,
             groups=self.groups,
             offset=self.offset,
+            norm=self.norm,
         )
 
     @override
@@ -120,7 +140,8 @@ class Conv(Primitive):
         size = "" if self.kernel == 1 else f"{self.kernel}"
         dilation = f"d{self.dilation}" if self.dilation > 1 else ""
         offset = f"+{self.offset}" if self.offset else ""
-        return f"{kind}{size}{dilation}" + (f"/{self.step}" if self.step > 1 else "") + offset
+        label = f"{kind}{size}{dilation}" + (f"/{self.step}" if self.step > 1 else "") + offset
+        return f"{label}*" if self.norm else label
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""The coefficients of a simplified supernet, all of them in a few vectorised operations.
+
+Legend: E decisions, O candidates of the largest decision, N coefficients.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from archwright.ir import Choice, Decision, Option
+from archwright.lower.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class Factor:
+    """p(members | given) of the decision at `row`; `given` is None where it is everything."""
+
+    row: int
+    members: tuple[int, ...]
+    given: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, choice: Choice, option: Option, rows: dict[str, int]) -> "Factor":
+        """The weight of an option in its choice."""
+        whole = len(choice.given) == len(choice.decision.candidates)
+        given = None if whole else tuple(sorted(choice.given))
+        return cls(rows[choice.decision.name], tuple(sorted(option.members)), given)
+
+
+Coefficient = tuple[Factor, ...]
+"""A product of factors; the empty one is 1."""
+
+
+class Coefficients(nn.Module):
+    """Gives numbers to coefficients that were asked for, by their index.
+
+    Coefficients of the same pattern (members and given) are computed together for all decisions.
+    """
+
+    def __init__(self, decisions: tuple[Decision, ...]) -> None:
+        super().__init__()
+        self.rows = {decision.name: row for row, decision in enumerate(decisions)}
+        self._indices: dict[Coefficient, int] = {}
+
+    def index(self, coefficient: Coefficient) -> int:
+        """Where the coefficient's number will stand in the vector of all."""
+        return self._indices.setdefault(coefficient, len(self._indices))
+
+    def times(self, index: int | None, more: Coefficient) -> int:
+        """The index of a known coefficient (None: 1) times another."""
+        known = () if index is None else list(self._indices)[index]
+        return self.index((*more, *known))
+
+    def evaluate(self, mixture: Mixture) -> Tensor:
+        """The numbers of all coefficients [N]."""
+        groups: dict[tuple[tuple[tuple[int, ...], tuple[int, ...] | None], ...], list[int]] = {}
+        order = list(self._indices)
+        for index, coefficient in enumerate(order):
+            pattern = tuple((factor.members, factor.given) for factor in coefficient)
+            groups.setdefault(pattern, []).append(index)
+        parts: list[Tensor] = []
+        places: list[int] = []
+        known: dict[tuple[tuple[int, ...], tuple[int, ...] | None], Tensor] = {}
+        for pattern, indices in groups.items():
+            product: Tensor | None = None
+            for position, (members, given) in enumerate(pattern):
+                if (members, given) not in known:
+                    known[members, given] = probability(mixture, members, given)
+                rows = [order[index][position].row for index in indices]
+                factor = known[members, given][rows]
+                product = factor if product is None else product * factor
+            parts.append(mixture.weights.new_ones(len(indices)) if product is None else product)
+            places += indices
+        back = torch.empty(len(places), dtype=torch.long)
+        back[places] = torch.arange(len(places))
+        return torch.cat(parts)[back.to(mixture.weights.device)]
+
+
+@lru_cache(maxsize=4096)
+def index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
+    """The indices on a device, where they are put once."""
+    return torch.tensor(indices, dtype=torch.long, device=device)
+
+
+def probability(
+    mixture: Mixture, members: tuple[int, ...], given: tuple[int, ...] | None
+) -> Tensor:
+    """p(members | given) of every decision [E]; a `given` of None is everything.
+
+    Conditional weights are a softmax of log-weights over the group, so that they exist also where
+    the group has no mass (TopoNAS, eq. 7).
+    """
+    if given is None:
+        return mixture.weights[:, list(members)].sum(dim=1)
+    conditional = mixture.log_weights[:, list(given)].softmax(dim=1)
+    return conditional[:, [given.index(member) for member in members]].sum(dim=1)

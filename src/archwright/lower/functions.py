@@ -1,0 +1,185 @@
+"""Operations that keep less for backward than autograd would, and give the same gradients.
+
+What is cheap is computed again in backward from what is kept anyway: a ReLU and the normalisation
+before it are elementwise, pools are small. They can be differentiated once.
+
+Legend: B batch, C channels, H height, W width, K features of a node, J sums that they enter.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from typing_extensions import override
+
+from archwright.lower.kernels import Geometry
+
+
+class ReluConv(torch.autograd.Function):
+    """conv(relu(x)); keeps x and the kernel, where autograd would keep relu(x) too."""
+
+    @staticmethod
+    @override
+    def forward(ctx: Any, x: Tensor, active: Tensor, kernel: Tensor, geometry: Geometry) -> Tensor:
+        """Convolve `active`, which is relu(x) [B, C, H, W], by `kernel`."""
+        ctx.save_for_backward(x, kernel)
+        ctx.geometry = geometry
+        return geometry(active, kernel)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x and the kernel."""
+        (grad,) = grad_outputs
+        x, kernel = ctx.saved_tensors
+        active = functional.relu(x)
+        grad_active, grad_kernel = _conv_backward(ctx, grad, active, kernel)
+        grad_x = None
+        if grad_active is not None:
+            grad_x = torch.ops.aten.threshold_backward(grad_active, active, 0)
+        return grad_x, None, grad_kernel, None
+
+
+class NormReluConv(torch.autograd.Function):
+    """conv(relu(bn(x))) of an affine-free batch norm in training; keeps x and its statistics."""
+
+    @staticmethod
+    @override
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        active: Tensor,
+        mean: Tensor,
+        deviation: Tensor,
+        kernel: Tensor,
+        geometry: Geometry,
+        eps: float,
+    ) -> Tensor:
+        """Convolve `active`, which is relu(bn(x)) [B, C, H, W].
+
+        mean, deviation: the batch's mean and inverse deviation a channel [C].
+        """
+        ctx.save_for_backward(x, mean, deviation, kernel)
+        ctx.geometry, ctx.eps = geometry, eps
+        return geometry(active, kernel)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x and the kernel."""
+        (grad,) = grad_outputs
+        x, mean, deviation, kernel = ctx.saved_tensors
+        shape = (1, -1, 1, 1)
+        scale = deviation.to(x.dtype).view(shape)
+        active = functional.relu(torch.addcmul(-mean.to(x.dtype).view(shape) * scale, x, scale))
+        grad_active, grad_kernel = _conv_backward(ctx, grad, active, kernel, always=True)
+        assert grad_active is not None, "asked for"
+        grad_norm = torch.ops.aten.threshold_backward(grad_active, active, 0)
+        grad_x, _, _ = torch.ops.aten.native_batch_norm_backward(
+            grad_norm, x, None, None, None, mean, deviation, True, ctx.eps, [True, False, False]
+        )
+        return grad_x, None, None, None, grad_kernel, None, None
+
+
+def _conv_backward(
+    ctx: Any, grad: Tensor, active: Tensor, kernel: Tensor, *, always: bool = False
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of a convolution's input and kernel, each in the type it came in."""
+    geometry: Geometry = ctx.geometry
+    wanted = [always or ctx.needs_input_grad[0], kernel.requires_grad, False]
+    dtype = grad.dtype  # under autocast the convolution ran in a narrower type
+    grad_active, grad_kernel, _ = torch.ops.aten.convolution_backward(
+        grad,
+        active.to(dtype),
+        kernel.to(dtype),
+        None,
+        [geometry.step] * 2,
+        [-geometry.frame.first] * 2,
+        [geometry.frame.dilation] * 2,
+        False,
+        [0, 0],
+        geometry.groups,
+        wanted,
+    )
+    return (
+        grad_active.to(active.dtype) if wanted[0] else None,
+        grad_kernel.to(kernel.dtype) if wanted[1] else None,
+    )
+
+
+Feature = nn.Module | None
+"""A cheap function of a node's features without parameters; None: the identity."""
+
+
+class SpreadFeatures(torch.autograd.Function):
+    """Weighted sums of cheap features of x, one for each place that they go to; keeps x alone."""
+
+    @staticmethod
+    @override
+    def forward(
+        ctx: Any, x: Tensor, weights: Tensor, features: Sequence[Feature]
+    ) -> tuple[Tensor, ...]:
+        """Sums j of weights[j, k] feature_k(x): J tensors of the features' shape.
+
+        x: [B, C, H, W]; weights: [J, K].
+        """
+        ctx.save_for_backward(x, weights)
+        ctx.features = features
+        return spread([_compute(feature, x) for feature in features], weights)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of x and the weights."""
+        x, weights = ctx.saved_tensors
+        with torch.enable_grad():
+            source = x.detach().requires_grad_()
+            made = [_compute(feature, source, again=True) for feature in ctx.features]
+        rows = _Rows(made[0])
+        values = rows.stack([value.detach() for value in made])
+        incoming = rows.stack(grad_outputs).to(values.dtype)
+        grad_weights = (incoming @ values.T).to(weights.dtype)
+        outer = rows.split(weights.to(values.dtype).T @ incoming)
+        (grad_x,) = torch.autograd.grad(made, source, outer)
+        return grad_x, grad_weights, None
+
+
+def spread(values: Sequence[Tensor], weights: Tensor) -> tuple[Tensor, ...]:
+    """The sums over k of weights[j, k] values[k], as one matrix product."""
+    rows = _Rows(values[0])
+    return rows.split(weights.to(values[0].dtype) @ rows.stack(values))
+
+
+class _Rows:
+    """Features as rows of a matrix, in the order in which they lie in memory."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._last = like.is_contiguous(memory_format=torch.channels_last)
+        batch, channels, height, width = like.shape
+        self._shape = (batch, height, width, channels) if self._last else like.shape
+
+    def stack(self, values: Sequence[Tensor]) -> Tensor:
+        """[len(values), B * C * H * W]."""
+        rows = [v.permute(0, 2, 3, 1) if self._last else v for v in values]
+        return torch.stack([row.reshape(-1) for row in rows])
+
+    def split(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """The inverse of `stack`."""
+        values = rows.view(-1, *self._shape).unbind()
+        return tuple(v.permute(0, 3, 1, 2) if self._last else v for v in values)
+
+
+def _compute(feature: Feature, x: Tensor, *, again: bool = False) -> Tensor:
+    """The feature of x; `again`: without counting the batch into running statistics twice."""
+    if feature is None:
+        return x
+    if again and isinstance(feature, nn.Sequential):
+        window, norm = feature
+        assert isinstance(norm, nn.BatchNorm2d), "a pool has no other companion"
+        statistics = (None, None) if norm.training else (norm.running_mean, norm.running_var)
+        pooled = window(x)
+        return functional.batch_norm(pooled, *statistics, training=norm.training, eps=norm.eps)
+    return feature(x)

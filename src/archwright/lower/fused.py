@@ -1,0 +1,226 @@
+"""The fused lowering: what the naive one computes, in fewer and larger operations.
+
+Every optimisation is exact (see `plan` and `peephole`): outputs, gradients and running statistics
+are the naive lowering's to rounding.
+
+Legend: B batch, C channels, H height, W width, N coefficients.
+"""
+
+from collections import defaultdict
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from typing_extensions import override
+
+from archwright.errors import GraphError
+from archwright.ir import Module, Network
+from archwright.lower.coefficients import Coefficients, index_tensor
+from archwright.lower.functions import NormReluConv, ReluConv, SpreadFeatures, spread
+from archwright.lower.kernels import Merged, merged_kernels
+from archwright.lower.mixture import Mixture
+from archwright.lower.naive import NaiveNetwork
+from archwright.lower.peephole import optimise
+from archwright.lower.plan import (
+    IMAGE,
+    Convolve,
+    Join,
+    Mix,
+    Normalise,
+    Operation,
+    Pick,
+    Plan,
+    Run,
+    Spread,
+    reads,
+)
+from archwright.lower.slots import slot_key
+
+Value = Tensor | tuple[Tensor, ...]
+"""What an operation makes; only a spread makes several tensors."""
+
+
+class FusedNetwork(NaiveNetwork):
+    """A supernet with exact optimisations over all its cells.
+
+    Attributes:
+        keeps_all: keep for backward whatever autograd would. Gradients can then be differentiated
+            again; otherwise what is cheap is computed a second time in backward.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.keeps_all = False
+        self.coefficients = Coefficients(self.decisions)
+        self._programs = {
+            training: _Program(Plan(network, self.coefficients, auxiliary=training))
+            for training in (True, False)
+        }
+        for program in self._programs.values():
+            for twin, known in program.plan.twins.items():
+                self.slots[twin] = self.slots[known]
+
+    @override
+    def forward(
+        self, images: Tensor, mixture: Mixture | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        if self.drop_path:
+            raise GraphError("the fused lowering drops no paths: use the naive one")
+        if self.decisions and mixture is None:
+            raise GraphError("this network has open decisions: give a mixture to weigh them by")
+        program = self._programs[self.training]
+        pass_ = _Pass(self, program, mixture)
+        values: dict[int, Value] = {IMAGE: images}
+        for value, operation in program.plan.operations.items():
+            values[value] = pass_.execute(operation, values)
+            for last in program.frees[value]:  # what is not read again may be freed
+                del values[last]
+                pass_.forget(last)
+        auxiliary = program.plan.auxiliary
+        return _one(values[program.plan.logits]), (
+            None if auxiliary is None else _one(values[auxiliary])
+        )
+
+
+class _Program:
+    """A plan, with what can be settled before it runs."""
+
+    def __init__(self, plan: Plan) -> None:
+        optimise(plan)
+        self.plan = plan
+        groups: defaultdict[object, list[Merged]] = defaultdict(list)
+        last: dict[int, int] = {}
+        for value, operation in plan.operations.items():
+            if isinstance(operation, Convolve):
+                groups[operation.kernel.structure].append(operation.kernel)
+            last.update(dict.fromkeys(reads(operation), value))
+        self.groups = list(groups.values())
+        self.frees: defaultdict[int, list[int]] = defaultdict(list)
+        for value, user in last.items():
+            if value not in (plan.logits, plan.auxiliary):
+                self.frees[user].append(value)
+
+
+class _Pass:
+    """One forward pass: the numbers and kernels of its mixture, and how operations run."""
+
+    def __init__(self, network: FusedNetwork, program: _Program, mixture: Mixture | None) -> None:
+        self._network = network
+        numbers = None if mixture is None else network.coefficients.evaluate(mixture)
+        self._numbers = numbers
+        self._scalars = () if numbers is None else numbers.unbind()
+        self._kernels: dict[Merged, Tensor] = {}
+        for group in program.groups:
+            made = merged_kernels(group, numbers, self._slot)
+            self._kernels.update(zip(group, made, strict=True))
+        # under a compiler, which decides itself what to keep, plain operations are best
+        self._recomputes = (
+            torch.is_grad_enabled() and not network.keeps_all and not torch.compiler.is_compiling()
+        )
+        self._activations: dict[int, Tensor] = {}
+
+    def execute(self, operation: Operation, values: dict[int, Value]) -> Value:
+        """The value that an operation makes of others."""
+        match operation:
+            case Run(module, x):
+                return self._slot(module)(_one(values[x]))
+            case Normalise(module, coefficient, x):
+                scale = None if coefficient is None else self._scalars[coefficient]
+                return _normalise(self._norm(module), _one(values[x]), scale)
+            case Convolve():
+                return self._convolve(operation, _one(values[operation.x]))
+            case Mix(terms, coefficients):
+                parts = (
+                    _one(values[x]) if c is None else self._scalars[c] * _one(values[x])
+                    for x, c in zip(terms, coefficients, strict=True)
+                )
+                return reduce(add, parts)
+            case Join(parts):
+                return torch.cat([_one(values[x]) for x in parts], dim=1)
+            case Spread():
+                return self._spread(operation, _one(values[operation.x]))
+            case Pick(x, row):
+                return values[x][row]
+
+    def forget(self, value: int) -> None:
+        """Free what was computed of a value that is not read again."""
+        self._activations.pop(value, None)
+
+    def _slot(self, module: Module) -> nn.Module:
+        return self._network.slots[slot_key(module)]
+
+    def _norm(self, module: Module) -> nn.BatchNorm2d:
+        norm = self._slot(module)
+        assert isinstance(norm, nn.BatchNorm2d), "a batch norm is built as one"
+        return norm
+
+    def _convolve(self, operation: Convolve, x: Tensor) -> Tensor:
+        kernel = self._kernels[operation.kernel]
+        geometry = operation.kernel.geometry
+        if not operation.relu:
+            return geometry(x, kernel)
+        norm = None if operation.norm is None else self._norm(operation.norm)
+        if not self._recomputes or (norm is not None and not norm.training):
+            normed = x if norm is None else norm(x)
+            return geometry(self._activation(operation.x, normed), kernel)
+        if norm is None:
+            with torch.no_grad():
+                active = self._activation(operation.x, x)
+            return ReluConv.apply(x, active, kernel, geometry)
+        momentum = _count_batch(norm)
+        with torch.no_grad():
+            normed, mean, deviation = torch.native_batch_norm(
+                x, None, None, norm.running_mean, norm.running_var, True, momentum, norm.eps
+            )
+            active = functional.relu_(normed)
+        return NormReluConv.apply(x, active, mean, deviation, kernel, geometry, norm.eps)
+
+    def _activation(self, x: int, features: Tensor) -> Tensor:
+        """relu(features) of value x, once for all convolutions that read it."""
+        if x not in self._activations:
+            self._activations[x] = functional.relu(features)
+        return self._activations[x]
+
+    def _spread(self, operation: Spread, x: Tensor) -> tuple[Tensor, ...]:
+        assert self._numbers is not None, "coefficients need a mixture"
+        weights = self._table(operation.rows)
+        features = [None if f is None else self._slot(f) for f in operation.features]
+        if self._recomputes:
+            return SpreadFeatures.apply(x, weights, features)
+        return spread([x if f is None else f(x) for f in features], weights)
+
+    def _table(self, rows: tuple[tuple[int | None, ...], ...]) -> Tensor:
+        """The coefficients [J, K], 0 where there is none."""
+        assert self._numbers is not None, "coefficients need a mixture"
+        padded = functional.pad(self._numbers, (0, 1))
+        last = len(self._numbers)
+        flat = tuple(last if c is None else c for row in rows for c in row)
+        return padded[index_tensor(flat, padded.device)].view(len(rows), -1)
+
+
+def _one(value: Value) -> Tensor:
+    assert isinstance(value, Tensor), "only a spread makes several tensors"
+    return value
+
+
+def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None) -> Tensor:
+    """The norm of x times `scale`, its scale and shift being the norm's, scaled."""
+    if scale is None:
+        return norm(x)
+    weight = scale.expand(x.shape[1]) if not norm.affine else norm.weight * scale
+    bias = norm.bias * scale if norm.affine else None
+    momentum = _count_batch(norm) if norm.training else 0.0
+    return functional.batch_norm(
+        x, norm.running_mean, norm.running_var, weight, bias, norm.training, momentum, norm.eps
+    )
+
+
+def _count_batch(norm: nn.BatchNorm2d) -> float:
+    """Count a batch as the module itself would; the momentum of its running statistics."""
+    assert norm.num_batches_tracked is not None, "statistics are tracked"
+    norm.num_batches_tracked.add_(1)
+    if norm.momentum is None:  # a plain mean over all batches
+        return 1.0 / float(norm.num_batches_tracked)
+    return norm.momentum

@@ -1,0 +1,122 @@
+"""Rewritings of a plan, each exact: what is not needed goes, what is cheap is not kept."""
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import count
+
+from archwright.ir import BatchNorm, Module, ReLU
+from archwright.ir.ops import Pool
+from archwright.lower.plan import (
+    IMAGE,
+    Convolve,
+    Mix,
+    Normalise,
+    Operation,
+    Pick,
+    Plan,
+    Run,
+    Spread,
+    reads,
+)
+
+
+def optimise(plan: Plan) -> None:
+    """Apply every rewriting, in place."""
+    absorb_activations(plan)
+    drop_unused(plan)
+    spread_features(plan)
+    drop_unused(plan)
+
+
+def drop_unused(plan: Plan) -> None:
+    """Forget the operations that no output depends on."""
+    needed = {plan.logits} | ({plan.auxiliary} if plan.auxiliary is not None else set())
+    for value, operation in reversed(plan.operations.items()):
+        if value in needed:
+            needed.update(reads(operation))
+    plan.operations = {v: operation for v, operation in plan.operations.items() if v in needed}
+
+
+def absorb_activations(plan: Plan) -> None:
+    """A convolution of relu(x), or of relu(bn(x)), takes x itself, and computes it again later."""
+    users = _users(plan)
+    for value, operation in plan.operations.items():
+        if not isinstance(operation, Convolve):
+            continue
+        made = plan.operations.get(operation.x)
+        if not (isinstance(made, Run) and isinstance(made.module.primitive, ReLU)):
+            continue
+        plan.operations[value] = replace(operation, x=made.x, relu=True)
+        norm = plan.operations.get(made.x)
+        # a norm that others read would be computed, and count its batch, twice
+        alone = len(users[made.x]) == len(users[operation.x]) == 1
+        if alone and isinstance(norm, Normalise) and _is_plain(norm):
+            absorbed = replace(operation, x=norm.x, relu=True, norm=norm.module)
+            plan.operations[value] = absorbed
+
+
+def _is_plain(norm: Normalise) -> bool:
+    primitive = norm.module.primitive
+    return isinstance(primitive, BatchNorm) and not primitive.affine and norm.coefficient is None
+
+
+def spread_features(plan: Plan) -> None:
+    """What sums take of a node and of its pools becomes one product, of which x alone is kept."""
+    users = _users(plan)
+    tables: defaultdict[tuple[int, int], dict[int, dict[Module | None, int]]] = defaultdict(dict)
+    for value, operation in plan.operations.items():
+        if not isinstance(operation, Mix):
+            continue
+        for term, coefficient in zip(operation.values, operation.coefficients, strict=True):
+            if coefficient is not None:
+                x, feature = _feature(plan, term, users[term])
+                stride = 1 if feature is None else feature.primitive.stride
+                tables[x, stride].setdefault(value, {}).setdefault(feature, coefficient)
+    fresh = count(max(plan.operations, default=0) + 1)
+    after: defaultdict[int, dict[int, Operation]] = defaultdict(dict)
+    picked: defaultdict[int, list[int]] = defaultdict(list)
+    for (x, _), rows in tables.items():
+        features = tuple(dict.fromkeys(feature for row in rows.values() for feature in row))
+        table = tuple(tuple(row.get(feature) for feature in features) for row in rows.values())
+        whole = next(fresh)
+        after[x][whole] = Spread(x, features, table)
+        for row, target in enumerate(rows):
+            part = next(fresh)
+            after[x][part] = Pick(whole, row)
+            picked[target].append(part)
+    spread = dict(after[IMAGE])
+    for value, operation in plan.operations.items():
+        if isinstance(operation, Mix):
+            operation = _with_picks(operation, picked[value])
+        spread[value] = operation
+        spread.update(after[value])
+    plan.operations = spread
+
+
+def _with_picks(mix: Mix, parts: list[int]) -> Mix:
+    plain = [v for v, c in zip(mix.values, mix.coefficients, strict=True) if c is None]
+    values = (*plain, *parts)
+    return Mix(values, (None,) * len(values))
+
+
+def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Module | None]:
+    """`value` as a pool of another value, if only weighted sums read it; else as itself."""
+    made = plan.operations.get(value)
+    pooled = isinstance(made, Run) and isinstance(made.module.primitive, Pool)
+    if pooled and all(isinstance(user, Mix) and _weighs(user, value) for user in users):
+        return made.x, made.module
+    return value, None
+
+
+def _weighs(mix: Mix, value: int) -> bool:
+    """Whether a sum reads `value` with coefficients only."""
+    terms = zip(mix.values, mix.coefficients, strict=True)
+    return all(coefficient is not None for term, coefficient in terms if term == value)
+
+
+def _users(plan: Plan) -> defaultdict[int, list[Operation]]:
+    users: defaultdict[int, list[Operation]] = defaultdict(list)
+    for operation in plan.operations.values():
+        for value in reads(operation):
+            users[value].append(operation)
+    return users

@@ -1,0 +1,77 @@
+"""What of TopoNAS is switched on, and how."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from archwright.errors import ConfigError, unknown
+
+STAGES = ("pms", "fms", "merge", "norm")
+"""Partial and floating module sharing, linear merge, kernel normalisation."""
+
+Pointwise = Literal["shared", "apart", "dense"]
+Granularity = Literal["kernel", "filter"]
+Scale = Literal["deviation", "norm"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simplification:
+    """The stages that are applied, and the choices that the paper leaves open.
+
+    `pointwise` says what becomes of the pointwise convs of separable ones: `shared` among the
+    candidates like any module, kept `apart` side by side, or merged with their depthwise conv to
+    a `dense` kernel. Kernels are normalised a whole `kernel` or a `filter` each, to unit
+    `deviation` or unit `norm`.
+    """
+
+    pms: bool = True
+    fms: bool = True
+    merge: bool = True
+    norm: bool = True
+    pointwise: Pointwise = "shared"
+    granularity: Granularity = "filter"
+    scale: Scale = "norm"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the stages that are on."""
+        return tuple(stage for stage in STAGES if getattr(self, stage))
+
+    def __str__(self) -> str:
+        if len(self.stages) == len(STAGES):
+            return "all"
+        return "+".join(self.stages) or "none"
+
+
+def parse_stages(text: str) -> frozenset[str]:
+    """The stages named by `none`, `all`, or names joined by `+`.
+
+    Raises:
+        ConfigError: a name is unknown; the nearest one is given.
+    """
+    if text == "all":
+        return frozenset(STAGES)
+    if text == "none":
+        return frozenset()
+    names = text.split("+")
+    for name in names:
+        if name not in STAGES:
+            known = ("all", "none", *STAGES)
+            raise ConfigError(f"{unknown('simplification', name, known)}, joined by +")
+    return frozenset(names)
+
+
+def simplification(
+    text: str,
+    *,
+    pointwise: Pointwise = "shared",
+    granularity: Granularity = "filter",
+    scale: Scale = "norm",
+) -> Simplification:
+    """The simplification that `--simplify TEXT` asks for.
+
+    Raises:
+        ConfigError: as `parse_stages`.
+    """
+    stages = parse_stages(text)
+    on = {stage: stage in stages for stage in STAGES}
+    return Simplification(**on, pointwise=pointwise, granularity=granularity, scale=scale)
