@@ -1,5 +1,7 @@
 """Cells and networks: what lives in them, and what a walk sees."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -151,6 +153,16 @@ def test_what_stands_behind_a_cut_is_dead_although_logits_read_it() -> None:
     cut = Step("b", NOTHING, ("a",))
     steps = (net.steps[0], cut, *net.steps[2:])
     dead = Network(IMAGE, steps)
+    assert live_slots(dead) == used_slots(dead) == {"a/0", "in0/0", "x/0", "head/1"}
+
+
+def test_an_input_that_is_zero_is_dead() -> None:
+    net = network((0, 2, conv("x")), nodes=1, output=(2, 1))
+    cell = net.steps[2].body
+    assert isinstance(cell, Cell)
+    silent = replace(net.steps[2], body=replace(cell, inputs=(cell.inputs[0], NOTHING)))
+    dead = replace(net, steps=(*net.steps[:2], silent, net.steps[3]))
+    assert live_parts(dead)["cell"] == LiveParts(frozenset({0}), frozenset({0}))
     assert live_slots(dead) == used_slots(dead) == {"a/0", "in0/0", "x/0", "head/1"}
 
 

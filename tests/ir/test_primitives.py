@@ -108,6 +108,15 @@ def test_what_strides_alike_agrees_on_every_size(primitive: Primitive, side: int
     assert primitive.out_shape(Shape(3, side, side))[1:] == (half, half)
 
 
+@pytest.mark.parametrize("kernel", [2, 4])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+def test_windows_cut_off_by_the_border_are_counted_as_torch_does(kernel: int, step: int) -> None:
+    pool = AvgPool(kernel, step)
+    for side in range(kernel, 13):
+        x = torch.randn(1, 1, side, side)
+        assert pool.out_shape(Shape(1, side, side)) == pool.build()(x).shape[1:]
+
+
 @given(shapes(channels=1), st.integers(2, 3), st.data())
 def test_an_offset_shifts_the_pixels_that_are_read(
     shape: Shape, step: int, data: st.DataObject

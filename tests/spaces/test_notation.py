@@ -108,6 +108,11 @@ def test_texts_that_cannot_be_read(text: str, message: str) -> None:
         read_architecture(text)
 
 
+def test_a_text_too_long_to_be_a_name_of_a_file() -> None:
+    with pytest.raises(GenotypeError, match=r"^unknown architecture 'xxx"):
+        read_architecture("x" * 5000)
+
+
 def test_a_text_of_an_unknown_space() -> None:
     with pytest.raises(ConfigError, match="unknown space 'dart': did you mean 'darts'"):
         read_architecture("dart:cell=|x~0|")

@@ -3,7 +3,7 @@
 import pytest
 
 from archwright.cost import GraphCost, activation_bytes, graph_cost
-from archwright.ir import Architecture, CellGenotype, Pick
+from archwright.ir import Architecture, AvgPool, CellGenotype, Chain, Module, Pick
 from archwright.spaces import Size, get_space, read_architecture
 
 DARTS = get_space("darts")
@@ -84,17 +84,23 @@ def test_spos() -> None:
 
 # the auxiliary heads of the published code, by hand: pointwise conv, conv, two norms, classifier
 @pytest.mark.parametrize(
-    ("size", "width"),
+    ("size", "width", "pool"),
     [
-        (Size(channels=36, cells=20), 4 * 4 * 36),
-        (Size(channels=48, cells=14, image_size=224, classes=1000), 4 * 4 * 48),
+        (Size(channels=36, cells=20), 4 * 4 * 36, AvgPool(5, 3, valid=True)),
+        (
+            Size(channels=48, cells=14, image_size=224, classes=1000),
+            4 * 4 * 48,
+            AvgPool(5, 2, valid=True),
+        ),
     ],
 )
-def test_the_auxiliary_head(size: Size, width: int) -> None:
+def test_the_auxiliary_head(size: Size, width: int, pool: AvgPool) -> None:
     architecture = read_architecture("darts-v2")
     network = DARTS.discrete(architecture, size, auxiliary=True)
     (head,) = (step for step in network.steps if step.name == "auxiliary")
     assert head.inputs == (f"cell{2 * size.cells // 3}",)
+    assert isinstance(head.body, Chain)
+    assert Module(pool) in head.body.items
     weights = sum(m.primitive.params for m in network.modules() if m.slot.startswith("auxiliary"))
     assert weights == 128 * (width + 2) + 768 * (4 * 128 + 2) + 769 * size.classes
     assert graph_cost(network) == graph_cost(DARTS.discrete(architecture, size))
