@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from archwright import data
-from archwright.derive import discretise, restrict
+from archwright.derive import discretise
 from archwright.errors import ArchwrightError, ConfigError, DataError, DivergedError, RunError
 from archwright.lower import NaiveNetwork
 from archwright.report.load import load_run
@@ -22,6 +22,7 @@ from archwright.search import run as search_run
 from archwright.search.bilevel import Bilevel
 from archwright.search.run import search
 from archwright.spaces import SPACES, Size, get_space, read_architecture, write_architecture
+from archwright.train.entrants import Entrant
 from archwright.train.evaluate import recalibrate
 
 from ..runs.helpers import files, interrupted, tiny_search, traces
@@ -65,6 +66,19 @@ def test_a_search_leaves_a_complete_folder(tmp_path: Path) -> None:
     assert (config["lr"], config["channels"], config["space"]) == (0.025, 4, "nasbench201")
 
 
+def test_each_epoch_is_counted_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    original = Bilevel.step
+
+    def step(self: Bilevel, *args: Any) -> None:
+        seen.append((int(self.train_meter.sums[3]), int(self.valid_meter.sums[3])))
+        original(self, *args)
+
+    monkeypatch.setattr(Bilevel, "step", step)
+    search(tiny_search(tmp_path / "out", epochs=2))
+    assert seen == 2 * [(0, 0), (16, 16), (32, 32)]
+
+
 def test_the_architecture_is_the_strongest_of_the_last_alpha(tmp_path: Path) -> None:
     result = search(tiny_search(tmp_path / "out", alpha_lr=0.1))
     last = RunLog(result.out / "log.jsonl").last("epoch")
@@ -83,8 +97,12 @@ def test_the_accuracy_is_that_of_the_weights_left_behind(tmp_path: Path, name: s
     result = search(config)
     images = data.load("digits", limit=96, test_limit=40)
     size = Size(**SIZES[name], image_size=8, image_channels=1)
-    network = NaiveNetwork(restrict(get_space(name).supernet(size), result.architecture))
-    network.load_state_dict(load_file(result.out / "weights.safetensors"))
+    heir = Entrant("found", get_space(name), result.architecture, size, inherit=result.out)
+    network = NaiveNetwork(heir.trained(auxiliary=False))
+    weights = load_file(result.out / "weights.safetensors")
+    tracked = {int(v) for k, v in weights.items() if k.endswith("num_batches_tracked")}
+    assert tracked == {2}  # one epoch, after the search: not the mixture's statistics
+    network.load_state_dict(weights)
     assert accuracy_by_hand(network.eval(), images) == pytest.approx(result.accuracy)
     epochs = [r for r in RunLog(result.out / "log.jsonl").records() if r["event"] == "epoch"]
     assert len(epochs) == 1
@@ -197,7 +215,7 @@ def test_memory_is_shared_by_processes_of_a_cpu(
         needed.append(float(str(raised.value).split("about ")[1].split()[0]))
     assert not (tmp_path / "out").exists()
     # features are shared out, weights are not: nearly twice as much
-    assert 1.8 < needed[1] / needed[0] < 2.0
+    assert 1.8 < needed[1] / needed[0] <= 2.0
 
 
 def test_a_taken_folder_is_left_alone(tmp_path: Path) -> None:
