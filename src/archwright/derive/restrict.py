@@ -10,6 +10,7 @@ from archwright.ir import (
     Chain,
     Choice,
     Concat,
+    Conv,
     Edge,
     Expr,
     Module,
@@ -25,6 +26,7 @@ def restrict(network: Network, architecture: Architecture) -> Network:
 
     It computes what the supernet computes with one-hot weights, and so inherits its weights
     without a gap: batch norms stay affine-free, pools keep theirs, edges not kept count as none.
+    Kernels are no longer normalised: what is inherited is the normalised kernel.
 
     Raises:
         GenotypeError: a decision has an answer that is none of its candidates, or the outputs of
@@ -65,6 +67,8 @@ def restrict(network: Network, architecture: Architecture) -> Network:
 def _select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
     """`expr` with its choices answered; None if a decision has no answer (the edge is not kept)."""
     match expr:
+        case Module(Conv() as conv) if conv.norm is not None:
+            return replace(expr, primitive=replace(conv, norm=None))
         case Module():
             return expr
         case Chain(items):

@@ -29,6 +29,7 @@ from archwright.ir import (
     Step,
 )
 from archwright.ir.expr import map_modules
+from archwright.ir._modules import Conv
 from archwright.lower.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lower.mixture import Mixture
 from archwright.lower.slots import slot_key
@@ -81,8 +82,12 @@ class NaiveNetwork(nn.Module):
                 raise GraphError(
                     f"weights cannot be inherited: the other network has no {name}; {hint}"
                 )
+            given = other.slots[name]
+            state = given.state_dict()
+            if isinstance(given, Conv) and isinstance(module, Conv) and module.norm != given.norm:
+                state = {"weight": given.kernel()}  # what convolves is what is handed over
             try:
-                module.load_state_dict(other.slots[name].state_dict())
+                module.load_state_dict(state)
             except RuntimeError:
                 raise GraphError(
                     f"weights cannot be inherited: {name} is another module in the other "

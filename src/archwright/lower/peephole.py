@@ -102,10 +102,10 @@ def _with_picks(mix: Mix, parts: list[int]) -> Mix:
 def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Module | None]:
     """`value` as a pool of another value, if only weighted sums read it; else as itself."""
     made = plan.operations.get(value)
-    pooled = isinstance(made, Run) and isinstance(made.module.primitive, Pool)
-    if pooled and all(isinstance(user, Mix) and _weighs(user, value) for user in users):
-        return made.x, made.module
-    return value, None
+    if not isinstance(made, Run) or not isinstance(made.module.primitive, Pool):
+        return value, None
+    weighed = all(isinstance(user, Mix) and _weighs(user, value) for user in users)
+    return (made.x, made.module) if weighed else (value, None)
 
 
 def _weighs(mix: Mix, value: int) -> bool:

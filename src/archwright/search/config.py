@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from archwright.runs.options import (
     RunOptions,
@@ -10,6 +11,13 @@ from archwright.runs.options import (
     require_positive,
 )
 from archwright.search.recipe import Recipe
+from archwright.simplify.settings import (
+    Granularity,
+    Pointwise,
+    Scale,
+    Simplification,
+    simplification,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,17 @@ class SearchConfig(RunOptions):
     """nasbench201, darts, spos, or a Python file that declares a space."""
     method: str = "darts"
     """How alpha becomes weights, and what trains it."""
+    simplify: str = "all"
+    """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
+    (partial and floating module sharing, linear merge, kernel normalisation)."""
+    lowering: Literal["fused", "naive"] = "fused"
+    """How the graph is run: fused optimises exactly over all cells, naive is as it is written."""
+    pointwise: Pointwise = "shared"
+    """What becomes of the pointwise convs of separable ones."""
+    granularity: Granularity = "filter"
+    """What is normalised together: a whole kernel, or a filter each."""
+    scale: Scale = "norm"
+    """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
     channels: int | None = None
     """Width of the supernet at full resolution."""
     cells: int | None = None
@@ -70,6 +89,17 @@ class SearchConfig(RunOptions):
         require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
         require_not_negative(self, "alpha_init", "alpha_start")
         require_fraction(self, "momentum", "alpha_betas")
+        _ = self.simplification
+
+    @property
+    def simplification(self) -> Simplification:
+        """What is done to the supernet's graph."""
+        return simplification(
+            self.simplify,
+            pointwise=self.pointwise,
+            granularity=self.granularity,
+            scale=self.scale,
+        )
 
     def recipe(self, published: Recipe) -> Recipe:
         """The published settings, with those given here in their place.

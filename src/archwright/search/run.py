@@ -13,7 +13,7 @@ from archwright import data
 from archwright.cost import graph_cost
 from archwright.derive import discretise
 from archwright.ir import Architecture, Network
-from archwright.lower import NaiveNetwork
+from archwright.lower import FusedNetwork, NaiveNetwork
 from archwright.runs.checkpoint import loading, restore_random
 from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.keeper import Keeper
@@ -25,6 +25,7 @@ from archwright.search.method import Method, Moment
 from archwright.search.methods import get_method
 from archwright.search.outcome import hand_over
 from archwright.search.recipe import Recipe
+from archwright.simplify import simplify
 from archwright.spaces import Size, Space, get_space, read_architecture, write_architecture
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def search(config: SearchConfig) -> SearchResult:
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
-    supernet = space.supernet(size)
+    supernet = simplify(space.supernet(size), config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
     run = _Search(config, fabric, space, size, recipe, images)
     settings = {
@@ -118,7 +119,8 @@ class _Search:
         """Every step that is left, then the architecture."""
         self.keeper = keeper
         torch.manual_seed(self.config.seed)
-        bilevel = Bilevel(self.fabric, NaiveNetwork(supernet), method, self.recipe)
+        lowered = FusedNetwork if self.config.lowering == "fused" else NaiveNetwork
+        bilevel = Bilevel(self.fabric, lowered(supernet), method, self.recipe)
         state = keeper.restore()
         epoch, step = 0, 0
         if state:

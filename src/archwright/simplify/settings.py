@@ -1,7 +1,8 @@
 """What of TopoNAS is switched on, and how."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from archwright.errors import ConfigError, unknown
 
@@ -75,3 +76,17 @@ def simplification(
     stages = parse_stages(text)
     on = {stage: stage in stages for stage in STAGES}
     return Simplification(**on, pointwise=pointwise, granularity=granularity, scale=scale)
+
+
+def from_settings(settings: Mapping[str, Any]) -> Simplification:
+    """The simplification that a run's recorded settings ask for.
+
+    Raises:
+        ConfigError: as `parse_stages`.
+    """
+    return simplification(
+        settings.get("simplify", "none"),
+        pointwise=settings.get("pointwise", "shared"),
+        granularity=settings.get("granularity", "filter"),
+        scale=settings.get("scale", "norm"),
+    )

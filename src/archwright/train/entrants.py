@@ -12,6 +12,8 @@ from archwright.errors import ConfigError, RunError
 from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder, read_config
+from archwright.simplify import simplify
+from archwright.simplify.settings import from_settings
 from archwright.spaces import Size, Space, reference_architecture, with_auxiliary
 from archwright.train.config import Rival
 from archwright.train.weights import load_weights
@@ -48,7 +50,9 @@ class Entrant:
         """
         network = self.network
         if self.inherit is not None:
-            network = restrict(self.space.supernet(self.size), self.architecture)
+            settings = from_settings(read_config(self.inherit))
+            supernet = simplify(self.space.supernet(self.size), settings)
+            network = restrict(supernet, self.architecture)
         after = self.space.skeleton.auxiliary_after(self.size)
         return with_auxiliary(network, after, self.size.classes) if auxiliary else network
 
