@@ -70,6 +70,8 @@ class FusedNetwork(NaiveNetwork):
             raise GraphError("the fused lowering drops no paths: use the naive one")
         if self.decisions and mixture is None:
             raise GraphError("this network has open decisions: give a mixture to weigh them by")
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
         program = self._programs[self.training]
         pass_ = _Pass(self, program, mixture)
         values: dict[int, Value] = {IMAGE: images}
@@ -209,7 +211,8 @@ def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None) -> Tensor:
     """The norm of x times `scale`, its scale and shift being the norm's, scaled."""
     if scale is None:
         return norm(x)
-    weight = scale.expand(x.shape[1]) if not norm.affine else norm.weight * scale
+    # laid out in memory: torch's kernel for channels-last reads a weight of stride 0 out of bounds
+    weight = norm.weight * scale if norm.affine else scale.expand(x.shape[1]).contiguous()
     bias = norm.bias * scale if norm.affine else None
     momentum = _count_batch(norm) if norm.training else 0.0
     return functional.batch_norm(
