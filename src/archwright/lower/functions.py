@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from typing_extensions import override
 
-from archwright.lower.kernels import Geometry
+from archwright.lower.geometry import Geometry
 
 
 class ReluConv(torch.autograd.Function):
@@ -36,10 +36,9 @@ class ReluConv(torch.autograd.Function):
         (grad,) = grad_outputs
         x, kernel = ctx.saved_tensors
         active = functional.relu(x)
-        grad_active, grad_kernel = _conv_backward(ctx, grad, active, kernel)
-        grad_x = None
-        if grad_active is not None:
-            grad_x = torch.ops.aten.threshold_backward(grad_active, active, 0)
+        wanted = (ctx.needs_input_grad[0], ctx.needs_input_grad[2])
+        grad_active, grad_kernel = ctx.geometry.gradients(grad, active, kernel, wanted)
+        grad_x = None if grad_active is None else _through_relu(grad_active, active)
         return grad_x, None, grad_kernel, None
 
 
@@ -75,39 +74,19 @@ class NormReluConv(torch.autograd.Function):
         shape = (1, -1, 1, 1)
         scale = deviation.to(x.dtype).view(shape)
         active = functional.relu(torch.addcmul(-mean.to(x.dtype).view(shape) * scale, x, scale))
-        grad_active, grad_kernel = _conv_backward(ctx, grad, active, kernel, always=True)
+        wanted = (True, ctx.needs_input_grad[4])
+        grad_active, grad_kernel = ctx.geometry.gradients(grad, active, kernel, wanted)
         assert grad_active is not None, "asked for"
-        grad_norm = torch.ops.aten.threshold_backward(grad_active, active, 0)
+        grad_norm = _through_relu(grad_active, active)
         grad_x, _, _ = torch.ops.aten.native_batch_norm_backward(
             grad_norm, x, None, None, None, mean, deviation, True, ctx.eps, [True, False, False]
         )
         return grad_x, None, None, None, grad_kernel, None, None
 
 
-def _conv_backward(
-    ctx: Any, grad: Tensor, active: Tensor, kernel: Tensor, *, always: bool = False
-) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of a convolution's input and kernel, each in the type it came in."""
-    geometry: Geometry = ctx.geometry
-    wanted = [always or ctx.needs_input_grad[0], kernel.requires_grad, False]
-    dtype = grad.dtype  # under autocast the convolution ran in a narrower type
-    grad_active, grad_kernel, _ = torch.ops.aten.convolution_backward(
-        grad,
-        active.to(dtype),
-        kernel.to(dtype),
-        None,
-        [geometry.step] * 2,
-        [-geometry.frame.first] * 2,
-        [geometry.frame.dilation] * 2,
-        False,
-        [0, 0],
-        geometry.groups,
-        wanted,
-    )
-    return (
-        grad_active.to(active.dtype) if wanted[0] else None,
-        grad_kernel.to(kernel.dtype) if wanted[1] else None,
-    )
+def _through_relu(grad: Tensor, active: Tensor) -> Tensor:
+    """The gradient of a ReLU's input, in the type of its output."""
+    return torch.ops.aten.threshold_backward(grad.to(active.dtype), active, 0)
 
 
 Feature = nn.Module | None

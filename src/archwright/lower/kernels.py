@@ -17,31 +17,10 @@ from archwright.ir._modules import normalised
 from archwright.ir.frame import Frame, signature
 from archwright.ir.primitive import Primitive
 from archwright.lower.coefficients import index_tensor
+from archwright.lower.geometry import Geometry
 
 SlotOf = Callable[[Module], nn.Module]
 """Gives the torch module that a module's slot holds."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How a merged kernel convolves."""
-
-    c_in: int
-    c_out: int
-    groups: int
-    step: int
-    frame: Frame
-
-    @property
-    def depthwise(self) -> bool:
-        """Whether each channel is convolved alone."""
-        return 1 < self.groups == self.c_in == self.c_out
-
-    def __call__(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """Convolve features [B, C, H, W]."""
-        return functional.conv2d(
-            x, kernel, None, self.step, -self.frame.first, self.frame.dilation, self.groups
-        )
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from archwright.ir import (
 )
 from archwright.ir.frame import Frame
 from archwright.lower.coefficients import Coefficient, Coefficients, Factor
-from archwright.lower.kernels import Geometry, Merged, Term, geometry
+from archwright.lower.geometry import Geometry
+from archwright.lower.kernels import Merged, Term, geometry
 
 
 @dataclass(frozen=True)
