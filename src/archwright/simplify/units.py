@@ -1,6 +1,6 @@
 """How rewriting sees a candidate: as a row of units that are shared whole or not at all."""
 
-from archwright.ir import Chain, Conv, Expr, Module, chain
+from archwright.ir import Chain, Choice, Concat, Conv, Expr, Module, chain
 from archwright.ir.expr import map_modules
 
 
@@ -19,6 +19,21 @@ def units(body: Expr, *, atomic: bool) -> tuple[Expr, ...]:
         else:
             row.append(item)
     return tuple(row)
+
+
+def has_separable(expr: Expr) -> bool:
+    """Whether there is a separable conv anywhere in `expr`."""
+    match expr:
+        case Module():
+            return False
+        case Chain(items):
+            if len(units(expr, atomic=True)) < len(items):
+                return True
+            return any(map(has_separable, items))
+        case Concat(branches):
+            return any(map(has_separable, branches))
+        case Choice(_, options):
+            return any(has_separable(option.body) for option in options)
 
 
 def anonymous(expr: Expr) -> Expr:
