@@ -6,7 +6,7 @@ before it are elementwise, pools are small. They can be differentiated once.
 Legend: B batch, C channels, H height, W width, K features of a node, J sums that they enter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -31,7 +31,9 @@ class ReluConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Gradients of x and the kernel."""
         (grad,) = grad_outputs
         x, kernel = ctx.saved_tensors
@@ -67,7 +69,9 @@ class NormReluConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Gradients of x and the kernel."""
         (grad,) = grad_outputs
         x, mean, deviation, kernel = ctx.saved_tensors
@@ -111,7 +115,9 @@ class SpreadFeatures(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Gradients of x and the weights."""
         x, weights = ctx.saved_tensors
         with torch.enable_grad():
@@ -124,6 +130,36 @@ class SpreadFeatures(torch.autograd.Function):
         outer = rows.split(weights.to(values.dtype).T @ incoming)
         (grad_x,) = torch.autograd.grad(made, source, outer)
         return grad_x, grad_weights, None
+
+
+class Replay(torch.autograd.Function):
+    """A function of tensors that keeps its inputs alone and runs a second time in backward."""
+
+    @staticmethod
+    @override
+    def forward(ctx: Any, run: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """run(*tensors); in backward run(*tensors, again=True)."""
+        ctx.save_for_backward(*tensors)
+        ctx.run = run
+        device = tensors[0].device.type
+        ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
+        return run(*tensors)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """Gradients of the tensors."""
+        device, dtype, enabled = ctx.autocast
+        wanted = ctx.needs_input_grad[1:]
+        pairs = zip(ctx.saved_tensors, wanted, strict=True)
+        tensors = [tensor.detach().requires_grad_(needed) for tensor, needed in pairs]
+        with torch.enable_grad(), torch.autocast(device, dtype, enabled=enabled):
+            made = ctx.run(*tensors, again=True)
+        needed = [tensor for tensor in tensors if tensor.requires_grad]
+        grads = iter(torch.autograd.grad(made, needed, grad_outputs))
+        return None, *(next(grads) if want else None for want in wanted)
 
 
 def spread(values: Sequence[Tensor], weights: Tensor) -> tuple[Tensor, ...]:

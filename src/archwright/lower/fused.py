@@ -7,8 +7,6 @@ Legend: B batch, C channels, H height, W width, N coefficients.
 """
 
 from collections import defaultdict
-from functools import reduce
-from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +16,7 @@ from typing_extensions import override
 from archwright.errors import GraphError
 from archwright.ir import Module, Network
 from archwright.lower.coefficients import Coefficients, index_tensor
-from archwright.lower.functions import NormReluConv, ReluConv, SpreadFeatures, spread
+from archwright.lower.functions import NormReluConv, ReluConv, Replay, SpreadFeatures, spread
 from archwright.lower.kernels import Merged, merged_kernels
 from archwright.lower.mixture import Mixture
 from archwright.lower.naive import NaiveNetwork
@@ -32,6 +30,7 @@ from archwright.lower.plan import (
     Operation,
     Pick,
     Plan,
+    Region,
     Run,
     Spread,
     reads,
@@ -50,12 +49,19 @@ class FusedNetwork(NaiveNetwork):
             again; otherwise what is cheap is computed a second time in backward.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, recompute: bool = False) -> None:
+        """Lower `network`.
+
+        With `recompute`, convolutions that only convolutions read are not kept either: the
+        memory of a separable conv goes to a third, for a third more time.
+        """
         super().__init__(network)
         self.keeps_all = False
         self.coefficients = Coefficients(self.decisions)
         self._programs = {
-            training: _Program(Plan(network, self.coefficients, auxiliary=training))
+            training: _Program(
+                Plan(network, self.coefficients, auxiliary=training), recompute=recompute
+            )
             for training in (True, False)
         }
         for program in self._programs.values():
@@ -89,20 +95,31 @@ class FusedNetwork(NaiveNetwork):
 class _Program:
     """A plan, with what can be settled before it runs."""
 
-    def __init__(self, plan: Plan) -> None:
-        optimise(plan)
+    def __init__(self, plan: Plan, *, recompute: bool) -> None:
+        optimise(plan, recompute=recompute)
         self.plan = plan
         groups: defaultdict[object, list[Merged]] = defaultdict(list)
         last: dict[int, int] = {}
         for value, operation in plan.operations.items():
-            if isinstance(operation, Convolve):
-                groups[operation.kernel.structure].append(operation.kernel)
+            for kernel in _kernels(operation):
+                groups[kernel.structure].append(kernel)
             last.update(dict.fromkeys(reads(operation), value))
         self.groups = list(groups.values())
         self.frees: defaultdict[int, list[int]] = defaultdict(list)
         for value, user in last.items():
             if value not in (plan.logits, plan.auxiliary):
                 self.frees[user].append(value)
+
+
+def _kernels(operation: Operation) -> list[Merged]:
+    """The kernels that an operation convolves with."""
+    match operation:
+        case Convolve(kernel):
+            return [kernel]
+        case Region(_, inside):
+            return [kernel for _, one in inside for kernel in _kernels(one)]
+        case _:
+            return []
 
 
 class _Pass:
@@ -132,19 +149,22 @@ class _Pass:
                 scale = None if coefficient is None else self._scalars[coefficient]
                 return _normalise(self._norm(module), _one(values[x]), scale)
             case Convolve():
-                return self._convolve(operation, _one(values[operation.x]))
+                kernel = self._kernels[operation.kernel]
+                return self._convolve(operation, _one(values[operation.x]), kernel)
             case Mix(terms, coefficients):
                 parts = (
                     _one(values[x]) if c is None else self._scalars[c] * _one(values[x])
                     for x, c in zip(terms, coefficients, strict=True)
                 )
-                return reduce(add, parts)
+                return _sum(list(parts))
             case Join(parts):
                 return torch.cat([_one(values[x]) for x in parts], dim=1)
             case Spread():
                 return self._spread(operation, _one(values[operation.x]))
             case Pick(x, row):
                 return values[x][row]
+            case Region(inputs):
+                return self._region(operation, [_one(values[x]) for x in inputs])
 
     def forget(self, value: int) -> None:
         """Free what was computed of a value that is not read again."""
@@ -158,8 +178,10 @@ class _Pass:
         assert isinstance(norm, nn.BatchNorm2d), "a batch norm is built as one"
         return norm
 
-    def _convolve(self, operation: Convolve, x: Tensor) -> Tensor:
-        kernel = self._kernels[operation.kernel]
+    def _convolve(
+        self, operation: Convolve, x: Tensor, kernel: Tensor, *, again: bool = False
+    ) -> Tensor:
+        """Convolve; `again`: without counting the batch into running statistics twice."""
         geometry = operation.kernel.geometry
         if not operation.relu:
             return geometry(x, kernel)
@@ -171,13 +193,33 @@ class _Pass:
             with torch.no_grad():
                 active = self._activation(operation.x, x)
             return ReluConv.apply(x, active, kernel, geometry)
-        momentum = _count_batch(norm)
+        statistics = (None, None) if again else (norm.running_mean, norm.running_var)
+        momentum = 0.0 if again else _count_batch(norm)
         with torch.no_grad():
             normed, mean, deviation = torch.native_batch_norm(
-                x, None, None, norm.running_mean, norm.running_var, True, momentum, norm.eps
+                x, None, None, *statistics, True, momentum, norm.eps
             )
             active = functional.relu_(normed)
         return NormReluConv.apply(x, active, mean, deviation, kernel, geometry, norm.eps)
+
+    def _region(self, operation: Region, inputs: list[Tensor]) -> Tensor:
+        kernels = [self._kernels[kernel] for kernel in _kernels(operation)]
+
+        def run(*tensors: Tensor, again: bool = False) -> Tensor:
+            values = dict(zip(operation.inputs, tensors, strict=False))
+            rest = iter(tensors[len(operation.inputs) :])
+            made = tensors[0]
+            for value, one in operation.operations:
+                if isinstance(one, Convolve):
+                    made = self._convolve(one, values[one.x], next(rest), again=again)
+                else:
+                    made = _sum([values[x] for x in one.values])
+                values[value] = made
+            return made
+
+        if self._recomputes:
+            return Replay.apply(run, *inputs, *kernels)
+        return run(*inputs, *kernels)
 
     def _activation(self, x: int, features: Tensor) -> Tensor:
         """relu(features) of value x, once for all convolutions that read it."""
@@ -200,6 +242,16 @@ class _Pass:
         last = len(self._numbers)
         flat = tuple(last if c is None else c for row in rows for c in row)
         return padded[index_tensor(flat, padded.device)].view(len(rows), -1)
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    """The sum of at least one tensor; what is summed up so far is no one else's."""
+    if len(parts) == 1:
+        return parts[0]
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total += part
+    return total
 
 
 def _one(value: Value) -> Tensor:

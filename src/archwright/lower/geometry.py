@@ -28,9 +28,7 @@ class Geometry:
             return functional.conv2d(
                 x, kernel, None, self.step, -self.frame.first, self.frame.dilation, self.groups
             )
-        made = functional.conv2d(
-            self._phases(x), kernel, None, 1, self._reach, 1, self.groups
-        )
+        made = functional.conv2d(self._phases(x), kernel, None, 1, self._reach, 1, self.groups)
         return made if self.step > 1 else self._image(made, x.shape[2], x.shape[3])
 
     def gradients(
@@ -88,7 +86,7 @@ class Geometry:
         )
 
     def _phases(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> [D * D * B, C, H / D, W / D]; of a strided convolution the first alone."""
+        """[B, C, H, W] -> [D * D * B, C, H / D, W / D]; strided: the first alone."""
         size = self.frame.dilation
         if self.step > 1:
             return x[:, :, ::size, ::size].contiguous(memory_format=torch.channels_last)
@@ -108,9 +106,7 @@ class Geometry:
         """The inverse of `_phases` at stride 1, cut to the image's size."""
         size = self.frame.dilation
         rows, columns = phases.shape[2:]
-        pixels = phases.permute(0, 2, 3, 1).reshape(
-            size, size, -1, rows, columns, self.c_out
-        )
+        pixels = phases.permute(0, 2, 3, 1).reshape(size, size, -1, rows, columns, self.c_out)
         whole = pixels.permute(2, 3, 0, 4, 1, 5).reshape(
             -1, rows * size, columns * size, self.c_out
         )

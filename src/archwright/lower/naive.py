@@ -28,8 +28,8 @@ from archwright.ir import (
     Option,
     Step,
 )
-from archwright.ir.expr import map_modules
 from archwright.ir._modules import Conv
+from archwright.ir.expr import map_modules
 from archwright.lower.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lower.mixture import Mixture
 from archwright.lower.slots import slot_key

@@ -14,17 +14,23 @@ from archwright.lower.plan import (
     Operation,
     Pick,
     Plan,
+    Region,
     Run,
     Spread,
     reads,
 )
 
 
-def optimise(plan: Plan) -> None:
-    """Apply every rewriting, in place."""
+def optimise(plan: Plan, *, recompute: bool) -> None:
+    """Apply every rewriting, in place; with `recompute`, keep no convolution's output but the last.
+
+    The last is the one before a batch norm or a sum.
+    """
     absorb_activations(plan)
     drop_unused(plan)
     spread_features(plan)
+    if recompute:
+        fold_regions(plan)
     drop_unused(plan)
 
 
@@ -97,6 +103,34 @@ def _with_picks(mix: Mix, parts: list[int]) -> Mix:
     plain = [v for v, c in zip(mix.values, mix.coefficients, strict=True) if c is None]
     values = (*plain, *parts)
     return Mix(values, (None,) * len(values))
+
+
+def fold_regions(plan: Plan) -> None:
+    """Convolutions that follow each other become one operation that keeps what it reads."""
+    users = _users(plan)
+
+    def inner(value: int) -> list[tuple[int, Convolve | Mix]]:
+        """The operations that make a value which no one else reads, in order; none: it is kept."""
+        made = plan.operations.get(value)
+        if len(users[value]) > 1:
+            return []
+        if isinstance(made, Mix) and not any(c is not None for c in made.coefficients):
+            parts = [inner(term) for term in made.values]
+            return [*(o for part in parts for o in part), (value, made)] if all(parts) else []
+        if isinstance(made, Convolve):
+            before = [] if made.relu else inner(made.x)
+            return [*before, (value, made)]
+        return []
+
+    for value, operation in plan.operations.items():
+        if isinstance(operation, Convolve) and not operation.relu:
+            before = inner(operation.x)
+            if before:
+                operations = (*before, (value, operation))
+                made = {position for position, _ in operations}
+                read = (x for _, inside in operations for x in reads(inside))
+                inputs = tuple(dict.fromkeys(x for x in read if x not in made))
+                plan.operations[value] = Region(inputs, operations)
 
 
 def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Module | None]:

@@ -95,7 +95,15 @@ class Pick:
     row: int
 
 
-Operation = Run | Normalise | Convolve | Mix | Join | Spread | Pick
+@dataclass(frozen=True)
+class Region:
+    """Convolutions in series that make the last one's value; only what they read is kept."""
+
+    inputs: tuple[int, ...]
+    operations: tuple[tuple[int, "Convolve | Mix"], ...]
+
+
+Operation = Run | Normalise | Convolve | Mix | Join | Spread | Pick | Region
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ class _Scaled:
 def reads(operation: Operation) -> tuple[int, ...]:
     """The values that an operation reads."""
     match operation:
-        case Mix(values) | Join(values):
+        case Mix(values) | Join(values) | Region(values):
             return values
         case _:
             return (operation.x,)

@@ -35,6 +35,8 @@ class SearchConfig(RunOptions):
     (partial and floating module sharing, linear merge, kernel normalisation)."""
     lowering: Literal["fused", "naive"] = "fused"
     """How the graph is run: fused optimises exactly over all cells, naive is as it is written."""
+    recompute: bool = False
+    """Keep less for backward, and compute it a second time (fused lowering)."""
     pointwise: Pointwise = "shared"
     """What becomes of the pointwise convs of separable ones."""
     granularity: Granularity = "filter"

@@ -119,8 +119,7 @@ class _Search:
         """Every step that is left, then the architecture."""
         self.keeper = keeper
         torch.manual_seed(self.config.seed)
-        lowered = FusedNetwork if self.config.lowering == "fused" else NaiveNetwork
-        bilevel = Bilevel(self.fabric, lowered(supernet), method, self.recipe)
+        bilevel = Bilevel(self.fabric, self._lowered(supernet), method, self.recipe)
         state = keeper.restore()
         epoch, step = 0, 0
         if state:
@@ -138,6 +137,11 @@ class _Search:
                 self._epoch(bilevel, current, step, progress)
                 step = 0
         return self._finish(bilevel)
+
+    def _lowered(self, supernet: Network) -> NaiveNetwork:
+        if self.config.lowering == "naive":
+            return NaiveNetwork(supernet)
+        return FusedNetwork(supernet, recompute=self.config.recompute)
 
     def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: Progress) -> None:
         steps = len(self.weights_batches)
