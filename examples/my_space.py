@@ -36,7 +36,7 @@ space = aw.Space(
     name="mine",
     candidates={
         "none": none,
-        "skip": aw.operations.skip,
+        "skip": aw.ops.skip,
         "wide_conv": wide_conv,
         "pool_conv": pool_conv,
     },

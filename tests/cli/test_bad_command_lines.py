@@ -2,6 +2,9 @@
 
 import pytest
 
+from archwright.cli.main import COMMANDS
+
+KNOWN = ", ".join(COMMANDS)
 SEARCH = ("search", "--out", "runs/x")
 TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
 
@@ -9,15 +12,15 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "give a command: search, train, inspect, lookup, report; or --help"),
+        ((), f"give a command: {KNOWN}; or --help"),
         (
             ("serch", "--out", "x"),
             "unknown command 'serch': did you mean 'search'? "
-            "known are inspect, lookup, report, search, train",
+            f"known are {', '.join(sorted(COMMANDS))}",
         ),
         (
             ("--json", "lookup", "x"),
-            "--json must stand behind a command: search, train, inspect, lookup, report",
+            f"--json must stand behind a command: {KNOWN}",
         ),
         ((*SEARCH, "--epoch", "3"), "search has no flag --epoch: did you mean --epochs?"),
         (
@@ -83,7 +86,7 @@ def test_it_is_one_line(call, words: tuple[str, ...], line: str) -> None:
 
 
 def test_what_cannot_be_explained_is_still_one_line(call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archwright.cli.parse.explain", lambda command, flags, words: "")
+    monkeypatch.setattr("archwright.cli.parse.complaint", lambda command, flags, words: "")
     done = call(*SEARCH, "--epochs", "x")
     assert done.code == 2
     assert done.err.count("\n") == 1

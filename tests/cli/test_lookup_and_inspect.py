@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archwright.ir import Architecture
-from archwright.spaces import read_architecture, write_architecture
+from archwright.spaces import SPACES, read_architecture, write_architecture
 
 BEST = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
@@ -121,5 +121,5 @@ def test_inspect_says_which_space_there_is_not(call) -> None:
     assert done.code == 1
     assert done.err == (
         "archwright: error: unknown space 'dart': did you mean 'darts'? "
-        "known are darts, nasbench201, spos; or give a Python file that declares one\n"
+        f"known are {', '.join(sorted(SPACES))}; or give a Python file that declares one\n"
     )

@@ -21,7 +21,7 @@ from archwright.runs.log import RunLog
 from archwright.search import run as search_run
 from archwright.search.bilevel import Bilevel
 from archwright.search.run import search
-from archwright.spaces import SPACES, Size, get_space, read_architecture, write_architecture
+from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.train.entrants import Entrant
 from archwright.train.evaluate import recalibrate
 
@@ -91,7 +91,7 @@ def test_the_architecture_is_the_strongest_of_the_last_alpha(tmp_path: Path) -> 
     assert last["entropy"] < np.log(5) - 0.01
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", SIZES)
 def test_the_accuracy_is_that_of_the_weights_left_behind(tmp_path: Path, name: str) -> None:
     config = tiny_search(tmp_path / "out", space=name, epochs=1, batch_size=24, **SIZES[name])
     result = search(config)

@@ -18,7 +18,7 @@ class Command:
     name: str
     config: type
     run: Callable[[Any], Any]
-    show: Callable[[Any, Show], dict[str, Any]]
+    show: Callable[[Any, Show], Any]
     positional: str = ""
 
 

@@ -1,130 +1,188 @@
-"""Why a command line is not understood, in one line that names the flag and the remedy."""
+"""`archwright explain`."""
 
-import re
-from collections.abc import Callable, Sequence
+import shutil
+import sys
+import textwrap
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archwright.cli.flags import Flag, choices
+from archwright.cli.command import Command
+from archwright.cli.show import Show
+from archwright.errors import ConfigError
+from archwright.simplify.settings import (
+    Granularity,
+    Pointwise,
+    Scale,
+    Simplification,
+    simplification,
+)
 
-_EXPECTED: dict[Any, tuple[Callable[[str], object], str]] = {
-    int: (int, "a whole number"),
-    float: (float, "a number"),
-}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archwright.ir import Expr, Network, Shape
+    from archwright.simplify import Note, StageReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainConfig:
+    """Show what simplification makes of a searchable edge, stage by stage, and why not more."""
+
+    space: str
+    """nasbench201, darts, spos, another declared space, or a Python file that declares one."""
+    simplify: str = "all"
+    """none, all, or a +-joined subset of pms, fms, merge, norm (partial and floating module
+    sharing, linear merge, kernel normalisation)."""
+    pointwise: Pointwise = "shared"
+    """What becomes of the pointwise convs of separable ones."""
+    granularity: Granularity = "filter"
+    """What is normalised together: a whole kernel, or a filter each."""
+    scale: Scale = "norm"
+    """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
+    edge: str | None = None
+    """The edge, as decisions are named: reduce/0->2 (else the first one of stride 1)."""
+
+    def __post_init__(self) -> None:
+        """Check that the stages exist.
+
+        Raises:
+            ConfigError: one does not (the nearest is named).
+        """
+        _ = self.simplification
+
+    @property
+    def simplification(self) -> Simplification:
+        """What is done to the edge."""
+        return simplification(
+            self.simplify,
+            pointwise=self.pointwise,
+            granularity=self.granularity,
+            scale=self.scale,
+        )
 
 
 @dataclass(frozen=True)
-class _Given:
-    """A flag as it was written, and the values behind it."""
+class Explained:
+    """An edge, the stages that it went through, and the names of the edges that differ from it."""
 
-    flag: Flag
-    spelling: str
-    values: tuple[str, ...]
-
-
-def explain(command: str, flags: Sequence[Flag], words: Sequence[str]) -> str:
-    """The first thing that is wrong with `words`, or "" if nothing can be said."""
-    known = {spelling: flag for flag in flags for spelling in flag.spellings}
-    given: list[_Given] = []
-    loose: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not _is_flag(word):
-            loose.append(word)
-            continue
-        spelling, equals, value = word.partition("=")
-        spelling = spelling.replace("_", "-")
-        if spelling not in known:
-            return _unknown_flag(command, spelling, known)
-        values = [value] if equals else _take(known[spelling], rest)
-        given.append(_Given(known[spelling], spelling, tuple(values)))
-    complaints = [
-        *map(_bad_values, given),
-        _loose(flags, loose),
-        _missing(command, flags, given, loose),
-    ]
-    return next((complaint for complaint in complaints if complaint), "")
+    name: str
+    space: str
+    others: tuple[str, ...]
+    stages: "tuple[StageReport, ...]"
 
 
-def plain(text: str) -> str:
-    """The words of a text in boxes, on one line."""
-    return " ".join(re.sub(r"[\u2500-\u257f]+|-{3,}", " ", text).split())
+def _run(config: ExplainConfig) -> Explained:
+    from archwright.simplify import check_pointwise, explain_expr
+    from archwright.spaces import Size, get_space
+
+    space = get_space(config.space)
+    channels, cells = space.search_size
+    size = Size(channels=channels, cells=cells, image_size=space.image_size)
+    supernet = space.supernet(size)
+    check_pointwise(supernet, config.simplification, space.name)
+    edges = _edges(supernet)
+    if not edges:
+        raise ConfigError(f"space {space.name} has no edge to be decided")
+    name = _default(edges) if config.edge is None else config.edge
+    kinds: dict[str, str] = {}
+    for edge, (body, _) in edges.items():
+        kinds.setdefault(str(body), edge)
+    if name not in edges:
+        close = get_close_matches(name, edges, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        differ = ", ".join(kinds.values())
+        raise ConfigError(
+            f"unknown edge {name!r}: {hint}edges of {space.name} that differ are {differ}"
+        )
+    body, shape = edges[name]
+    others = tuple(edge for text, edge in kinds.items() if text != str(body))
+    return Explained(name, space.name, others, explain_expr(body, shape, config.simplification))
 
 
-def _is_flag(word: str) -> bool:
-    return len(word) > 1 and word[0] == "-" and not re.match(r"-\.?\d", word)
+def _edges(supernet: "Network") -> "Mapping[str, tuple[Expr, Shape]]":
+    """The searchable edges by the name of what is decided there, with their input's shape."""
+    from archwright.ir import Choice
+    from archwright.ir.walk import map_edges
+
+    found: dict[str, tuple[Expr, Shape]] = {}
+
+    def keep(body: "Expr", shape: "Shape") -> "Expr":
+        if isinstance(body, Choice):
+            found.setdefault(body.decision.name, (body, shape))
+        return body
+
+    map_edges(supernet, keep)
+    return found
 
 
-def _take(flag: Flag, rest: list[str]) -> list[str]:
-    """Remove the values of `flag` from the head of `rest`."""
-    taken: list[str] = []
-    while rest and not _is_flag(rest[0]) and (flag.many or len(taken) < len(flag.values)):
-        taken.append(rest.pop(0))
-    return taken
+def _default(edges: "Mapping[str, tuple[Expr, Shape]]") -> str:
+    from archwright.ir.expr import out_shape
+
+    kept = (
+        name for name, (body, shape) in edges.items() if out_shape(body, shape)[1:] == shape[1:]
+    )
+    return next(kept, next(iter(edges)))
 
 
-def _unknown_flag(command: str, spelling: str, known: dict[str, Flag]) -> str:
-    names = [name for name in known if name.startswith("--")]
-    close = get_close_matches(spelling, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close else f"see archwright {command} --help"
-    return f"{command} has no flag {spelling}: {hint}"
+def _show(explained: Explained, show: Show) -> list[dict[str, Any]]:
+    from archwright.cli.layout import lines
+
+    width = _width()
+    show.line(f"{explained.space}, edge {explained.name}")
+    if explained.others:
+        text = f"other edges, see --edge: {', '.join(explained.others)}"
+        for line in textwrap.wrap(text, width, break_on_hyphens=False):
+            show.line(line)
+    for report in explained.stages:
+        counts = report.count
+        show.line("")
+        show.line(f"{report.stage}: {_counted(counts.conv, counts.non_conv, counts.total)}")
+        for line in lines(report.expr, width - 2):
+            show.line(f"  {line}")
+        for note in report.notes:
+            for line in _wrapped(note, width - 2):
+                show.line(f"  {line}")
+    show.table(
+        ("stage", "conv", "non-conv", "total"),
+        [
+            (r.stage, str(r.count.conv), str(r.count.non_conv), str(r.count.total))
+            for r in explained.stages
+        ],
+    )
+    return [_as_json(report) for report in explained.stages]
 
 
-def _bad_values(given: _Given) -> str:
-    flag, values = given.flag, given.values
-    if flag.switch:
-        return f"{given.spelling} takes no value, got {values[0]!r}" if values else ""
-    if len(values) < len(flag.values):
-        got = " ".join(map(repr, values)) or "nothing"
-        return f"{given.spelling} needs {_expected(flag)}, got {got}"
-    kinds = flag.values * len(values) if flag.many else flag.values
-    for kind, value in zip(kinds, values, strict=False):
-        if (words := choices(kind)) and value not in words:
-            return f"{given.spelling} knows no {value!r}: {_nearest(value, words)}"
-        if not words and not _fits(kind, value):
-            return f"{given.spelling} needs {_expected(flag)}, got {value!r}"
-    return ""
+def _counted(conv: int, non_conv: int, total: int) -> str:
+    return f"{total} modules, {conv} conv and {non_conv} other"
 
 
-def _nearest(value: str, words: Sequence[str]) -> str:
-    close = get_close_matches(value, words, n=1, cutoff=0.3)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}give {' or '.join(words)}"
+def _wrapped(note: "Note", width: int) -> list[str]:
+    sign = "+" if note.fired else "-"
+    text = f"{sign} {note.place}: {note.text}"
+    return textwrap.wrap(
+        text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
 
 
-def _fits(kind: Any, value: str) -> bool:
-    if kind not in _EXPECTED:
-        return True
-    try:
-        _EXPECTED[kind][0](value)
-    except ValueError:
-        return False
-    return True
+def _width() -> int:
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+    return max(columns, 40)
 
 
-def _expected(flag: Flag) -> str:
-    kind = flag.values[0]
-    if words := choices(kind):
-        return " or ".join(words)
-    text = _EXPECTED[kind][1] if kind in _EXPECTED else "a value"
-    if len(flag.values) == 1:
-        return text
-    return f"{len(flag.values)} values, each {text}"
+def _as_json(report: "StageReport") -> dict[str, Any]:
+    counts = report.count
+    return {
+        "stage": report.stage,
+        "conv": counts.conv,
+        "non_conv": counts.non_conv,
+        "total": counts.total,
+        "expression": str(report.expr),
+        "notes": [
+            {"rule": n.rule, "fired": n.fired, "among": n.place, "text": n.text}
+            for n in report.notes
+        ],
+    }
 
 
-def _loose(flags: Sequence[Flag], loose: Sequence[str]) -> str:
-    places = [flag for flag in flags if flag.positional]
-    if any(flag.many for flag in places) or len(loose) <= len(places):
-        return ""
-    what = f"takes one {places[0].usage}" if places else "takes flags only"
-    return f"unexpected argument {loose[len(places)]!r}: the command {what}"
-
-
-def _missing(
-    command: str, flags: Sequence[Flag], given: Sequence[_Given], loose: Sequence[str]
-) -> str:
-    there = {one.flag.name for one in given} | {f.name for f in flags if f.positional and loose}
-    lacking = [flag.usage for flag in flags if flag.required and flag.name not in there]
-    return f"{command} needs {' and '.join(lacking)}" if lacking else ""
+command = Command(name="explain", config=ExplainConfig, run=_run, show=_show)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any
 
 from archwright.cli.command import Command, Output, UsageError
-from archwright.cli.explain import explain, plain
+from archwright.cli.complain import complaint, plain
 from archwright.cli.flags import Flag, flags_of
 from archwright.errors import ConfigError
 
@@ -30,13 +30,13 @@ def parse(command: Command, words: Sequence[str]) -> Parsed:
     import tyro
 
     flags = flags_of(command)
-    complaint = io.StringIO()
+    said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(said):
             options = tyro.cli(_options_type(flags), args=words, prog="archwright", add_help=False)
     except SystemExit:
-        fallback = plain(complaint.getvalue())
-        raise UsageError(explain(command.name, flags, words) or fallback) from None
+        fallback = plain(said.getvalue())
+        raise UsageError(complaint(command.name, flags, words) or fallback) from None
     values: dict[str, Any] = {flag.name: getattr(options, flag.name) for flag in flags}
     output = Output(**{field.name: values.pop(field.name) for field in fields(Output)})
     try:

@@ -2,6 +2,7 @@
 
 from archwright.spaces import operations as op
 from archwright.spaces.cells import dense_cell
+from archwright.spaces.operations import Candidate
 from archwright.spaces.skeletons import Blocks, Staged, TwoInput
 from archwright.spaces.space import Space
 
@@ -68,4 +69,60 @@ def spos() -> Space:
         search_size=(64, 20),
         train_size=(64, 20),
         image_size=224,
+    )
+
+
+_SEPARABLE: tuple[tuple[str, Candidate], ...] = tuple(
+    (f"sep_conv_{kernel}x{kernel}", op.sep_conv(kernel)) for kernel in (3, 5, 7, 9, 11, 13, 15)
+)
+_DILATED: tuple[tuple[str, Candidate], ...] = (
+    ("dil_conv_3x3", op.dil_conv(3)),
+    ("dil_conv_5x5", op.dil_conv(5)),
+    ("dil_conv_7x7", op.dil_conv(7)),
+    ("dil_conv_3x3_d3", op.dil_conv(3, 3)),
+    ("dil_conv_5x5_d3", op.dil_conv(5, 3)),
+    ("dil_conv_3x3_d4", op.dil_conv(3, 4)),
+)
+
+
+def toponas_exaggerated() -> Space:
+    """The exaggerated space of TopoNAS, Table VI: skip, two pools, 5 dilated, 7 separable convs.
+
+    The paper gives the numbers, not the sizes. Chosen here: double-stacked separable convs of
+    every odd kernel from 3 to 15, and dilated ones of the kernels 3, 5, 7 at dilation 2 and of 3,
+    5 at dilation 3, the smallest first of each.
+    """
+    return _on_darts("toponas-exaggerated", (*_DILATED[:5], *_SEPARABLE))
+
+
+def toponas(candidates: int) -> Space:
+    """The space of TopoNAS, Fig. 8, with 4 to 16 candidates: skip, two pools, and convs.
+
+    The paper does not list the convs. Chosen here: separable and dilated ones in turn, each kind
+    by growing size, so that a space holds all smaller ones of the family.
+    """
+    dilated = (*_DILATED, None)  # there is one separable conv more
+    in_turn = (conv for pair in zip(_SEPARABLE, dilated, strict=True) for conv in pair if conv)
+    convs = tuple(in_turn)[: candidates - 3]
+    return _on_darts(f"toponas-{candidates}", convs)
+
+
+def _on_darts(name: str, convs: tuple[tuple[str, Candidate], ...]) -> Space:
+    """Skip, both pools and these convs on the skeleton of DARTS; no candidate is no connection."""
+    cell = dense_cell(4, inputs=2, output=(2, 3, 4, 5), keep=2)
+    separable = "+".join(["|sep_conv_3x3~0|sep_conv_3x3~1|"] * 4)
+    pooled = "+".join(["|max_pool_3x3~0|max_pool_3x3~1|"] * 4)
+    return Space(
+        name=name,
+        candidates={
+            "max_pool_3x3": op.max_pool(3, normed=True),
+            "avg_pool_3x3": op.avg_pool(3, normed=True),
+            "skip_connect": op.skip,
+            **dict(convs),
+        },
+        skeleton=TwoInput(cell, cell),
+        null="",
+        search_size=(16, 8),
+        train_size=(36, 20),
+        reference=f"{name}:normal={separable};reduce={pooled}",
     )

@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from archwright.errors import ArchwrightError, ConfigError, unknown
@@ -14,6 +14,8 @@ SPACES: dict[str, Callable[[], Space]] = {
     "nasbench201": library.nasbench201,
     "darts": library.darts,
     "spos": library.spos,
+    "toponas-exaggerated": library.toponas_exaggerated,
+    **{f"toponas-{number}": partial(library.toponas, number) for number in range(4, 17)},
 }
 """The declared spaces; adding one here makes it known to the command line and to the tests."""
 
