@@ -60,6 +60,20 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
         ((*SEARCH, "y"), "unexpected argument 'y': the command takes flags only"),
         ((*SEARCH, "--resume", "y"), "unexpected argument 'y': the command takes flags only"),
         (("lookup", "a", "b"), "unexpected argument 'b': the command takes one ARCH"),
+        (("bench",), "bench needs a name behind it: supernet"),
+        (("bench", "--json"), "bench needs a name behind it: supernet"),
+        (
+            ("bench", "supernt"),
+            "unknown bench 'supernt': did you mean 'supernet'? known are supernet",
+        ),
+        (
+            ("bench", "supernet", "--spac=darts"),
+            "bench supernet has no flag --spac: did you mean --space?",
+        ),
+        (
+            ("bench", "supernet", "darts"),
+            "unexpected argument 'darts': the command takes flags only",
+        ),
         # what a configuration refuses
         ((*SEARCH, "--epochs", "0"), "--epochs must be above 0, got 0"),
         ((*SEARCH, "--seed", "-1"), "--seed must be 0 to 2^32 - 1, got -1"),
@@ -86,7 +100,7 @@ def test_it_is_one_line(call, words: tuple[str, ...], line: str) -> None:
 
 
 def test_what_cannot_be_explained_is_still_one_line(call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archwright.cli.parse.complaint", lambda command, flags, words: "")
+    monkeypatch.setattr("archwright.cli.parse.explain", lambda command, flags, words: "")
     done = call(*SEARCH, "--epochs", "x")
     assert done.code == 2
     assert done.err.count("\n") == 1

@@ -3,19 +3,26 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
 
 import pytest
 
 import archwright
-from archwright.cli.command import Command
+from archwright.cli.command import Command, Group
 from archwright.cli.flags import flags_of
 from archwright.cli.main import COMMANDS
 
 
-def command(name: str) -> Command:
-    return import_module(f"archwright.cli.{name}").command
+def commands() -> Iterator[Command]:
+    """All of them, also those in groups."""
+    for name in COMMANDS:
+        found: Command | Group = import_module(f"archwright.cli.{name}").command
+        if isinstance(found, Group):
+            yield from found.parts.values()
+        else:
+            yield found
 
 
 def test_the_version(call) -> None:
@@ -34,20 +41,25 @@ def test_the_program_lists_its_commands(call, flag: str) -> None:
     ] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_says_what_each_flag_is(call, name: str) -> None:
-    done = call(name, "--help")
+def test_a_group_lists_its_parts(call) -> None:
+    done = call("bench", "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("usage: archwright bench [-h] NAME ...\n")
+    assert "  supernet                   Measure memory and time" in done.out
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.name)
+def test_a_command_says_what_each_flag_is(call, command: Command) -> None:
+    done = call(*command.name.split(), "--help")
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert lines[0].startswith(f"usage: archwright {name} ")
+    assert lines[0].startswith(f"usage: archwright {command.name} ")
     assert max(map(len, lines)) <= 100
     assert "\x1b" not in done.out
-    for flag in flags_of(command(name)):
+    for flag in flags_of(command):
         assert f"  {flag.usage}" in done.out
         assert flag.text, f"{flag.name} has no docstring"
-    assert {f.name for f in fields(command(name).config)} <= {
-        f.name for f in flags_of(command(name))
-    }
+    assert {f.name for f in fields(command.config)} <= {f.name for f in flags_of(command)}
 
 
 def test_defaults_read_as_what_they_mean(call) -> None:
@@ -68,6 +80,7 @@ def test_defaults_read_as_what_they_mean(call) -> None:
     [
         ["--help"],
         ["search", "--help"],
+        ["bench", "supernet", "--help"],
         ["train", "--out", "x"],
         ["lookup", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "--json"],
     ],

@@ -1,6 +1,6 @@
 """What a sub-command is: a configuration, and what is done with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ class Command:
     """A sub-command: the docstrings of its configuration are the help, the types the parser.
 
     `run` does what the configuration says; `show` shows its result to people, and returns what
-    `--json` prints. `positional` names the option that is given without a flag.
+    `--json` prints. `positional` names the option that is given without a flag; a command of a
+    group has the group's name in its own: `bench supernet`.
     """
 
     name: str
@@ -23,11 +24,23 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """Sub-commands with a first word in common; `text` says of them all what they do.
+
+    `parts` maps the second word to the command.
+    """
+
+    name: str
+    text: str
+    parts: Mapping[str, Command]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output:
     """Options that every sub-command has."""
 
     json: bool = False
-    """Print the result as one JSON object on standard output, and all else on standard error."""
+    """Print the result as JSON, one line, on standard output, and all else on standard error."""
     debug: bool = False
     """Show where an unexpected error comes from (also: ARCHWRIGHT_DEBUG=1)."""
 

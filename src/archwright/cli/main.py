@@ -9,14 +9,14 @@ from dataclasses import fields
 from importlib import import_module
 
 from archwright import __version__
-from archwright.cli.command import Command, UsageError
+from archwright.cli.command import Command, Group, UsageError
 from archwright.cli.parse import Parsed, parse
 from archwright.cli.show import Show
-from archwright.cli.usage import command_help, program_help
+from archwright.cli.usage import command_help, group_help, program_help
 from archwright.errors import ArchwrightError, unknown
 
-COMMANDS = ("search", "train", "inspect", "explain", "lookup", "report")
-"""Each is a module here that defines `command`."""
+COMMANDS = ("search", "train", "inspect", "lookup", "report", "bench")
+"""Each is a module here that defines `command`: a command, or a group of them."""
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
 """How allocators say it: PyTorch's on the CPU (Linux, Windows), those of devices, cuBLAS."""
@@ -60,13 +60,23 @@ def _dispatch(words: Sequence[str]) -> int:
     if first not in COMMANDS:
         raise UsageError(unknown("command", first, COMMANDS))
     command = _load(first)
+    if isinstance(command, Group):
+        second, rest = (rest[0], rest[1:]) if rest else ("", [])
+        if second in ("-h", "--help"):
+            print(group_help(command), end="")
+            return 0
+        if not second or second.startswith("-"):
+            raise UsageError(f"{first} needs a name behind it: {', '.join(command.parts)}")
+        if second not in command.parts:
+            raise UsageError(unknown(first, second, command.parts))
+        command = command.parts[second]
     if "-h" in rest or "--help" in rest:
         print(command_help(command), end="")
         return 0
     return _run(command, parse(command, rest))
 
 
-def _load(name: str) -> Command:
+def _load(name: str) -> Command | Group:
     return import_module(f"archwright.cli.{name}").command
 
 
@@ -93,8 +103,8 @@ def _fail(message: str, code: int) -> int:
 
 def _interrupted(words: Sequence[str]) -> str:
     if words and words[0] in COMMANDS:
-        options = {field.name for field in fields(_load(words[0]).config)}
-        if "resume" in options:
+        command = _load(words[0])
+        if isinstance(command, Command) and "resume" in {f.name for f in fields(command.config)}:
             return "interrupted: the same command with --resume goes on from the last checkpoint"
     return "interrupted"
 

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterable
 
-from archwright.cli.command import Command
+from archwright.cli.command import Command, Group
 from archwright.cli.flags import Flag, flags_of
 
 _COLUMN = 29
@@ -22,7 +22,7 @@ _UNSET = {
 """What None stands for where it is not the published setting."""
 
 
-def program_help(commands: Iterable[Command]) -> str:
+def program_help(commands: Iterable[Command | Group]) -> str:
     """The text of `archwright --help`."""
     rows = [_row(command.name, _summary(command)) for command in commands]
     lines = [
@@ -34,6 +34,21 @@ def program_help(commands: Iterable[Command]) -> str:
         *rows,
         "",
         "`archwright COMMAND --help` lists the flags of a command.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def group_help(group: Group) -> str:
+    """The text of `archwright GROUP --help`."""
+    lines = [
+        f"usage: archwright {group.name} [-h] NAME ...",
+        "",
+        *textwrap.wrap(group.text, _width()),
+        "",
+        "names",
+        *(_row(name, _summary(command)) for name, command in group.parts.items()),
+        "",
+        f"`archwright {group.name} NAME --help` lists the flags.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -51,7 +66,9 @@ def command_help(command: Command) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _summary(command: Command) -> str:
+def _summary(command: Command | Group) -> str:
+    if isinstance(command, Group):
+        return command.text
     return " ".join((inspect.getdoc(command.config) or "").split("\n\n")[0].split())
 
 

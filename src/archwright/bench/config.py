@@ -1,0 +1,85 @@
+"""The configuration of a supernet bench."""
+
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from archwright.bench.variants import Lowering, Variant, parse_variants
+from archwright.errors import unknown
+from archwright.runs.options import Precision, require, require_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetConfig:
+    """Measure memory and time of a supernet's training step, stage by stage of its simplification.
+
+    All rows are measured in turns in one process: the discrete network of the same skeleton, the
+    supernet as it is commonly built, and the simplifications asked for.
+    """
+
+    space: str = "nasbench201"
+    """nasbench201, darts, another known space, or a Python file that declares one."""
+    channels: int | None = None
+    """Width at full resolution (else the space's own for a search)."""
+    cells: int | None = None
+    """Depth, in the space's own count (else the space's own for a search)."""
+    image_size: int | None = None
+    """Side of an image in pixels (else the space's)."""
+    batch_size: int = 16
+    """Images a step."""
+    simplify: str = "pms,pms+fms,pms+fms+merge,all"
+    """A row for each of these simplifications, separated by commas; none/fused or all/naive name
+    the lowering of that row."""
+    lowering: Lowering = "fused"
+    """How rows that do not say it are lowered."""
+    recompute: bool = False
+    """Let fused rows compute more a second time in backward, and keep less."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision = "32-true"
+    """32-true, or bf16-mixed for autocast."""
+    repeats: int = 20
+    """Timed steps of each row."""
+    threads: int | None = None
+    """Threads on the CPU (else PyTorch's own choice)."""
+    seed: int = 0
+    """Seed of weights and images."""
+    out: Path | None = None
+    """File to write the rows to, with settings, versions and hardware (else none is written)."""
+
+    def __post_init__(self) -> None:
+        """Check each setting.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named), or a row is unknown.
+        """
+        require_positive(self, "channels", "cells", "image_size", "batch_size", "repeats")
+        require_positive(self, "threads")
+        require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
+        for name, kind in (("precision", Precision), ("lowering", Lowering)):
+            given, known = getattr(self, name), get_args(kind)
+            require(given in known, unknown(name, given, known))
+        if self.out is not None:
+            require(not self.out.is_dir(), f"--out {self.out} is a folder: name a file")
+        _ = self.variants
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The rows, in their order."""
+        return parse_variants(self.simplify, self.lowering, recompute=self.recompute)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that decides a result, as JSON holds it."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "out"}
+
+    def command(self) -> str:
+        """The command line that measures this again."""
+        words = ["archwright", "bench", "supernet"]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "out" or (value == field.default and field.name != "space"):
+                continue
+            flag = "--" + field.name.replace("_", "-")
+            words += [flag] if value is True else [flag, str(value)]
+        return shlex.join(words)

@@ -1,0 +1,58 @@
+"""Result files: the rows of a bench, with all that is needed to repeat and to judge them."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from archwright.errors import RunError
+from archwright.files import write_json
+
+SCHEMA = 1
+"""Raised when a field changes its meaning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The rows of a bench.
+
+    `settings` are those that were resolved; `threads` is the number of threads on the CPU.
+    """
+
+    command: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    hardware: str
+    threads: int
+    rows: list[dict[str, Any]]
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Write `results` to `path`, whole or not at all; its folder is made if it is missing."""
+    content = {field.name: getattr(results, field.name) for field in fields(Results)}
+    write_json(path, {"schema": SCHEMA, **content})
+
+
+def read_results(path: Path) -> Results:
+    """The results in a file.
+
+    Raises:
+        RunError: there is none, it holds something else, or results of another version.
+    """
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"no results at {path}: run the bench with --out {path}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} cannot be read as results: {error}") from None
+    if not isinstance(content, dict) or "schema" not in content:
+        raise RunError(f"{path} holds no results of a bench")
+    if content["schema"] != SCHEMA:
+        raise RunError(
+            f"{path} holds results of schema {content['schema']}, this version reads {SCHEMA}: "
+            f"run the bench again"
+        )
+    missing = [field.name for field in fields(Results) if field.name not in content]
+    if missing:
+        raise RunError(f"{path} lacks {', '.join(missing)}: run the bench again")
+    return Results(**{field.name: content[field.name] for field in fields(Results)})
