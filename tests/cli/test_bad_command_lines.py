@@ -100,7 +100,7 @@ def test_it_is_one_line(call, words: tuple[str, ...], line: str) -> None:
 
 
 def test_what_cannot_be_explained_is_still_one_line(call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archwright.cli.parse.explain", lambda command, flags, words: "")
+    monkeypatch.setattr("archwright.cli.parse.complaint", lambda command, flags, words: "")
     done = call(*SEARCH, "--epochs", "x")
     assert done.code == 2
     assert done.err.count("\n") == 1
