@@ -195,7 +195,7 @@ def test_expressions_are_broken_only_where_they_must() -> None:
     assert lines(Chain(), 20) == ["id"]
     choice = choose(DECISION, (LONG, Chain()))
     assert lines(choice, 200) == [str(choice)]
-    assert lines(choice, len(str(LONG)) + 11) == ["Σ{", f"  first: {LONG}", "  second: id", "}"]
+    assert lines(choice, len(str(LONG)) + 13) == ["Σ{", f"  first: {LONG}", "  second: id", "}"]
     assert lines(choice, 24) == [
         "Σ{",
         "  first:",
@@ -207,10 +207,10 @@ def test_expressions_are_broken_only_where_they_must() -> None:
     ]
     assert lines(concat(LONG, ReLU()), 20) == [
         "[",
-        "  relu · relu",
+        "  relu · relu · relu",
         "  · relu · relu",
         "  · relu · relu",
-        "  · relu · relu",
+        "  · relu",
         "  |",
         "  relu",
         "]",

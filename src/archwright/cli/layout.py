@@ -19,9 +19,9 @@ def lines(expr: Expr, width: int) -> list[str]:
         case Chain(items):
             return _chained(items, width)
         case Concat(branches):
-            inner = [_indented(lines(branch, width - len(_INDENT))) for branch in branches]
+            inner = [lines(branch, width - len(_INDENT)) for branch in branches]
             separated = [line for part in inner for line in (*part, "|")][:-1]
-            return ["[", *separated, "]"]
+            return ["[", *_indented(separated), "]"]
         case Choice(_, options):
             made: list[str] = []
             for option in options:
@@ -34,15 +34,15 @@ def _chained(items: tuple[Expr, ...], width: int) -> list[str]:
     made: list[str] = []
     row = ""
     for item in items:
-        joined = f"{row} · {item}" if row else f"· {item}" if made else str(item)
-        if len(joined) <= width:
-            row = joined
+        if row and len(f"{row} · {item}") <= width:
+            row = f"{row} · {item}"
             continue
         made += [row] if row else []
-        broken = lines(item, width - len(_INDENT))
         prefix = "· " if made else ""
-        row = ""
-        made += [prefix + broken[0], *(" " * len(prefix) + line for line in broken[1:])]
+        first, *rest = lines(item, width - len(prefix))
+        if rest:
+            made += [prefix + first, *(" " * len(prefix) + line for line in rest)]
+        row = "" if rest else prefix + first
     return made + ([row] if row else [])
 
 
