@@ -1,0 +1,166 @@
+"""Draw docs/images from bench/results: python bench/figures.py.
+
+The same results give the same files, byte for byte, with the same matplotlib. The colours are
+those of Okabe and Ito, which stay apart under every common colour blindness; the ground is white.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from archwright.bench.results import Results, read_results
+from archwright.errors import ArchwrightError, RunError
+from archwright.files import write_bytes
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+HERE = Path(__file__).parent
+RESULTS, PEERS = HERE / "results", HERE / "peers.json"
+IMAGES = HERE.parent / "docs" / "images"
+
+TITLES = {"nasbench201": "NAS-Bench-201 space", "darts": "DARTS space"}
+_RATIOS = {"memory_ratio": "memory saved for backward", "time_ratio": "time of a step"}
+_BLUE, _ORANGE, _VERMILION, _PURPLE, _GREY = "#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#999999"
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "archwright",
+    "svg.fonttype": "path",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+def cost_per_stage(found: dict[str, Results], peers: dict[str, Any]) -> Figure:
+    """Memory and time of each row, in multiples of the discrete network's, with peers' as lines."""
+    figure, grid = plt.subplots(
+        len(found), 2, figsize=(10, 0.6 + 2.9 * len(found)), squeeze=False, layout="constrained"
+    )
+    for across, (space, results) in zip(grid, found.items(), strict=True):
+        rows = [row for row in results.rows if row["variant"] != "discrete"]
+        for axes, (ratio, title) in zip(across, _RATIOS.items(), strict=True):
+            _bars(axes, rows, ratio)
+            _lines(axes, peers[space], ratio)
+            axes.set_title(f"{TITLES[space]}: {title}", loc="left", fontsize=10)
+            axes.set_xlabel("times the discrete network")
+        across[1].set_yticklabels([])
+    return figure
+
+
+def _bars(axes: Axes, rows: Sequence[dict[str, Any]], ratio: str) -> None:
+    names = [row["variant"] for row in rows]
+    values = [row[ratio] for row in rows]
+    colours = [_VERMILION if row["variant"] == "naive" else _BLUE for row in rows]
+    places = list(range(len(rows)))[::-1]
+    bars = axes.barh(places, values, color=colours, height=0.65)
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # lines cross behind numbers
+    axes.bar_label(bars, [f"{v:.2f}" for v in values], padding=4, bbox=ground, zorder=5)
+    axes.set_yticks(places, names)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.margins(x=0.14)
+
+
+def _lines(axes: Axes, peers: Sequence[dict[str, Any]], ratio: str) -> None:
+    axes.axvline(1, color=_GREY, linewidth=1, label="discrete network")
+    for peer, (colour, dash) in zip(peers, ((_PURPLE, "--"), (_ORANGE, "-.")), strict=True):
+        label = f"{peer['name']}: {peer[ratio]:g}"
+        axes.axvline(peer[ratio], color=colour, linestyle=dash, linewidth=1.6, label=label)
+    axes.set_xlim(0, max(axes.get_xlim()[1], 1.08 * max(peer[ratio] for peer in peers)))
+    axes.legend(loc="lower right", fontsize=8, framealpha=0.95)
+
+
+def candidates(found: Sequence[Results]) -> Figure:
+    """Time and memory against the number of candidates, with and without simplification."""
+    figure, both = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    order = sorted(found, key=lambda results: results.settings["candidates"])
+    numbers = [results.settings["candidates"] for results in order]
+    kinds = (
+        ("naive", "naive", _VERMILION, "s"),
+        ("all", "simplified", _BLUE, "o"),
+        ("discrete", "discrete network", _GREY, ""),
+    )
+    for axes, (field, unit, title) in zip(
+        both,
+        (("step_s", 1.0, "time of a step, s"), ("saved_bytes", 1e9, "saved for backward, GB")),
+        strict=True,
+    ):
+        for variant, label, colour, marker in kinds:
+            values = [_of(results, variant)[field] / unit for results in order]
+            axes.plot(numbers, values, color=colour, marker=marker or None, label=label)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("candidate operations on an edge")
+        axes.set_xticks(numbers)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color="#dddddd")
+    both[0].legend(frameon=False)
+    return figure
+
+
+def _of(results: Results, variant: str) -> dict[str, Any]:
+    for row in results.rows:
+        if row["variant"] == variant:
+            return row
+    raise RunError(f"no row {variant} in the results of `{results.command}`: measure it again")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` to `path`, whole or not at all, without a date in it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    write_bytes(path, buffer.getvalue())
+
+
+def draw(results: Path, images: Path) -> list[Path]:
+    """Draw what there are results for; the files that were written.
+
+    Raises:
+        RunError: there is no result at all, or a file holds none of this version.
+    """
+    peers = json.loads(PEERS.read_text(encoding="utf-8"))["lines"]
+    stages = {name: results / f"{name}.json" for name in TITLES}
+    found = {name: read_results(path) for name, path in stages.items() if path.exists()}
+    family = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
+    if not found and not family:
+        raise RunError(f"no results in {results}: run bench/supernets.py")
+    written: list[Path] = []
+    with plt.rc_context(_STYLE):
+        if found:
+            written.append(images / "supernet-cost.svg")
+            save(cost_per_stage(found, peers), written[-1])
+        if family:
+            written.append(images / "candidates.svg")
+            save(candidates(family), written[-1])
+    return written
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Draw, and name what was drawn."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to read")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="folder to write to")
+    given = parser.parse_args(words)
+    try:
+        print("\n".join(map(str, draw(given.results, given.images))))
+    except ArchwrightError as error:
+        print(f"figures: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

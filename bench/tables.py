@@ -1,0 +1,191 @@
+"""Write the tables of docs/results.md from bench/results: python bench/tables.py [--check].
+
+What stands between `<!-- begin:NAME -->` and `<!-- end:NAME -->` is made here, all else is left
+alone. With --check nothing is written, and the exit code is 1 if the page is not up to date.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from archwright.bench.results import Results, read_results
+from archwright.errors import ArchwrightError, RunError
+from archwright.files import write_text
+
+HERE = Path(__file__).parent
+RESULTS, PEERS = HERE / "results", HERE / "peers.json"
+PAGE = HERE.parent / "docs" / "results.md"
+
+SUPERNETS = {
+    "nasbench201": "NAS-Bench-201 space",
+    "darts": "DARTS space",
+    "exaggerated": "The exaggerated space of TopoNAS, Table VI",
+}
+_COLUMNS = (
+    *("network", "saved MB", "x discrete", "peak MB", "step ms, median (quartiles)", "fastest ms"),
+    *("x discrete, of medians", "of fastest", "ATen calls", "M MACs", "parameters", "cost"),
+)
+
+
+def supernets(results: Path) -> str:
+    """A table for each supernet that was measured."""
+    found = [(name, results / f"{name}.json") for name in SUPERNETS]
+    parts = [
+        f"### {SUPERNETS[name]}\n\n{_conditions(read)}\n\n{_table(_COLUMNS, map(_row, read.rows))}"
+        for name, path in found
+        if path.exists()
+        for read in [read_results(path)]
+    ]
+    drawn = _picture("supernet-cost.svg", "Memory and time of each stage, and those of peers")
+    return "\n\n".join([*drawn, *parts] if parts else [])
+
+
+def candidates(results: Path) -> str:
+    """One table over the numbers of candidates that were measured."""
+    read = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
+    if not read:
+        return ""
+    columns = (
+        *("candidates", "naive saved MB", "simplified saved MB", "of naive"),
+        *("naive step ms", "simplified step ms", "of naive"),
+    )
+    first = read[0].settings["candidates"]
+    text = _conditions(read[0]).replace(f"toponas-{first}", "toponas-N")
+    drawn = _picture("candidates.svg", "Time and memory against the number of candidates")
+    return "\n\n".join([*drawn, text, _table(columns, map(_growth, read))])
+
+
+def peers(results: Path) -> str:
+    """What was measured of other implementations."""
+    held = json.loads(PEERS.read_text(encoding="utf-8"))
+    columns = ("implementation", "saved MB", "x discrete", "step x discrete", "ATen calls forward")
+    parts = [
+        f"**{SUPERNETS[space]}**\n\n"
+        + _table(
+            columns,
+            (
+                (
+                    row["name"],
+                    f"{row['saved_mb']:,}",
+                    f"{row['memory_ratio']:.2f}",
+                    f"{row['time_ratio']:g}",
+                    f"{row['aten_ops_forward']:,}",
+                )
+                for row in rows
+            ),
+        )
+        for space, rows in held["spaces"].items()
+    ]
+    return "\n\n".join([held["how"], *parts])
+
+
+BLOCKS: dict[str, Callable[[Path], str]] = {
+    "supernets": supernets,
+    "candidates": candidates,
+    "peers": peers,
+}
+
+
+def fill(page: str, results: Path) -> str:
+    """`page` with what stands between its markers made anew.
+
+    Raises:
+        RunError: a marker is missing, or a file holds no results of this version.
+    """
+    for name, make in BLOCKS.items():
+        begin, end = f"<!-- begin:{name} -->", f"<!-- end:{name} -->"
+        if page.count(begin) != 1 or page.count(end) != 1 or page.index(end) < page.index(begin):
+            raise RunError(f"the page needs {begin} and {end} behind it, each once")
+        made = make(results)
+        block = f"{begin}\n\n{made}\n\n{end}" if made else f"{begin}\n{end}"
+        pattern = f"{re.escape(begin)}.*{re.escape(end)}"
+        page = re.sub(pattern, lambda _, block=block: block, page, flags=re.DOTALL)
+    return page
+
+
+def _picture(name: str, text: str) -> list[str]:
+    """A line that shows a picture of docs/images, if it has been drawn."""
+    return [f"![{text}](images/{name})"] if (PAGE.parent / "images" / name).exists() else []
+
+
+def _conditions(read: Results) -> str:
+    held = read.settings
+    versions = ", ".join(f"{name} {version}" for name, version in read.versions.items())
+    return (
+        f"`{read.command}`\n\n"
+        f"{held['repeats']} timed steps of each row, in turns; batch {held['batch_size']}, images "
+        f"{held['image_size']}x{held['image_size']}, {held['precision']}, seed {held['seed']}; "
+        f"{read.hardware}, {read.threads} threads; {versions}. The discrete network is "
+        f"`{held['discrete']}`."
+    )
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    low, high = (f"{seconds * 1e3:,.0f}" for seconds in row["step_quartiles_s"])
+    cost, peak = row["normalised_cost"], row["peak_bytes"]
+    layout = row["memory_format"].replace("_", " ")
+    return (
+        f"{row['variant']} ({layout}{', recomputing' if row['recompute'] else ''})",
+        f"{row['saved_bytes'] / 1e6:,.1f}",
+        f"{row['memory_ratio']:.2f}",
+        "" if peak is None else f"{peak / 1e6:,.0f}",
+        f"{row['step_s'] * 1e3:,.0f} ({low} to {high})",
+        f"{row['step_min_s'] * 1e3:,.0f}",
+        f"{row['time_ratio']:.2f}",
+        f"{row['time_ratio_min']:.2f}",
+        f"{row['aten_ops']:,}",
+        f"{row['macs'] / 1e6:,.1f}",
+        f"{row['params']:,}",
+        "" if cost is None else f"{cost:.2f}",
+    )
+
+
+def _growth(read: Results) -> tuple[str, ...]:
+    rows = {row["variant"]: row for row in read.rows}
+    naive, simplified = rows["naive"], rows["all"]
+    return (
+        str(read.settings["candidates"]),
+        f"{naive['saved_bytes'] / 1e6:,.0f}",
+        f"{simplified['saved_bytes'] / 1e6:,.0f}",
+        f"{simplified['memory_ratio_to_naive']:.2f}",
+        f"{naive['step_s'] * 1e3:,.0f}",
+        f"{simplified['step_s'] * 1e3:,.0f}",
+        f"{simplified['time_ratio_to_naive']:.2f}",
+    )
+
+
+def _table(columns: Sequence[str], rows: "Sequence[tuple[str, ...]] | Any") -> str:
+    ruler = ["---", *["---:"] * (len(columns) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ruler, *rows))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Write the page, or say whether it is up to date."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to read")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page to write")
+    given = parser.parse_args(words)
+    before = given.page.read_text(encoding="utf-8")
+    try:
+        after = fill(before, given.results)
+    except ArchwrightError as error:
+        print(f"tables: error: {error}", file=sys.stderr)
+        return 1
+    if given.check:
+        if after != before:
+            print(f"{given.page.name} is not what bench/results says: run {__file__}")
+        return int(after != before)
+    if after != before:
+        write_text(given.page, after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""The scripts of the folder bench: the standard set, the figures and the tables."""
+
+import importlib.util
+import json
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from archwright.bench.config import SupernetConfig
+from archwright.bench.results import Results, write_results
+from archwright.bench.rows import Measured, rows_of
+from archwright.bench.variants import parse_variants
+from archwright.cli.bench import supernet as supernet_command
+from archwright.cli.parse import parse
+from archwright.spaces import SPACES
+
+FOLDER = Path(__file__).parents[2] / "bench"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+supernets, tables, figures = map(script, ("supernets", "tables", "figures"))
+
+
+def some(space: str, simplify: str, number: int = 8) -> Results:
+    """Invented results."""
+    measured = [
+        Measured(
+            variant=variant,
+            memory_format="channels_last",
+            saved_bytes=int(1e6 * (position or 9) * number),
+            peak_bytes=None if position else 5_000_000,
+            peak_missing="",
+            seconds=(0.1 * (position + 1), 0.2 * (position + 1), 0.4 * (position + 1)),
+            aten_ops_forward=10,
+            aten_ops=1234,
+            launches=None,
+            macs=43_400_000,
+            params=1_930_618,
+        )
+        for position, variant in enumerate(parse_variants(simplify, "fused", recompute=False))
+    ]
+    config = SupernetConfig(space=space, simplify=simplify, repeats=3, image_size=32)
+    settings = {**config.settings(), "discrete": "a | network", "candidates": number}
+    return Results(
+        command=config.command(),
+        settings=settings,
+        versions={"torch": "2"},
+        hardware="2 of 2 CPU threads",
+        threads=2,
+        rows=rows_of(measured),
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    for name in ("nasbench201", "darts"):
+        write_results(folder / f"{name}.json", some(name, "none,pms,pms+fms,all"))
+    for number in (16, 4):
+        one = some(f"toponas-{number}", "all", number)
+        write_results(folder / f"candidates-{number:02d}.json", one)
+    return folder
+
+
+@pytest.mark.parametrize("name", supernets.STANDARD)
+def test_the_standard_set_can_be_run(name: str, tmp_path: Path) -> None:
+    words = supernets.command(name, ["--device", "cpu"], tmp_path)
+    assert words[3:5] == ["bench", "supernet"]
+    config = parse(supernet_command, words[5:]).config
+    assert config.out == tmp_path / f"{name}.json"
+    assert config.device == "cpu"
+    assert config.space in SPACES
+    for row in ("discrete", "naive", "all"):  # what the tables and figures read
+        assert row in [variant.name for variant in config.variants]
+
+
+def test_what_was_measured_is_left_as_it_is(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(words: list[str], check: bool) -> Any:
+        ran.append(words)
+        return subprocess.CompletedProcess(words, returncode=3 * ("toponas-6" in words))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    chosen = ["darts", "candidates-07", "candidates-05", "candidates-06"]
+    code = supernets.main([*chosen, "--threads", "2", "--results", str(results)])
+    assert code == 3  # stops at the first that fails
+    assert [words[words.index("--space") + 1] for words in ran] == ["toponas-5", "toponas-6"]
+    assert all(words[words.index("--threads") + 1] == "2" for words in ran)
+    everything = len(supernets.STANDARD)
+    assert len(supernets.missing([], results)) == everything - 4
+
+
+def test_an_unknown_bench_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        supernets.main(["dart"])
+    assert "unknown bench 'dart': known are nasbench201, darts" in capsys.readouterr().err
+
+
+def test_figures_are_the_same_each_time(results: Path, tmp_path: Path) -> None:
+    first = figures.draw(results, tmp_path / "a")
+    assert [path.name for path in first] == ["supernet-cost.svg", "candidates.svg"]
+    for one, other in zip(first, figures.draw(results, tmp_path / "b"), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+        assert b"<dc:date>" not in one.read_bytes()
+
+
+def test_figures_without_results_say_what_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert figures.main(["--results", str(tmp_path), "--images", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error == f"figures: error: no results in {tmp_path}: run bench/supernets.py\n"
+
+
+PAGE = "\n".join(f"{n}\n<!-- begin:{n} -->\nold\n<!-- end:{n} -->" for n in tables.BLOCKS)
+
+
+def test_tables_are_filled_in_between_the_markers(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    words = ["--results", str(results), "--page", str(page)]
+    assert tables.main([*words, "--check"]) == 1
+    assert page.read_text() == PAGE
+    assert tables.main(words) == 0
+    assert tables.main([*words, "--check"]) == 0
+    text = page.read_text()
+    assert "old" not in text
+    assert "`archwright bench supernet --space darts " in text
+    assert "3 timed steps of each row, in turns; batch 16" in text
+    assert "seed 0; 2 of 2 CPU threads, 2 threads; torch 2" in text
+    assert "| discrete (channels last) | 72.0 | 1.00 | 5 | 200 (150 to 300) | 100 |" in text
+    assert "| 4 | 4 | 8 | 2.00 | 400 | 600 | 1.50 |" in text
+    assert text.index("\n| 4 |") < text.index("\n| 16 |")
+    assert "| original DARTS | 2,009 | 10.34 | 14 | 8,168 |" in text
+    (results / "darts.json").unlink()
+    assert tables.main([*words, "--check"]) == 1
+
+
+def test_without_results_a_table_is_empty(tmp_path: Path) -> None:
+    filled = tables.fill(PAGE, tmp_path)
+    assert "<!-- begin:supernets -->\n<!-- end:supernets -->" in filled
+    assert "<!-- begin:candidates -->\n<!-- end:candidates -->" in filled
+
+
+def test_results_of_another_version_are_refused(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = results / "darts.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    assert tables.main(["--results", str(results), "--page", str(page)]) == 1
+    assert figures.main(["--results", str(results), "--images", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("schema 99, this version reads 1: run the bench again\n") == 2
+    assert error.count("\n") == 2
+
+
+@pytest.mark.parametrize("page", ["", PAGE.replace("<!-- end:supernets -->", ""), PAGE + PAGE])
+def test_a_page_without_its_markers_is_refused(tmp_path: Path, page: str) -> None:
+    with pytest.raises(tables.RunError, match="the page needs <!-- begin:supernets -->"):
+        tables.fill(page, tmp_path)
+
+
+def test_a_missing_row_is_named() -> None:
+    with pytest.raises(figures.RunError, match="no row all in the results of `archwright bench"):
+        figures.candidates([some("toponas-5", "pms", 5)])
+    figures.plt.close("all")
+
+
+def test_the_page_in_the_documentation_is_up_to_date() -> None:
+    assert tables.main(["--check"]) == 0
