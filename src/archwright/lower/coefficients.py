@@ -78,9 +78,15 @@ class Coefficients(nn.Module):
         return torch.cat(parts)[back.to(mixture.weights.device)]
 
 
-@lru_cache(maxsize=4096)
 def index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
-    """The indices on a device, where they are put once."""
+    """The indices on a device, where they are put once; a compiler keeps them itself."""
+    if torch.compiler.is_compiling():
+        return torch.tensor(indices, dtype=torch.long, device=device)
+    return _index_tensor(indices, device)
+
+
+@lru_cache(maxsize=4096)
+def _index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor(indices, dtype=torch.long, device=device)
 
 

@@ -7,6 +7,7 @@ Legend: B batch, C channels, H height, W width, K features of a node, J sums tha
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -142,7 +143,8 @@ class Replay(torch.autograd.Function):
         ctx.save_for_backward(*tensors)
         ctx.run = run
         device = tensors[0].device.type
-        ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
+        enabled = torch.is_autocast_enabled(device)
+        ctx.autocast = (device, torch.get_autocast_dtype(device)) if enabled else None
         return run(*tensors)
 
     @staticmethod
@@ -151,11 +153,11 @@ class Replay(torch.autograd.Function):
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, ...]:
         """Gradients of the tensors."""
-        device, dtype, enabled = ctx.autocast
+        autocast = nullcontext() if ctx.autocast is None else torch.autocast(*ctx.autocast)
         wanted = ctx.needs_input_grad[1:]
         pairs = zip(ctx.saved_tensors, wanted, strict=True)
         tensors = [tensor.detach().requires_grad_(needed) for tensor, needed in pairs]
-        with torch.enable_grad(), torch.autocast(device, dtype, enabled=enabled):
+        with torch.enable_grad(), autocast:
             made = ctx.run(*tensors, again=True)
         needed = [tensor for tensor in tensors if tensor.requires_grad]
         grads = iter(torch.autograd.grad(made, needed, grad_outputs))

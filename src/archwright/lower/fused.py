@@ -7,6 +7,7 @@ Legend: B batch, C channels, H height, W width, N coefficients.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,6 @@ from archwright.lower.plan import (
     Spread,
     reads,
 )
-from archwright.lower.slots import slot_key
 
 Value = Tensor | tuple[Tensor, ...]
 """What an operation makes; only a spread makes several tensors."""
@@ -58,9 +58,10 @@ class FusedNetwork(NaiveNetwork):
         super().__init__(network)
         self.keeps_all = False
         self.coefficients = Coefficients(self.decisions)
+        keyed = replace(network, steps=self._steps)
         self._programs = {
             training: _Program(
-                Plan(network, self.coefficients, auxiliary=training), recompute=recompute
+                Plan(keyed, self.coefficients, auxiliary=training), recompute=recompute
             )
             for training in (True, False)
         }
@@ -171,7 +172,7 @@ class _Pass:
         self._activations.pop(value, None)
 
     def _slot(self, module: Module) -> nn.Module:
-        return self._network.slots[slot_key(module)]
+        return self._network.slots[module.slot]
 
     def _norm(self, module: Module) -> nn.BatchNorm2d:
         norm = self._slot(module)

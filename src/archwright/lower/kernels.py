@@ -54,6 +54,14 @@ class Merged:
     stacked: bool = False
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is the weight of one convolution as it is."""
+        (first, *others) = self.terms
+        (conv, *more) = (module.primitive for module in first.modules) if first.modules else (None,)
+        alone = not others and not more and first.coefficient is None
+        return alone and isinstance(conv, Conv) and conv.norm is None
+
+    @property
     def structure(self) -> object:
         """What merged kernels must have in common to be computed together."""
         return self.geometry, self.stacked, tuple(term.structure for term in self.terms)
@@ -74,6 +82,8 @@ def merged_kernels(
 
     coefficients: the numbers that the terms' coefficients index [N].
     """
+    if group[0].is_plain:
+        return tuple(_weight(slot_of(module)) for m in group for module in m.terms[0].modules)
     parts: list[Tensor] = []
     geometry = group[0].geometry
     for position in range(len(group[0].terms)):
