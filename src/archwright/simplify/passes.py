@@ -7,8 +7,8 @@ then merged, so that what is merged is what was normalised.
 from collections.abc import Callable
 from dataclasses import replace
 
-from archwright.ir import Chain, Choice, Concat, Conv, Expr, Module, Network, Shape, chain
-from archwright.ir.expr import map_modules, out_shape
+from archwright.ir import Chain, Choice, Concat, Conv, Expr, Module, Network, Option, Shape, chain
+from archwright.ir.expr import choices, map_modules, out_shape
 from archwright.ir.ops import KernelNorm
 from archwright.ir.walk import map_edges
 from archwright.simplify.merging import merge, normalise
@@ -28,13 +28,27 @@ def simplify_expr(
 ) -> Expr:
     """`expr`, which reads features of `shape`, after all stages that are on."""
     if settings.pms or settings.fms:
-        expr = share(expr, shape, settings, report)
+        expr = _with_decisions(share(expr, shape, settings, report), expr)
     if settings.norm:
         norm = KernelNorm(settings.granularity, settings.scale)
         expr = _everywhere(expr, lambda choice: normalise(choice, norm), report)
     if settings.merge:
         expr = _everywhere(expr, lambda choice: merge(choice, settings.pointwise), report)
     return expr
+
+
+def _with_decisions(shared: Expr, expr: Expr) -> Expr:
+    """`shared` with every decision of `expr`, also where all of its candidates were the same.
+
+    Such a decision chooses among identities: a search still has an answer to find.
+    """
+    left = {choice.decision for choice in choices(shared)}
+    for decision in dict.fromkeys(choice.decision for choice in choices(expr)):
+        if decision not in left:
+            everything = frozenset(range(len(decision.candidates)))
+            idle = Choice(decision, (Option(everything, Chain()),), everything)
+            shared = chain(shared, idle)
+    return shared
 
 
 def share(expr: Expr, shape: Shape, settings: Simplification, report: Report = silent) -> Expr:
