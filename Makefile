@@ -28,7 +28,8 @@ demo: $(STAMP) ## Search a cell on handwritten digits, train it, compare it; goe
 	    --alpha-start 8 --alpha-lr 0.01 --out $(DEMO)/search --resume
 	$(ARCHWRIGHT) train --architecture $(DEMO)/search --data digits --cells 1 --epochs 20 \
 	    --batch-size 64 --lr 0.1 --cutout 2 --drop-path 0 --auxiliary 0 \
-	    --against hand-made random --out $(DEMO)/network --resume
+	    --against hand-made random --out $(DEMO)/network --resume > /dev/null
+	$(ARCHWRIGHT) report $(DEMO)/search $(DEMO)/network --out $(DEMO)/report.html
 
 test: lint ## The gate: format, lint, types, and every test that is not slow
 	$(BIN)/pytest -q -n 2 -m "not slow"

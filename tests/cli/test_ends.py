@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from archwright.cli.command import Command
+from archwright.cli.command import Command, UsageError
 from archwright.cli.report import ReportConfig
 from archwright.cli.search import command as search_command
 from archwright.cli.show import Show
-from archwright.errors import RunError
+from archwright.errors import DataError, RunError
 
 NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 MEMORY = "archwright: error: out of memory: lower --batch-size, --channels or --cells\n"
@@ -128,6 +128,32 @@ def test_only_the_first_of_several_processes_speaks(call, monkeypatch: pytest.Mo
     assert (done.code, done.out, done.err) == (0, "", "")
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert json.loads(call("lookup", NONE, "--json").out)["rank"] > 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(RunError("taken"), 1), (UsageError("no such flag"), 2)]
+)
+def test_what_all_processes_meet_one_says(
+    call, fail, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    fail("search", error)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    done = call("search", "--out", "x")
+    assert (done.code, done.out, done.err) == (code, "", "")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    done = call("search", "--out", "x")
+    assert (done.code, done.err) == (code, f"archwright: error: {error}\n")
+
+
+@pytest.mark.parametrize("error", [DataError("a.png is not a readable image"), MemoryError()])
+def test_what_one_process_meets_alone_it_says(
+    call, fail, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    fail("search", error)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    done = call("search", "--out", "x")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
 
 
 def test_a_reader_who_has_seen_enough_is_no_error() -> None:

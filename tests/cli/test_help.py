@@ -59,7 +59,8 @@ def test_a_command_says_what_each_flag_is(call, command: Command) -> None:
     for flag in flags_of(command):
         assert f"  {flag.usage}" in done.out
         assert flag.text, f"{flag.name} has no docstring"
-    assert {f.name for f in fields(command.config)} <= {f.name for f in flags_of(command)}
+    settable = {f.name for f in fields(command.config) if f.metadata.get("flag", True)}
+    assert settable <= {f.name for f in flags_of(command)}
 
 
 def test_defaults_read_as_what_they_mean(call) -> None:

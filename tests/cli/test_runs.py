@@ -1,6 +1,7 @@
 """Commands that leave a run folder: `search`, `train`, and the report on them."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def test_search_prints_json(call, found: Path) -> None:
     assert "parameters" in done.err
 
 
+def test_a_run_keeps_the_command_that_asked_for_it(call, found: Path) -> None:
+    command = json.loads((found / "config.json").read_text())["command"]
+    assert shlex.split(command) == ["archwright", "search", *map(str, SMALL), "--out", str(found)]
+    assert call("search", *SMALL, "--out", found, "--resume").code == 0
+    assert json.loads((found / "config.json").read_text())["command"] == command
+
+
+def test_inspect_counts_as_the_search_did(call, found: Path) -> None:
+    result = json.loads(call("search", *SMALL, "--out", found, "--resume", "--json").out)
+    facts = json.loads(call("inspect", "--architecture", found, "--json").out)
+    assert (facts["classes"], facts["image_size"], facts["image_channels"]) == (10, 8, 1)
+    assert (facts["channels"], facts["cells"]) == (4, 1)
+    assert (facts["params"], facts["macs"]) == (result["params"], result["macs"])
+    done = call("inspect", "--architecture", found, "--image-channels", 3, "--classes", 7, "--json")
+    facts = json.loads(done.out)
+    assert (facts["classes"], facts["image_size"], facts["image_channels"]) == (7, 8, 3)
+
+
 def test_search_goes_on_only_with_the_same_settings(call, found: Path) -> None:
     done = call("search", *SMALL, "--out", found)
     assert (
@@ -80,13 +99,19 @@ def test_train_shows_a_row_a_network(call, found: Path, tmp_path: Path) -> None:
     assert [row["name"] for row in result["rows"]] == ["found", "hand-made"]
 
     done = call("report", found, out)
-    assert done.out == f"report: {found.parent / 'comparison.html'}\n"
+    assert [line.split()[0] for line in done.out.splitlines() if "|" in line] == rows
+    assert done.out.endswith(f"\nreport: {found.parent / 'report.html'}\n")
+    both = json.loads(call("report", found, out, "--json").out)
+    assert both["report"] == str(found.parent / "report.html")
+    assert [(r["name"], r["params"], r["top1"]) for r in both["rows"]] == [
+        (r["name"], r["params"], r["top1"]) for r in result["rows"]
+    ]
 
 
 def test_report_writes_where_it_is_told(call, found: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = call("report", found, "--out", page, "--json")
-    assert json.loads(done.out) == {"report": str(page)}
+    assert json.loads(done.out) == {"report": str(page), "rows": []}
     assert page.read_text().lower().startswith("<!doctype html>")
 
 

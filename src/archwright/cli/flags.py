@@ -87,6 +87,8 @@ def _read(config: type, command: Command) -> Iterator[Flag]:
     hints, texts = get_type_hints(config), _texts(config)
     shared = {field.name for field in fields(RunOptions)} - {"data", "out"}
     for field in fields(config):
+        if not field.metadata.get("flag", True):
+            continue
         section = "run" if issubclass(config, RunOptions) and field.name in shared else command.name
         yield Flag(
             name=field.name,

@@ -26,10 +26,12 @@ class InspectConfig:
     """Width at full resolution (else the run's, or as published)."""
     cells: int | None = None
     """Depth, in the space's own count (else the run's, or as published)."""
-    classes: int = 10
-    """Outputs of the classifier."""
+    classes: int | None = None
+    """Outputs of the classifier (else the run's, or 10)."""
     image_size: int | None = None
-    """Side of an image in pixels (else the space's)."""
+    """Side of an image in pixels (else the run's, or the space's)."""
+    image_channels: int | None = None
+    """Channels of an image: 1 for grey, 3 for colours (else the run's, or 3)."""
 
     def __post_init__(self) -> None:
         """Check each number, and that there is one network to inspect.
@@ -39,7 +41,7 @@ class InspectConfig:
         """
         one = (self.architecture is None) != (self.space is None)
         require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
-        require_positive(self, "channels", "cells", "classes", "image_size")
+        require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
 
 
 def _run(config: InspectConfig) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def _run(config: InspectConfig) -> dict[str, Any]:
         "cells": size.cells,
         "classes": size.classes,
         "image_size": size.image_size,
+        "image_channels": size.image_channels,
         "params": cost.params,
         "macs": cost.macs,
         "activation_bytes": activation_bytes(network, 1),
@@ -91,8 +94,9 @@ def _size(
     return Size(
         channels=config.channels or held.get("channels") or published[0],
         cells=config.cells or held.get("cells") or published[1],
-        classes=config.classes,
-        image_size=config.image_size or space.image_size,
+        classes=config.classes or len(held.get("classes", ())) or 10,
+        image_size=config.image_size or held.get("image_size") or space.image_size,
+        image_channels=config.image_channels or held.get("image_channels") or 3,
     )
 
 
@@ -102,7 +106,7 @@ def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
     show.line(f"{facts['space']}: {what}")
     show.line(
         f"channels {facts['channels']}, cells {facts['cells']}, classes {facts['classes']}, "
-        f"images {facts['image_size']}x{facts['image_size']}"
+        f"images {facts['image_channels']}x{facts['image_size']}x{facts['image_size']}"
     )
     columns, rows = ("", "parameters", "MACs"), [_row("all edges", facts, "")]
     if supernet:

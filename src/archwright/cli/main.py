@@ -13,7 +13,7 @@ from archwright.cli.command import Command, Group, UsageError
 from archwright.cli.parse import Parsed, parse
 from archwright.cli.show import Show
 from archwright.cli.usage import command_help, group_help, program_help
-from archwright.errors import ArchwrightError, unknown
+from archwright.errors import ArchwrightError, DataError, unknown
 
 COMMANDS = ("search", "train", "inspect", "explain", "lookup", "report", "bench")
 """Each is a module here that defines `command`: a command, or a group of them."""
@@ -31,9 +31,11 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UsageError as error:
-        return _fail(str(error), 2)
-    except ArchwrightError as error:
+        return _fail(str(error), 2) if _speaks() else 2
+    except DataError as error:  # a broken image is met by one process alone
         return _fail(str(error), 1)
+    except ArchwrightError as error:  # raised by every process alike
+        return _fail(str(error), 1) if _speaks() else 1
     except KeyboardInterrupt:
         return _fail(_interrupted(words), 130) if _speaks() else 130
     except BrokenPipeError:  # the reader has seen enough

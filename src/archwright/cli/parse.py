@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any
@@ -39,6 +40,8 @@ def parse(command: Command, words: Sequence[str]) -> Parsed:
         raise UsageError(complaint(command.name, flags, words) or fallback) from None
     values: dict[str, Any] = {flag.name: getattr(options, flag.name) for flag in flags}
     output = Output(**{field.name: values.pop(field.name) for field in fields(Output)})
+    if "command" in {field.name for field in fields(command.config)}:
+        values["command"] = shlex.join(["archwright", *command.name.split(), *words])
     try:
         return Parsed(command.config(**values), output)
     except ConfigError as error:

@@ -1,22 +1,26 @@
 """`archwright report`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show
 from archwright.runs.options import require
 
+if TYPE_CHECKING:
+    from archwright.report.load import Row
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
-    """Write the page of a run, or one that compares several."""
+    """Write the page of a run, of a search with the training of what it found, or a comparison."""
 
     runs: tuple[Path, ...]
     """Run folders, finished or not."""
     out: Path | None = None
-    """The file to write (else report.html in the run, or comparison.html beside the first)."""
+    """The file to write (else report.html in the run, or beside the first of several: report.html
+    for a search and its training, comparison.html for others)."""
 
     def __post_init__(self) -> None:
         """Check that there is a run to read, and a file to write.
@@ -29,15 +33,25 @@ class ReportConfig:
             require(not self.out.is_dir(), f"--out {self.out} is a folder: name a file")
 
 
-def _run(config: ReportConfig) -> Path:
-    from archwright.report import write_report
+@dataclass(frozen=True)
+class _Written:
+    """The page, and the networks of its result table."""
 
-    return write_report(config.runs, config.out)
+    page: Path
+    rows: "tuple[Row, ...]"
 
 
-def _show(page: Path, show: Show) -> dict[str, Any]:
-    show.line(f"report: {page}")
-    return {"report": str(page)}
+def _run(config: ReportConfig) -> _Written:
+    from archwright.report import result_rows, write_report
+
+    return _Written(write_report(config.runs, config.out), result_rows(config.runs))
+
+
+def _show(written: _Written, show: Show) -> dict[str, Any]:
+    if written.rows:
+        show.networks(written.rows)
+    show.line(f"report: {written.page}")
+    return {"report": str(written.page), "rows": [asdict(row) for row in written.rows]}
 
 
 command = Command(name="report", config=ReportConfig, run=_run, show=_show, positional="runs")

@@ -1,12 +1,17 @@
 """Results for people: lines and tables, whole where nobody looks at a terminal."""
 
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from archwright.report.load import Row
+    from archwright.train.run import TrainedNetwork
+
+_NOTHING = "\N{EN DASH}"
 _UNBOUNDED = 1000
 """Columns where the output is no terminal: nothing is cut or wrapped."""
 
@@ -44,6 +49,24 @@ class Show:
             table.add_row(*row)
         self._console.print(table)
 
+    def networks(self, networks: "Sequence[Row] | Sequence[TrainedNetwork]") -> None:
+        """A row a network: what it is, what it costs, how good it is."""
+        self.table(
+            ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),
+            [
+                (
+                    network.name,
+                    shorten(network.architecture or _NOTHING),
+                    decimals(network.channels, 0),
+                    decimals(network.params, 0),
+                    decimals(network.macs, 0),
+                    decimals(network.top1),
+                )
+                for network in networks
+            ],
+            texts=2,
+        )
+
 
 def count(value: int) -> str:
     """A whole number, its digits in groups of three."""
@@ -52,7 +75,7 @@ def count(value: int) -> str:
 
 def decimals(value: float | None, places: int = 2) -> str:
     """A number with so many decimals; a dash for none."""
-    return "\N{EN DASH}" if value is None else f"{value:,.{places}f}"
+    return _NOTHING if value is None else f"{value:,.{places}f}"
 
 
 def shorten(text: str, length: int = 60) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show, count, decimals, shorten
+from archwright.cli.show import Show
 from archwright.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -19,21 +19,7 @@ def _run(config: TrainConfig) -> "TrainResult":
 def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
     from archwright.report import write_report
 
-    show.table(
-        ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),
-        [
-            (
-                row.name,
-                shorten(row.architecture),
-                str(row.channels),
-                count(row.params),
-                count(row.macs),
-                decimals(row.top1),
-            )
-            for row in result.rows
-        ],
-        texts=2,
-    )
+    show.networks(result.rows)
     page = write_report([result.out])
     show.line(f"report: {page}")
     return {**result.to_json(), "report": str(page)}

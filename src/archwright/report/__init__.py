@@ -1,5 +1,5 @@
-"""One self-contained HTML page for a run, or one that compares several."""
+"""One self-contained HTML page for a run, for a search and its training, or for a comparison."""
 
-from archwright.report.page import write_report
+from archwright.report.page import result_rows, write_report
 
-__all__ = ["write_report"]
+__all__ = ["result_rows", "write_report"]

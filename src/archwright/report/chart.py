@@ -48,8 +48,11 @@ class Scale:
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round values that span low..high, the outer ones included."""
-    if high <= low:
+    """About `count` round values that span low..high, the outer ones included.
+
+    What hardly differs is one value, with room around it: its ticks could not be told apart.
+    """
+    if high - low <= 1e-4 * max(abs(low), abs(high)):
         pad = abs(low) * 0.1 or 1.0
         low, high = low - pad, high + pad
     raw = (high - low) / max(count - 1, 1)
@@ -145,13 +148,15 @@ def panel(
         return None
     xs = [x for _, points in drawn for x, _ in points]
     first, last = int(min(xs)), int(max(xs))
-    x = Scale(first, max(last, first + 1), 26, width - 6)
+    marks = (0, top / 2, top)
+    left = max(26.0, max(len(tick_text(m)) for m in marks) * 6.0 + 8)
+    x = Scale(first, max(last, first + 1), left, width - 6)
     y = Scale(0, top, height - 18, 8)
     return drawing(
         width,
         height,
         title,
-        *(_grid_line(y(m), 26, x.end, tick_text(m)) for m in (0, top / 2, top)),
+        *(_grid_line(y(m), left, x.end, tick_text(m)) for m in marks),
         *(_epoch_tick(x(t), height - 4, t) for t in sorted({first, last})),
         *(polyline([(x(a), y(b)) for a, b in points], s) for s, points in drawn),
         class_="chart panel",

@@ -10,6 +10,7 @@ from archwright.report.load import Row, Run
 NOTHING = "\N{EN DASH}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
+_LONG = 12  # elements of a list that are shown one by one
 
 
 def si(value: float | None) -> str:
@@ -58,9 +59,13 @@ def duration(seconds: float | None) -> str:
 
 
 def setting(value: object) -> str:
-    """A setting's value as it would be typed."""
+    """A setting's value as it would be typed; of a long list the ends, and how long it is."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list) and len(items := cast("list[object]", value)) > _LONG:
+        ends = (json.dumps(end, ensure_ascii=False) for end in (*items[:2], items[-1]))
+        first, second, last = ends
+        return f"[{first}, {second}, \N{HORIZONTAL ELLIPSIS}, {last}] ({len(items)})"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -82,10 +87,10 @@ def status(run: Run) -> str:
     return f"{done}{of} epochs" if done else "no epoch yet"
 
 
-def verdict(run: Run) -> str:
+def verdict(run: Run, name: str = "This run") -> str:
     """One sentence: what was found and its numbers, or how far the run got."""
     if run.result is None:
-        return _unfinished(run)
+        return _unfinished(run, name)
     row, *others = run.result.rows
     cost = [f"{si(row.params)} parameters"] if row.params is not None else []
     cost += [f"{si(row.macs)} MACs"] if row.macs is not None else []
@@ -112,13 +117,13 @@ def _against(top1: float, others: Sequence[Row]) -> str:
     return f": {' and '.join(parts)} (percentage points)" if parts else ""
 
 
-def _unfinished(run: Run) -> str:
+def _unfinished(run: Run, name: str) -> str:
     if not run.epochs:
-        return "This run has not finished: no epoch is in its log yet."
+        return f"{name} has not finished: no epoch is in its log yet."
     last = run.epochs[-1].values
     seen = (
         f"; the last {split} top-1 is {share(last[key])}"
         for key, split in (("test_top1", "test"), ("valid_top1", "validation"))
         if key in last
     )
-    return f"This run has not finished: {status(run)} are in its log{next(seen, '')}."
+    return f"{name} has not finished: {status(run)} are in its log{next(seen, '')}."

@@ -1,13 +1,16 @@
 """The options that every run has, whatever it does."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from archwright.errors import ConfigError, unknown
 
 Precision = Literal["32-true", "bf16-mixed"]
+
+NO_FLAG = {"flag": False}
+"""Metadata of a field that the command line fills in by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,8 @@ class RunOptions:
     """Processes that decode images, for sets too large to be held in memory."""
     checkpoint_seconds: float = 60.0
     """A checkpoint is written at each epoch's end, and after so many seconds within one."""
+    command: str | None = field(default=None, metadata=NO_FLAG)
+    """The command line that asks for this run, if one does: written down, and nothing else."""
 
     def __post_init__(self) -> None:
         """Check each option by itself; a subclass adds its own.

@@ -103,15 +103,36 @@ def require_trainable(
 
 
 def start(
-    fabric: "Fabric", options: RunOptions, kind: str, settings: Mapping[str, Any]
+    fabric: "Fabric",
+    options: RunOptions,
+    kind: str,
+    images: data.ImageData,
+    resolved: Mapping[str, Any],
 ) -> RunFolder:
     """Open the run's folder, then start its other processes: what comes before has been checked.
+
+    Written down are the options, what was `resolved` of them, and what the images are.
 
     Raises:
         RunError: the folder is taken, or of another configuration (see `open_run`).
     """
     if fabric.is_global_zero:
+        settings = {**options.settings(), **resolved, **_about(images)}
         open_run(options.out, kind, settings, resume=options.resume)
     fabric.launch()
     fabric.barrier()
     return RunFolder(options.out)
+
+
+def _about(images: data.ImageData) -> dict[str, Any]:
+    """What a network that was trained on these images must be given, and answers with."""
+    return {
+        "classes": list(images.classes),
+        "image_size": images.image_size,
+        "image_channels": images.channels,
+        # Rounded: a resume compares them, perhaps on a machine that sums in another order.
+        "mean": [round(value, 8) for value in images.mean],
+        "std": [round(value, 8) for value in images.std],
+        "data_title": images.title,
+        "data_fingerprint": images.fingerprint,
+    }

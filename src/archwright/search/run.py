@@ -80,13 +80,11 @@ def search(config: SearchConfig) -> SearchResult:
     supernet = simplify(space.supernet(size), config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
     run = _Search(config, fabric, space, size, recipe, images)
-    settings = {
-        **config.settings(),
+    resolved = {
         **asdict(recipe),
         **{"space": space.origin or space.name, "channels": channels, "cells": cells},
-        "data_fingerprint": images.fingerprint,
     }
-    folder = start(fabric, config, "search", settings)
+    folder = start(fabric, config, "search", images, resolved)
     finished = folder.result()
     if finished is None:
         return run.run(Keeper(folder, fabric, config.checkpoint_seconds), supernet, method)

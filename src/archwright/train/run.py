@@ -83,14 +83,12 @@ def train(config: TrainConfig) -> TrainResult:
     size = size_for(images, channels, cells)
     found = Entrant("found", space, architecture, size, config.inherit)
     run = _Training(config, fabric, found, images)
-    settings = {
-        **config.settings(),
+    resolved = {
         **{"channels": channels, "cells": cells, "space": space.origin or space.name},
         "architecture": write_architecture(architecture),
-        "data_fingerprint": images.fingerprint,
         "cutout": _cutout(config, images),
     }
-    folder = start(fabric, config, "train", settings)
+    folder = start(fabric, config, "train", images, resolved)
     finished = folder.result()
     if finished is None:
         return run.run(Keeper(folder, fabric, config.checkpoint_seconds))

@@ -1,0 +1,74 @@
+"""The page that compares several runs: what it shows."""
+
+from collections.abc import Sequence
+
+from archwright.report import pieces, words
+from archwright.report.cell import Drawing
+from archwright.report.load import Row, Run
+from archwright.report.palette import Palette
+from archwright.report.plots import held_out, overlaid
+
+
+def _titles(runs: Sequence[Run]) -> list[str]:
+    """The runs' names; one that is not the first of its name gets a number."""
+    seen: dict[str, int] = {}
+    titles: list[str] = []
+    for run in runs:
+        seen[run.name] = seen.get(run.name, 0) + 1
+        titles.append(run.name if seen[run.name] == 1 else f"{run.name} ({seen[run.name]})")
+    return titles
+
+
+def _latest(run: Run) -> Row:
+    """What an unfinished run shows of itself: its last held-out accuracy."""
+    last = run.epochs[-1].values if run.epochs else {}
+    return Row(name="", top1=last.get(f"{held_out(run)}_top1"))
+
+
+def _drawings_by_space(runs: Sequence[Run]) -> list[list[Drawing]]:
+    """The drawings of each run; runs of one space have the same colour for a candidate."""
+    spaces = [words.setting(run.config.get("space")) for run in runs]
+    palettes = {
+        space: Palette.of_runs([r for r, s in zip(runs, spaces, strict=True) if s == space])
+        for space in spaces
+    }
+    return [pieces.drawings(run, palettes[space]) for run, space in zip(runs, spaces, strict=True)]
+
+
+def comparison_view(runs: Sequence[Run]) -> dict[str, object]:
+    """What the page shows that compares several runs."""
+    drawn = _drawings_by_space(runs)
+    titles = _titles(runs)
+    rows = [run.result.rows[0] if run.result else _latest(run) for run in runs]
+    settings = [pieces.settings(run) for run in runs]
+    keys = sorted({key for one in settings for key in one})
+    table = [(key, [one.get(key, words.NOTHING) for one in settings]) for key in keys]
+    notes = [f"{pieces.overline(run)} \N{MIDDLE DOT} {words.status(run)}" for run in runs]
+    measured = pieces.measured(list(zip(titles, notes, rows, strict=True)))
+    return {
+        "title": f"Comparison of {len(runs)} runs",
+        "overline": "archwright",
+        "verdict": _verdict(measured, runs),
+        "titles": titles,
+        "rows": list(zip(measured, [words.duration(run.seconds) for run in runs], strict=True)),
+        "curves": overlaid(runs, titles),
+        "cells": [
+            (row, run.architecture.text if run.architecture else None, drawings)
+            for row, run, drawings in zip(measured, runs, drawn, strict=True)
+        ],
+        "differing": [(key, values) for key, values in table if len(set(values)) > 1],
+        "common": [(key, values[0]) for key, values in table if len(set(values)) == 1],
+        "environments": [
+            (title, pieces.environment(run)) for title, run in zip(titles, runs, strict=True)
+        ],
+    }
+
+
+def _verdict(rows: Sequence[pieces.Measured], runs: Sequence[Run]) -> str:
+    best = [row for row in rows if row.best]
+    open_runs = sum(run.result is None for run in runs)
+    tail = f" {open_runs} of {len(runs)} runs not finished." if open_runs else ""
+    if not best:
+        return f"No run has logged an accuracy.{tail}"
+    names = " and ".join(row.name for row in best)
+    return f"Best top-1: {names}, {best[0].top1}\N{NARROW NO-BREAK SPACE}%.{tail}"
