@@ -139,3 +139,14 @@ def test_a_space_of_disconnected_architectures() -> None:
     small = Size(channels=2, cells=1, image_size=4)
     with pytest.raises(ConfigError, match=r"^no connected architecture among 1000 random ones"):
         random_architecture(nothing, small, np.random.default_rng(0))
+
+
+def test_the_null_candidate_can_be_left_out() -> None:
+    space = get_space("nasbench201")
+    size = Size(channels=4, cells=1)
+    weights = {d.name: [0.4, 0.1, 0.2, 0.2, 0.1] for d in space.decisions(size)}
+    chosen = {
+        null: set(discretise(space, size, weights, null=null).answers().values())
+        for null in (True, False)
+    }
+    assert chosen == {True: {"none"}, False: {"nor_conv_1x1"}}

@@ -11,18 +11,22 @@ from archwright.spaces import CellSpec, EdgeSpec, Size, Space
 _TRIES = 1000
 
 
-def discretise(space: Space, size: Size, weights: Mapping[str, Sequence[float]]) -> Architecture:
+def discretise(
+    space: Space, size: Size, weights: Mapping[str, Sequence[float]], *, null: bool = True
+) -> Architecture:
     """The strongest architecture under `weights`, a list a decision in its candidates' order.
 
     Where a node keeps all its edges, each takes its strongest candidate; where it keeps k, the
     edges are ranked by their strongest candidate that is no null, and the best k take it (Liu et
-    al., DARTS, ICLR 2019, section 2.4). The first wins a tie.
+    al., DARTS, ICLR 2019, section 2.4). The first wins a tie. Without `null`, the null candidate is
+    left out everywhere: its weight only scales the node that it leads to.
     """
 
     def strongest(kind: str, spec: CellSpec, edge: EdgeSpec) -> tuple[float, Pick]:
         values = weights[decision_name(kind, edge.source, edge.target)]
         value = dict(zip(space.edge_candidates(edge), values, strict=True))
-        candidate = max(space.outcomes(spec, edge), key=value.__getitem__)
+        outcomes = [c for c in space.outcomes(spec, edge) if null or c != space.null]
+        candidate = max(outcomes, key=value.__getitem__)
         return value[candidate], Pick(candidate, edge.source)
 
     def picks(kind: str, spec: CellSpec, node: int) -> list[Pick]:

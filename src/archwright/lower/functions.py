@@ -143,7 +143,7 @@ class Replay(torch.autograd.Function):
         ctx.save_for_backward(*tensors)
         ctx.run = run
         device = tensors[0].device.type
-        enabled = torch.is_autocast_enabled(device)
+        enabled = device != "meta" and torch.is_autocast_enabled(device)
         ctx.autocast = (device, torch.get_autocast_dtype(device)) if enabled else None
         return run(*tensors)
 

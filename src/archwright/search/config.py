@@ -43,6 +43,9 @@ class SearchConfig(RunOptions):
     """What is normalised together: a whole kernel, or a filter each."""
     scale: Scale = "norm"
     """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
+    keep_null: bool = False
+    """Let the null candidate win where a node keeps all edges. Left out by default, as in DARTS
+    (section 2.4): its weight only scales a node, and says nothing about the others."""
     channels: int | None = None
     """Width of the supernet at full resolution."""
     cells: int | None = None

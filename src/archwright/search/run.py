@@ -136,6 +136,9 @@ class _Search:
                 step = 0
         return self._finish(bilevel)
 
+    def _derive(self, weights: dict[str, list[float]]) -> Architecture:
+        return discretise(self.space, self.size, weights, null=self.config.keep_null)
+
     def _lowered(self, supernet: Network) -> NaiveNetwork:
         if self.config.lowering == "naive":
             return NaiveNetwork(supernet)
@@ -188,7 +191,7 @@ class _Search:
         weights = bilevel.weights()
         rows = [np.asarray(row) for row in weights.values()]
         entropy = float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
-        text = write_architecture(discretise(self.space, self.size, weights))
+        text = write_architecture(self._derive(weights))
         self.keeper.folder.log.write(
             "epoch",
             epoch=epoch,
@@ -209,7 +212,7 @@ class _Search:
 
     def _finish(self, bilevel: Bilevel) -> SearchResult:
         folder = self.keeper.folder
-        architecture = discretise(self.space, self.size, bilevel.weights())
+        architecture = self._derive(bilevel.weights())
         cost = graph_cost(self.space.discrete(architecture, self.size))
         top1 = hand_over(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
