@@ -68,7 +68,9 @@ def share(expr: Expr, shape: Shape, settings: Simplification, report: Report = s
             rewritten = _first_rule(expr, shape, settings, report)
             if rewritten is not None:
                 return share(rewritten, shape, settings, report)
-            return _with_bodies(expr, lambda body: share(body, shape, settings, report))
+            inner = _with_bodies(expr, lambda body: share(body, shape, settings, report))
+            # what was made inside may have something in common with what stands beside it
+            return expr if inner == expr else share(inner, shape, settings, report)
 
 
 def _first_rule(
