@@ -5,6 +5,7 @@ stride S), so that alternatives agree and everything that is drawn is valid.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count, pairwise
 
 import numpy as np
@@ -40,8 +41,10 @@ from archwright.ir import (
     Step,
     Zero,
     chain,
+    choose,
     name_slots,
 )
+from archwright.ir.ops import KernelNorm
 from archwright.lower import Mixture, NaiveNetwork, logits_table
 from archwright.spaces import (
     SPACES,
@@ -179,7 +182,7 @@ def _leaf(draw: DrawFn, c_in: int, c_out: int, stride: int) -> Expr:
 def _expression(
     draw: DrawFn, c_in: int, c_out: int, stride: int, depth: int, numbers: Iterator[int]
 ) -> Expr:
-    kinds = ["leaf", "chain", "choice", "choice"] + ["concat"] * (c_out > 1)
+    kinds = ["leaf", "chain", "choice", "choice", "merged"] + ["concat"] * (c_out > 1)
     kind = draw(st.sampled_from(kinds)) if depth else "leaf"
     if kind == "leaf":
         return _leaf(draw, c_in, c_out, stride)
@@ -191,6 +194,8 @@ def _expression(
         left = draw(st.integers(1, c_out - 1))
         widths = (left, c_out - left)
         return Concat(tuple(_expression(draw, c_in, w, stride, depth - 1, numbers) for w in widths))
+    if kind == "merged":
+        return _merged(draw, c_in, c_out, stride, numbers)
     return _choice(draw, c_in, c_out, stride, depth, numbers)
 
 
@@ -213,6 +218,24 @@ def _choice(
     )
     given = range(len(candidates)) if draw(st.booleans()) else members
     return Choice(decision, options, frozenset(given))
+
+
+def _merged(draw: DrawFn, c_in: int, c_out: int, stride: int, numbers: Iterator[int]) -> Choice:
+    """Convolutions of one signature, as the linear merge puts them together."""
+    separable = c_in > 1 and draw(st.booleans())
+    bodies: list[Expr] = []
+    for _ in range(draw(st.integers(2, 3))):
+        kernel, dilation = draw(st.sampled_from((1, 3, 5))), draw(st.sampled_from((1, 2)))
+        groups = c_in if separable else 1
+        conv = Conv(c_in, c_in if separable else c_out, kernel, stride, dilation, groups)
+        norm = KernelNorm("filter", "norm") if draw(st.booleans()) else None
+        conv = replace(conv, norm=norm)
+        bodies.append(chain(conv, Conv(c_in, c_out, 1)) if separable else chain(conv))
+    if c_in == c_out and stride == 1 and not separable and draw(st.booleans()):
+        bodies.append(chain())
+    decision = Decision(f"question{next(numbers)}", tuple("abcd"[: len(bodies)]))
+    form = "stack" if separable and draw(st.booleans()) else "kernel"
+    return replace(choose(decision, tuple(bodies)), form=form)
 
 
 @st.composite

@@ -217,6 +217,6 @@ def assert_one_hot(before: Network, after: Network, answers: Mapping[str, str]) 
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
-def answers_of(decisions: Sequence[Decision], draw: DrawFn) -> dict[str, str]:
+def answers_of(decisions: Sequence[Decision], data: st.DataObject) -> dict[str, str]:
     """A candidate drawn for each decision."""
-    return {d.name: draw(st.sampled_from(d.candidates)) for d in decisions}
+    return {d.name: data.draw(st.sampled_from(d.candidates)) for d in decisions}

@@ -34,7 +34,7 @@ def distributed(expr: Expr, shape: Shape = SHAPE) -> Expr:
 
 
 @pytest.mark.parametrize("pointwise", POLICIES)
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(edge=alike())
 def test_merging_changes_no_value_and_no_gradient(pointwise: Pointwise, edge: Expr) -> None:
     after = merged(edge, pointwise)
@@ -43,7 +43,7 @@ def test_merging_changes_no_value_and_no_gradient(pointwise: Pointwise, edge: Ex
     assert merged(after, pointwise) == after
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(edge=alike(depth=0))
 def test_distributing_changes_no_value_and_no_gradient(edge: Expr) -> None:
     after = distributed(edge)
@@ -52,7 +52,7 @@ def test_distributing_changes_no_value_and_no_gradient(edge: Expr) -> None:
 
 
 @pytest.mark.parametrize("pointwise", POLICIES)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(net=networks())
 def test_merging_networks(pointwise: Pointwise, net: Network) -> None:
     after = simplify(net, Simplification(pms=False, fms=False, norm=False, pointwise=pointwise))
@@ -60,14 +60,14 @@ def test_merging_networks(pointwise: Pointwise, net: Network) -> None:
     assert_same(net, after)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(expr=expressions(4, 4, 1))
 def test_merging_any_expression(expr: Expr) -> None:
     assert_same(network(expr), network(merged(expr, "dense")))
 
 
 @pytest.mark.parametrize("pointwise", POLICIES)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(edge=alike())
 def test_merging_after_sharing_is_exact_too(pointwise: Pointwise, edge: Expr) -> None:
     shared = simplify_expr(edge, SHAPE, Simplification(merge=False, norm=True, pointwise=pointwise))
@@ -82,7 +82,7 @@ def test_merging_the_spaces(name: str) -> None:
     assert_same(shared, after)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(edge=alike())
 def test_a_group_without_mass_is_no_trouble(edge: Expr) -> None:
     net = network(simplify_expr(edge, SHAPE, Simplification()))
@@ -101,7 +101,7 @@ def test_a_group_without_mass_is_no_trouble(edge: Expr) -> None:
     assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(edge=alike())
 def test_both_lowerings_agree(edge: Expr) -> None:
     net = network(simplify_expr(edge, SHAPE, Simplification()))
@@ -120,7 +120,7 @@ def test_nothing_on_changes_nothing() -> None:
         assert simplify(net, NOTHING) == net
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(net=networks())
 def test_edges_are_mapped_with_the_shape_that_they_read(net: Network) -> None:
     seen: list[tuple[Expr, Shape]] = []
