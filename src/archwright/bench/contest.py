@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archwright.bench.counting import aten_ops, forward_macs, launches
-from archwright.bench.peak import peak_growth
+from archwright.bench.peak import Peak, peak_growth
 from archwright.bench.rows import Measured
 from archwright.bench.variants import Variant
 from archwright.cost import saved_bytes
@@ -61,8 +61,8 @@ class Contest:
         images: Tensor,
         labels: Tensor,
         *,
-        advance: Callable[[], object],
-        note: Callable[[str], object],
+        advance: Callable[[], object] = lambda: None,
+        note: Callable[[str], object] = lambda text: None,
     ) -> None:
         self.fabric, self.entrants, self.labels = fabric, entrants, labels
         self._images = {
@@ -75,12 +75,20 @@ class Contest:
         """How often `advance` will be called."""
         return entrants * (len(FORMATS) * (1 + _TRIALS) + 1 + repeats)
 
-    def run(self, repeats: int) -> list[Measured]:
-        """Choose each entrant's memory format, count what it does, and time `repeats` steps."""
-        with _no_garbage_collection():
-            return self._run(repeats)
+    def run(
+        self, repeats: int, peaks: Callable[[Sequence[Entrant]], Sequence[Peak]] | None = None
+    ) -> list[Measured]:
+        """Choose each entrant's memory format, count what it does, and time `repeats` steps.
 
-    def _run(self, repeats: int) -> list[Measured]:
+        `peaks` says how far memory grows in a step of each entrant (else it is measured here).
+        """
+        with _no_garbage_collection():
+            counted = self._run(repeats)
+        self._note("measuring peaks of memory")
+        found = peaks(self.entrants) if peaks else [self.peak(one) for one in self.entrants]
+        return [finish(peak) for finish, peak in zip(counted, found, strict=True)]
+
+    def _run(self, repeats: int) -> list[Callable[[Peak], Measured]]:
         self._choose_formats()
         self._note("counting operators, bytes and multiply-accumulates")
         counted = [self._counted(entrant) for entrant in self.entrants]
@@ -88,10 +96,7 @@ class Contest:
         for _ in range(repeats):
             for entrant in self.entrants:
                 entrant.seconds.append(self._timed(entrant))
-        return [
-            count(tuple(entrant.seconds))
-            for entrant, count in zip(self.entrants, counted, strict=True)
-        ]
+        return counted
 
     def _choose_formats(self) -> None:
         self._note("choosing the faster memory format of each network")
@@ -107,8 +112,8 @@ class Contest:
         for entrant in self.entrants:
             entrant.lay_out(min(FORMATS, key=lambda name, e=entrant: best[e, name]))
 
-    def _counted(self, entrant: Entrant) -> Callable[[tuple[float, ...]], Measured]:
-        """All that is measured once; what is left to give is the seconds of each step."""
+    def _counted(self, entrant: Entrant) -> Callable[[Peak], Measured]:
+        """All that is counted; what is left to give is the peak, when all steps are timed."""
         module, device = entrant.module, self.fabric.device
 
         def forward() -> Tensor:
@@ -121,22 +126,28 @@ class Contest:
         ops_forward, ops = aten_ops(forward)
         launched = launches(lambda: forward().backward(), device)
         entrant.forget_gradients()
-        peak, missing = peak_growth(lambda: forward().backward(), device)
-        entrant.forget_gradients()
         self._advance()
-        return lambda seconds: Measured(
+        return lambda peak: Measured(
             variant=entrant.variant,
             memory_format=entrant.memory_format,
             saved_bytes=saved,
-            peak_bytes=peak,
-            peak_missing=missing,
-            seconds=seconds,
+            peak_bytes=peak[0],
+            peak_missing=peak[1],
+            seconds=tuple(entrant.seconds),
             aten_ops_forward=ops_forward,
             aten_ops=ops,
             launches=launched,
             macs=macs,
             params=sum(p.numel() for p in module.parameters()),
         )
+
+    def peak(self, entrant: Entrant) -> Peak:
+        """How far memory grows in a step; one before it allocates what stays."""
+        self._forward(entrant).backward()
+        entrant.forget_gradients()
+        peak = peak_growth(lambda: self._forward(entrant).backward(), self.fabric.device)
+        entrant.forget_gradients()
+        return peak
 
     def _forward(self, entrant: Entrant) -> Tensor:
         """The loss."""

@@ -1,0 +1,97 @@
+"""The networks of a supernet bench, built, and what they are compared with."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archwright.bench.config import SupernetConfig
+from archwright.bench.contest import Entrant
+from archwright.bench.variants import Variant
+from archwright.ir import Architecture, Network
+from archwright.lower import FusedNetwork, NaiveNetwork, logits_table
+from archwright.simplify import simplification, simplify
+from archwright.spaces import (
+    Size,
+    Space,
+    get_space,
+    read_architecture,
+    reference_architecture,
+)
+
+_ALL_3X3 = (
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+"
+    "|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+)
+_ALPHA_INIT = 1e-3
+"""Standard deviation of the mixture's logits (Liu et al., DARTS)."""
+
+
+def discrete_architecture(space: Space, size: Size) -> Architecture:
+    """The found network that a supernet of `space` is compared with.
+
+    All 3x3 convs in NAS-Bench-201, DARTS_V2 wherever cells are put together as in DARTS, else the
+    space's own reference.
+    """
+    if space.name == "nasbench201":
+        return read_architecture(_ALL_3X3)
+    if space.skeleton == get_space("darts").skeleton:
+        return read_architecture("darts-v2")
+    return reference_architecture(space, size)
+
+
+def discrete_network(space: Space, size: Size) -> tuple[Network, Architecture]:
+    """That network as published (affine batch norms, no auxiliary head), and what it is."""
+    architecture = discrete_architecture(space, size)
+    named = architecture.space == space.name
+    home = space if named else get_space(architecture.space)
+    return home.discrete(architecture, size), architecture
+
+
+def size_of(config: SupernetConfig, space: Space) -> Size:
+    """The size that a bench of `space` runs at."""
+    return Size(
+        channels=config.channels or space.search_size[0],
+        cells=config.cells or space.search_size[1],
+        image_size=config.image_size or space.image_size,
+    )
+
+
+def build_entrants(config: SupernetConfig, space: Space, device: torch.device) -> list[Entrant]:
+    """The network of every row, in their order."""
+    size = size_of(config, space)
+    discrete, _ = discrete_network(space, size)
+    supernet = space.supernet(size)
+    return [_entrant(row, discrete, supernet, config.seed, device) for row in config.variants]
+
+
+def make_batch(config: SupernetConfig, space: Space, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Random images [B, C, H, W] and labels [B]: neither memory nor time depends on them."""
+    size = size_of(config, space)
+    generator = torch.Generator().manual_seed(config.seed)
+    images = torch.randn(config.batch_size, *size.image, generator=generator)
+    labels = torch.randint(size.classes, (config.batch_size,), generator=generator)
+    return images.to(device), labels.to(device)
+
+
+def _entrant(
+    variant: Variant, discrete: Network, supernet: Network, seed: int, device: torch.device
+) -> Entrant:
+    """The network of a row, the same weights wherever rows have the same slots in order."""
+    torch.manual_seed(seed)
+    if variant.simplify is None:
+        network = NaiveNetwork(discrete).to(device)
+        return Entrant(variant=variant, module=network.train(), logits=None)
+    simplified = simplify(supernet, simplification(variant.simplify))
+    if variant.lowering == "naive":
+        module = NaiveNetwork(simplified)
+    else:
+        options: dict[str, Any] = {"recompute": True} if variant.recompute else {}
+        module = FusedNetwork(simplified, **options)
+    logits = None
+    if module.decisions:
+        table = logits_table(module.decisions)
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(table.shape, generator=generator)
+        logits = nn.Parameter((table + _ALPHA_INIT * noise).to(device))
+    return Entrant(variant=variant, module=module.to(device).train(), logits=logits)
