@@ -12,7 +12,8 @@ from archwright.ir import Chain, Decision, ReLU, Shape, chain, choose, concat
 from archwright.simplify import Simplification, simplify_expr
 from archwright.spaces import Size, get_space
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "my_space.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "my_space.py"
 
 
 def rows(call, *words: object) -> list[tuple[object, ...]]:
@@ -86,6 +87,15 @@ def test_people_read_the_same(call) -> None:
     assert "\n  - all candidates: no candidate is a single convolution here\n" in text
     assert ["fms", "6", "6", "12"] in [line.split() for line in text.splitlines()]
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_documentation_shows_what_is_printed(call) -> None:
+    page = (ROOT / "docs" / "simplification.md").read_text(encoding="utf-8")
+    shown = page.partition("archwright explain --space darts\n")[2].split("```")[1]
+    printed = call("explain", "--space", "darts").out
+    assert [line.rstrip() for line in printed.split("\n") if line.strip()] == [
+        line for line in shown.split("\n") if line.strip()
+    ]
 
 
 def test_a_users_space(call) -> None:
