@@ -1,11 +1,11 @@
-"""The one family of errors that a user can meet: each is a single line with the fact and the remedy."""
+"""The one family of errors that a user can meet: a single line each, with fact and remedy."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class ArchwrightError(Exception):
-    """Base of every error that archwright raises on purpose; its text is one line fit for a terminal."""
+    """Base of every error raised on purpose; its text is one line, fit for a terminal."""
 
 
 class ConfigError(ArchwrightError):
@@ -17,7 +17,7 @@ class GenotypeError(ArchwrightError):
 
 
 class GraphError(ArchwrightError):
-    """A graph that breaks a rule of the representation: shapes, slots or decisions that disagree."""
+    """A graph that breaks a rule of the representation: shapes, slots or decisions disagree."""
 
 
 class DataError(ArchwrightError):

@@ -16,7 +16,9 @@ from archwright.runs.log import RunLog
 
 SCHEMA = 1
 
-_FREE = frozenset({"out", "resume", "data_root", "workers", "command", "checkpoint_seconds"})
+_FREE = frozenset(
+    {"out", "resume", "data_root", "data_title", "workers", "command", "checkpoint_seconds"}
+)
 """Settings that a resumed run may change: they do not touch the result."""
 
 
