@@ -21,6 +21,7 @@ from archwright.ir import (
     AvgPool,
     BatchNorm,
     Cell,
+    Chain,
     Choice,
     Concat,
     Conv,
@@ -231,6 +232,8 @@ def _merged(draw: DrawFn, c_in: int, c_out: int, stride: int, numbers: Iterator[
         norm = KernelNorm("filter", "norm") if draw(st.booleans()) else None
         conv = replace(conv, norm=norm)
         bodies.append(chain(conv, Conv(c_in, c_out, 1)) if separable else chain(conv))
+    if not separable and c_in == c_out and stride == 1 and draw(st.booleans()):
+        bodies.append(Chain())
     decision = Decision(f"question{next(numbers)}", tuple("abcd"[: len(bodies)]))
     form = "stack" if separable and draw(st.booleans()) else "kernel"
     return replace(choose(decision, tuple(bodies)), form=form)

@@ -40,9 +40,6 @@ from .edges import NORM, POINT, SHAPE, C, assert_same, depthwise, edge, network
 RELU = ReLU()
 D3, D5, D32, D52 = depthwise(3), depthwise(5), depthwise(3, 2), depthwise(5, 2)
 UNIT = KernelNorm("filter", "norm")
-IDENTITY = pytest.mark.xfail(
-    raises=AssertionError, reason="the lowering rounds an identity's weight to float32"
-)
 
 
 def one_note(outcome: Outcome) -> Note:
@@ -216,8 +213,8 @@ def test_what_is_merged(bodies: tuple[Expr | Primitive, ...], result: str) -> No
         (Conv(C, C, 1), Conv(C, C, 5)),
         (Conv(C, C, 1, 2, offset=1), Conv(C, C, 1, 2), Conv(C, C, 3, 2)),
         (depthwise(3, 2, 2), depthwise(5, 1, 2)),
-        pytest.param((D3, D5, Chain()), marks=IDENTITY),
-        pytest.param((Conv(C, C, 3), Conv(C, C, 1), Chain()), marks=IDENTITY),
+        (D3, D5, Chain()),
+        (Conv(C, C, 3), Conv(C, C, 1), Chain()),
     ],
 )
 def test_what_is_merged_computes_the_same(bodies: tuple[Expr | Primitive, ...]) -> None:

@@ -88,7 +88,7 @@ def merged_kernels(
     geometry = group[0].geometry
     for position in range(len(group[0].terms)):
         terms = [merged.terms[position] for merged in group]
-        kernels = _kernels(terms, geometry, slot_of)
+        kernels = _kernels(terms, geometry, slot_of, coefficients)
         if terms[0].coefficient is not None:
             assert coefficients is not None, "a coefficient needs a mixture"
             numbers = tuple(c for c in (term.coefficient for term in terms) if c is not None)
@@ -99,11 +99,14 @@ def merged_kernels(
     return whole.unbind(0)
 
 
-def _kernels(terms: Sequence[Term], geometry: Geometry, slot_of: SlotOf) -> Tensor:
+def _kernels(
+    terms: Sequence[Term], geometry: Geometry, slot_of: SlotOf, like: Tensor | None
+) -> Tensor:
     """The terms' own kernels [G, c_out, c_in / groups, K, K]."""
     if not terms[0].modules:
         depthwise = geometry.groups > 1
         eye = torch.ones(geometry.c_out, 1) if depthwise else torch.eye(geometry.c_out)
+        eye = eye if like is None else eye.to(like)
         return eye[None, :, :, None, None].expand(len(terms), -1, -1, -1, -1)
     stacks = [
         _stacked([term.modules[depth] for term in terms], slot_of)

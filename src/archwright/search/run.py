@@ -25,7 +25,7 @@ from archwright.search.method import Method, Moment
 from archwright.search.methods import get_method
 from archwright.search.outcome import hand_over
 from archwright.search.recipe import Recipe
-from archwright.simplify import simplify
+from archwright.simplify import check_pointwise, simplify
 from archwright.spaces import Size, Space, get_space, read_architecture, write_architecture
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def search(config: SearchConfig) -> SearchResult:
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
-    supernet = simplify(space.supernet(size), config.simplification)
+    supernet = space.supernet(size)
+    check_pointwise(supernet, config.simplification, space.name)
+    supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
     run = _Search(config, fabric, space, size, recipe, images)
     resolved = {
