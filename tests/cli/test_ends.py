@@ -172,7 +172,11 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 
 
 def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
-    code = "import sys; from archwright.cli import main; sys.exit(main())"
+    # a parent that runs in the background hands on that interrupts are ignored
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from archwright.cli import main; sys.exit(main())"
+    )
     words = ["search", "--out", str(tmp_path / "run"), "--epochs", "1000", "--device", "cpu"]
     words += ["--channels", "4", "--cells", "1", "--batch-size", "32"]
     words += ["--limit", "64", "--test-limit", "32"]
