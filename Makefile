@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## Search a cell on handwritten digits, train it, compare it; goes on where it was stopped
 	$(ARCHWRIGHT) search --space nasbench201 --data digits --cells 1 --epochs 20 \
-	    --alpha-start 8 --alpha-lr 0.01 --out $(DEMO)/search --resume
+	    --batch-size 32 --alpha-start 8 --alpha-lr 0.01 --out $(DEMO)/search --resume
 	$(ARCHWRIGHT) train --architecture $(DEMO)/search --data digits --cells 1 --epochs 20 \
 	    --batch-size 64 --lr 0.1 --cutout 2 --drop-path 0 --auxiliary 0 \
 	    --against hand-made random --out $(DEMO)/network --resume > /dev/null
