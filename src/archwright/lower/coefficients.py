@@ -3,6 +3,7 @@
 Legend: E decisions, O candidates of the largest decision, N coefficients.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,6 +33,9 @@ class Factor:
 Coefficient = tuple[Factor, ...]
 """A product of factors; the empty one is 1."""
 
+_Pattern = tuple[tuple[int, ...], tuple[int, ...] | None]
+"""Members and given of a factor: what it has in common with those of other decisions."""
+
 
 class Coefficients(nn.Module):
     """Gives numbers to coefficients that were asked for, by their index.
@@ -43,39 +47,41 @@ class Coefficients(nn.Module):
         super().__init__()
         self.rows = {decision.name: row for row, decision in enumerate(decisions)}
         self._indices: dict[Coefficient, int] = {}
+        self._order: list[Coefficient] = []
+        self._groups: defaultdict[tuple[_Pattern, ...], list[int]] = defaultdict(list)
 
     def index(self, coefficient: Coefficient) -> int:
         """Where the coefficient's number will stand in the vector of all."""
-        return self._indices.setdefault(coefficient, len(self._indices))
+        if coefficient not in self._indices:
+            self._indices[coefficient] = len(self._order)
+            patterns = tuple((factor.members, factor.given) for factor in coefficient)
+            self._groups[patterns].append(len(self._order))
+            self._order.append(coefficient)
+        return self._indices[coefficient]
 
     def times(self, index: int | None, more: Coefficient) -> int:
         """The index of a known coefficient (None: 1) times another."""
-        known = () if index is None else list(self._indices)[index]
+        known = () if index is None else self._order[index]
         return self.index((*more, *known))
 
     def evaluate(self, mixture: Mixture) -> Tensor:
         """The numbers of all coefficients [N]."""
-        groups: dict[tuple[tuple[tuple[int, ...], tuple[int, ...] | None], ...], list[int]] = {}
-        order = list(self._indices)
-        for index, coefficient in enumerate(order):
-            pattern = tuple((factor.members, factor.given) for factor in coefficient)
-            groups.setdefault(pattern, []).append(index)
+        device = mixture.weights.device
         parts: list[Tensor] = []
         places: list[int] = []
-        known: dict[tuple[tuple[int, ...], tuple[int, ...] | None], Tensor] = {}
-        for pattern, indices in groups.items():
+        known: dict[_Pattern, Tensor] = {}
+        for patterns, indices in self._groups.items():
             product: Tensor | None = None
-            for position, (members, given) in enumerate(pattern):
+            for position, (members, given) in enumerate(patterns):
                 if (members, given) not in known:
                     known[members, given] = probability(mixture, members, given)
-                rows = [order[index][position].row for index in indices]
-                factor = known[members, given][rows]
+                rows = tuple(self._order[index][position].row for index in indices)
+                factor = known[members, given][index_tensor(rows, device)]
                 product = factor if product is None else product * factor
             parts.append(mixture.weights.new_ones(len(indices)) if product is None else product)
             places += indices
-        back = torch.empty(len(places), dtype=torch.long)
-        back[places] = torch.arange(len(places))
-        return torch.cat(parts)[back.to(mixture.weights.device)]
+        back = tuple(sorted(range(len(places)), key=places.__getitem__))
+        return torch.cat(parts)[index_tensor(back, device)]
 
 
 def index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
