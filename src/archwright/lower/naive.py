@@ -32,7 +32,6 @@ from archwright.ir._modules import Conv
 from archwright.ir.expr import map_modules
 from archwright.lower.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lower.mixture import Mixture
-from archwright.lower.slots import slot_key
 
 
 class NaiveNetwork(nn.Module):
@@ -59,7 +58,7 @@ class NaiveNetwork(nn.Module):
         # a slot for stateless modules, too: while tracing, torch.compile cannot make up their keys
         self._steps = tuple(map(_keyed, network.steps))
         for module in network.modules():
-            key = slot_key(module)
+            key = _slot_key(module)
             if key not in self.slots:
                 self.slots[key] = module.primitive.build()
         self._rows = {decision.name: row for row, decision in enumerate(self.decisions)}
@@ -209,10 +208,15 @@ def _keyed(step: Step) -> Step:
     """`step` with the key of its module in every slot."""
 
     def keyed(expr: Expr) -> Expr:
-        return map_modules(expr, lambda module, _: replace(module, slot=slot_key(module)))
+        return map_modules(expr, lambda module, _: replace(module, slot=_slot_key(module)))
 
     if not isinstance(step.body, Cell):
         return replace(step, body=keyed(step.body))
     inputs = tuple(map(keyed, step.body.inputs))
     edges = tuple(replace(edge, body=keyed(edge.body)) for edge in step.body.edges)
     return replace(step, body=replace(step.body, inputs=inputs, edges=edges))
+
+
+def _slot_key(module: Module) -> str:
+    """Where a module is kept: its slot, or for one without state what it does."""
+    return module.slot or repr(module.primitive).replace(".", "_")
