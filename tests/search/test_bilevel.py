@@ -56,7 +56,7 @@ def oracle_of(run: Bilevel) -> Oracle:
     assert [d.name for d in run.network.decisions] == [f"cell/{i}->{j}" for i, j in EDGES]
     state = run.network.state_dict()
     weights = {name.removeprefix("slots."): value.double() for name, value in state.items()}
-    return Oracle(weights, run.alpha.detach().double())
+    return Oracle(weights, run.alpha.candidates.detach().double())
 
 
 def oracle_step(oracle: Oracle, recipe: Recipe, pair: tuple[Batch, Batch], lr: float) -> float:
@@ -86,7 +86,9 @@ def test_steps_agree_with_first_order_darts_written_out(
         norms.append(oracle_step(oracle, recipe, pair, lr))
         oracle_step(other, replace(recipe, alpha_first=not alpha_first), pair, lr)
     assert min(norms) < recipe.clip < max(norms)  # both sides of the clip are tried
-    torch.testing.assert_close(run.alpha.detach().double(), oracle.alpha, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        run.alpha.candidates.detach().double(), oracle.alpha, rtol=1e-4, atol=1e-5
+    )
     for name, value in run.network.state_dict().items():
         expected = oracle.weights[name.removeprefix("slots.")]
         torch.testing.assert_close(value.double(), expected, rtol=1e-4, atol=1e-5)
@@ -96,11 +98,11 @@ def test_steps_agree_with_first_order_darts_written_out(
 
 def test_alpha_waits_for_its_epoch(fabric: "Fabric", plain: str) -> None:
     run = bilevel(fabric, plain, replace(RECIPE, alpha_start=2))
-    start = run.alpha.detach().clone()
+    start = run.alpha.candidates.detach().clone()
     changed: list[bool] = []
     for step, pair in enumerate(batches(1, 4)):
         run.step(*pair, moment(step, 4))
-        changed.append(not torch.equal(run.alpha.detach(), start))
+        changed.append(not torch.equal(run.alpha.candidates.detach(), start))
     assert changed == [False, False, True, True]
     assert int(run.valid_meter.sums[3]) == 12  # images of the two batches that alpha learned from
 
@@ -126,15 +128,15 @@ def test_the_rate_rises_while_warming_up(fabric: "Fabric", plain: str) -> None:
 
 def test_smaller_decisions_stay_padded(fabric: "Fabric", uneven: str) -> None:
     run = bilevel(fabric, uneven, RECIPE)
-    assert run.alpha.shape == (3, 4)
+    assert run.alpha.candidates.shape == (3, 4)
     absent = torch.tensor([[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]], dtype=torch.bool)
     for step, pair in enumerate(batches(2, 4)):
         run.step(*pair, moment(step, 4))
-        assert run.alpha.grad is not None
-        assert (run.alpha.grad[absent] == 0).all()
-        assert (run.alpha.grad[~absent] != 0).all()
-    assert (run.alpha[absent] == 0).all()
-    assert (run.logits.softmax(dim=1)[absent] == 0).all()
+        assert run.alpha.candidates.grad is not None
+        assert (run.alpha.candidates.grad[absent] == 0).all()
+        assert (run.alpha.candidates.grad[~absent] != 0).all()
+    assert (run.alpha.candidates[absent] == 0).all()
+    assert (run.alpha().candidates.softmax(dim=1)[absent] == 0).all()
     weights = run.weights()
     assert [len(row) for row in weights.values()] == [2, 4, 3]
     for row in weights.values():
@@ -149,10 +151,12 @@ def test_alpha_decays(fabric: "Fabric", plain: str) -> None:
             return super().mixture(logits * 0.0 + torch.ones_like(logits), moment)
 
     run = bilevel(fabric, plain, replace(RECIPE, alpha_lr=0.01), Indifferent())
-    start = run.alpha.detach().clone()
+    start = run.alpha.candidates.detach().clone()
     run.step(*batches(1, 1)[0], moment(0, 4))
     # nothing but the decay moves it: Adam's first step is its rate, toward zero
-    torch.testing.assert_close(run.alpha.detach(), start - 0.01 * start.sign(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        run.alpha.candidates.detach(), start - 0.01 * start.sign(), atol=1e-4, rtol=0
+    )
 
 
 def test_a_penalty_joins_alphas_loss_alone(fabric: "Fabric", plain: str) -> None:
@@ -164,8 +168,8 @@ def test_a_penalty_joins_alphas_loss_alone(fabric: "Fabric", plain: str) -> None
     (pair,) = batches(1, 1)
     runs = [bilevel(fabric, plain, RECIPE, method) for method in (Darts(), Penalised())]
     for run in runs:
-        run._alpha_step(pair[1], moment(0, 4))
-    grads = [run.alpha.grad for run in runs]
+        run._alpha_step(*pair, moment(0, 4))
+    grads = [run.alpha.candidates.grad for run in runs]
     assert grads[0] is not None
     assert grads[1] is not None
     expected = torch.zeros(3, 3)
@@ -177,19 +181,19 @@ def test_a_penalty_joins_alphas_loss_alone(fabric: "Fabric", plain: str) -> None
 def test_each_step_gives_gradients_to_its_own_alone(fabric: "Fabric", plain: str) -> None:
     run = bilevel(fabric, plain, RECIPE)
     (pair,) = batches(1, 1)
-    run._alpha_step(pair[1], moment(0, 4))
+    run._alpha_step(*pair, moment(0, 4))
     assert all(p.grad is None for p in run.network.parameters())
     assert all(p.requires_grad for p in run.network.parameters())
     run = bilevel(fabric, plain, RECIPE)
     run._weight_step(pair[0], moment(0, 4))
-    assert run.alpha.grad is None
+    assert run.alpha.candidates.grad is None
     assert all(p.grad is not None for p in run.network.parameters())
 
 
 def test_weights_thaw_when_alphas_step_fails(fabric: "Fabric", plain: str) -> None:
     run = bilevel(fabric, plain, RECIPE)
     with pytest.raises(RuntimeError):
-        run._alpha_step((torch.zeros(2, 9, 8, 8), torch.zeros(2).long()), moment(0, 4))
+        run._alpha_step(*[(torch.zeros(2, 9, 8, 8), torch.zeros(2).long())] * 2, moment(0, 4))
     assert all(p.requires_grad for p in run.network.parameters())
 
 
@@ -200,7 +204,7 @@ def test_both_steps_move_the_running_statistics(fabric: "Fabric") -> None:
     before = run.network.state_dict()[f"{name}.running_mean"].clone()
     run._weight_step(pair[0], moment(0, 4))
     middle = run.network.state_dict()[f"{name}.running_mean"].clone()
-    run._alpha_step(pair[1], moment(0, 4))
+    run._alpha_step(*pair, moment(0, 4))
     after = run.network.state_dict()
     assert not torch.equal(before, middle)
     assert not torch.equal(middle, after[f"{name}.running_mean"])
@@ -217,7 +221,7 @@ def test_state_comes_back(fabric: "Fabric", uneven: str) -> None:
             other.load_state(state)
         if step > 1:
             other.step(*pair, moment(step, 4))
-    assert torch.equal(run.alpha, other.alpha)
+    assert torch.equal(run.alpha.candidates, other.alpha.candidates)
     assert torch.equal(run.train_meter.sums, other.train_meter.sums)
     assert torch.equal(run.valid_meter.sums, other.valid_meter.sums)
     for name, value in run.network.state_dict().items():

@@ -43,7 +43,7 @@ def bad_step(self, weights, alpha, moment):
     step(self, weights, alpha, moment)
 
 def log_epoch(self, bilevel, *rest):
-    seen.append(bilevel.alpha.detach().clone())
+    seen.append(bilevel.alpha.candidates.detach().clone())
     epoch(self, bilevel, *rest)
 
 Bilevel.step, module._Search._log_epoch = bad_step, log_epoch
@@ -126,7 +126,7 @@ def test_two_processes_search_as_one_does(tmp_path: Path, plain: str) -> None:
     original = search_run._Search._log_epoch
 
     def log_epoch(self: Any, bilevel: Bilevel, *rest: Any) -> None:
-        seen.append(bilevel.alpha.detach().clone())
+        seen.append(bilevel.alpha.candidates.detach().clone())
         original(self, bilevel, *rest)
 
     with pytest.MonkeyPatch.context() as patch:

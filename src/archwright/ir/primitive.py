@@ -79,9 +79,25 @@ class Primitive(ABC):
         """Factor by which height and width shrink."""
         return 1
 
+    def thinned(self, parts: int) -> "Primitive":
+        """The same module on one of `parts` equal runs of the channels.
+
+        Raises:
+            GraphError: its channels do not divide into so many.
+        """
+        return self
+
     def macs(self, shape: Shape) -> int:
         """Multiply-accumulates on one image of `shape` (convolutions and linear layers only)."""
         return 0
+
+    def _part(self, channels: int, parts: int) -> int:
+        """Channels of one part."""
+        if channels % parts:
+            raise GraphError(
+                f"{self.label()}: {channels} channels do not divide into {parts} equal parts"
+            )
+        return channels // parts
 
     def _require_channels(self, shape: Shape, channels: int) -> None:
         if shape.channels != channels:

@@ -106,5 +106,5 @@ def probability(
     """
     if given is None:
         return mixture.weights[:, list(members)].sum(dim=1)
-    conditional = mixture.log_weights[:, list(given)].softmax(dim=1)
+    conditional = mixture.conditional(slice(None), given)
     return conditional[:, [given.index(member) for member in members]].sum(dim=1)

@@ -79,6 +79,8 @@ class FusedNetwork(NaiveNetwork):
             raise GraphError("this network has open decisions: give a mixture to weigh them by")
         if images.device.type == "cpu":
             images = images.contiguous(memory_format=torch.channels_last)
+        if mixture is not None and mixture.sample is not None:
+            return super().forward(images, mixture)  # a path of its own: nothing runs side by side
         program = self._programs[self.training]
         pass_ = _Pass(self, program, mixture)
         values: dict[int, Value] = {IMAGE: images}

@@ -29,7 +29,7 @@ from archwright.ir import (
     Step,
 )
 from archwright.ir._modules import Conv
-from archwright.ir.expr import map_modules
+from archwright.ir.expr import choices, map_modules
 from archwright.lower.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lower.mixture import Mixture
 
@@ -130,7 +130,7 @@ class NaiveNetwork(nn.Module):
             for expr, features in zip(cell.inputs, given, strict=True)
         ]
         for node in cell.inner():
-            edges = cell.into(node)
+            edges = [edge for edge in cell.into(node) if weights.runs(edge.body)]
             drop_path = self.drop_path if self.training and len(edges) > 1 else 0.0
             ends = [self._edge(edge.body, nodes[edge.source], weights, drop_path) for edge in edges]
             nodes.append(reduce(add, ends))
@@ -157,12 +157,21 @@ class NaiveNetwork(nn.Module):
                 return torch.cat([self._eval(b, x, weights) for b in branches], dim=1)
             case Choice(form="kernel"):
                 return self._merged(expr, x, weights)
+            case Choice() if weights.sampling:
+                return self._sampled(expr, x, weights)
             case Choice(_, options):  # stacked ones too: side by side is a sum
                 parts = (
                     weights.of(expr, option) * self._eval(option.body, x, weights)
                     for option in options
                 )
                 return reduce(add, parts)
+
+    def _sampled(self, choice: Choice, x: Tensor, weights: "_Weights") -> Tensor:
+        """The option of the sampled candidate; the others only as weights, which are zero."""
+        (taken,) = (option for option in choice.options if weights.sampled(choice, option))
+        made = weights.of(choice, taken) * self._eval(taken.body, x, weights)
+        rest = [weights.of(choice, option) for option in choice.options if option is not taken]
+        return made + reduce(add, rest) if rest and rest[0].requires_grad else made
 
     def _merged(self, choice: Choice, x: Tensor, weights: "_Weights") -> Tensor:
         numbers = torch.stack([weights.of(choice, option) for option in choice.options])
@@ -183,6 +192,24 @@ class _Weights:
         )
         self._known: dict[tuple[str, frozenset[int], frozenset[int]], Tensor] = {}
 
+    @property
+    def sampling(self) -> bool:
+        """Whether nothing but a sample is executed."""
+        return self._mixture is not None and self._mixture.sample is not None
+
+    def sampled(self, choice: Choice, option: Option) -> bool:
+        """Whether the sampled candidate takes this option."""
+        return self._sample(choice) in option.members
+
+    def runs(self, body: Expr) -> bool:
+        """Whether anything of an edge is executed: not where its decision has no sample."""
+        return not self.sampling or all(self._sample(choice) >= 0 for choice in choices(body))
+
+    def _sample(self, choice: Choice) -> int:
+        assert self._mixture is not None, "asked for where there is a sample"
+        assert self._mixture.sample is not None, "asked for where there is a sample"
+        return self._mixture.sample[self._rows[choice.decision.name]]
+
     def of(self, choice: Choice, option: Option) -> Tensor:
         """p(members | given), see `Mixture`."""
         row = self._rows[choice.decision.name]
@@ -200,7 +227,7 @@ class _Weights:
         assert self._mixture is not None, "checked by forward"
         if everything:
             return self._mixture.weights[row, members].sum()
-        conditional = self._mixture.log_weights[row, given].softmax(dim=0)
+        conditional = self._mixture.conditional(row, given)
         return conditional[[given.index(member) for member in members]].sum()
 
 

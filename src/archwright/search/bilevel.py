@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.lower import NaiveNetwork, logits_table
+from archwright.lower import FusedNetwork, NaiveNetwork
 from archwright.runs.device import average_over_processes
+from archwright.search.alpha import Logits
 from archwright.search.method import Method, Moment
-from archwright.search.recipe import Recipe
+from archwright.search.recipe import Recipe, Unroll
+from archwright.search.unrolled import second_order
 from archwright.train.meter import Meter, require_finite
 from archwright.train.schedule import cosine
 
@@ -26,19 +28,18 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Bilevel:
-    """A supernet, its alpha [E, O], and an optimiser for each (DARTS, algorithm 1)."""
+    """A supernet, its alpha, and an optimiser for each (DARTS, algorithm 1)."""
 
     def __init__(
         self, fabric: "Fabric", network: NaiveNetwork, method: Method, recipe: Recipe
     ) -> None:
         self.fabric = fabric
         self.network = network.to(fabric.device).train()
+        if isinstance(network, FusedNetwork):
+            network.keeps_all = method.unrolling == "exact"
         self.method = method
         self.recipe = recipe
-        table = logits_table(network.decisions)
-        self._padding = torch.where(table.isinf(), table, 0.0).to(fabric.device)
-        start = recipe.alpha_init * torch.randn(table.shape) * ~table.isinf()
-        self.alpha = nn.Parameter(start.to(fabric.device))
+        self.alpha = method.alpha(network.network, recipe.alpha_init).to(fabric.device)
         self._weights = [p for p in self.network.parameters() if p.requires_grad]
         self.weight_optimiser = torch.optim.SGD(
             self._weights,
@@ -48,7 +49,7 @@ class Bilevel:
             weight_decay=recipe.weight_decay,
         )
         self.alpha_optimiser = torch.optim.Adam(
-            [self.alpha],
+            self.alpha.parameters(),
             lr=recipe.alpha_lr,
             betas=recipe.alpha_betas,
             weight_decay=recipe.alpha_weight_decay,
@@ -56,19 +57,14 @@ class Bilevel:
         self.train_meter = Meter(fabric)
         self.valid_meter = Meter(fabric)
 
-    @property
-    def logits(self) -> Tensor:
-        """Alpha [E, O], -inf where a decision has fewer candidates."""
-        return self.alpha + self._padding
-
     def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Moment) -> None:
         """One step of each, in the recipe's order; alpha waits for its first epoch."""
-        learns = moment.epoch >= self.recipe.alpha_start
+        learns = self.method.learns and moment.epoch >= self.recipe.alpha_start
         if learns and self.recipe.alpha_first:
-            self._alpha_step(alpha_batch, moment)
+            self._alpha_step(weights_batch, alpha_batch, moment)
         self._weight_step(weights_batch, moment)
         if learns and not self.recipe.alpha_first:
-            self._alpha_step(alpha_batch, moment)
+            self._alpha_step(weights_batch, alpha_batch, moment)
 
     def _weight_step(self, batch: Batch, moment: Moment) -> None:
         recipe = self.recipe
@@ -76,7 +72,7 @@ class Bilevel:
         for group in self.weight_optimiser.param_groups:
             group["lr"] = cosine(moment.progress, recipe.lr, recipe.lr_min, warmup=warmup)
         self.weight_optimiser.zero_grad()
-        loss, scores = self._loss(batch, self.logits.detach(), moment)
+        loss, scores = self._loss(batch, self.alpha().detach(), moment)
         loss.backward()
         gradients = [p.grad for p in self._weights if p.grad is not None]
         average_over_processes(self.fabric, gradients)
@@ -84,23 +80,54 @@ class Bilevel:
         self.weight_optimiser.step()
         self.train_meter.add(loss, scores, batch[1], norm)
 
-    def _alpha_step(self, batch: Batch, moment: Moment) -> None:
+    def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Moment) -> None:
         self.alpha_optimiser.zero_grad()
-        logits = self.logits
+        if self.method.unrolling is None:
+            loss, scores = self._first_order(batch, moment)
+        else:
+            loss, scores = self._second_order(weights_batch, batch, moment, self.method.unrolling)
+        gradients = [p.grad for p in self.alpha.parameters() if p.grad is not None]
+        assert gradients, "every method weighs the candidates by alpha"
+        average_over_processes(self.fabric, gradients)
+        self.alpha_optimiser.step()
+        norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+        self.valid_meter.add(loss, scores, batch[1], norm)
+
+    def _first_order(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor]:
+        logits = self.alpha()
         with _frozen(self._weights):  # their gradients would be thrown away
             loss, scores = self._loss(batch, logits, moment)
-            penalty = self.method.penalty(logits, moment)
-            (loss if penalty is None else loss + penalty).backward()
-        gradient = self.alpha.grad
-        assert gradient is not None, "every method weighs the candidates by alpha"
-        average_over_processes(self.fabric, [gradient])
-        self.alpha_optimiser.step()
-        self.valid_meter.add(loss, scores, batch[1], gradient.norm())
+            self._penalised(loss, logits, moment).backward()
+        return loss, scores
 
-    def _loss(self, batch: Batch, logits: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
+    def _second_order(
+        self, weights_batch: Batch, batch: Batch, moment: Moment, unroll: Unroll
+    ) -> tuple[Tensor, Tensor]:
+        seen: list[tuple[Tensor, Tensor]] = []
+
+        def train() -> Tensor:
+            return self._loss(weights_batch, self.alpha(), moment)[0]
+
+        def valid() -> Tensor:
+            logits = self.alpha()
+            seen.append(self._loss(batch, logits, moment))
+            return self._penalised(seen[0][0], logits, moment)
+
+        alpha = list(self.alpha.parameters())
+        second_order(self._weights, alpha, train, valid, self.weight_optimiser, unroll)
+        return seen[0]
+
+    def _penalised(self, loss: Tensor, logits: Logits, moment: Moment) -> Tensor:
+        penalty = self.method.penalty(logits.candidates, moment)
+        return loss if penalty is None else loss + penalty
+
+    def _loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
         images, labels = batch
+        mixture = self.method.mixture(logits.candidates, moment)
+        if logits.presence is not None:
+            mixture = mixture.times(logits.presence)
         with self.fabric.autocast():
-            scores, _ = self.network(images, self.method.mixture(logits, moment))
+            scores, _ = self.network(images, mixture)
         return functional.cross_entropy(scores.float(), labels), scores
 
     def require_finite(self, epoch: int) -> None:
@@ -113,9 +140,14 @@ class Bilevel:
         ordered = reversed(meters.items()) if self.recipe.alpha_first else meters.items()
         require_finite(epoch, dict(ordered))
 
+    @torch.no_grad()
     def weights(self) -> dict[str, list[float]]:
-        """The softmax of alpha: a list a decision, in its candidates' order."""
-        rows = self.logits.detach().double().softmax(dim=1).cpu()
+        """What candidates are ranked by: a list a decision, in its candidates' order."""
+        logits = self.alpha()
+        rows = self.method.strengths(logits.candidates.double())
+        if logits.presence is not None:
+            rows = rows * logits.presence.double()[:, None]
+        rows = rows.cpu()
         return {
             decision.name: rows[row, : len(decision.candidates)].tolist()
             for row, decision in enumerate(self.network.decisions)
@@ -125,7 +157,7 @@ class Bilevel:
         """All that changes as the search goes on."""
         return {
             "network": self.network.state_dict(),
-            "alpha": self.alpha.detach(),
+            "alpha": self.alpha.state_dict(),
             "weight_optimiser": self.weight_optimiser.state_dict(),
             "alpha_optimiser": self.alpha_optimiser.state_dict(),
             "train_meter": self.train_meter.sums,
@@ -135,7 +167,7 @@ class Bilevel:
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.network.load_state_dict(state["network"])
-        self.alpha.data.copy_(state["alpha"])
+        self.alpha.load_state_dict(state["alpha"])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
         self.train_meter.sums.copy_(state["train_meter"])

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from archwright.runs.options import (
     RunOptions,
@@ -10,7 +10,8 @@ from archwright.runs.options import (
     require_not_negative,
     require_positive,
 )
-from archwright.search.recipe import Recipe
+from archwright.search.methods import get_method
+from archwright.search.recipe import Recipe, Unroll
 from archwright.simplify.settings import (
     Granularity,
     Pointwise,
@@ -18,6 +19,14 @@ from archwright.simplify.settings import (
     Simplification,
     simplification,
 )
+
+if TYPE_CHECKING:
+    from archwright.search.method import Method
+
+METHOD_OPTIONS = (
+    *("unroll", "beta_decay", "partial", "edge_normalisation", "tau", "tau_min", "samples"),
+)
+"""The options that only some methods have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +38,21 @@ class SearchConfig(RunOptions):
     space: str = "nasbench201"
     """nasbench201, darts, spos, or a Python file that declares a space."""
     method: str = "darts"
-    """How alpha becomes weights, and what trains it."""
+    """darts, darts-2nd, beta-darts, pc-darts, gdas, drnas, snas, random-ws or random."""
+    unroll: Unroll | None = None
+    """How darts-2nd takes its second-order term: by finite differences, or exactly."""
+    beta_decay: float | None = None
+    """Factor of the beta-decay at the end of beta-darts."""
+    partial: int | None = None
+    """pc-darts searches one of so many parts of the channels."""
+    edge_normalisation: bool | None = None
+    """Whether pc-darts weighs the edges of a node, too."""
+    tau: float | None = None
+    """Temperature of gdas and snas in the first epoch."""
+    tau_min: float | None = None
+    """Temperature of gdas and snas in the last epoch."""
+    samples: int | None = None
+    """Architectures that random-ws draws and compares."""
     simplify: str = "all"
     """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
     (partial and floating module sharing, linear merge, kernel normalisation)."""
@@ -93,6 +116,8 @@ class SearchConfig(RunOptions):
         )
         require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
         require_not_negative(self, "alpha_init", "alpha_start")
+        require_positive(self, "partial", "tau", "tau_min", "samples")
+        require_not_negative(self, "beta_decay")
         require_fraction(self, "momentum", "alpha_betas")
         _ = self.simplification
 
@@ -105,6 +130,14 @@ class SearchConfig(RunOptions):
             granularity=self.granularity,
             scale=self.scale,
         )
+
+    def chosen_method(self) -> "Method":
+        """The search method, with its options.
+
+        Raises:
+            ConfigError: there is none of that name, or it has no such option.
+        """
+        return get_method(self.method, **{name: getattr(self, name) for name in METHOD_OPTIONS})
 
     def recipe(self, published: Recipe) -> Recipe:
         """The published settings, with those given here in their place.

@@ -1,17 +1,21 @@
 """What a search method is.
 
-A method says how alpha becomes weights and what joins the loss; everything else is the one loop's.
+A method says how alpha becomes weights, what joins the loss, what is executed and what is learned;
+everything else is the one loop's.
 
 Legend: E decisions, O candidates of the largest decision.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
+from archwright.ir import Network
 from archwright.lower import Mixture
-from archwright.search.recipe import Recipe
+from archwright.search.alpha import Alpha
+from archwright.search.recipe import Recipe, Unroll
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,22 @@ class Moment:
     progress: float
     """Fraction of all steps that are done, 0 to 1."""
 
+    def between(self, first: float, last: float) -> float:
+        """A line from `first` in the first epoch to `last` in the last, constant in each."""
+        return first + (last - first) * self.epoch / max(1, self.epochs - 1)
 
+
+@dataclass(frozen=True, kw_only=True)
 class Method(ABC):
-    """A way to search; one small file each, found by the registry in `methods`."""
+    """A way to search; one small file each, found by the registry in `methods`.
+
+    The fields of a method are options: each is a flag of the command line, by its name.
+    """
+
+    trains: ClassVar[bool] = True
+    """Whether there is a supernet to be trained at all."""
+    learns: ClassVar[bool] = True
+    """Whether alpha is trained; otherwise architectures are drawn, and the best one wins."""
 
     @abstractmethod
     def recipe(self, space: str) -> Recipe:
@@ -35,6 +52,32 @@ class Method(ABC):
     def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
         """The weights that logits [E, O] give to the candidates; padding is -inf."""
 
+    def supernet(self, network: Network) -> Network:
+        """The network that is searched, made of the space's own.
+
+        Raises:
+            ConfigError: the method does not suit the network.
+        """
+        return network
+
+    def alpha(self, network: Network, deviation: float) -> Alpha:
+        """What is learned beside the weights, drawn with this standard deviation."""
+        return Alpha(network, deviation=deviation)
+
+    def strengths(self, logits: Tensor) -> Tensor:
+        """What the derivation ranks candidates by [E, O]: their expected weights."""
+        return logits.softmax(dim=-1)
+
     def penalty(self, logits: Tensor, moment: Moment) -> Tensor | None:
         """What is added to alpha's loss, a scalar; None: nothing."""
         return None
+
+    @property
+    def unrolling(self) -> Unroll | None:
+        """How alpha sees that the weights answer to it; None: not at all (first order)."""
+        return None
+
+    @property
+    def drawn(self) -> int:
+        """How many architectures are drawn where alpha does not learn."""
+        return 0

@@ -1,8 +1,12 @@
 """The settings of a bilevel search, as a value; each method publishes its own."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from archwright.runs.options import require, require_schedule
+
+Unroll = Literal["finite", "exact"]
+"""How a second-order gradient is taken: by finite differences, or by differentiating twice."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from archwright.runs.start import load_images, require_trainable, size_for, star
 from archwright.search.bilevel import Bilevel
 from archwright.search.config import SearchConfig
 from archwright.search.method import Method, Moment
-from archwright.search.methods import get_method
+from archwright.search.oneshot import best_of, draw
 from archwright.search.outcome import hand_over
 from archwright.search.recipe import Recipe
 from archwright.simplify import check_pointwise, simplify
@@ -30,6 +31,9 @@ from archwright.spaces import Size, Space, get_space, read_architecture, write_a
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+_SCORED = 8
+"""Batches of alpha's images on which drawn architectures are compared."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,14 @@ def search(config: SearchConfig) -> SearchResult:
         RunError: the run folder exists, or is of another configuration.
         DivergedError: the loss is no longer finite.
     """
-    space, method = get_space(config.space), get_method(config.method)
+    space, method = get_space(config.space), config.chosen_method()
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
     cells = config.cells or space.search_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
-    supernet = space.supernet(size)
+    supernet = method.supernet(space.supernet(size))
     check_pointwise(supernet, config.simplification, space.name)
     supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
@@ -129,17 +133,26 @@ class _Search:
                 restore_random(state, self.fabric.device)
         elif keeper.writes:
             self._log_start(bilevel)
-        total = self.recipe.epochs * len(self.weights_batches)
+        epochs = self.recipe.epochs if method.trains else 0
+        total = epochs * len(self.weights_batches)
         done = epoch * len(self.weights_batches) + step
         title = f"search {self.space.name}"
         with Progress(title, total, done, visible=keeper.writes) as progress:
-            for current in range(epoch, self.recipe.epochs):
+            for current in range(epoch, epochs):
                 self._epoch(bilevel, current, step, progress)
                 step = 0
         return self._finish(bilevel)
 
     def _derive(self, weights: dict[str, list[float]]) -> Architecture:
         return discretise(self.space, self.size, weights, null=self.config.keep_null)
+
+    def _answer(self, bilevel: Bilevel) -> Architecture:
+        """What alpha speaks for; of a method that draws, the best one of those drawn."""
+        if bilevel.method.learns:
+            return self._derive(bilevel.weights())
+        drawn = draw(self.space, self.size, bilevel.method.drawn, self.config.seed)
+        seen = islice(self.alpha_batches.epoch(0), _SCORED)
+        return best_of(self.fabric, bilevel.network, drawn, seen)
 
     def _lowered(self, supernet: Network) -> NaiveNetwork:
         if self.config.lowering == "naive":
@@ -214,7 +227,7 @@ class _Search:
 
     def _finish(self, bilevel: Bilevel) -> SearchResult:
         folder = self.keeper.folder
-        architecture = self._derive(bilevel.weights())
+        architecture = self._answer(bilevel)
         cost = graph_cost(self.space.discrete(architecture, self.size))
         top1 = hand_over(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches

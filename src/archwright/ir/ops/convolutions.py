@@ -3,7 +3,7 @@
 Only these count as multiply-accumulates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from typing_extensions import override
@@ -117,6 +117,12 @@ class Conv(Primitive):
     def macs(self, shape: Shape) -> int:
         out = self.out_shape(shape)
         return self.params * out.height * out.width
+
+    @override
+    def thinned(self, parts: int) -> "Conv":
+        c_in, c_out = self._part(self.c_in, parts), self._part(self.c_out, parts)
+        groups = self.groups if self.groups == 1 else self._part(self.groups, parts)
+        return replace(self, c_in=c_in, c_out=c_out, groups=groups)
 
     @override
     def build(self) -> "nn.Module":

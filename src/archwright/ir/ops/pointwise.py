@@ -1,6 +1,6 @@
 """What treats every position alike: activation and normalisation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -51,6 +51,10 @@ class BatchNorm(Primitive):
     def out_shape(self, shape: Shape) -> Shape:
         self._require_channels(shape, self.channels)
         return shape
+
+    @override
+    def thinned(self, parts: int) -> "BatchNorm":
+        return replace(self, channels=self._part(self.channels, parts))
 
     @override
     def build(self) -> "nn.Module":

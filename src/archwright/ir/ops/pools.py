@@ -1,6 +1,6 @@
 """What summarises windows of pixels, without weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -40,6 +40,10 @@ class Pool(Primitive):
     @override
     def stride(self) -> int:
         return self.step
+
+    @override
+    def thinned(self, parts: int) -> "Pool":
+        return replace(self, norm=self._part(self.norm, parts))
 
     @override
     def out_shape(self, shape: Shape) -> Shape:

@@ -1,6 +1,6 @@
 """What only moves features about: none of it computes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
@@ -40,6 +40,10 @@ class Zero(Primitive):
     def out_shape(self, shape: Shape) -> Shape:
         height, width = (-(-size // self.step) for size in shape[1:])
         return Shape(self.channels, height, width)
+
+    @override
+    def thinned(self, parts: int) -> "Zero":
+        return replace(self, channels=self._part(self.channels, parts))
 
     @override
     def build(self) -> "nn.Module":
@@ -82,6 +86,13 @@ class Slice(Primitive):
         return Shape(self.stop - self.start, shape.height, shape.width)
 
     @override
+    def thinned(self, parts: int) -> "Slice":
+        channels, start, stop = (
+            self._part(number, parts) for number in (self.channels, self.start, self.stop)
+        )
+        return Slice(channels, start, stop)
+
+    @override
     def build(self) -> "nn.Module":
         from archwright.ir import _modules
 
@@ -108,6 +119,10 @@ class Shuffle(Primitive):
         if shape.channels % self.groups:
             raise GraphError(f"{shape.channels} channels do not divide into {self.groups} groups")
         return shape
+
+    @override
+    def thinned(self, parts: int) -> "Shuffle":
+        return Shuffle(self._part(self.groups, parts))
 
     @override
     def build(self) -> "nn.Module":

@@ -1,8 +1,8 @@
 """The search methods, by name."""
 
-from collections.abc import Callable
+from dataclasses import fields, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from archwright.errors import ConfigError, unknown
 
@@ -11,17 +11,41 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, str] = {
     "darts": "archwright.search.methods.darts:Darts",
+    "darts-2nd": "archwright.search.methods.darts:SecondOrderDarts",
+    "beta-darts": "archwright.search.methods.beta_darts:BetaDarts",
+    "pc-darts": "archwright.search.methods.pc_darts:PcDarts",
+    "gdas": "archwright.search.methods.gdas:Gdas",
+    "drnas": "archwright.search.methods.drnas:DrNas",
+    "snas": "archwright.search.methods.snas:Snas",
+    "random-ws": "archwright.search.methods.random:RandomWithSharing",
+    "random": "archwright.search.methods.random:Random",
 }
 """Where each method is; a string, so that listing them imports none."""
 
 
-def get_method(name: str) -> "Method":
-    """The method of that name.
+def get_method(name: str, **options: Any) -> "Method":
+    """The method of that name; options that are not None stand in place of the published ones.
 
     Raises:
-        ConfigError: there is none; the nearest name is given.
+        ConfigError: there is none (the nearest name is given), or it has no such option (the
+            methods that have it are named).
     """
     if name not in METHODS:
         raise ConfigError(unknown("method", name, METHODS))
+    method = _published(name)
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in _options(method):
+            having = [other for other in METHODS if option in _options(_published(other))]
+            flag = "--" + option.replace("_", "-")
+            raise ConfigError(f"{flag} is no option of {name}, but of {', '.join(having)}")
+    return replace(method, **given)
+
+
+def _published(name: str) -> "Method":
     module, _, attribute = METHODS[name].partition(":")
-    return cast("Callable[[], Method]", getattr(import_module(module), attribute))()
+    return cast("type[Method]", getattr(import_module(module), attribute))()
+
+
+def _options(method: "Method") -> set[str]:
+    return {field.name for field in fields(method)}

@@ -1,17 +1,21 @@
-"""DARTS, first order (Liu et al., ICLR 2019, eq. 2 and eq. 7 with xi = 0).
+"""DARTS (Liu et al., ICLR 2019).
 
-Weights are the softmax of alpha. They are trained on one half of the training images, alpha on
-the other half, in alternating steps.
+Weights are the softmax of alpha (eq. 2). They are trained on one half of the training images,
+alpha on the other half, in alternating steps: by the gradient at the present weights (first order,
+eq. 7 with xi = 0), or at those that a step of training would reach (second order, eq. 7).
 """
+
+from dataclasses import dataclass
 
 from torch import Tensor
 from typing_extensions import override
 
 from archwright.lower import Mixture
 from archwright.search.method import Method, Moment
-from archwright.search.recipe import Recipe
+from archwright.search.recipe import Recipe, Unroll
 
 
+@dataclass(frozen=True, kw_only=True)
 class Darts(Method):
     """The softmax mixture of all candidates."""
 
@@ -41,3 +45,15 @@ class Darts(Method):
     @override
     def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
         return Mixture.from_logits(logits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondOrderDarts(Darts):
+    """DARTS with the gradient through one step of the weights."""
+
+    unroll: Unroll = "finite"
+
+    @property
+    @override
+    def unrolling(self) -> Unroll:
+        return self.unroll

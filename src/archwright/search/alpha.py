@@ -1,0 +1,76 @@
+"""Alpha: what a search learns beside the weights, as a module.
+
+Legend: E decisions, O candidates of the largest decision.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from archwright.ir import Cell, Network, choices
+from archwright.lower import logits_table
+
+
+@dataclass(frozen=True)
+class Logits:
+    """What alpha says: logits of the candidates [E, O], padding being -inf.
+
+    `presence` [E] is the weight of each decision's edge among those that end in the same node;
+    None: edges have none.
+    """
+
+    candidates: Tensor
+    presence: Tensor | None = None
+
+    def detach(self) -> "Logits":
+        """The same numbers, without gradients."""
+        presence = None if self.presence is None else self.presence.detach()
+        return Logits(self.candidates.detach(), presence)
+
+
+class Alpha(nn.Module):
+    """A logit for each candidate and, with `edges`, one for each edge.
+
+    The edges that end in one node share its mass by a softmax (Xu et al., PC-DARTS, ICLR 2020,
+    eq. 5).
+    """
+
+    _padding: Tensor
+    _nodes: Tensor
+
+    def __init__(self, network: Network, *, deviation: float, edges: bool = False) -> None:
+        super().__init__()
+        table = logits_table(network.decisions())
+        self.register_buffer("_padding", table, persistent=False)
+        self.candidates = nn.Parameter(deviation * torch.randn(table.shape) * ~table.isinf())
+        nodes = torch.tensor(target_nodes(network))
+        self.register_buffer("_nodes", nodes, persistent=False)
+        self.edges = nn.Parameter(deviation * torch.randn(len(table))) if edges else None
+
+    @override
+    def forward(self) -> Logits:
+        candidates = self.candidates + self._padding
+        return Logits(candidates, None if self.edges is None else self._presence(self.edges))
+
+    def _presence(self, logits: Tensor) -> Tensor:
+        siblings = self._nodes[:, None] == self._nodes[None, :]  # [E, E]
+        table = torch.where(siblings, logits[None, :], -torch.inf)
+        return (logits - table.logsumexp(dim=1)).exp()
+
+
+def target_nodes(network: Network) -> tuple[int, ...]:
+    """A number for each decision: the same for those whose edges end in the same node.
+
+    A decision outside of cells stands alone.
+    """
+    nodes: dict[str, tuple[object, ...]] = {}
+    for step in network.steps:
+        if isinstance(step.body, Cell):
+            for edge in step.body.edges:
+                for choice in choices(edge.body):
+                    nodes[choice.decision.name] = (step.body.kind, edge.target)
+    places = [nodes.get(decision.name, (decision.name,)) for decision in network.decisions()]
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
+    return tuple(numbers[place] for place in places)

@@ -1,0 +1,62 @@
+"""One-shot accuracy: what an architecture reaches with the weights of the supernet."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from archwright.derive import random_architecture
+from archwright.ir import Architecture
+from archwright.lower import Mixture, NaiveNetwork
+from archwright.spaces import Size, Space
+from archwright.train.evaluate import Labelled
+from archwright.train.meter import Meter
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@torch.no_grad()
+def one_shot_accuracy(
+    fabric: "Fabric", supernet: NaiveNetwork, architecture: Architecture, batches: Labelled
+) -> float:
+    """Percent of images that the supernet gets right with all weight on one architecture.
+
+    Batch norms take the statistics of each batch, since the supernet's running ones are those of
+    other mixtures; running statistics move as they do in training.
+    """
+    supernet.train()
+    like = next(supernet.parameters())
+    mixture = Mixture.one_hot(
+        supernet.decisions, architecture.answers(), like=like, only_sample=True
+    )
+    meter = Meter(fabric)
+    for images, labels in batches:
+        with fabric.autocast():
+            logits, _ = supernet(images, mixture)
+        meter.add(functional.cross_entropy(logits.float(), labels), logits, labels)
+    top1 = meter.over_processes().top1
+    assert top1 is not None, "there is at least one batch"
+    return top1
+
+
+def draw(space: Space, size: Size, count: int, seed: int) -> list[Architecture]:
+    """So many connected architectures, each drawn uniformly; the same ones for the same seed."""
+    generator = np.random.default_rng(seed)
+    return [random_architecture(space, size, generator) for _ in range(count)]
+
+
+def best_of(
+    fabric: "Fabric",
+    supernet: NaiveNetwork,
+    architectures: Sequence[Architecture],
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+) -> Architecture:
+    """The one of the highest one-shot accuracy on the same batches; the first wins a tie."""
+    if len(architectures) == 1:
+        return architectures[0]
+    held = list(batches)
+    scores = [one_shot_accuracy(fabric, supernet, one, held) for one in architectures]
+    return architectures[max(range(len(scores)), key=scores.__getitem__)]
