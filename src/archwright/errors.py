@@ -35,6 +35,8 @@ class DivergedError(ArchwrightError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The line for a name that does not exist: names the nearest one, and all that there are."""
     choices = sorted(known)
-    close = get_close_matches(name, choices, n=1, cutoff=0.4)
+    close = get_close_matches(name, choices, n=3, cutoff=0.4)
+    # of names that are as near, the one of the same letters is what was meant
+    close.sort(key=lambda other: sorted(other) != sorted(name))
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}"

@@ -1,6 +1,6 @@
 """The configuration of a search."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,7 @@ from archwright.runs.options import (
     require_positive,
 )
 from archwright.search.methods import get_method
+from archwright.search.presets import preset_options
 from archwright.search.recipe import Recipe, Unroll
 from archwright.simplify.settings import (
     Granularity,
@@ -39,6 +40,9 @@ class SearchConfig(RunOptions):
     """nasbench201, darts, spos, or a Python file that declares a space."""
     method: str = "darts"
     """darts, darts-2nd, beta-darts, pc-darts, gdas, drnas, snas, random-ws or random."""
+    preset: str = "paper"
+    """Settings that go together: paper (as published), doubled (beta-darts for twice the epochs),
+    or proxy (minutes on two cores). What is given beside it counts."""
     unroll: Unroll | None = None
     """How darts-2nd takes its second-order term: by finite differences, or exactly."""
     beta_decay: float | None = None
@@ -130,6 +134,16 @@ class SearchConfig(RunOptions):
             granularity=self.granularity,
             scale=self.scale,
         )
+
+    def settled(self) -> "SearchConfig":
+        """The configuration with what its preset says of options that are not given.
+
+        Raises:
+            ConfigError: there is no such preset, or it has nothing to say of the method.
+        """
+        options = preset_options(self.preset, self.method)
+        left = {name: value for name, value in options.items() if getattr(self, name) is None}
+        return replace(self, **left)
 
     def chosen_method(self) -> "Method":
         """The search method, with its options.

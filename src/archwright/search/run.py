@@ -75,6 +75,7 @@ def search(config: SearchConfig) -> SearchResult:
         DivergedError: the loss is no longer finite.
     """
     space, method = get_space(config.space), config.chosen_method()
+    config = config.settled()
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
     cells = config.cells or space.search_size[1]
