@@ -110,7 +110,8 @@ def traces(out: Path) -> dict[str, Any]:
     """What a run left, the time that it took left out: bytes of its files, records of its log."""
     folder = RunFolder(out)
     records = folder.log.records()
-    timeless = [{k: v for k, v in r.items() if k not in ("seconds", "out")} for r in records]
+    varying = ("seconds", "watch_seconds", "out")
+    timeless = [{k: v for k, v in r.items() if k not in varying} for r in records]
     files = (folder.architecture, folder.weights)
     return {"log": timeless, **{file.name: file.read_bytes() for file in files}}
 

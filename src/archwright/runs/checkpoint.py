@@ -21,7 +21,7 @@ def save_checkpoint(path: Path, state: dict[str, Any], device: torch.device) -> 
         RunError: the file cannot be written; an older one is left as it was.
     """
     content = io.BytesIO()
-    torch.save({"schema": SCHEMA, "random": _random_state(device), **state}, content)
+    torch.save({"schema": SCHEMA, "random": random_state(device), **state}, content)
     try:
         write_bytes(path, content.getvalue())
     except OSError as error:
@@ -66,20 +66,23 @@ def loading(path: Path) -> Generator[None]:
         ) from None
 
 
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The random state of the CPU and of `device`, which `restore_random` puts back.
+
+    Each process draws alike, so the first one's state is that of all.
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states[device.type] = torch.get_device_module(device).get_rng_state()
+    return states
+
+
 def restore_random(state: dict[str, Any], device: torch.device) -> None:
     """Put back the random state that was saved, of the CPU and of `device`."""
     random = state["random"]
     torch.set_rng_state(random["cpu"])
     if device.type != "cpu" and device.type in random:
         torch.get_device_module(device).set_rng_state(random[device.type])
-
-
-def _random_state(device: torch.device) -> dict[str, Any]:
-    """Each process draws alike, so the first one's state is that of all."""
-    states = {"cpu": torch.get_rng_state()}
-    if device.type != "cpu":
-        states[device.type] = torch.get_device_module(device).get_rng_state()
-    return states
 
 
 def _reason(error: Exception) -> str:

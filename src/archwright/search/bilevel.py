@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.lower import FusedNetwork, NaiveNetwork
+from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
 from archwright.runs.device import average_over_processes
 from archwright.search.alpha import Logits
 from archwright.search.method import Method, Moment
@@ -59,24 +59,32 @@ class Bilevel:
 
     def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Moment) -> None:
         """One step of each, in the recipe's order; alpha waits for its first epoch."""
-        learns = self.method.learns and moment.epoch >= self.recipe.alpha_start
-        if learns and self.recipe.alpha_first:
+        recipe, learns = self.recipe, self.learns(moment)
+        warmup = recipe.warmup_epochs / moment.epochs
+        for group in self.weight_optimiser.param_groups:  # alpha's second order asks for it, too
+            group["lr"] = cosine(moment.progress, recipe.lr, recipe.lr_min, warmup=warmup)
+        if learns and recipe.alpha_first:
             self._alpha_step(weights_batch, alpha_batch, moment)
         self._weight_step(weights_batch, moment)
-        if learns and not self.recipe.alpha_first:
+        if learns and not recipe.alpha_first:
             self._alpha_step(weights_batch, alpha_batch, moment)
 
+    def learns(self, moment: Moment) -> bool:
+        """Whether alpha is trained at that moment."""
+        return self.method.learns and moment.epoch >= self.recipe.alpha_start
+
+    def mixture(self, logits: Logits, moment: Moment) -> Mixture:
+        """What the method makes of logits at that moment, its noise drawn anew."""
+        mixture = self.method.mixture(logits.candidates, moment)
+        return mixture if logits.presence is None else mixture.times(logits.presence)
+
     def _weight_step(self, batch: Batch, moment: Moment) -> None:
-        recipe = self.recipe
-        warmup = recipe.warmup_epochs / moment.epochs
-        for group in self.weight_optimiser.param_groups:
-            group["lr"] = cosine(moment.progress, recipe.lr, recipe.lr_min, warmup=warmup)
         self.weight_optimiser.zero_grad()
         loss, scores = self._loss(batch, self.alpha().detach(), moment)
         loss.backward()
         gradients = [p.grad for p in self._weights if p.grad is not None]
         average_over_processes(self.fabric, gradients)
-        norm = nn.utils.clip_grad_norm_(self._weights, recipe.clip)
+        norm = nn.utils.clip_grad_norm_(self._weights, self.recipe.clip)
         self.weight_optimiser.step()
         self.train_meter.add(loss, scores, batch[1], norm)
 
@@ -95,7 +103,7 @@ class Bilevel:
 
     def _first_order(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor]:
         logits = self.alpha()
-        with _frozen(self._weights):  # their gradients would be thrown away
+        with frozen(self._weights):  # their gradients would be thrown away
             loss, scores = self._loss(batch, logits, moment)
             self._penalised(loss, logits, moment).backward()
         return loss, scores
@@ -123,11 +131,8 @@ class Bilevel:
 
     def _loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        mixture = self.method.mixture(logits.candidates, moment)
-        if logits.presence is not None:
-            mixture = mixture.times(logits.presence)
         with self.fabric.autocast():
-            scores, _ = self.network(images, mixture)
+            scores, _ = self.network(images, self.mixture(logits, moment))
         return functional.cross_entropy(scores.float(), labels), scores
 
     def require_finite(self, epoch: int) -> None:
@@ -175,7 +180,8 @@ class Bilevel:
 
 
 @contextmanager
-def _frozen(parameters: list[nn.Parameter]) -> Generator[None]:
+def frozen(parameters: list[nn.Parameter]) -> Generator[None]:
+    """Let gradients pass by `parameters`."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:

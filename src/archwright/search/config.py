@@ -13,6 +13,7 @@ from archwright.runs.options import (
 from archwright.search.methods import get_method
 from archwright.search.presets import preset_options
 from archwright.search.recipe import Recipe, Unroll
+from archwright.search.stopping import StopRule
 from archwright.simplify.settings import (
     Granularity,
     Pointwise,
@@ -73,6 +74,12 @@ class SearchConfig(RunOptions):
     keep_null: bool = False
     """Let the null candidate win where a node keeps all edges. Left out by default, as in DARTS
     (section 2.4): its weight only scales a node, and says nothing about the others."""
+    watch: bool | None = None
+    """Whether signs of collapse that take time are measured, too: discretisation gap and curvature.
+    They are by default, where alpha learns."""
+    stop_early: StopRule = "none"
+    """Stop before the last epoch, and take alpha as it was before: at two skips in a normal cell
+    (skips), at a curvature that rises (eigenvalue), or at ranks that have settled (stable)."""
     channels: int | None = None
     """Width of the supernet at full resolution."""
     cells: int | None = None

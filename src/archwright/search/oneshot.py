@@ -18,20 +18,27 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-@torch.no_grad()
 def one_shot_accuracy(
     fabric: "Fabric", supernet: NaiveNetwork, architecture: Architecture, batches: Labelled
 ) -> float:
-    """Percent of images that the supernet gets right with all weight on one architecture.
+    """Percent of images that the supernet gets right with all weight on one architecture."""
+    like = next(supernet.parameters())
+    mixture = Mixture.one_hot(
+        supernet.decisions, architecture.answers(), like=like, only_sample=True
+    )
+    return mixture_accuracy(fabric, supernet, mixture, batches)
+
+
+@torch.no_grad()
+def mixture_accuracy(
+    fabric: "Fabric", supernet: NaiveNetwork, mixture: Mixture, batches: Labelled
+) -> float:
+    """Percent of images that the supernet gets right with these weights of its candidates.
 
     Batch norms take the statistics of each batch, since the supernet's running ones are those of
     other mixtures; running statistics move as they do in training.
     """
     supernet.train()
-    like = next(supernet.parameters())
-    mixture = Mixture.one_hot(
-        supernet.decisions, architecture.answers(), like=like, only_sample=True
-    )
     meter = Meter(fabric)
     for images, labels in batches:
         with fabric.autocast():

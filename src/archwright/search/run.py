@@ -1,12 +1,11 @@
 """A search from start to end: images, supernet, the loop, the architecture that it found."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +25,8 @@ from archwright.search.method import Method, Moment
 from archwright.search.oneshot import best_of, draw
 from archwright.search.outcome import hand_over
 from archwright.search.recipe import Recipe
+from archwright.search.signs import Roles, Weights
+from archwright.search.watch import Watch, check_watch
 from archwright.simplify import check_pointwise, simplify
 from archwright.spaces import Size, Space, get_space, read_architecture, write_architecture
 
@@ -75,6 +76,7 @@ def search(config: SearchConfig) -> SearchResult:
         DivergedError: the loss is no longer finite.
     """
     space, method = get_space(config.space), config.chosen_method()
+    watch = check_watch(method, config.method, config.watch, config.stop_early)
     config = config.settled()
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
@@ -86,9 +88,9 @@ def search(config: SearchConfig) -> SearchResult:
     check_pointwise(supernet, config.simplification, space.name)
     supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
-    run = _Search(config, fabric, space, size, recipe, images)
+    run = _Search(replace(config, watch=watch), fabric, space, size, recipe, images)
     resolved = {
-        **asdict(recipe),
+        **{**asdict(recipe), "watch": watch},
         **{"space": space.origin or space.name, "channels": channels, "cells": cells},
     }
     folder = start(fabric, config, "search", images, resolved)
@@ -102,6 +104,7 @@ class _Search:
     """One search while it runs."""
 
     keeper: Keeper
+    watch: Watch
 
     def __init__(
         self,
@@ -125,11 +128,13 @@ class _Search:
         self.keeper = keeper
         torch.manual_seed(self.config.seed)
         bilevel = Bilevel(self.fabric, self._lowered(supernet), method, self.recipe)
+        self.watch = self._watching(bilevel)
         state = keeper.restore()
         epoch, step = 0, 0
         if state:
             with loading(keeper.folder.checkpoint("last")):
                 bilevel.load_state(state)
+                self.watch.load_state(state["watch"])
                 epoch, step = state["epoch"], state["step"]
                 restore_random(state, self.fabric.device)
         elif keeper.writes:
@@ -140,17 +145,33 @@ class _Search:
         title = f"search {self.space.name}"
         with Progress(title, total, done, visible=keeper.writes) as progress:
             for current in range(epoch, epochs):
+                if self.watch.taken is not None:
+                    break
                 self._epoch(bilevel, current, step, progress)
                 step = 0
         return self._finish(bilevel)
 
-    def _derive(self, weights: dict[str, list[float]]) -> Architecture:
+    def _watching(self, bilevel: Bilevel) -> Watch:
+        return Watch(
+            bilevel,
+            Roles.of(self.space.supernet(self.size)),
+            self.config.stop_early,
+            null=None if self.config.keep_null else self.space.null,
+            batches=self.alpha_batches if self.config.watch else None,
+        )
+
+    def _state(self, bilevel: Bilevel, epoch: int, step: int) -> dict[str, Any]:
+        """All that a resumed search goes on from: `step` steps of the epoch are done."""
+        return {"epoch": epoch, "step": step, **bilevel.state(), "watch": self.watch.state()}
+
+    def _derive(self, weights: Weights) -> Architecture:
         return discretise(self.space, self.size, weights, null=self.config.keep_null)
 
     def _answer(self, bilevel: Bilevel) -> Architecture:
         """What alpha speaks for; of a method that draws, the best one of those drawn."""
         if bilevel.method.learns:
-            return self._derive(bilevel.weights())
+            taken = self.watch.taken
+            return self._derive(bilevel.weights() if taken is None else taken.weights)
         drawn = draw(self.space, self.size, bilevel.method.drawn, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.network, drawn, seen)
@@ -174,13 +195,13 @@ class _Search:
                 step,
                 steps,
                 check=lambda: bilevel.require_finite(epoch),
-                state=lambda done=step + 1: {"epoch": epoch, "step": done, **bilevel.state()},
+                state=lambda done=step + 1: self._state(bilevel, epoch, done),
             )
             progress.advance()
         self._log_epoch(bilevel, epoch, progress)
         bilevel.train_meter.reset()
         bilevel.valid_meter.reset()
-        self.keeper.save({"epoch": epoch + 1, "step": 0, **bilevel.state()})
+        self.keeper.save(self._state(bilevel, epoch + 1, 0))
 
     def _endless(
         self, batches: data.Batches, epoch: int, start: int
@@ -202,12 +223,13 @@ class _Search:
 
     def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Progress) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
+        weights = bilevel.weights()
+        architecture = self._derive(weights)
+        moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
+        signs = self.watch.look(weights, architecture, moment)
         if not self.keeper.writes:
             return
-        weights = bilevel.weights()
-        rows = [np.asarray(row) for row in weights.values()]
-        entropy = float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
-        text = write_architecture(self._derive(weights))
+        text = write_architecture(architecture)
         self.keeper.folder.log.write(
             "epoch",
             epoch=epoch,
@@ -217,7 +239,7 @@ class _Search:
             valid_top1=valid.top1,
             lr=bilevel.weight_optimiser.param_groups[0]["lr"],
             alpha=weights,
-            entropy=entropy,
+            **asdict(signs),
             architecture=text,
             seconds=self.keeper.tick(),
         )
@@ -227,7 +249,9 @@ class _Search:
         )
 
     def _finish(self, bilevel: Bilevel) -> SearchResult:
-        folder = self.keeper.folder
+        folder, taken = self.keeper.folder, self.watch.taken
+        if taken is not None and self.keeper.writes:
+            folder.log.write("stop", rule=self.config.stop_early, taken=taken.epoch)
         architecture = self._answer(bilevel)
         cost = graph_cost(self.space.discrete(architecture, self.size))
         top1 = hand_over(

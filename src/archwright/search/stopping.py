@@ -1,0 +1,78 @@
+"""When to stop a search before its last epoch, by what was seen at the end of each.
+
+A rule is a function of the epochs that were seen, so that a resumed search stops where one would
+that was never interrupted. It answers with the epoch whose alpha is to be taken, or with None.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+from typing import Literal
+
+StopRule = Literal["none", "skips", "stable", "eigenvalue"]
+"""What a search is stopped by."""
+
+_SKIPS = 2
+"""So many skips in one normal cell are too many (DARTS+, criterion 1)."""
+_STABLE = 10
+"""Epochs over which a ranking that is to count as settled stays the same (DARTS+, criterion 2)."""
+_WINDOW = 5
+"""Epochs over which the eigenvalue is averaged, and how far apart two averages are compared."""
+_RISE = 0.75
+"""The earlier average over the later one, below which curvature has risen too fast."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What rules look at, of an epoch at whose end alpha had learned.
+
+    Attributes:
+        epoch: from 0.
+        weights: what candidates are ranked by, a list a decision.
+        ranking: the candidates with weights of each decision, the strongest first.
+        skips: the most that one normal cell has.
+        eigenvalue: the largest of the validation Hessian in alpha; None: not measured.
+    """
+
+    epoch: int
+    weights: Mapping[str, Sequence[float]]
+    ranking: Mapping[str, Sequence[str]]
+    skips: int
+    eigenvalue: float | None
+
+
+def epoch_to_take(rule: StopRule, history: Sequence[Seen]) -> int | None:
+    """The epoch whose alpha is the answer, if the last one of `history` is one to stop at."""
+    return _RULES[rule](history)
+
+
+def _skips(history: Sequence[Seen]) -> int | None:
+    """Two skips in a normal cell (Liang et al., DARTS+, 2019); what was there before is taken."""
+    if not history or history[-1].skips < _SKIPS:
+        return None
+    return history[max(0, len(history) - 2)].epoch
+
+
+def _stable(history: Sequence[Seen]) -> int | None:
+    """The candidates with weights keep their ranks (Liang et al., DARTS+, 2019)."""
+    recent = history[-1 - _STABLE :]
+    settled = all(one.ranking == other.ranking for one, other in pairwise(recent))
+    return history[-1].epoch if len(recent) > _STABLE and settled else None
+
+
+def _eigenvalue(history: Sequence[Seen]) -> int | None:
+    """Alpha's loss bends ever more sharply (Zela et al., ICLR 2020, section 4.3)."""
+    recent = [seen.eigenvalue for seen in history[-2 * _WINDOW :] if seen.eigenvalue is not None]
+    if len(recent) < 2 * _WINDOW:
+        return None
+    before, now = fmean(recent[:_WINDOW]), fmean(recent[_WINDOW:])
+    return history[-1 - _WINDOW].epoch if 0 < before < _RISE * now else None
+
+
+_RULES: dict[str, Callable[[Sequence[Seen]], int | None]] = {
+    "none": lambda history: None,
+    "skips": _skips,
+    "stable": _stable,
+    "eigenvalue": _eigenvalue,
+}
