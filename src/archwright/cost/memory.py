@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from archwright.ir import Module, Network, Shape, walk_network
+from archwright.cost.places import Place
+from archwright.ir import INPUT, Module, Network, Shape, Step, walk_network
 from archwright.lower import Mixture, NaiveNetwork, logits_table
 
 
@@ -64,6 +65,15 @@ def activation_bytes(network: Network, batch_size: int = 1) -> int:
     return saved_bytes(
         lambda: module(images, mixture), chain(module.parameters(), module.buffers())
     )
+
+
+def kept_bytes(place: Place) -> int:
+    """Bytes that an expression keeps for backward by itself, for one image in float32."""
+    with torch.device("meta"):
+        network = Network(place.shape, (Step("only", place.body, (INPUT,)),))
+        module = NaiveNetwork(network).train()
+        features = torch.empty(1, *place.shape, requires_grad=True)
+    return saved_bytes(lambda: module(features), chain(module.parameters(), module.buffers()))
 
 
 def _meta_mixture(module: NaiveNetwork) -> Mixture | None:

@@ -79,14 +79,15 @@ def map_edges(network: Network, function: Callable[[Expr, Shape], Expr]) -> Netw
     for step in network.steps:
         if isinstance(step.body, Cell):
             cell = step.body
-            nodes = _node_shapes(cell, [shapes[name] for name in step.inputs])
+            nodes = node_shapes(cell, [shapes[name] for name in step.inputs])
             edges = (replace(e, body=function(e.body, nodes[e.source])) for e in cell.edges)
             step = replace(step, body=replace(cell, edges=tuple(edges)))
         steps.append(step)
     return replace(network, steps=tuple(steps))
 
 
-def _node_shapes(cell: Cell, shapes: list[Shape]) -> list[Shape]:
+def node_shapes(cell: Cell, shapes: list[Shape]) -> list[Shape]:
+    """The shapes of a cell's nodes, inputs first, given those of the steps that it reads."""
     made = [out_shape(expr, shape) for expr, shape in zip(cell.inputs, shapes, strict=True)]
     for node in cell.inner():
         (first, *_) = cell.into(node)

@@ -17,6 +17,7 @@ from archwright.ir import (
     choose,
     decision_name,
     name_slots,
+    rewire,
     verify,
 )
 from archwright.spaces.cells import CellSpec, EdgeSpec
@@ -76,20 +77,25 @@ class Space:
             for edge in spec.edges
         )
 
-    def supernet(self, size: Size) -> Network:
+    def supernet(self, size: Size, *, searched: bool = True) -> Network:
         """The network with every decision open.
+
+        Without `searched`, candidates are those of found networks (see `discrete`): what each
+        would be where it stands.
 
         Raises:
             GraphError: candidates cannot be built, or their shapes disagree (edge, candidate and
                 module are named).
             ConfigError: there is no network of this size, or an edge names an unknown candidate.
         """
-        return self._network(_Placing(self, size, searched=True, fill=self._choice))
+        return self._network(_Placing(self, size, searched=searched, fill=self._choice))
 
     def discrete(
         self, architecture: Architecture, size: Size, *, auxiliary: bool = False
     ) -> Network:
         """The network of an architecture, as published: affine batch norms, pools without norm.
+
+        What the architecture says is pruned is left out, with what stands in for it in its place.
 
         Raises:
             GenotypeError: the architecture does not belong to this space and size.
@@ -106,6 +112,8 @@ class Space:
         outputs = {kind: cell.output for kind, cell in architecture.cells.items()}
         placing = _Placing(self, size, searched=False, fill=fill, outputs=outputs)
         network = self._network(placing)
+        if architecture.pruning is not None:
+            network = rewire(network, architecture.pruning)
         if not auxiliary:
             return network
         return with_auxiliary(network, self.skeleton.auxiliary_after(size), size.classes)

@@ -1,0 +1,91 @@
+"""Tables that users bring: CSV or parquet, read into rows, and written."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from archwright.errors import ConfigError
+from archwright.files import write_bytes
+
+Row = Mapping[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV file with a header, or of a parquet file.
+
+    Raises:
+        ConfigError: the file is missing, empty, or no such table.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"no table at {path}: {error.strerror}") from None
+    try:
+        rows = _parquet(content) if content.startswith(b"PAR1") else _csv(content)
+    except (ValueError, OSError, csv.Error):  # pyarrow's errors are ValueErrors and OSErrors
+        raise ConfigError(
+            f"{path} is no table: give a CSV file with a header, or parquet"
+        ) from None
+    if not rows:
+        raise ConfigError(f"{path} has no rows")
+    return rows
+
+
+def _csv(content: bytes) -> list[Row]:
+    return list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
+
+
+def _parquet(content: bytes) -> list[Row]:
+    from pyarrow import parquet
+
+    return parquet.read_table(io.BytesIO(content)).to_pylist()
+
+
+def positive(path: Path, rows: Iterable[Row], column: str, key: str) -> list[float]:
+    """The numbers in a column; a row that is wrong is named by its `key` column.
+
+    Raises:
+        ConfigError: one is missing, no number, not finite, or not above zero.
+    """
+    found: list[float] = []
+    for number, row in enumerate(rows, 1):
+        given = row[column]
+        try:
+            value = float(given)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise ConfigError(
+                f"{path}, row {number} ({row[key]}): {column} is {given!r}, and must be a finite "
+                f"number above 0; leave out what was not measured"
+            )
+        found.append(value)
+    return found
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows with the same columns as CSV, or where the name ends so, as parquet.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        packed = io.BytesIO()
+        parquet.write_table(pa.Table.from_pylist([dict(row) for row in rows]), packed)
+        content = packed.getvalue()
+    else:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        content = text.getvalue().encode()
+    try:
+        write_bytes(path, content)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,104 @@
+"""Latencies from a table: of operations, which add up, or of whole architectures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from archwright.cost.additive import additive
+from archwright.cost.files import Row, positive, read_rows
+from archwright.cost.layout import Layout
+from archwright.cost.measured import MeasuredCost
+from archwright.cost.model import CostModel, SummedCost
+from archwright.cost.places import Operation, Place, split
+from archwright.errors import ArchwrightError, ConfigError
+from archwright.ir.expr import is_zero
+from archwright.spaces import read_architecture, write_architecture
+
+COLUMNS = ("operation", "input", "output")
+"""What names an operation: a candidate, or a fixed part as `inspect` prints it; its shapes."""
+
+OVERHEAD = Operation("overhead", "-", "-")
+"""What stands for a call of a network that does nothing."""
+
+
+def is_free(place: Place) -> bool:
+    """Whether nothing is left of it in a network that is run: no connection, or a plain wire."""
+    return is_zero(place.body) or str(place.body) == "id"
+
+
+def operations(layout: Layout) -> dict[Operation, Place]:
+    """Every distinct operation that networks of the space consist of, at this size.
+
+    An identity on an edge is one, since its summand is added; one before a cell is not.
+    """
+    searched, fixed = split(layout.network)
+    parts = [place for _, place in searched if not is_zero(place.body)]
+    parts += [place for place in fixed if not is_free(place)]
+    return {place.operation: place for place in parts}
+
+
+def read_latency(layout: Layout, path: Path, name: str = "latency_ms") -> CostModel:
+    """The latency (or energy) by a table: CSV or parquet.
+
+    Either rows of `architecture` and `name`: what is not in the table is predicted by an additive
+    fit; or rows as `archwright profile` writes them, of `operation`, `input`, `output` and `name`,
+    which add up to a network's.
+
+    Raises:
+        ConfigError: the file is unusable, a value is not above zero, an architecture is of another
+            space, or the networks have an operation that the table lacks (it is named).
+    """
+    rows = read_rows(path)
+    have = set(rows[0])
+    if name in have and "architecture" in have:
+        return _by_architecture(layout, path, rows, name)
+    if name in have and have.issuperset(COLUMNS):
+        return _by_operation(layout, path, rows, name)
+    raise ConfigError(
+        f"{path} has the columns {', '.join(sorted(map(str, have)))}: a table needs architecture "
+        f"and {name}, or {', '.join(COLUMNS)} and {name} (archwright profile writes one)"
+    )
+
+
+def _by_architecture(layout: Layout, path: Path, rows: Sequence[Row], name: str) -> MeasuredCost:
+    known: dict[str, float] = {}
+    values = positive(path, rows, name, "architecture")
+    for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
+        try:
+            architecture = read_architecture(str(row["architecture"]))
+            layout.space.check(architecture, layout.size)
+        except ArchwrightError as error:
+            raise ConfigError(f"{path}, row {number}: {error}") from None
+        text = write_architecture(architecture)
+        if known.setdefault(text, value) != value:
+            raise ConfigError(f"{path}, row {number}: {text} is given twice, with {name} {value:g}")
+    if len(known) < 2:
+        raise ConfigError(f"{path} has one architecture: measure some dozens to tell them apart")
+    return MeasuredCost(name=name, layout=layout, known=known)
+
+
+def _by_operation(layout: Layout, path: Path, rows: Sequence[Row], name: str) -> SummedCost:
+    values = positive(path, rows, name, "operation")
+    table: dict[Operation, float] = {}
+    for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
+        operation = Operation(*(str(row[column]) for column in COLUMNS))
+        if table.setdefault(operation, value) != value:
+            raise ConfigError(f"{path}, row {number}: {operation} is given twice")
+    _require_all(layout, path, table)
+
+    def cost(place: Place) -> float:
+        return 0.0 if is_zero(place.body) else table.get(place.operation, 0.0)
+
+    overhead = table.get(OVERHEAD, 0.0)
+    return SummedCost(name=name, layout=layout, parts=additive(layout, cost, constant=overhead))
+
+
+def _require_all(layout: Layout, path: Path, table: Mapping[Operation, float]) -> None:
+    missing = [operation for operation in operations(layout) if operation not in table]
+    if missing:
+        size = layout.size
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ConfigError(
+            f"{path} lacks the operation {missing[0]}{more}: archwright profile --space "
+            f"{layout.space.origin or layout.space.name} --channels {size.channels} --cells "
+            f"{size.cells} --image-size {size.image_size} --classes {size.classes} measures all"
+        )

@@ -1,0 +1,121 @@
+"""A cost of a space's networks at one size: exact for an architecture, expected for a supernet.
+
+Legend: E decisions, O candidates of the largest decision (smaller ones are padded).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from torch import Tensor
+from typing_extensions import override
+
+from archwright.cost.additive import AdditiveCost, fit
+from archwright.cost.layout import Layout
+from archwright.cost.least import cheapest, improved
+from archwright.derive import random_architecture
+from archwright.ir import Architecture, Network
+
+_SAMPLES = 200
+"""Random architectures whose exact costs a surrogate is fitted to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostModel(ABC):
+    """What networks of a space cost at one size.
+
+    Attributes:
+        name: the cost as results call it, its unit in it: `latency_ms`.
+        layout: space, size, and the decisions that the rows of weights [E, O] stand for.
+    """
+
+    name: str
+    layout: Layout
+
+    @abstractmethod
+    def of(self, architecture: Architecture) -> float:
+        """The cost of an architecture; infinite if it is not known.
+
+        Raises:
+            GenotypeError: it does not belong to the space at this size.
+        """
+
+    @cached_property
+    def surrogate(self) -> AdditiveCost:
+        """The differentiable cost that comes nearest to `of`; equal to it where costs add up."""
+        return self._approximated()
+
+    @abstractmethod
+    def _approximated(self) -> AdditiveCost:
+        """See `surrogate`, which keeps it."""
+
+    def expected(self, weights: Tensor) -> Tensor:
+        """The cost [...] expected under weights [..., E, O] of a supernet's candidates.
+
+        An edge that may be left out weighs less than 1 in all.
+        """
+        return self.surrogate(weights)
+
+    def least(self) -> tuple[float, Architecture]:
+        """The smallest cost of a network whose logits depend on the image, and the network.
+
+        Where costs do not add up it is the smallest found by exchanging one candidate at a time,
+        from the cheapest by the surrogate on.
+        """
+        return improved(self.layout, cheapest(self.layout, self.surrogate.table), self.of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummedCost(CostModel):
+    """A cost that adds up over the parts of a network."""
+
+    parts: AdditiveCost
+
+    @override
+    def _approximated(self) -> AdditiveCost:
+        return self.parts
+
+    @override
+    def of(self, architecture: Architecture) -> float:
+        return self.parts.of(architecture)
+
+    @override
+    def least(self) -> tuple[float, Architecture]:
+        found = cheapest(self.layout, self.parts.table)
+        return self.of(found), found
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphwiseCost(CostModel):
+    """A cost read off a whole network.
+
+    Attributes:
+        exact: reads it.
+        parts: a sum over the network that comes near, and is least where `exact` is (else one is
+            fitted to random architectures).
+    """
+
+    exact: Callable[[Network], float]
+    parts: AdditiveCost | None = None
+
+    @override
+    def _approximated(self) -> AdditiveCost:
+        if self.parts is not None:
+            return self.parts
+        generator = np.random.default_rng(0)
+        space, size = self.layout.space, self.layout.size
+        drawn = [random_architecture(space, size, generator) for _ in range(_SAMPLES)]
+        return fit(self.layout, drawn, [self.of(one) for one in drawn])
+
+    @override
+    def least(self) -> tuple[float, Architecture]:
+        if self.parts is None:
+            return super().least()
+        found = cheapest(self.layout, self.parts.table)
+        return self.of(found), found
+
+    @override
+    def of(self, architecture: Architecture) -> float:
+        return self.exact(self.layout.space.discrete(architecture, self.layout.size))
