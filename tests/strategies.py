@@ -36,10 +36,13 @@ from archwright.ir import (
     Option,
     Primitive,
     ReLU,
+    Scale,
     Shape,
     Shuffle,
     Slice,
+    SqueezeExcite,
     Step,
+    Subsample,
     Zero,
     chain,
     choose,
@@ -149,6 +152,9 @@ def primitives(draw: DrawFn, shape: Shape) -> Primitive:
         pools.map(lambda p: AvgPool(*p)),
         st.integers(start + 1, c).map(lambda stop: Slice(c, start, stop)),
         st.sampled_from(groups).map(Shuffle),
+        st.integers(1, 3).map(Subsample),
+        st.booleans().map(lambda shared: Scale(c, shared)),
+        st.integers(1, 4).map(lambda hidden: SqueezeExcite(c, hidden)),
         st.just(GlobalAvgPool()),
     ]
     if shape[1:] == (1, 1):

@@ -18,9 +18,12 @@ from archwright.ir import (
     MaxPool,
     Primitive,
     ReLU,
+    Scale,
     Shape,
     Shuffle,
     Slice,
+    SqueezeExcite,
+    Subsample,
     Zero,
 )
 
@@ -78,6 +81,7 @@ def test_primitives_describe_their_modules(data: st.DataObject) -> None:
         MaxPool(3),
         MaxPool(3, norm=3),
         AvgPool(3, norm=3),
+        SqueezeExcite(3, 2),
         Linear(3, 5),
     ],
 )
@@ -99,6 +103,7 @@ def test_what_is_not_linear_says_so(primitive: Primitive) -> None:
         AvgPool(3, 2),
         AvgPool(2, 2),
         MaxPool(2, 2),
+        Subsample(2),
     ],
 )
 @pytest.mark.parametrize("side", [1, 2, 7, 8])
@@ -137,6 +142,25 @@ def test_a_pool_takes_the_mean_of_the_pixels_that_are_there() -> None:
     assert AvgPool(2, 2).build()(x).flatten().tolist() == [2.0, 3.5, 6.5, 8.0]
 
 
+def test_what_recalibrates_and_scales_starts_as_the_identity() -> None:
+    x = noise(Shape(6, 5, 4))
+    for primitive in (SqueezeExcite(6, 2), Scale(6), Scale(6, shared=True)):
+        assert torch.equal(primitive.build().double()(x), x)
+
+
+def test_squeeze_and_excitation_weighs_each_channel_by_the_mean_of_all() -> None:
+    module, x = built(SqueezeExcite(3, 2)), noise(Shape(3, 4, 5))
+    state = module.state_dict()
+    hidden = x.mean((2, 3)) @ state["squeeze.weight"].T + state["squeeze.bias"]
+    made = hidden.clamp(min=0) @ state["expand.weight"].T + state["expand.bias"]
+    torch.testing.assert_close(module(x), x * (2 / (1 + torch.exp(-made)))[:, :, None, None])
+
+
+def test_a_subsample_keeps_the_first_pixel_of_each_window() -> None:
+    x = noise(Shape(2, 5, 6))
+    assert torch.equal(Subsample(2).build()(x), x[:, :, [0, 2, 4]][:, :, :, [0, 2, 4]])
+
+
 def test_a_shuffle_deals_channels_out() -> None:
     x = torch.arange(6.0).reshape(1, 6, 1, 1)
     assert Shuffle(2).build()(x).flatten().tolist() == [0, 3, 1, 4, 2, 5]
@@ -157,6 +181,10 @@ def test_a_shuffle_deals_channels_out() -> None:
         (BatchNorm(4), "bn"),
         (ReLU(), "relu"),
         (Zero(4), "zero"),
+        (Scale(4), "scale"),
+        (Scale(4, shared=True), "scale1"),
+        (SqueezeExcite(4, 2), "se2"),
+        (Subsample(2), "id/2"),
     ],
 )
 def test_labels_are_short(primitive: Primitive, label: str) -> None:
@@ -182,6 +210,8 @@ def test_kinds_of_convolutions() -> None:
         (Shape(3, 4, 4), Slice(4, 0, 1), r"slice\[0:1\] takes 4 channels, got 3"),
         (Shape(3, 4, 4), Shuffle(2), "3 channels do not divide into 2 groups"),
         (Shape(3, 4, 4), Linear(3, 2), "linear takes 3x1x1, got 3x4x4"),
+        (Shape(3, 4, 4), Scale(4), "scale takes 4 channels, got 3"),
+        (Shape(3, 4, 4), SqueezeExcite(4, 2), "se2 takes 4 channels, got 3"),
         (Shape(3, 1, 9), Conv(3, 3, 2), "conv2 does not fit on 1x9 pixels"),
         (Shape(3, 4, 9), AvgPool(5, 2, valid=True), "avgpool5/2 does not fit on 4x9 pixels"),
     ],
@@ -200,5 +230,7 @@ def test_primitives_that_cannot_be() -> None:
         Conv(3, 4, 3, 2, offset=1)
     with pytest.raises(GraphError, match=r"offset 2 of pw/2\+2 needs .* a stride above it"):
         Conv(3, 4, 1, 2, offset=2)
+    with pytest.raises(GraphError, match="squeeze and excitation needs a unit, got 0"):
+        SqueezeExcite(3, 0)
     with pytest.raises(GraphError, match=r"slice\[2:5\] takes nothing, or more than 4 channels"):
         Slice(4, 2, 5)

@@ -17,6 +17,7 @@ from archwright.ir import (
     Network,
     Step,
     chain,
+    rewire,
     verify_discrete,
 )
 
@@ -36,7 +37,7 @@ def restrict(network: Network, architecture: Architecture) -> Network:
     answers = architecture.answers()
 
     def needed(name: str, expr: Expr) -> Expr:
-        body = _select(expr, answers)
+        body = select(expr, answers)
         if body is None:
             raise GraphError(f"{name} has a decision that the architecture does not answer")
         return body
@@ -53,7 +54,7 @@ def restrict(network: Network, architecture: Architecture) -> Network:
             )
         edges: list[Edge] = []
         for edge in cell.edges:
-            body = _select(edge.body, answers)
+            body = select(edge.body, answers)
             if body is not None:
                 edges.append(replace(edge, body=body))
         inputs = tuple(needed(step.name, expr) for expr in cell.inputs)
@@ -61,11 +62,16 @@ def restrict(network: Network, architecture: Architecture) -> Network:
 
     found = replace(network, steps=tuple(map(restricted, network.steps)))
     verify_discrete(found)
-    return found
+    return found if architecture.pruning is None else rewire(found, architecture.pruning)
 
 
-def _select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
-    """`expr` with its choices answered; None if a decision has no answer (the edge is not kept)."""
+def select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
+    """`expr` with its choices answered; None if a decision has no answer (the edge is not kept).
+
+    Raises:
+        GenotypeError: an answer is no candidate of its decision.
+        GraphError: no option stands for it.
+    """
     match expr:
         case Module(Conv() as conv) if conv.norm is not None:
             return replace(expr, primitive=replace(conv, norm=None))
@@ -84,7 +90,7 @@ def _select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
 def _select_all(parts: tuple[Expr, ...], answers: Mapping[str, str]) -> tuple[Expr, ...] | None:
     selected: list[Expr] = []
     for part in parts:
-        one = _select(part, answers)
+        one = select(part, answers)
         if one is None:
             return None
         selected.append(one)
@@ -100,5 +106,5 @@ def _answer(choice: Choice, answers: Mapping[str, str]) -> Expr | None:
     wanted = candidates.index(answers[name])
     for option in choice.options:
         if wanted in option.members:
-            return _select(option.body, answers)
+            return select(option.body, answers)
     raise GraphError(f"no option of {name} stands for {answers[name]}")

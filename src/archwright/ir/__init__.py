@@ -24,11 +24,16 @@ from archwright.ir.ops import (
     Linear,
     MaxPool,
     ReLU,
+    Scale,
     Shuffle,
     Slice,
+    SqueezeExcite,
+    Subsample,
     Zero,
 )
 from archwright.ir.primitive import Primitive, Shape
+from archwright.ir.pruning import Fusion, Node, Pruning, named_fusion
+from archwright.ir.rewire import deletable, rewire
 from archwright.ir.verify import verify, verify_discrete
 from archwright.ir.walk import connected, walk_network
 
@@ -46,19 +51,25 @@ __all__ = [
     "Decision",
     "Edge",
     "Expr",
+    "Fusion",
     "GlobalAvgPool",
     "Linear",
     "MaxPool",
     "Module",
     "Network",
+    "Node",
     "Option",
     "Pick",
     "Primitive",
+    "Pruning",
     "ReLU",
+    "Scale",
     "Shape",
     "Shuffle",
     "Slice",
+    "SqueezeExcite",
     "Step",
+    "Subsample",
     "Zero",
     "chain",
     "choices",
@@ -66,7 +77,10 @@ __all__ = [
     "concat",
     "connected",
     "decision_name",
+    "deletable",
     "name_slots",
+    "named_fusion",
+    "rewire",
     "verify",
     "verify_discrete",
     "walk_network",

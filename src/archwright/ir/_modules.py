@@ -97,3 +97,43 @@ class Linear(nn.Linear):
     @override
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.flatten(1))
+
+
+class Scale(nn.Module):
+    """[B, C, H, W] times `weight` [C, 1, 1], or [1, 1, 1] for all channels alike."""
+
+    def __init__(self, weights: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(weights, 1, 1))
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class Subsample(nn.Module):
+    """[B, C, H, W] -> [B, C, ceil(H / step), ceil(W / step)], from the first pixel on."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :: self.step, :: self.step]
+
+
+class SqueezeExcite(nn.Module):
+    """[B, C, H, W], each channel times 2 sigmoid(expand(relu(squeeze(its mean))))."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, hidden)
+        self.expand = nn.Linear(hidden, channels)
+        nn.init.zeros_(self.expand.weight)
+        nn.init.zeros_(self.expand.bias)
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = functional.relu(self.squeeze(x.mean((2, 3))))
+        return x * (2 * torch.sigmoid(self.expand(hidden)))[:, :, None, None]

@@ -195,6 +195,17 @@ def is_zero(expr: Expr) -> bool:
             return all(is_zero(option.body) for option in options)
 
 
+def passes(expr: Expr) -> bool:
+    """Whether `expr` hands its input on, but for scale and resolution; the identity does."""
+    match expr:
+        case Module(primitive):
+            return primitive.passes
+        case Chain(items):
+            return all(map(passes, items))
+        case _:
+            return False
+
+
 def out_shape(expr: Expr, shape: Shape) -> Shape:
     """The shape that `expr` makes of `shape`.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from archwright.errors import GenotypeError
+from archwright.ir.pruning import Pruning, pruning_from_json
 
 SCHEMA = 1
 
@@ -63,15 +64,17 @@ class CellGenotype:
 class Architecture:
     """A point of a search space: the genotype of each kind of cell, in the space's order.
 
-    `origin` is the Python file that declares the space, if the package does not.
+    `origin` is the Python file that declares the space, if the package does not; `pruning` what
+    was cut out of its network afterwards.
     """
 
     space: str
     cells: Mapping[str, CellGenotype]
     origin: str = ""
+    pruning: Pruning | None = None
 
     def __hash__(self) -> int:
-        return hash((self.space, frozenset(self.cells.items())))
+        return hash((self.space, frozenset(self.cells.items()), self.pruning))
 
     def answers(self) -> dict[str, str]:
         """The candidate of each decision, by the decision's name; edges not kept are absent."""
@@ -94,6 +97,8 @@ class Architecture:
             }
             for kind, cell in self.cells.items()
         }
+        if self.pruning is not None:
+            content["pruning"] = self.pruning.to_json()
         return content
 
 
@@ -124,13 +129,16 @@ def from_json(content: object) -> Architecture:
             )
             for kind, cell in fields["cells"].items()
         }
-        return Architecture(str(fields["space"]), cells, str(fields.get("origin", "")))
+        cut = fields.get("pruning")
+        pruning = None if cut is None else pruning_from_json(cut)
+        return Architecture(str(fields["space"]), cells, str(fields.get("origin", "")), pruning)
     except KeyError as error:
         raise GenotypeError(f"architecture file lacks the field {error.args[0]!r}") from None
     except (TypeError, ValueError, AttributeError, OverflowError):
         raise GenotypeError(
             'architecture file is malformed: each cell needs "inputs", "nodes" (lists of '
-            '[candidate, source] pairs) and "output"'
+            '[candidate, source] pairs) and "output", and what is pruned "deleted" (lists of nodes '
+            "by cell)"
         ) from None
 
 

@@ -65,6 +65,11 @@ class Primitive(ABC):
         return False
 
     @property
+    def passes(self) -> bool:
+        """Whether it hands its input on, but for scale and resolution: never a path to drop."""
+        return False
+
+    @property
     def stateful(self) -> bool:
         """Whether it has parameters or buffers, so that its module must name a slot."""
         return self.params > 0

@@ -22,6 +22,7 @@ from archwright.ir import (
     Choice,
     Concat,
     Decision,
+    Edge,
     Expr,
     Module,
     Network,
@@ -29,7 +30,7 @@ from archwright.ir import (
     Step,
 )
 from archwright.ir._modules import Conv
-from archwright.ir.expr import choices, map_modules
+from archwright.ir.expr import choices, map_modules, passes
 from archwright.lower.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lower.mixture import Mixture
 
@@ -45,8 +46,8 @@ class NaiveNetwork(nn.Module):
         decisions: the open decisions; row e of a mixture belongs to the e-th.
         slots: the modules, by slot; those without state by what they do.
         drop_path: probability with which an edge of a cell is dropped, an image each, while
-            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it). Identities stay,
-            and so do edges that their node has no other beside.
+            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it). What passes features
+            on stays, and so do edges that their node has no other beside.
     """
 
     def __init__(self, network: Network) -> None:
@@ -131,15 +132,18 @@ class NaiveNetwork(nn.Module):
         ]
         for node in cell.inner():
             edges = [edge for edge in cell.into(node) if weights.runs(edge.body)]
-            drop_path = self.drop_path if self.training and len(edges) > 1 else 0.0
-            ends = [self._edge(edge.body, nodes[edge.source], weights, drop_path) for edge in edges]
-            nodes.append(reduce(add, ends))
+            nodes.append(self._sum(edges, nodes, weights))
         outputs = [nodes[node] for node in cell.output]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
+    def _sum(self, edges: list[Edge], nodes: list[Tensor], weights: "_Weights") -> Tensor:
+        """A node: the sum of the edges that end in it."""
+        drop_path = self.drop_path if self.training and len(edges) > 1 else 0.0
+        return reduce(add, (self._edge(e.body, nodes[e.source], weights, drop_path) for e in edges))
+
     def _edge(self, body: Expr, x: Tensor, weights: "_Weights", drop_path: float) -> Tensor:
         made = self._eval(body, x, weights)
-        if not drop_path or body == Chain():
+        if not drop_path or passes(body):
             return made
         keep = 1.0 - drop_path
         mask = torch.empty(len(made), 1, 1, 1, device=made.device).bernoulli_(keep)

@@ -1,6 +1,7 @@
 """Architectures as text: each space's own notation, published names, files."""
 
-from os.path import isdir, isfile
+from dataclasses import replace
+from os.path import exists, isdir, isfile
 from pathlib import Path
 
 from archwright.errors import GenotypeError, unknown
@@ -15,6 +16,7 @@ from archwright.ir.genotype import (
     write_bars,
     write_darts,
 )
+from archwright.ir.pruning import pruning_from_text
 from archwright.spaces.cells import EdgeSpec
 from archwright.spaces.contract import Size
 from archwright.spaces.registry import get_space
@@ -41,18 +43,25 @@ PUBLISHED = {
 }
 """Architectures with a name of their own (Liu et al., ICLR 2019: first and second order)."""
 
+_WITHOUT = " without "
+"""What stands between an architecture and what is pruned from it."""
+
 
 def read_architecture(text: str) -> Architecture:
     """An architecture from what a user gives: a file, a run folder, a published name, a notation.
 
     Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, and for any other space
     `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars (one kind alone: `space:cell`).
+    What is pruned from any of these stands behind it: `darts-v2 without cell0:2,4 fusion=linear`.
 
     Raises:
         GenotypeError: nothing of that name exists, or the text is malformed.
         ConfigError: the text names a space that does not exist or cannot be used.
     """
     text = text.strip()
+    whole, cut, pruned = text.rpartition(_WITHOUT)
+    if cut and not exists(text):
+        return _without(read_architecture(whole), pruned)
     if text in PUBLISHED:
         text = PUBLISHED[text]
     if text.startswith("Genotype("):
@@ -65,8 +74,17 @@ def read_architecture(text: str) -> Architecture:
     return _read_file(text)
 
 
+def _without(architecture: Architecture, pruned: str) -> Architecture:
+    if architecture.pruning is not None:
+        raise GenotypeError("the architecture is pruned already: write all deleted nodes at once")
+    return replace(architecture, pruning=pruning_from_text(pruned))
+
+
 def write_architecture(architecture: Architecture) -> str:
     """The text of an architecture, in its space's own notation; `read_architecture` reads it."""
+    if architecture.pruning is not None:
+        whole = write_architecture(replace(architecture, pruning=None))
+        return f"{whole}{_WITHOUT}{architecture.pruning.to_text()}"
     cells = architecture.cells
     if architecture.space == "nasbench201":
         return write_bars(cells["cell"].nodes)

@@ -3,10 +3,11 @@
 Legend: C channels, H height, W width, K kernel size, S stride.
 """
 
+from archwright.ir.ops.attention import SqueezeExcite
 from archwright.ir.ops.convolutions import Conv, KernelNorm, Linear
-from archwright.ir.ops.pointwise import BatchNorm, ReLU
+from archwright.ir.ops.pointwise import BatchNorm, ReLU, Scale
 from archwright.ir.ops.pools import AvgPool, GlobalAvgPool, MaxPool, Pool
-from archwright.ir.ops.structure import Shuffle, Slice, Zero
+from archwright.ir.ops.structure import Shuffle, Slice, Subsample, Zero
 
 __all__ = [
     "AvgPool",
@@ -18,7 +19,10 @@ __all__ = [
     "MaxPool",
     "Pool",
     "ReLU",
+    "Scale",
     "Shuffle",
     "Slice",
+    "SqueezeExcite",
+    "Subsample",
     "Zero",
 ]

@@ -1,4 +1,4 @@
-"""What treats every position alike: activation and normalisation."""
+"""What treats every position alike: activation, normalisation and scaling."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -65,3 +65,48 @@ class BatchNorm(Primitive):
     @override
     def label(self) -> str:
         return "bn"
+
+
+@dataclass(frozen=True)
+class Scale(Primitive):
+    """Multiplication by a learned weight a channel, or with `shared` by one for all of them.
+
+    Fresh weights are one, so that it starts as the identity.
+    """
+
+    channels: int
+    shared: bool = False
+
+    @property
+    @override
+    def linear(self) -> bool:
+        return True
+
+    @property
+    @override
+    def passes(self) -> bool:
+        return True
+
+    @property
+    @override
+    def params(self) -> int:
+        return 1 if self.shared else self.channels
+
+    @override
+    def out_shape(self, shape: Shape) -> Shape:
+        self._require_channels(shape, self.channels)
+        return shape
+
+    @override
+    def thinned(self, parts: int) -> "Scale":
+        return replace(self, channels=self._part(self.channels, parts))
+
+    @override
+    def build(self) -> "nn.Module":
+        from archwright.ir import _modules
+
+        return _modules.Scale(self.params)
+
+    @override
+    def label(self) -> str:
+        return "scale1" if self.shared else "scale"

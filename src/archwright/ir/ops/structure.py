@@ -133,3 +133,42 @@ class Shuffle(Primitive):
     @override
     def label(self) -> str:
         return f"shuffle{self.groups}"
+
+
+@dataclass(frozen=True)
+class Subsample(Primitive):
+    """Every `step`-th pixel of every `step`-th row, from the first on: a strided identity."""
+
+    step: int
+
+    counted_as: ClassVar[Counted] = "none"
+
+    @property
+    @override
+    def linear(self) -> bool:
+        return True
+
+    @property
+    @override
+    def passes(self) -> bool:
+        return True
+
+    @property
+    @override
+    def stride(self) -> int:
+        return self.step
+
+    @override
+    def out_shape(self, shape: Shape) -> Shape:
+        height, width = (-(-size // self.step) for size in shape[1:])
+        return Shape(shape.channels, height, width)
+
+    @override
+    def build(self) -> "nn.Module":
+        from archwright.ir import _modules
+
+        return _modules.Subsample(self.step)
+
+    @override
+    def label(self) -> str:
+        return f"id/{self.step}"
