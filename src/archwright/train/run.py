@@ -1,6 +1,6 @@
 """A training from start to end: the network in question, then those it is compared with."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +9,15 @@ import torch
 from archwright import data
 from archwright.cost import graph_cost
 from archwright.ir import Network
-from archwright.runs.checkpoint import loading, restore_random, save_checkpoint
+from archwright.runs.checkpoint import loading
 from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.keeper import Keeper
-from archwright.runs.progress import Progress
-from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
+from archwright.runs.start import load_images, require_trainable, size_for, start
 from archwright.spaces import get_space, read_architecture, write_architecture
 from archwright.train.config import TrainConfig
 from archwright.train.entrants import Entrant, build, inherited, rival
-from archwright.train.evaluate import evaluate, scoring_batches
-from archwright.train.meter import Meter, require_finite
+from archwright.train.loop import Loop, augmented_batches, cutout_side
+from archwright.train.meter import Meter
 from archwright.train.trainer import Trainer
 from archwright.train.weights import save_network
 
@@ -86,20 +85,13 @@ def train(config: TrainConfig) -> TrainResult:
     resolved = {
         **{"channels": channels, "cells": cells, "space": space.origin or space.name},
         "architecture": write_architecture(architecture),
-        "cutout": _cutout(config, images),
+        "cutout": cutout_side(config, images),
     }
     folder = start(fabric, config, "train", images, resolved)
     finished = folder.result()
     if finished is None:
         return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
     return TrainResult.from_json({**finished, "out": str(config.out)})
-
-
-def _cutout(config: TrainConfig, images: data.ImageData) -> int:
-    if config.cutout is not None:
-        return config.cutout
-    streamed = data.default_augmentation(images).resized_crop
-    return 0 if streamed else images.image_size // 2
 
 
 class _Training:
@@ -119,15 +111,7 @@ class _Training:
         if found.inherit is not None:
             inherited(found, self.networks[0])
         self.rows: list[TrainedNetwork] = []
-        usual = data.default_augmentation(images)
-        self.batches = training_batches(
-            fabric,
-            config,
-            images,
-            config.batch_size,
-            stream="train",
-            augment=replace(usual, cutout=_cutout(config, images)),
-        )
+        self.batches = augmented_batches(fabric, config, images)
 
     def run(self, keeper: Keeper) -> TrainResult:
         """Every network that is left."""
@@ -148,59 +132,21 @@ class _Training:
         self.fabric.barrier()  # no process returns before the folder is complete
         return result
 
+    def _held(self) -> dict[str, Any]:
+        return {"rows": [asdict(row) for row in self.rows]}
+
     def _train(self, entrant: Entrant, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
         trainer = Trainer(self.fabric, build(entrant, network), self.config)
-        epoch, step, best = 0, 0, -1.0
-        if state:
-            with loading(self.keeper.folder.checkpoint("last")):
-                trainer.load_state(state["trainer"])
-                epoch, step, best = state["epoch"], state["step"], state["best"]
-                restore_random(state, self.fabric.device)  # building the module drew from it
-        steps = len(self.batches)
-        total, done = self.config.epochs * steps, epoch * steps + step
-        title = f"train {entrant.name}"
-        with Progress(title, total, done, visible=self.keeper.writes) as progress:
-            for current in range(epoch, self.config.epochs):
-                best = self._epoch(entrant, trainer, current, step, best, progress)
-                step = 0
-        self._finish(entrant, trainer, best)
-
-    def _epoch(
-        self,
-        entrant: Entrant,
-        trainer: Trainer,
-        epoch: int,
-        start: int,
-        best: float,
-        progress: Progress,
-    ) -> float:
-        """One epoch and its score; the best top-1 so far."""
-        steps = len(self.batches)
-        which = f"the images of the {entrant.name} network"
-        for step, (images, labels) in enumerate(self.batches.epoch(epoch, start), start):
-            trainer.step(images, labels, (epoch + step / steps) / self.config.epochs)
-            self.keeper.after_step(
-                step,
-                steps,
-                check=lambda: require_finite(epoch, {which: trainer.meter}),
-                state=lambda done=step + 1: self._state(trainer, epoch, done, best),
-            )
-            progress.advance()
-        trainer.share_statistics()
-        top1 = self._log_epoch(entrant, trainer, epoch, progress)
-        if top1 > best and entrant.name == "found" and self.keeper.writes:
-            content = {"epoch": epoch, "top1": top1, "network": trainer.scored.state_dict()}
-            save_checkpoint(self.keeper.folder.checkpoint("best"), content, self.fabric.device)
-        best = max(best, top1)
-        trainer.meter.reset()
-        self.keeper.save(self._state(trainer, epoch + 1, 0, best))
-        return best
-
-    def _state(self, trainer: Trainer | None, epoch: int, step: int, best: float) -> dict[str, Any]:
-        rows = [asdict(row) for row in self.rows]
-        kept = trainer.state() if trainer else None
-        return {"rows": rows, "epoch": epoch, "step": step, "best": best, "trainer": kept}
+        loop = Loop(
+            fabric=self.fabric,
+            keeper=self.keeper,
+            images=self.images,
+            batches=self.batches,
+            held=self._held,
+        )
+        best = loop.run(entrant.name, trainer, state, keep_best=entrant.name == "found")
+        self._finish(entrant, trainer, loop.score(trainer), best)
 
     def _log_start(self) -> None:
         self.keeper.folder.log.write(
@@ -211,36 +157,7 @@ class _Training:
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _log_epoch(
-        self, entrant: Entrant, trainer: Trainer, epoch: int, progress: Progress
-    ) -> float:
-        trained, scored = trainer.meter.over_processes(), self._score(trainer)
-        assert scored.top1 is not None, "a data set has test images"
-        if self.keeper.writes:
-            self.keeper.folder.log.write(
-                "epoch",
-                name=entrant.name,
-                epoch=epoch,
-                train_loss=trained.loss,
-                train_top1=trained.top1,
-                test_loss=scored.loss,
-                test_top1=scored.top1,
-                test_top5=scored.top5,
-                lr=trainer.optimiser.param_groups[0]["lr"],
-                seconds=self.keeper.tick(),
-            )
-        progress.note(
-            f"{entrant.name}, epoch {epoch + 1}/{self.config.epochs}: train "
-            f"{trained.top1:.1f} %, test {scored.top1:.1f} %"
-        )
-        return scored.top1
-
-    def _score(self, trainer: Trainer) -> Meter:
-        batches = scoring_batches(self.fabric, self.images)
-        return evaluate(self.fabric, trainer.scored, batches.epoch(0))
-
-    def _finish(self, entrant: Entrant, trainer: Trainer, best: float) -> None:
-        scored = self._score(trainer)
+    def _finish(self, entrant: Entrant, trainer: Trainer, scored: Meter, best: float) -> None:
         assert scored.top1 is not None, "a data set has test images"
         assert scored.top5 is not None, "and both are counted together"
         cost = graph_cost(entrant.network)
@@ -254,4 +171,4 @@ class _Training:
         if entrant.name == "found" and self.keeper.writes:
             save_network(self.keeper.folder, entrant.architecture, trainer.scored)
         if len(self.rows) < len(self.entrants):  # else the last checkpoint stays a network's
-            self.keeper.save(self._state(None, 0, 0, -1.0))
+            self.keeper.save({**self._held(), "trainer": None})

@@ -3,6 +3,7 @@
 Legend: B batch, C channels, H height, W width.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -21,12 +22,26 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-class Trainer:
-    """A network and all that changes while it is trained."""
+Term = Callable[[Tensor, Tensor], Tensor]
+"""What joins the loss, of images [B, C, H, W] and the network's logits [B, classes]."""
 
-    def __init__(self, fabric: "Fabric", network: NaiveNetwork, config: TrainConfig) -> None:
+
+class Trainer:
+    """A network and all that changes while it is trained.
+
+    `term` joins the loss, if it is given; the meter leaves it out.
+    """
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        network: NaiveNetwork,
+        config: TrainConfig,
+        term: Term | None = None,
+    ) -> None:
         self.fabric = fabric
         self.config = config
+        self._term = term
         self.network = network.to(fabric.device).train()
         self._parameters = list(self.network.parameters())
         self.optimiser = torch.optim.SGD(
@@ -63,6 +78,8 @@ class Trainer:
         total = loss
         if auxiliary is not None:
             total = loss + config.auxiliary * self._criterion(auxiliary, labels)
+        if self._term is not None:
+            total = total + self._term(images, logits)
         total.backward()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         average_over_processes(self.fabric, gradients)
