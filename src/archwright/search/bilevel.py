@@ -14,6 +14,7 @@ from torch.nn import functional
 from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
 from archwright.runs.device import average_over_processes
 from archwright.search.alpha import Logits
+from archwright.search.budget.lagrangian import Pressure
 from archwright.search.method import Method, Moment
 from archwright.search.recipe import Recipe, Unroll
 from archwright.search.unrolled import second_order
@@ -31,9 +32,15 @@ class Bilevel:
     """A supernet, its alpha, and an optimiser for each (DARTS, algorithm 1)."""
 
     def __init__(
-        self, fabric: "Fabric", network: NaiveNetwork, method: Method, recipe: Recipe
+        self,
+        fabric: "Fabric",
+        network: NaiveNetwork,
+        method: Method,
+        recipe: Recipe,
+        pressure: Pressure | None = None,
     ) -> None:
         self.fabric = fabric
+        self.pressure = pressure
         self.network = network.to(fabric.device).train()
         if isinstance(network, FusedNetwork):
             network.keeps_all = method.unrolling == "exact"
@@ -98,13 +105,15 @@ class Bilevel:
         assert gradients, "every method weighs the candidates by alpha"
         average_over_processes(self.fabric, gradients)
         self.alpha_optimiser.step()
+        if self.pressure is not None:
+            self.pressure.ascend(self.weights())
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         self.valid_meter.add(loss, scores, batch[1], norm)
 
     def _first_order(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor]:
         logits = self.alpha()
         with frozen(self._weights):  # their gradients would be thrown away
-            loss, scores = self._loss(batch, logits, moment)
+            loss, scores = self._mean_loss(batch, logits, moment)
             self._penalised(loss, logits, moment).backward()
         return loss, scores
 
@@ -118,7 +127,7 @@ class Bilevel:
 
         def valid() -> Tensor:
             logits = self.alpha()
-            seen.append(self._loss(batch, logits, moment))
+            seen.append(self._mean_loss(batch, logits, moment))
             return self._penalised(seen[0][0], logits, moment)
 
         alpha = list(self.alpha.parameters())
@@ -127,7 +136,21 @@ class Bilevel:
 
     def _penalised(self, loss: Tensor, logits: Logits, moment: Moment) -> Tensor:
         penalty = self.method.penalty(logits.candidates, moment)
-        return loss if penalty is None else loss + penalty
+        loss = loss if penalty is None else loss + penalty
+        if self.pressure is None:
+            return loss
+        return loss + self.pressure.penalty(self.network.decisions, self._strengths(logits))
+
+    def _mean_loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
+        """The loss over as many mixtures as the method draws, each on its part of the batch."""
+        images, labels = batch
+        draws = min(self.method.alpha_draws, len(labels) // 2)  # a batch norm needs two images
+        if draws <= 1:
+            return self._loss(batch, logits, moment)
+        parts = zip(images.tensor_split(draws), labels.tensor_split(draws), strict=True)
+        found = [(*self._loss(part, logits, moment), len(part[1])) for part in parts]
+        losses = [loss * (count / len(labels)) for loss, _, count in found]
+        return torch.stack(losses).sum(), torch.cat([scores for _, scores, _ in found])
 
     def _loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
         images, labels = batch
@@ -149,18 +172,23 @@ class Bilevel:
     def weights(self) -> dict[str, list[float]]:
         """What candidates are ranked by: a list a decision, in its candidates' order."""
         logits = self.alpha()
-        rows = self.method.strengths(logits.candidates.double())
-        if logits.presence is not None:
-            rows = rows * logits.presence.double()[:, None]
-        rows = rows.cpu()
+        presence = None if logits.presence is None else logits.presence.double()
+        rows = self._strengths(Logits(logits.candidates.double(), presence)).cpu()
         return {
             decision.name: rows[row, : len(decision.candidates)].tolist()
             for row, decision in enumerate(self.network.decisions)
         }
 
+    def _strengths(self, logits: Logits) -> Tensor:
+        """What candidates are ranked by [E, O]."""
+        rows = self.method.strengths(logits.candidates)
+        return rows if logits.presence is None else rows * logits.presence[:, None]
+
     def state(self) -> dict[str, Any]:
         """All that changes as the search goes on."""
+        pressure = {} if self.pressure is None else {"pressure": self.pressure.state()}
         return {
+            **pressure,
             "network": self.network.state_dict(),
             "alpha": self.alpha.state_dict(),
             "weight_optimiser": self.weight_optimiser.state_dict(),
@@ -177,6 +205,8 @@ class Bilevel:
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
         self.train_meter.sums.copy_(state["train_meter"])
         self.valid_meter.sums.copy_(state["valid_meter"])
+        if self.pressure is not None:
+            self.pressure.load_state(state["pressure"])
 
 
 @contextmanager

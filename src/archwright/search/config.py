@@ -4,15 +4,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from archwright.runs.options import (
-    RunOptions,
-    require_fraction,
-    require_not_negative,
-    require_positive,
-)
+from archwright.runs.options import require_fraction, require_not_negative, require_positive
+from archwright.search.budget.options import BudgetOptions
 from archwright.search.methods import get_method
 from archwright.search.presets import preset_options
-from archwright.search.recipe import Recipe, Unroll
+from archwright.search.recipe import Estimator, Recipe, Unroll
 from archwright.search.stopping import StopRule
 from archwright.simplify.settings import (
     Granularity,
@@ -27,12 +23,13 @@ if TYPE_CHECKING:
 
 METHOD_OPTIONS = (
     *("unroll", "beta_decay", "partial", "edge_normalisation", "tau", "tau_min", "samples"),
+    *("estimator", "draws"),
 )
 """The options that only some methods have."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchConfig(RunOptions):
+class SearchConfig(BudgetOptions):
     """Search an architecture by gradient descent. What is not given is as the method published."""
 
     out: Path
@@ -40,7 +37,8 @@ class SearchConfig(RunOptions):
     space: str = "nasbench201"
     """nasbench201, darts, spos, or a Python file that declares a space."""
     method: str = "darts"
-    """darts, darts-2nd, beta-darts, pc-darts, gdas, drnas, snas, random-ws or random."""
+    """darts, darts-2nd, beta-darts, pc-darts, gdas, drnas, snas, diffgraph, random-ws or
+    random."""
     preset: str = "paper"
     """Settings that go together: paper (as published), doubled (beta-darts for twice the epochs),
     or proxy (minutes on two cores). What is given beside it counts."""
@@ -53,11 +51,16 @@ class SearchConfig(RunOptions):
     edge_normalisation: bool | None = None
     """Whether pc-darts weighs the edges of a node, too."""
     tau: float | None = None
-    """Temperature of gdas and snas in the first epoch."""
+    """Temperature of gdas, snas and diffgraph in the first epoch."""
     tau_min: float | None = None
-    """Temperature of gdas and snas in the last epoch."""
+    """Temperature of gdas, snas and diffgraph in the last epoch."""
     samples: int | None = None
     """Architectures that random-ws draws and compares."""
+    estimator: Estimator | None = None
+    """How diffgraph's samples pass their gradient on: soft ones as they are, hard ones straight
+    through, by ReinMax, or averaged over noise (Gumbel-Rao)."""
+    draws: int | None = None
+    """Samples that a step of diffgraph's alpha averages, each on its part of the batch."""
     simplify: str = "all"
     """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
     (partial and floating module sharing, linear merge, kernel normalisation)."""
@@ -71,9 +74,10 @@ class SearchConfig(RunOptions):
     """What is normalised together: a whole kernel, or a filter each."""
     scale: Scale = "norm"
     """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
-    keep_null: bool = False
-    """Let the null candidate win where a node keeps all edges. Left out by default, as in DARTS
-    (section 2.4): its weight only scales a node, and says nothing about the others."""
+    keep_null: bool | None = None
+    """Let the null candidate win by its weight where a node keeps all edges. By default only of
+    diffgraph, which weighs connections: elsewhere, as in DARTS (section 2.4), that weight only
+    scales a node, and an edge is given up only where a budget leaves nothing else."""
     watch: bool | None = None
     """Whether signs of collapse that take time are measured, too: discretisation gap and curvature.
     They are by default, where alpha learns."""
@@ -127,7 +131,7 @@ class SearchConfig(RunOptions):
         )
         require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
         require_not_negative(self, "alpha_init", "alpha_start")
-        require_positive(self, "partial", "tau", "tau_min", "samples")
+        require_positive(self, "partial", "tau", "tau_min", "samples", "draws")
         require_not_negative(self, "beta_decay")
         require_fraction(self, "momentum", "alpha_betas")
         _ = self.simplification

@@ -43,6 +43,8 @@ class Method(ABC):
     """Whether there is a supernet to be trained at all."""
     learns: ClassVar[bool] = True
     """Whether alpha is trained; otherwise architectures are drawn, and the best one wins."""
+    weighs_null: ClassVar[bool] = False
+    """Whether the null candidate's weight speaks of its edge, so that it may win by itself."""
 
     @abstractmethod
     def recipe(self, space: str) -> Recipe:
@@ -76,6 +78,11 @@ class Method(ABC):
     def unrolling(self) -> Unroll | None:
         """How alpha sees that the weights answer to it; None: not at all (first order)."""
         return None
+
+    @property
+    def alpha_draws(self) -> int:
+        """How many mixtures a step of alpha averages, each on its part of the batch."""
+        return 1
 
     @property
     def drawn(self) -> int:

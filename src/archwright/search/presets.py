@@ -23,6 +23,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "gdas": _SMALL,
         "drnas": _SMALL,
         "snas": _SMALL,
+        "diffgraph": _SMALL,
         "random-ws": _SMALL,
         "random": _SMALL,
     },

@@ -5,6 +5,8 @@ from typing import Literal
 
 from archwright.runs.options import require, require_schedule
 
+Estimator = Literal["soft", "straight-through", "reinmax", "rao"]
+"""How a sample of diffgraph passes its gradient on (see `search.graph.estimators`)."""
 Unroll = Literal["finite", "exact"]
 """How a second-order gradient is taken: by finite differences, or by differentiating twice."""
 

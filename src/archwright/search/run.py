@@ -11,7 +11,6 @@ from torch import Tensor
 
 from archwright import data
 from archwright.cost import graph_cost
-from archwright.derive import discretise
 from archwright.ir import Architecture, Network
 from archwright.lower import FusedNetwork, NaiveNetwork
 from archwright.runs.checkpoint import loading, restore_random
@@ -20,15 +19,16 @@ from archwright.runs.keeper import Keeper
 from archwright.runs.progress import Progress
 from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
 from archwright.search.bilevel import Bilevel
+from archwright.search.budget.terms import Terms, settle_terms
 from archwright.search.config import SearchConfig
 from archwright.search.method import Method, Moment
-from archwright.search.oneshot import best_of, draw
+from archwright.search.oneshot import best_of
 from archwright.search.outcome import hand_over
 from archwright.search.recipe import Recipe
-from archwright.search.signs import Roles, Weights
+from archwright.search.signs import Roles
 from archwright.search.watch import Watch, check_watch
 from archwright.simplify import check_pointwise, simplify
-from archwright.spaces import Size, Space, get_space, read_architecture, write_architecture
+from archwright.spaces import get_space, read_architecture, write_architecture
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -43,7 +43,8 @@ class SearchResult:
 
     `params` and `macs` are those of the discrete network as published, at the search's own size;
     `accuracy` is the percent of held-out images that the derived network gets right with the
-    supernet's weights.
+    supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
+    `feasible` says whether the limits hold. Both are None where there was nothing of the kind.
     """
 
     architecture: Architecture
@@ -52,18 +53,22 @@ class SearchResult:
     accuracy: float
     seconds: float
     out: Path
+    feasible: bool | None = None
+    costs: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as a machine reads it: the architecture as text, the folder as a string."""
         text = write_architecture(self.architecture)
-        return {**asdict(self), "architecture": text, "out": str(self.out)}
+        content = {**asdict(self), "architecture": text, "out": str(self.out)}
+        return {name: value for name, value in content.items() if value is not None}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "SearchResult":
         """The inverse of `to_json`."""
         architecture, out = read_architecture(content["architecture"]), Path(content["out"])
         numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
-        return cls(architecture=architecture, out=out, **numbers)
+        budgeted = {name: content[name] for name in ("feasible", "costs") if name in content}
+        return cls(architecture=architecture, out=out, **numbers, **budgeted)
 
 
 def search(config: SearchConfig) -> SearchResult:
@@ -84,13 +89,15 @@ def search(config: SearchConfig) -> SearchResult:
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
+    null = method.weighs_null if config.keep_null is None else config.keep_null
+    terms = settle_terms(config, space, size, images, null=null)
     supernet = method.supernet(space.supernet(size))
     check_pointwise(supernet, config.simplification, space.name)
     supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
-    run = _Search(replace(config, watch=watch), fabric, space, size, recipe, images)
+    run = _Search(replace(config, watch=watch), fabric, terms, recipe, images)
     resolved = {
-        **{**asdict(recipe), "watch": watch},
+        **{**asdict(recipe), "watch": watch, "keep_null": null},
         **{"space": space.origin or space.name, "channels": channels, "cells": cells},
     }
     folder = start(fabric, config, "search", images, resolved)
@@ -110,12 +117,12 @@ class _Search:
         self,
         config: SearchConfig,
         fabric: "Fabric",
-        space: Space,
-        size: Size,
+        terms: Terms,
         recipe: Recipe,
         images: data.ImageData,
     ) -> None:
-        self.config, self.fabric, self.space, self.size = config, fabric, space, size
+        self.config, self.fabric, self.terms = config, fabric, terms
+        self.space, self.size = terms.space, terms.size
         self.recipe, self.images = recipe, images
         weights_set, alpha_set = data.search_split(images.train)
         self.weights_batches, self.alpha_batches = (
@@ -127,7 +134,8 @@ class _Search:
         """Every step that is left, then the architecture."""
         self.keeper = keeper
         torch.manual_seed(self.config.seed)
-        bilevel = Bilevel(self.fabric, self._lowered(supernet), method, self.recipe)
+        pressure = self.terms.pressure(self._alpha_steps) if method.learns else None
+        bilevel = Bilevel(self.fabric, self._lowered(supernet), method, self.recipe, pressure)
         self.watch = self._watching(bilevel)
         state = keeper.restore()
         epoch, step = 0, 0
@@ -156,7 +164,7 @@ class _Search:
             bilevel,
             Roles.of(self.space.supernet(self.size)),
             self.config.stop_early,
-            null=None if self.config.keep_null else self.space.null,
+            null=None if self.terms.null else self.space.null,
             batches=self.alpha_batches if self.config.watch else None,
         )
 
@@ -164,15 +172,16 @@ class _Search:
         """All that a resumed search goes on from: `step` steps of the epoch are done."""
         return {"epoch": epoch, "step": step, **bilevel.state(), "watch": self.watch.state()}
 
-    def _derive(self, weights: Weights) -> Architecture:
-        return discretise(self.space, self.size, weights, null=self.config.keep_null)
+    @property
+    def _alpha_steps(self) -> int:
+        return (self.recipe.epochs - self.recipe.alpha_start) * len(self.weights_batches)
 
     def _answer(self, bilevel: Bilevel) -> Architecture:
         """What alpha speaks for; of a method that draws, the best one of those drawn."""
         if bilevel.method.learns:
             taken = self.watch.taken
-            return self._derive(bilevel.weights() if taken is None else taken.weights)
-        drawn = draw(self.space, self.size, bilevel.method.drawn, self.config.seed)
+            return self.terms.derive(bilevel.weights() if taken is None else taken.weights)
+        drawn = self.terms.draw(bilevel.method.drawn, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.network, drawn, seen)
 
@@ -224,7 +233,7 @@ class _Search:
     def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Progress) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
         weights = bilevel.weights()
-        architecture = self._derive(weights)
+        architecture = self.terms.derive(weights)
         moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
         signs = self.watch.look(weights, architecture, moment)
         if not self.keeper.writes:
@@ -240,6 +249,7 @@ class _Search:
             lr=bilevel.weight_optimiser.param_groups[0]["lr"],
             alpha=weights,
             **asdict(signs),
+            **({} if bilevel.pressure is None else bilevel.pressure.record()),
             architecture=text,
             seconds=self.keeper.tick(),
         )
@@ -258,7 +268,11 @@ class _Search:
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
         seconds = self.keeper.tick()
-        result = SearchResult(architecture, cost.params, cost.macs, top1, seconds, folder.path)
+        result = SearchResult(
+            *(architecture, cost.params, cost.macs, top1, seconds, folder.path),
+            feasible=self.terms.feasible(architecture),
+            costs=self.terms.costs(architecture),
+        )
         if self.keeper.writes:
             folder.log.write("result", **result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete

@@ -17,6 +17,7 @@ METHODS: dict[str, str] = {
     "gdas": "archwright.search.methods.gdas:Gdas",
     "drnas": "archwright.search.methods.drnas:DrNas",
     "snas": "archwright.search.methods.snas:Snas",
+    "diffgraph": "archwright.search.methods.diffgraph:DiffGraph",
     "random-ws": "archwright.search.methods.random:RandomWithSharing",
     "random": "archwright.search.methods.random:Random",
 }

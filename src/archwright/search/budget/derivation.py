@@ -1,0 +1,198 @@
+"""From the weights of a search to the strongest architecture within its budgets.
+
+Legend: E decisions, O candidates of the largest decision, J budgets.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from archwright.cost.layout import Layout
+from archwright.derive import random_architecture
+from archwright.errors import ConfigError
+from archwright.ir import Architecture
+from archwright.search.budget.choices import ENUMERABLE, Choices, Table
+from archwright.search.budget.enumeration import Enumeration
+from archwright.search.budget.limits import Budget
+from archwright.search.budget.relaxation import Relaxation
+
+_TRIES = 200
+"""Architectures drawn at random before one within the budgets is made instead."""
+_FLOOR = 1e-12
+"""Strength of what has none: its logarithm is finite, so that sums of them can be compared."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Derivation within budgets, if there are any, and of what uses the image.
+
+    Without `null`, the null candidate's own weight says nothing of it (it only scales the node):
+    an edge is given up only where a budget leaves nothing else, and so null counts as little as
+    the weakest candidate beside it. `allowed` narrows the space (see `Choices`).
+    """
+
+    layout: Layout
+    budgets: tuple[Budget, ...]
+    null: bool
+    allowed: Mapping[str, Sequence[str]] | None = None
+
+    @cached_property
+    def _choices(self) -> Choices:
+        return Choices(self.layout, self.allowed)
+
+    @cached_property
+    def _solver(self) -> Enumeration | Relaxation:
+        if self._choices.count <= ENUMERABLE:
+            return Enumeration(self._choices, self.budgets)
+        return Relaxation(self._choices, self.budgets, self._witness)
+
+    @cached_property
+    def _witness(self) -> Architecture | None:
+        """Some architecture within the budgets, from the cheapest of each on."""
+        for budget in self.budgets:
+            start = budget.cost.least()[1]
+            found = _descended(self._choices, self.budgets, start)
+            if found is not None:
+                return found
+        return None
+
+    def derive(self, weights: Mapping[str, Sequence[float]]) -> Architecture:
+        """The architecture of the largest sum of log strengths, within the budgets and connected.
+
+        `weights` are lists in the candidates' order, by decision; what is left out has none. In
+        spaces of up to 200,000 architectures the answer is exact.
+
+        Raises:
+            ConfigError: nothing is within the budgets.
+        """
+        found = self._solver.best(self.scores(weights))
+        if found is None:
+            raise ConfigError(self._infeasible())
+        return found
+
+    def require_feasible(self) -> None:
+        """Check that something is within the budgets.
+
+        Raises:
+            ConfigError: nothing is; the text has the smallest values that are possible.
+        """
+        if not self.feasible:
+            raise ConfigError(self._infeasible())
+
+    @cached_property
+    def feasible(self) -> bool:
+        """Whether anything is within the budgets."""
+        if not all(len(group) for group in self._choices.groups):
+            return False
+        return self._solver.best(self._choices.layout.zeros().numpy()) is not None
+
+    def scores(self, weights: Mapping[str, Sequence[float]]) -> Table:
+        """Log strengths [E, O] of weights by decision; see `null`."""
+        layout = self.layout
+        strengths = np.zeros(tuple(layout.zeros().shape))
+        for name, values in weights.items():
+            row = layout.row[name]
+            strengths[row, : len(values)] = values
+        scores = np.log(np.maximum(strengths, _FLOOR))
+        if not self.null:
+            connecting = layout.connecting.numpy() > 0
+            others = np.where(connecting, scores, np.inf).min(axis=1, keepdims=True)
+            scores = np.where(connecting | ~np.isfinite(others), scores, others)
+        return scores
+
+    def draw(self, count: int, seed: int) -> list[Architecture]:
+        """So many architectures within the budgets, drawn uniformly where that is possible.
+
+        Where many draws in a row are beyond a budget, strengths are drawn in their place, and what
+        they speak for within the budgets is taken.
+        """
+        generator = np.random.default_rng(seed)
+        if isinstance(self._solver, Enumeration):
+            return [self._solver.draw(generator) for _ in range(count)]
+        return [self._drawn(generator) for _ in range(count)]
+
+    def _drawn(self, generator: np.random.Generator) -> Architecture:
+        space, size = self.layout.space, self.layout.size
+        for _ in range(_TRIES):
+            found = random_architecture(space, size, generator)
+            if all(budget.holds(found) for budget in self.budgets):
+                return found
+        found = self._solver.best(generator.gumbel(size=tuple(self.layout.zeros().shape)))
+        assert found is not None, "checked before anything started"
+        return found
+
+    def range_of(self, budget: int) -> tuple[float, float]:
+        """The smallest cost within the other budgets, and the limit."""
+        return self._least(budget), self.budgets[budget].limit
+
+    def _least(self, budget: int) -> float:
+        """The smallest value of a cost that was found, the other budgets being kept if possible."""
+        if isinstance(self._solver, Enumeration):
+            found = self._solver.least(budget)
+            if found is None:
+                found = Enumeration(self._choices, self.budgets[budget : budget + 1]).least(0)
+            return np.inf if found is None else found[0]
+        return self.budgets[budget].cost.least()[0]
+
+    def _infeasible(self) -> str:
+        """The line that refuses these budgets."""
+        alone = [
+            Derivation(self.layout, (budget,), self.null, self.allowed) for budget in self.budgets
+        ]
+        beyond = [one for one in alone if not one.feasible]
+        if beyond:
+            (budget,) = beyond[0].budgets
+            least = beyond[0]._least(0)
+            return (
+                f"{budget.flag} {budget.limit:g} is infeasible: the smallest possible is "
+                f"{budget.number(least)} ({_where(self.layout)})"
+            )
+        named = " and ".join(f"{b.flag} {b.limit:g}" for b in self.budgets)
+        smallest = ", ".join(
+            f"{budget.flag} {budget.number(one._least(0))}"
+            for budget, one in zip(self.budgets, alone, strict=True)
+        )
+        return (
+            f"{named} are infeasible together ({_where(self.layout)}): the smallest possible of "
+            f"each alone is {smallest}"
+        )
+
+
+def _where(layout: Layout) -> str:
+    size = layout.size
+    return (
+        f"{layout.space.name} at {size.channels} channels, {size.cells} cells, "
+        f"{size.image_size} pixels"
+    )
+
+
+def _descended(
+    choices: Choices, budgets: Sequence[Budget], start: Architecture
+) -> Architecture | None:
+    """What is within all budgets, reached from `start` by exchanging one pick at a time."""
+    picks = choices.picks(start)
+    if picks is None:
+        return None
+
+    def excess(architecture: Architecture) -> float:
+        return sum(
+            max(0.0, b.ratio(architecture) - 1) for b in budgets if not b.holds(architecture)
+        )
+
+    best = excess(start)
+    while best > 0:
+        found = None
+        for group, places in enumerate(choices.groups):
+            for pick in range(len(places)):
+                other = picks.copy()
+                other[group] = pick
+                if choices.connected(other[None])[0]:
+                    value = excess(choices.architecture(other))
+                    if value < best:
+                        best, found = value, other
+        if found is None:
+            return None
+        picks = found
+    return choices.architecture(picks)

@@ -1,0 +1,61 @@
+"""Budgets, and what an architecture costs beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archwright.cost.model import CostModel, SummedCost
+from archwright.ir import Architecture
+
+_ROUNDING = 1e-9
+"""A cost may exceed its limit by this part of it: sums of floats differ in their last digits."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A cost and the most that it may be, both in the unit of the cost's name."""
+
+    cost: CostModel
+    limit: float
+
+    @property
+    def flag(self) -> str:
+        """The option that sets it."""
+        return flag_of(self.cost.name)
+
+    @property
+    def unit(self) -> str:
+        """The unit behind a number; nothing for plain numbers."""
+        return {"ms": " ms", "mb": " MB", "mj": " mJ"}.get(self.cost.name.rpartition("_")[2], "")
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the cost is exactly the sum of its surrogate's table."""
+        return isinstance(self.cost, SummedCost)
+
+    def ratio(self, architecture: Architecture) -> float:
+        """The cost in units of the limit."""
+        return self.cost.of(architecture) / self.limit
+
+    def holds(self, architecture: Architecture) -> bool:
+        """Whether the architecture is within the limit; what was not measured is not."""
+        return within(self.ratio(architecture))
+
+    def number(self, value: float) -> str:
+        """A value of this cost as a text shows it, rounded so that it is never shown smaller."""
+        shown = f"{value:,.0f}" if not self.unit else f"{value:.4g}"
+        return shown + self.unit
+
+
+def flag_of(cost: str) -> str:
+    """The option that limits the cost of that name."""
+    return "--max-" + cost.replace("_", "-")
+
+
+def within(ratio: float) -> bool:
+    """Whether a cost of so many limits is no more than one."""
+    return ratio <= 1 + _ROUNDING
+
+
+def costs_of(models: Sequence[CostModel], architecture: Architecture) -> Mapping[str, float]:
+    """What an architecture costs, by the name of the cost."""
+    return {model.name: model.of(architecture) for model in models}

@@ -1,0 +1,148 @@
+"""The terms of a search: what its answer may cost, and how an answer is taken from weights."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from archwright.cost.catalogue import cost_model
+from archwright.cost.layout import Layout
+from archwright.cost.model import CostModel
+from archwright.derive import discretise
+from archwright.errors import ConfigError
+from archwright.ir import Architecture
+from archwright.search.budget.derivation import Derivation
+from archwright.search.budget.lagrangian import Pressure
+from archwright.search.budget.limits import Budget
+from archwright.search.budget.options import BudgetOptions
+from archwright.search.oneshot import draw
+from archwright.search.signs import Weights
+from archwright.spaces import Size, Space
+
+if TYPE_CHECKING:
+    from archwright.data import ImageData
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a search may answer.
+
+    Attributes:
+        size: that of the supernet.
+        null: whether the null candidate may win by its own weight where a node keeps all edges.
+        budgets: limits on costs of networks at the deployment size.
+        objective: weights of costs in alpha's loss.
+        front: the cost along which a front is derived, if one is asked for.
+    """
+
+    space: Space
+    size: Size
+    null: bool
+    deployed: Size
+    budgets: tuple[Budget, ...] = ()
+    objective: tuple[tuple[CostModel, float], ...] = ()
+    front: CostModel | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The decisions at the deployment size."""
+        return Layout(self.space, self.deployed)
+
+    @cached_property
+    def derivation(self) -> Derivation | None:
+        """Derivation within the budgets; None: the strongest candidates are all that counts.
+
+        Where the null candidate may win, they could cut a cell in two.
+        """
+        if not self.budgets and not self.null:
+            return None
+        return Derivation(self.layout, self.budgets, self.null)
+
+    def strongest(self, weights: Weights) -> Architecture:
+        """The architecture that weights speak for, whatever it costs."""
+        return discretise(self.space, self.size, weights, null=self.null)
+
+    def derive(self, weights: Weights) -> Architecture:
+        """The strongest architecture within the budgets."""
+        if self.derivation is None:
+            return self.strongest(weights)
+        return self.derivation.derive(weights)
+
+    def draw(self, count: int, seed: int) -> list[Architecture]:
+        """So many architectures at random, within the budgets."""
+        if self.derivation is None:
+            return draw(self.space, self.size, count, seed)
+        return self.derivation.draw(count, seed)
+
+    def pressure(self, steps: int) -> Pressure | None:
+        """What joins the loss of alpha, which learns for so many steps; None: nothing."""
+        if not self.budgets and not self.objective:
+            return None
+        return Pressure(
+            self.layout, self.budgets, self.objective, self.strongest, null=self.null, steps=steps
+        )
+
+    def costs(self, architecture: Architecture) -> dict[str, float] | None:
+        """What is limited or weighed, of an architecture, by the cost's name; None: nothing is."""
+        models = [budget.cost for budget in self.budgets] + [model for model, _ in self.objective]
+        return {model.name: model.of(architecture) for model in models} or None
+
+    def feasible(self, architecture: Architecture) -> bool | None:
+        """Whether an architecture is within the budgets; None: there are none."""
+        return all(b.holds(architecture) for b in self.budgets) if self.budgets else None
+
+
+def settle_terms(
+    options: BudgetOptions, space: Space, size: Size, images: "ImageData", *, null: bool
+) -> Terms:
+    """The terms that a search's options set, for a supernet of `size`.
+
+    Raises:
+        ConfigError: nothing is within the budgets (the smallest possible value is named), a cost
+            has no source, or the deployment size is none of the searched networks.
+    """
+    deployed = _deployed(options, space, size, images)
+
+    def model(name: str) -> CostModel:
+        return cost_model(
+            name,
+            space,
+            deployed,
+            latency_device=options.latency_device,
+            latency_table=options.latency_table,
+        )
+
+    budgets = tuple(Budget(model(name), limit) for name, limit in options.limits.items())
+    objective = tuple((model(name), weight) for name, weight in options.objective_weights.items())
+    front: CostModel | None = None
+    if options.pareto is not None:
+        sourced = options.latency_device is not None or options.latency_table is not None
+        front = budgets[0].cost if budgets else model("latency_ms" if sourced else "macs")
+    terms = Terms(space, size, null, deployed, budgets, objective, front)
+    if terms.derivation is not None:
+        terms.derivation.require_feasible()
+    return terms
+
+
+def _deployed(options: BudgetOptions, space: Space, size: Size, images: "ImageData") -> Size:
+    """The size of the network that the search is for."""
+    channels, cells = space.train_size
+
+    def sized(depth: int) -> Size:
+        return Size(
+            channels=options.deploy_channels or channels,
+            cells=depth,
+            classes=len(images.classes),
+            image_size=options.deploy_image_size or space.image_size,
+            image_channels=images.channels,
+        )
+
+    searched = space.skeleton.cells(size)
+    if options.deploy_cells is None and space.skeleton.cells(sized(cells)) != searched:
+        cells = size.cells  # a space whose depth is a number of decisions is deployed as searched
+    found = sized(options.deploy_cells or cells)
+    if space.skeleton.cells(found) != searched:
+        raise ConfigError(
+            f"--deploy-cells {found.cells} makes networks with other decisions than the "
+            f"{size.cells} cells that are searched: in space {space.name} both must be the same"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""DiffGraphNAS: a distribution over graphs, its estimators, its encoding and its shrinking."""

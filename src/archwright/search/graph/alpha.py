@@ -1,0 +1,68 @@
+"""Alpha of a weighted graph: a logit for each connection, and one for each operation on it.
+
+Legend: E decisions, O candidates of the largest decision.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from typing_extensions import override
+
+from archwright.ir import Network
+from archwright.search.alpha import Alpha, Logits
+from archwright.search.graph.null import null_candidates
+
+
+class GraphAlpha(Alpha):
+    """Connections and operations apart; forward gives log-probabilities.
+
+    The null candidate is factored out: with a connection's logit c_e and operation logits a_e,
+        p_e(null) = 1 - sigmoid(c_e),   p_e(o) = sigmoid(c_e) softmax(a_e)_o over the others,
+    so that an operation's weight among its rivals does not move when the connection's does. At the
+    start every candidate weighs the same. Where no candidate is null, a node's connections share
+    its mass by a softmax over c.
+    """
+
+    _null: Tensor
+
+    def __init__(self, network: Network, *, deviation: float) -> None:
+        super().__init__(network, deviation=deviation, edges=True)
+        null = torch.zeros_like(self._padding, dtype=torch.bool)
+        for row, indices in enumerate(null_candidates(network)):
+            if len(indices) < len(network.decisions()[row].candidates):
+                null[row, list(indices)] = True
+        self.register_buffer("_null", null, persistent=False)
+        assert self.edges is not None, "asked for above"
+        candidates, nulls = (~self._padding.isinf()).sum(dim=1), null.sum(dim=1)
+        start = ((candidates - nulls) / nulls.clamp(min=1)).log() * (nulls > 0)
+        self.edges = nn.Parameter(self.edges.detach() + start)
+
+    @override
+    def forward(self) -> Logits:
+        return self.distribution(*self.raw())
+
+    def raw(self) -> tuple[Tensor, Tensor]:
+        """The logits of connections [E] and of operations [E, O] before they are normalised."""
+        assert self.edges is not None, "made with edges"
+        return self.edges, self.candidates
+
+    def distribution(self, connections: Tensor, operations: Tensor) -> Logits:
+        """The log-probabilities that logits of connections [E] and operations [E, O] give."""
+        others = (operations + self._padding).masked_fill(self._null, -math.inf)
+        log_q = others.log_softmax(dim=-1)
+        nulls = self._null.sum(dim=1, keepdim=True)
+        there = functional.logsigmoid(connections)[:, None]
+        gone = functional.logsigmoid(-connections)[:, None] - nulls.clamp(min=1).log()
+        log_p = torch.where(nulls > 0, log_q + there, log_q)
+        log_p = torch.where(self._null, gone, log_p)
+        return Logits(log_p, self._shares(connections))
+
+    def _shares(self, connections: Tensor) -> Tensor | None:
+        """What each connection weighs where none of its node's has a null candidate, else 1."""
+        siblings = self._nodes[:, None] == self._nodes[None, :]
+        nullable = (siblings & self._null.any(dim=1)[None, :]).any(dim=1)
+        if nullable.all():
+            return None
+        return torch.where(nullable, 1.0, self._presence(connections))

@@ -1,0 +1,52 @@
+"""DiffGraphNAS: a search over a graph whose operations and connections both carry weights.
+
+Weights are Gumbel-softmax samples with path-wise gradients (soft, or hard with a stand-in for the
+gradient), annealed; alpha's step averages several samples, each on a part of the batch. What the
+abstract leaves open, and how it was decided, stands in docs/diffgraph.md.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from torch import Tensor
+from typing_extensions import override
+
+from archwright.ir import Network
+from archwright.lower import Mixture
+from archwright.search.alpha import Alpha
+from archwright.search.graph.alpha import GraphAlpha
+from archwright.search.graph.estimators import draw
+from archwright.search.method import Moment
+from archwright.search.methods.darts import Darts
+from archwright.search.recipe import Estimator, Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffGraph(Darts):
+    """Weighted connections and operations, sampled."""
+
+    weighs_null: ClassVar[bool] = True
+
+    estimator: Estimator = "soft"
+    draws: int = 4
+    tau: float = 1.0
+    tau_min: float = 0.1
+
+    @override
+    def recipe(self, space: str) -> Recipe:
+        # ours: the abstract names none; alpha is not pulled back to uniform weights
+        return replace(super().recipe(space), nesterov=False, alpha_weight_decay=0.0)
+
+    @override
+    def alpha(self, network: Network, deviation: float) -> Alpha:
+        return GraphAlpha(network, deviation=deviation)
+
+    @override
+    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+        tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
+        return draw(logits, tau, self.estimator)
+
+    @property
+    @override
+    def alpha_draws(self) -> int:
+        return self.draws
