@@ -13,7 +13,7 @@ from archwright.bench.config import SupernetConfig
 from archwright.bench.results import Results, write_results
 from archwright.bench.rows import Measured, rows_of
 from archwright.bench.variants import parse_variants
-from archwright.cli.bench import supernet as supernet_command
+from archwright.cli.bench import supernet as supernet_cli
 from archwright.cli.parse import parse
 from archwright.spaces import SPACES
 
@@ -77,7 +77,7 @@ def results(tmp_path: Path) -> Path:
 def test_the_standard_set_can_be_run(name: str, tmp_path: Path) -> None:
     words = supernets.command(name, ["--device", "cpu"], tmp_path)
     assert words[3:5] == ["bench", "supernet"]
-    config = parse(supernet_command, words[5:]).config
+    config = parse(supernet_cli.command, words[5:]).config
     assert config.out == tmp_path / f"{name}.json"
     assert config.device == "cpu"
     assert config.space in SPACES

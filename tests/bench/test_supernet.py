@@ -14,6 +14,7 @@ from archwright.bench.contest import Contest, Entrant
 from archwright.bench.entrants import discrete_network
 from archwright.bench.results import Results
 from archwright.bench.supernet import bench_supernet
+from archwright.bench.threads import threads
 from archwright.cost import activation_bytes, graph_cost, saved_bytes
 from archwright.errors import ConfigError
 from archwright.runs import device
@@ -104,10 +105,10 @@ def test_another_seed_measures_other_weights_alike(results: Results) -> None:
 
 def test_the_threads_are_given_back() -> None:
     before = torch.get_num_threads()
-    with supernet._threads(before + 1):
+    with threads(before + 1):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
-    with supernet._threads(None):
+    with threads(None):
         assert torch.get_num_threads() == before
 
 

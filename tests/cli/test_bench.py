@@ -53,3 +53,57 @@ def test_a_folder_that_cannot_be_made_is_known_at_once(call, tmp_path: Path) -> 
     assert done.code == 1
     assert done.err.count("\n") == 1
     assert "file" in done.err
+
+
+SEARCHES = (
+    *("bench", "nasbench201", "--methods", "darts", "--simplify", "none,all", "--seeds", "0-1"),
+    *("--data", "digits", "--channels=4", "--cells=1", "--epochs=1", "--batch-size=16"),
+    *("--limit=64", "--test-limit=32", "--no-baselines", "--device=cpu"),
+)
+
+
+def test_searches_are_run_and_compared(call, tmp_path: Path) -> None:
+    done = call(*SEARCHES, "--runs", tmp_path, "--json")
+    assert done.code == 0
+    content = json.loads(done.out)
+    assert content["command"].startswith("archwright bench nasbench201 --methods darts --simplify")
+    assert [(s["method"], s["simplify"], s["seed"]) for s in content["searches"]] == [
+        *(("darts", "none", 0), ("darts", "all", 0), ("random", "none", 0)),
+        *(("darts", "none", 1), ("darts", "all", 1), ("random", "none", 1)),
+    ]
+    assert [row["n"] for row in content["rows"]] == [2, 2, 2]
+    assert [test["dataset"] for test in content["tests"]] == ["cifar10", "cifar100", "imagenet16"]
+    assert content["searches"] == json.loads((tmp_path / "searches.json").read_text())["searches"]
+    assert "6/6 random none, seed 1: |" in done.err
+    assert "searched on scikit-learn digits, preset proxy" in done.err
+    random = next(line for line in done.err.splitlines() if line.strip().startswith("random "))
+    assert random.split()[1:4] == ["\N{EN DASH}", "2", "\N{EN DASH}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (("--methods", "dart"), 2, "unknown method 'dart': did you mean 'darts'?"),
+        (("--seeds", "four"), 2, "--seeds four: give numbers and ranges, such as 0-4 or 0,2,5-7"),
+        (("--preset", "papre"), 2, "unknown preset 'papre': did you mean 'paper'?"),
+        (("--batch-size", "4000"), 1, "a batch of 4000 is larger than the 32 images"),
+    ],
+)
+def test_a_bench_of_searches_that_cannot_run_says_so(
+    call, tmp_path: Path, words: tuple[str, ...], code: int, line: str
+) -> None:
+    done = call(*SEARCHES, "--runs", tmp_path, *words)
+    assert done.code == code
+    assert done.err.startswith(f"archwright: error: {line}")
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "searches.json").exists()
+
+
+def test_results_of_another_bench_are_left_alone(call, tmp_path: Path) -> None:
+    out = tmp_path / "rows.json"
+    out.write_text('{"schema": 1, "rows": []}')
+    done = call(*SEARCHES, "--out", out)
+    assert done.code == 1
+    assert done.err.startswith(f"archwright: error: {out} holds no searches (it lacks command")
+    assert done.err.count("\n") == 1
+    assert out.read_text() == '{"schema": 1, "rows": []}'

@@ -1,10 +1,10 @@
 """The configuration of a supernet bench."""
 
-import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from archwright.bench.command import command_line
 from archwright.bench.variants import Lowering, Variant, parse_variants
 from archwright.errors import unknown
 from archwright.runs.options import Precision, require, require_positive
@@ -75,11 +75,4 @@ class SupernetConfig:
 
     def command(self) -> str:
         """The command line that measures this again."""
-        words = ["archwright", "bench", "supernet"]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "out" or (value == field.default and field.name != "space"):
-                continue
-            flag = "--" + field.name.replace("_", "-")
-            words += [flag] if value is True else [flag, str(value)]
-        return shlex.join(words)
+        return command_line("supernet", self, always=("space",))

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from archwright.errors import RunError
 from archwright.files import write_json
@@ -39,6 +39,19 @@ def read_results(path: Path) -> Results:
     Raises:
         RunError: there is none, it holds something else, or results of another version.
     """
+    content = read_content(path)
+    missing = [field.name for field in fields(Results) if field.name not in content]
+    if missing:
+        raise RunError(f"{path} lacks {', '.join(missing)}: run the bench again")
+    return Results(**{field.name: content[field.name] for field in fields(Results)})
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """What a results file holds, if it is of this version.
+
+    Raises:
+        RunError: as `read_results`.
+    """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -52,7 +65,4 @@ def read_results(path: Path) -> Results:
             f"{path} holds results of schema {content['schema']}, this version reads {SCHEMA}: "
             f"run the bench again"
         )
-    missing = [field.name for field in fields(Results) if field.name not in content]
-    if missing:
-        raise RunError(f"{path} lacks {', '.join(missing)}: run the bench again")
-    return Results(**{field.name: content[field.name] for field in fields(Results)})
+    return cast("dict[str, Any]", content)

@@ -1,8 +1,6 @@
 """What a supernet takes to train, stage by stage of its simplification."""
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from archwright.bench.entrants import build_entrants, discrete_architecture, mak
 from archwright.bench.peaks import peaks_apart
 from archwright.bench.results import Results, write_results
 from archwright.bench.rows import rows_of
+from archwright.bench.threads import threads
 from archwright.cost import estimate_training_bytes
 from archwright.errors import ConfigError
 from archwright.ir import BatchNorm, Module, Network, Shape, walk_network
@@ -38,7 +37,7 @@ def bench_supernet(config: SupernetConfig) -> Results:
     fabric = make_fabric(config.device, config.precision)
     if config.out is not None:  # what cannot be written is known before it is measured
         config.out.parent.mkdir(parents=True, exist_ok=True)
-    with _threads(config.threads):
+    with threads(config.threads):
         results = _measure(config, space, size, fabric)
     if config.out is not None:
         write_results(config.out, results)
@@ -85,14 +84,3 @@ def _require_statistics(network: Network, batch_size: int) -> None:
             )
 
     walk_network(network, check)
-
-
-@contextmanager
-def _threads(count: int | None) -> Generator[None]:
-    """Compute with so many threads inside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,7 +1,7 @@
 """Which networks a supernet bench sets beside each other."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from archwright.errors import ConfigError, unknown
 from archwright.simplify.settings import simplification
@@ -36,10 +36,7 @@ def parse_variants(text: str, lowering: Lowering, *, recompute: bool) -> tuple[V
     """
     rows = dict.fromkeys((DISCRETE, NAIVE))
     for item in text.split(","):
-        stages, slash, own = item.strip().partition("/")
-        if slash and own not in get_args(Lowering):
-            raise ConfigError(f"--simplify {item}: {unknown('lowering', own, get_args(Lowering))}")
-        simplify = str(simplification(stages))
+        simplify, own = parse_simplify(item)
         how: Lowering = "naive" if (own or lowering) == "naive" else "fused"
         plain = how == lowering and simplify != "none"
         variant = Variant(
@@ -53,3 +50,15 @@ def parse_variants(text: str, lowering: Lowering, *, recompute: bool) -> tuple[V
     if recompute and not any(variant.recompute for variant in rows):
         raise ConfigError("--recompute is for the fused lowering, and no row is lowered so")
     return tuple(rows)
+
+
+def parse_simplify(item: str) -> tuple[str, Lowering | None]:
+    """The simplification that one item of `--simplify` names, and its lowering if it names one.
+
+    Raises:
+        ConfigError: either is unknown.
+    """
+    stages, slash, own = item.strip().partition("/")
+    if slash and own not in get_args(Lowering):
+        raise ConfigError(f"--simplify {item}: {unknown('lowering', own, get_args(Lowering))}")
+    return str(simplification(stages)), cast("Lowering", own) if slash else None

@@ -1,22 +1,22 @@
-"""`archwright bench`."""
+"""`archwright bench supernet`."""
 
 from typing import TYPE_CHECKING, Any
 
 from archwright.bench.config import SupernetConfig
-from archwright.cli.command import Command, Group
+from archwright.cli.command import Command
 from archwright.cli.show import Show, count, decimals
 
 if TYPE_CHECKING:
     from archwright.bench.results import Results
 
 
-def _run_supernet(config: SupernetConfig) -> "tuple[SupernetConfig, Results]":
+def _run(config: SupernetConfig) -> "tuple[SupernetConfig, Results]":
     from archwright.bench.supernet import bench_supernet
 
     return config, bench_supernet(config)
 
 
-def _show_supernet(done: "tuple[SupernetConfig, Results]", show: Show) -> list[dict[str, Any]]:
+def _show(done: "tuple[SupernetConfig, Results]", show: Show) -> list[dict[str, Any]]:
     config, results = done
     held = results.settings
     side, repeats = held["image_size"], held["repeats"]
@@ -54,11 +54,4 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-supernet = Command(
-    name="bench supernet", config=SupernetConfig, run=_run_supernet, show=_show_supernet
-)
-command = Group(
-    name="bench",
-    text="Measure what networks take, beside each other in one process.",
-    parts={"supernet": supernet},
-)
+command = Command(name="bench supernet", config=SupernetConfig, run=_run, show=_show)

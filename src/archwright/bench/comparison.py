@@ -1,0 +1,192 @@
+"""How searches compare: means over seeds of what the table says, cost, and paired tests.
+
+Every number here is computed from the searches when it is asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median, stdev
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.bench.contestants import BASELINES, Contestant
+from archwright.bench.searches import Search
+from archwright.tables import nasbench201
+from archwright.tables.nasbench201 import DATASETS
+
+_RESAMPLES = 100_000
+"""Sign flips up to which a permutation test is exact: 16 pairs."""
+_EQUAL = 1e-6
+"""Points within which all differences count as one; the table has four decimals at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Test accuracy in percent over seeds: mean and standard deviation (None of a single one)."""
+
+    mean: float
+    deviation: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A row of the table: a contestant over its seeds.
+
+    Attributes:
+        contestant: who.
+        n: searches.
+        accuracies: by data set, looked up for what was found.
+        rank: median rank of 15,625 by CIFAR-10 test accuracy.
+        seconds: median wall time of a search.
+        cpu_seconds: median processor time of those that were not interrupted.
+        saved_bytes: what a step keeps for backward.
+        peak_bytes: median peak on a GPU.
+        normalised_cost: (M / M_min + T / T_min) / 2 (TopoNAS, eq. 29), with M the saved bytes and
+            T the seconds; the minima are those of the methods that learn alpha, where there are
+            any. None where no supernet is trained.
+    """
+
+    contestant: Contestant
+    n: int
+    accuracies: dict[str, Accuracy]
+    rank: float
+    seconds: float
+    cpu_seconds: float | None
+    saved_bytes: int | None
+    peak_bytes: int | None
+    normalised_cost: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedTest:
+    """Whether a simplification changes what a method finds, seed by seed.
+
+    Attributes:
+        contestant: the method on the simplified supernet.
+        dataset: whose test accuracy is compared.
+        n: seeds that both have.
+        difference: mean accuracy with it less that without, in points.
+        permutation_p: two-sided probability of a mean difference as large if signs were drawn at
+            random, over all 2^n of them (from 17 seeds on, over a fixed sample).
+        t_p: that of the paired t-test; None where all differences are equal.
+    """
+
+    contestant: Contestant
+    dataset: str
+    n: int
+    difference: float
+    permutation_p: float
+    t_p: float | None
+
+
+def accuracies(search: Search) -> dict[str, float]:
+    """Test accuracy by data set of what a search found, in percent."""
+    entry = nasbench201.lookup(search.architecture)
+    return {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
+
+
+def standings(searches: Sequence[Search]) -> list[Standing]:
+    """A row for each contestant, in the order in which they first appear."""
+    groups = {
+        one: [s for s in searches if s.contestant == one]
+        for one in dict.fromkeys(s.contestant for s in searches)
+    }
+    cost = _normalised_cost(groups)
+    return [_standing(one, own, cost) for one, own in groups.items()]
+
+
+Cost = Callable[[int | None, float], float | None]
+
+
+def _normalised_cost(groups: dict[Contestant, list[Search]]) -> Cost:
+    """The cost of bytes and seconds beside the least of the table."""
+    learning = [own for one, own in groups.items() if one.method not in BASELINES]
+    trained = [own for own in groups.values() if own[0].saved_bytes is not None]
+    counted = learning or trained
+    if not counted:
+        return lambda saved, seconds: None
+    least = min(own[0].saved_bytes or 0 for own in counted)
+    fastest = min(_seconds(own) for own in counted)
+    return lambda saved, seconds: None if saved is None else (saved / least + seconds / fastest) / 2
+
+
+def _seconds(own: Sequence[Search]) -> float:
+    return median(search.seconds for search in own)
+
+
+def _standing(one: Contestant, own: Sequence[Search], cost: Cost) -> Standing:
+    found = [accuracies(search) for search in own]
+    ranks = [nasbench201.lookup(search.architecture).rank for search in own]
+    saved, seconds = own[0].saved_bytes, _seconds(own)
+    cpu = [s.cpu_seconds for s in own if s.cpu_seconds is not None]
+    peaks = [s.peak_bytes for s in own if s.peak_bytes is not None]
+    return Standing(
+        contestant=one,
+        n=len(own),
+        accuracies={name: _accuracy([values[name] for values in found]) for name in DATASETS},
+        rank=median(ranks),
+        seconds=seconds,
+        cpu_seconds=median(cpu) if cpu else None,
+        saved_bytes=saved,
+        peak_bytes=round(median(peaks)) if peaks else None,
+        normalised_cost=cost(saved, seconds),
+    )
+
+
+def _accuracy(values: Sequence[float]) -> Accuracy:
+    return Accuracy(mean=mean(values), deviation=stdev(values) if len(values) > 1 else None)
+
+
+def paired_tests(searches: Sequence[Search]) -> list[PairedTest]:
+    """Each simplified contestant against its method without, where two seeds or more have both."""
+    found: list[PairedTest] = []
+    for one in dict.fromkeys(s.contestant for s in searches):
+        plain = {s.seed: s for s in searches if s.contestant == _plain(one)}
+        pairs = [(s, plain[s.seed]) for s in searches if s.contestant == one and s.seed in plain]
+        if one == _plain(one) or len(pairs) < 2:
+            continue
+        looked_up = [(accuracies(with_it), accuracies(without)) for with_it, without in pairs]
+        for name in DATASETS:
+            differences = np.array([after[name] - before[name] for after, before in looked_up])
+            found.append(
+                PairedTest(
+                    contestant=one,
+                    dataset=name,
+                    n=len(pairs),
+                    difference=float(differences.mean()),
+                    permutation_p=permutation_p(differences),
+                    t_p=t_p(differences),
+                )
+            )
+    return found
+
+
+def _plain(one: Contestant) -> Contestant:
+    """The same method as it is published."""
+    return Contestant(method=one.method, preset=one.preset, simplify="none", lowering="naive")
+
+
+def permutation_p(differences: NDArray[np.float64]) -> float:
+    """Two-sided p-value of paired differences [n] under flips of their signs."""
+    from scipy.stats import permutation_test
+
+    found = permutation_test(
+        (differences,),
+        lambda values, axis: values.mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=_RESAMPLES,
+        rng=np.random.default_rng(0),
+    )
+    return float(found.pvalue)
+
+
+def t_p(differences: NDArray[np.float64]) -> float | None:
+    """Two-sided p-value of paired differences [n] under Student's t; None without a spread."""
+    from scipy.special import stdtr
+
+    if np.ptp(differences) < _EQUAL:
+        return None
+    deviation = float(differences.std(ddof=1))
+    t = float(differences.mean()) / (deviation / len(differences) ** 0.5)
+    return float(2 * stdtr(len(differences) - 1, -abs(t)))

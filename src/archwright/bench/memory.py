@@ -1,0 +1,70 @@
+"""The memory that a step of a search takes."""
+
+from statistics import mean
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from archwright.cost import saved_bytes
+from archwright.lower import FusedNetwork, NaiveNetwork
+from archwright.runs.device import make_fabric
+from archwright.runs.folder import read_config
+from archwright.search.bilevel import Bilevel
+from archwright.search.config import SearchConfig
+from archwright.search.method import Moment
+from archwright.simplify import simplify
+from archwright.spaces import Size, get_space
+
+_DRAWS = 8
+"""Mixtures that are drawn of a method that runs only a sample."""
+
+
+def step_bytes(config: SearchConfig) -> int | None:
+    """The bytes that autograd keeps for backward in a step of the search that `config.out` holds.
+
+    As in the bench of supernets, a step is one forward pass with its loss, of which gradients to
+    all weights and to alpha are wanted; each storage counts once, weights left out. Where a method
+    runs only a sample, it is the mean over some draws, always the same. None: it trains nothing.
+    """
+    method = config.chosen_method()
+    if not method.trains:
+        return None
+    held = read_config(config.out)
+    space = get_space(config.space)
+    size = Size(
+        channels=held["channels"],
+        cells=held["cells"],
+        classes=len(held["classes"]),
+        image_size=held["image_size"],
+        image_channels=held["image_channels"],
+    )
+    settled = config.settled()
+    recipe = settled.recipe(method.recipe(space.name))
+    supernet = simplify(method.supernet(space.supernet(size)), config.simplification)
+    naive = config.lowering == "naive"
+    network = NaiveNetwork(supernet) if naive else FusedNetwork(supernet)
+    fabric = make_fabric(config.device, config.precision)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        bilevel = Bilevel(fabric, network, method, recipe)
+        images = torch.randn(recipe.batch_size, *size.image, device=fabric.device)
+        labels = torch.randint(size.classes, (recipe.batch_size,), device=fabric.device)
+
+        def forward() -> Tensor:
+            logits = bilevel.alpha()
+            mixture = method.mixture(logits.candidates, Moment(0, recipe.epochs, 0.0))
+            sampled.append(mixture.sample is not None)
+            if logits.presence is not None:
+                mixture = mixture.times(logits.presence)
+            with fabric.autocast():
+                scores, _ = bilevel.network(images, mixture)
+                return functional.cross_entropy(scores.float(), labels)
+
+        sampled: list[bool] = []
+        resident = [*bilevel.network.parameters(), *bilevel.network.buffers()]
+        resident += [*bilevel.alpha.parameters(), *bilevel.alpha.buffers()]
+        counted = [saved_bytes(forward, resident)]
+        if sampled[0]:
+            counted += [saved_bytes(forward, resident) for _ in range(_DRAWS - 1)]
+    return round(mean(counted))

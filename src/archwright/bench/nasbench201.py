@@ -1,0 +1,148 @@
+"""Searches on the NAS-Bench-201 space, one after the other, kept as they end."""
+
+import sys
+import time
+from dataclasses import replace
+
+import torch
+
+from archwright.bench.contestants import Contestant
+from archwright.bench.memory import step_bytes
+from archwright.bench.nasbench201_config import Nasbench201Config
+from archwright.bench.searches import (
+    Search,
+    Searches,
+    read_searches,
+    require_same,
+    write_searches,
+)
+from archwright.bench.threads import threads
+from archwright.errors import RunError
+from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.folder import read_config
+from archwright.search.presets import preset_options
+from archwright.search.run import search
+from archwright.spaces import write_architecture
+from archwright.tables import nasbench201
+
+
+def bench_nasbench201(config: Nasbench201Config) -> Searches:
+    """Run the searches that are missing; all that the results file then holds.
+
+    After each search the file is written anew, so that nothing is lost when this is stopped.
+
+    Raises:
+        RunError: the results file is of another version or of other settings, or a run folder is.
+        ConfigError, DataError, DivergedError: as `search`.
+    """
+    config.file.parent.mkdir(parents=True, exist_ok=True)
+    with threads(config.threads):
+        return _Bench(config).run()
+
+
+class _Bench:
+    """One bench while it runs."""
+
+    def __init__(self, config: Nasbench201Config) -> None:
+        self.config = config
+        self.device = make_fabric(config.device, config.precision).device
+        alike = replace(config, device=self.device.type, threads=torch.get_num_threads())
+        self.empty = Searches(
+            command="",
+            settings=alike.settings(),
+            versions=versions(),
+            hardware=describe_hardware(self.device),
+            threads=torch.get_num_threads(),
+        )
+
+    def run(self) -> Searches:
+        """Every search that is left: a seed of all contestants, then the next."""
+        held = self._held()
+        wanted = [(one, seed) for seed in self.config.all_seeds for one in self.config.contestants]
+        for one, seed in wanted:
+            found = held.find(one, seed)
+            if found is not None:
+                self._require_options(found)
+        for number, (one, seed) in enumerate(wanted, 1):
+            found = held.find(one, seed)
+            if found is None:
+                found = self._search(held, one, seed)
+                held = self._keep(found)
+                place = f"{number}/{len(wanted)}"
+                print(f"{place} {self._line(found)}", file=sys.stderr, flush=True)
+        return held
+
+    def _held(self) -> Searches:
+        """What the results file holds now."""
+        path = self.config.file
+        if not path.exists():
+            return self.empty
+        held = read_searches(path)
+        require_same(path, held, self.empty)
+        return held
+
+    def _keep(self, found: Search) -> Searches:
+        """Add a search to what the file holds now, perhaps by another process."""
+        searches = (*self._held().searches, found)
+        titles = {search.images for search in searches}
+        if len(titles) > 1:
+            raise RunError(
+                f"{self.config.file} would hold searches on {' and '.join(sorted(titles))}: "
+                f"give another --out"
+            )
+        command = Nasbench201Config.command(self.empty.settings, searches)
+        held = replace(self.empty, command=command, searches=searches)
+        write_searches(self.config.file, held)
+        return held
+
+    def _require_options(self, found: Search) -> None:
+        one = found.contestant
+        now = preset_options(one.preset, one.method)
+        if found.options != now:
+            raise RunError(
+                f"{self.config.file} holds searches of {one.method} with other settings than "
+                f"preset {one.preset} has now: give another --out and --runs"
+            )
+
+    def _search(self, held: Searches, one: Contestant, seed: int) -> Search:
+        config = self.config.search(one, seed)
+        measured = [s.saved_bytes for s in held.searches if s.contestant == one]
+        alone = not (config.out / "config.json").exists()  # nothing of it was done elsewhere
+        before = self._reset_peak()
+        started = time.process_time()
+        result = search(config)
+        spent = time.process_time() - started
+        peak = self._peak(before)
+        return Search(
+            contestant=one,
+            seed=seed,
+            architecture=write_architecture(result.architecture),
+            seconds=result.seconds,
+            cpu_seconds=round(spent, 3) if alone else None,
+            saved_bytes=measured[0] if measured else step_bytes(config),
+            peak_bytes=peak if alone else None,
+            options=preset_options(one.preset, one.method),
+            images=read_config(config.out)["data_title"],
+        )
+
+    def _reset_peak(self) -> int:
+        if self.device.type != "cuda":
+            return 0
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return torch.cuda.memory_allocated(self.device)
+
+    def _peak(self, before: int) -> int | None:
+        if self.device.type != "cuda":
+            return None
+        return torch.cuda.max_memory_allocated(self.device) - before
+
+    def _line(self, found: Search) -> str:
+        """What a search came to, on one line."""
+        entry = nasbench201.lookup(found.architecture)
+        one = found.contestant
+        reached = (entry.cifar10_test, entry.cifar100_test, entry.imagenet16_test)
+        return (
+            f"{one.title(self.config.preset)} {one.supernet}, seed {found.seed}: "
+            f"{found.architecture} {' / '.join(f'{value:.2f}' for value in reached)} %, "
+            f"rank {entry.rank:,}, {found.seconds:.0f} s"
+        )

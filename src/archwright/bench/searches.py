@@ -1,0 +1,151 @@
+"""Result files of searches: what was found, and what it took; never how good it is.
+
+Accuracies are looked up whenever a file is read, by the architecture, and are not in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from archwright.bench.contestants import Contestant
+from archwright.bench.results import SCHEMA, read_content
+from archwright.errors import ArchwrightError, RunError
+from archwright.files import write_json
+from archwright.tables import nasbench201
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search that has ended.
+
+    Attributes:
+        contestant: what searched.
+        seed: the seed of everything random in it.
+        architecture: what it found, in the notation of NAS-Bench-201.
+        seconds: wall time, interruptions left out.
+        cpu_seconds: the processor time of all threads; None where a search was interrupted.
+        saved_bytes: what a step keeps for backward (see `step_bytes`); None where no supernet is
+            trained.
+        peak_bytes: most memory in use on a GPU, images included; None elsewhere, and where a
+            search was interrupted.
+        options: what the preset and the command line set for the method.
+        images: title of the images that were searched on.
+    """
+
+    contestant: Contestant
+    seed: int
+    architecture: str
+    seconds: float
+    cpu_seconds: float | None
+    saved_bytes: int | None
+    peak_bytes: int | None
+    options: dict[str, Any]
+    images: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The search as JSON has it: its contestant's fields stand among its own."""
+        content = asdict(self)
+        return {**content.pop("contestant"), **content}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Search":
+        """The inverse of `to_json`; what is not known is left out.
+
+        Raises:
+            KeyError: a field is missing (its name).
+        """
+        contestant = Contestant(**{f.name: content[f.name] for f in fields(Contestant)})
+        own = {f.name: content[f.name] for f in fields(cls) if f.name != "contestant"}
+        return cls(contestant=contestant, **own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searches:
+    """The searches of a file, with what they have in common.
+
+    `settings` are those of the bench that are the same for all; `threads` is the number of threads
+    on the CPU.
+    """
+
+    command: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    hardware: str
+    threads: int
+    searches: tuple[Search, ...] = ()
+
+    def find(self, contestant: Contestant, seed: int) -> Search | None:
+        """The search of a contestant with that seed, if it has ended."""
+        for search in self.searches:
+            if (search.contestant, search.seed) == (contestant, seed):
+                return search
+        return None
+
+
+def write_searches(path: Path, results: Searches) -> None:
+    """Write `results` to `path`, whole or not at all; its folder is made if it is missing."""
+    content = {f.name: getattr(results, f.name) for f in fields(Searches) if f.name != "searches"}
+    rows = [search.to_json() for search in results.searches]
+    write_json(path, {"schema": SCHEMA, **content, "searches": rows})
+
+
+def read_searches(path: Path) -> Searches:
+    """The searches in a file.
+
+    Raises:
+        RunError: there is none, it holds something else or results of another version, or an
+            architecture is none of NAS-Bench-201.
+    """
+    content = read_content(path)
+    missing = [f.name for f in fields(Searches) if f.name not in content]
+    if missing:
+        raise RunError(f"{path} holds no searches (it lacks {', '.join(missing)})")
+    searches: list[Search] = []
+    for number, row in enumerate(content["searches"], 1):
+        try:
+            searches.append(Search.from_json(row))
+            nasbench201.encode(searches[-1].architecture)
+        except KeyError as error:
+            raise RunError(f"{path}, search {number}: it lacks {error.args[0]}") from None
+        except ArchwrightError as error:
+            raise RunError(f"{path}, search {number}: {error}") from None
+    common = {f.name: content[f.name] for f in fields(Searches) if f.name != "searches"}
+    return Searches(**common, searches=tuple(searches))
+
+
+def require_same(path: Path, held: Searches, wanted: Searches) -> None:
+    """Check that what `wanted` will measure belongs into the file `path`, which holds `held`.
+
+    Raises:
+        RunError: it was measured with other settings, or elsewhere (named).
+    """
+
+    def common(results: Searches) -> dict[str, Any]:
+        named = {"hardware": results.hardware, "threads": results.threads}
+        return {**results.settings, **results.versions, **named}
+
+    before, now = common(held), common(wanted)
+    for name in dict.fromkeys([*before, *now]):
+        if before.get(name) != now.get(name):
+            raise RunError(
+                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
+                f"repeat its settings, or give another --out"
+            )
+
+
+def merged(results: Sequence[Searches]) -> list[Searches]:
+    """The searches of files that were measured alike, together; each search counts once.
+
+    The command of the first of them stands for all.
+    """
+    found: list[Searches] = []
+    for one in results:
+        for place, other in enumerate(found):
+            if replace(other, command="", searches=()) == replace(one, command="", searches=()):
+                new = [s for s in one.searches if other.find(s.contestant, s.seed) is None]
+                found[place] = replace(other, searches=(*other.searches, *new))
+                break
+        else:
+            found.append(one)
+    return found
