@@ -1,0 +1,92 @@
+"""ONNX files at work in onnxruntime.
+
+Legend: B batch, C channels, H height, W width.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import ConfigError, RunError
+from archwright.export.optional import optional
+from archwright.export.timing import Timing, measure
+from archwright.ir import Shape
+
+TOLERANCE = 1e-5
+"""How far logits may be from torch's, in units of the largest logit, or of 1 if that is larger."""
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class Session:
+    """A loaded ONNX model: callable on images [B, C, H, W], or on several inputs."""
+
+    def __init__(self, content: bytes | Path, *, threads: int = 1, device: str = "cpu") -> None:
+        """Load a model from a file, or from its bytes.
+
+        Raises:
+            ConfigError: onnxruntime is not installed, or cannot use the device.
+            RunError: the file is missing or no ONNX model.
+        """
+        runtime = optional("onnxruntime")
+        if device not in _PROVIDERS or _PROVIDERS[device] not in runtime.get_available_providers():
+            raise ConfigError(f"onnxruntime has no device {device!r} here: give --device cpu")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors only
+        given = str(content) if isinstance(content, Path) else content
+        try:
+            self._session: Any = runtime.InferenceSession(
+                given, options, providers=[_PROVIDERS[device]]
+            )
+        except Exception as error:  # its errors have no base in common
+            name = content if isinstance(content, Path) else "the model"
+            raise RunError(f"onnxruntime cannot read {name}: {_line(error)}") from None
+        self._names: list[str] = [given.name for given in self._session.get_inputs()]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The metadata."""
+        return self._session.get_modelmeta().custom_metadata_map
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """The first output for these inputs, on the CPU."""
+        arrays = (x.detach().cpu().numpy() for x in inputs)
+        (made, *_) = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
+        return torch.from_numpy(made)
+
+    def timed(self, *shapes: Shape, batch: int = 1, warmup: int = 5, repeats: int = 30) -> Timing:
+        """How long it takes for a batch of noise of these shapes."""
+        generator = torch.Generator().manual_seed(0)
+        inputs = [torch.randn(batch, *shape, generator=generator).numpy() for shape in shapes]
+        fed = dict(zip(self._names, inputs, strict=True))
+        return measure(lambda: self._session.run(None, fed), warmup=warmup, repeats=repeats)
+
+
+def deviation(answer: nn.Module, session: Session, image: Shape) -> float:
+    """The largest difference between a network's logits and the exported ones, for noise.
+
+    Batches of one and of three images; in units of the largest logit, or of 1 if that is larger.
+
+    Raises:
+        RunError: it is above `TOLERANCE`.
+    """
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for batch in (1, 3):
+        images = torch.randn(batch, *image, generator=generator)
+        with torch.no_grad():
+            wanted = cast(Tensor, answer(images))
+        scale = max(1.0, float(wanted.abs().max()))
+        worst = max(worst, float((session(images) - wanted).abs().max()) / scale)
+    if not worst <= TOLERANCE:
+        raise RunError(
+            f"the exported network answers otherwise than torch, by {worst:.1e}: it was not written"
+        )
+    return worst
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

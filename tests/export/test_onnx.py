@@ -1,0 +1,173 @@
+"""ONNX files say what torch computes: every primitive, every space, whatever was searched."""
+
+import onnx
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archwright.derive import restrict
+from archwright.errors import GraphError, RunError
+from archwright.export import Answer, Session, deviation, to_onnx
+from archwright.ir import (
+    INPUT,
+    Cell,
+    Chain,
+    Conv,
+    Edge,
+    GlobalAvgPool,
+    Linear,
+    Module,
+    Network,
+    Primitive,
+    ReLU,
+    Shape,
+    Step,
+    Zero,
+    chain,
+    name_slots,
+)
+from archwright.ir.ops import AvgPool, KernelNorm, MaxPool
+from archwright.lower import NaiveNetwork
+from archwright.simplify import simplify
+from archwright.simplify.settings import simplification
+from archwright.spaces import Size, get_space, read_architecture, with_auxiliary
+
+from ..strategies import ALL_SPACES, any_space, architectures, primitives, seeded, shapes, tiny
+
+
+def trained(network: Network, seed: int = 0) -> NaiveNetwork:
+    """The network in float32 with random weights and statistics, in evaluation mode."""
+    return seeded(network, seed).float().eval()
+
+
+def of(*parts: Primitive | Module, shape: Shape) -> Network:
+    body = name_slots(chain(*parts), "only")
+    return Network(shape, (Step("only", body, (INPUT,)),))
+
+
+def agree(module: NaiveNetwork) -> None:
+    content = to_onnx(module)
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    deviation(Answer(module), Session(content), module.network.image)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_every_primitive(data: st.DataObject) -> None:
+    shape = data.draw(shapes())
+    primitive = data.draw(primitives(shape))
+    try:
+        primitive.out_shape(shape)
+    except GraphError:
+        return
+    agree(trained(of(primitive, shape=shape)))
+
+
+@pytest.mark.parametrize("pool", [MaxPool, AvgPool])
+@pytest.mark.parametrize("side", [7, 8])
+def test_windows_that_reach_past_the_border(pool: type[MaxPool], side: int) -> None:
+    for kernel in range(1, 6):
+        for step in range(1, 4):
+            for norm in (0, 2):
+                agree(trained(of(pool(kernel, step, norm), shape=Shape(2, side, 9))))
+
+
+@pytest.mark.parametrize("granularity", ["kernel", "filter"])
+@pytest.mark.parametrize("scale", ["deviation", "norm"])
+def test_normalised_kernels(granularity: str, scale: str) -> None:
+    norm = KernelNorm(granularity, scale)
+    agree(trained(of(Conv(2, 4, 3, norm=norm), ReLU(), shape=Shape(2, 6, 6))))
+
+
+@pytest.mark.parametrize("name", ALL_SPACES)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_every_space(name: str, data: st.DataObject) -> None:
+    space, size = any_space(name), tiny(name)
+    agree(trained(space.discrete(data.draw(architectures(space)), size)))
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "darts", "spos"])
+@settings(max_examples=3)
+@given(data=st.data())
+def test_what_a_search_hands_over(name: str, data: st.DataObject) -> None:
+    space = any_space(name)
+    supernet = simplify(space.supernet(tiny(name)), simplification("all"))
+    agree(trained(restrict(supernet, data.draw(architectures(space)))))
+
+
+def test_what_is_pruned() -> None:
+    architecture = read_architecture("darts-v2 without cell0:2 cell1:3,4 gated=yes")
+    agree(trained(get_space("darts").discrete(architecture, Size(channels=4, cells=3))))
+
+
+def test_an_auxiliary_head_is_left_behind() -> None:
+    space, size = get_space("darts"), Size(channels=4, cells=3)
+    network = space.discrete(read_architecture("darts-v2"), size)
+    with_head = with_auxiliary(network, "cell1", 10)
+    agree(trained(with_head))
+    assert len(to_onnx(trained(with_head))) == len(to_onnx(trained(network)))
+
+
+def two_edges(first: Primitive, second: Primitive) -> Network:
+    """A node with two edges, and one that nothing reads."""
+    edges = (
+        Edge(0, 1, chain(first)),
+        Edge(0, 1, chain(second)),
+        Edge(0, 2, name_slots(chain(Conv(2, 2, 3)), "dead")),
+    )
+    head = name_slots(chain(GlobalAvgPool(), Linear(2, 3)), "head")
+    cell = Step("cell", Cell("kind", (Chain(),), 2, edges, (1,)), (INPUT,))
+    return Network(Shape(2, 4, 4), (cell, Step("head", head, ("cell",))))
+
+
+@pytest.mark.parametrize("first", [ReLU(), Zero(2)])
+@pytest.mark.parametrize("second", [ReLU(), Zero(2)])
+def test_what_is_dead_is_not_in_the_file(first: Primitive, second: Primitive) -> None:
+    module = trained(two_edges(first, second))
+    agree(module)
+    kinds = [node.op_type for node in onnx.load_from_string(to_onnx(module)).graph.node]
+    assert "Conv" not in kinds
+    assert kinds.count("Relu") == [first, second].count(ReLU())
+    assert ("ConstantOfShape" in kinds) == (first == second == Zero(2))
+
+
+def test_the_batch_is_free_and_texts_are_kept() -> None:
+    session = Session(to_onnx(trained(two_edges(ReLU(), ReLU())), {"classes": "[1]"}))
+    assert [session(torch.zeros(b, 2, 4, 4)).shape for b in (1, 5)] == [(1, 3), (5, 3)]
+    assert session.texts == {"classes": "[1]"}
+
+
+def test_an_open_decision_is_refused() -> None:
+    supernet = NaiveNetwork(get_space("nasbench201").supernet(tiny("nasbench201")))
+    with pytest.raises(GraphError, match="cell/0->1 is undecided: derive the network first"):
+        to_onnx(supernet)
+
+
+def test_a_primitive_without_a_form_is_refused() -> None:
+    class Strange(ReLU):
+        def label(self) -> str:
+            return "strange"
+
+    from archwright.export.onnx_ops import emit
+
+    plain = emit.dispatch(Primitive)
+    with pytest.raises(GraphError, match="strange has no form in ONNX: it cannot be exported"):
+        plain(Strange(), None, "x", Shape(1, 1, 1), None)
+
+
+def test_another_function_is_noticed() -> None:
+    module = trained(two_edges(ReLU(), ReLU()))
+    content = to_onnx(module)
+    with torch.no_grad():
+        module.slots["head/1"].bias.add_(0.1)
+    with pytest.raises(RunError, match=r"answers otherwise than torch, by \d\.\de-0[123]"):
+        deviation(Answer(module), Session(content), module.network.image)
+
+
+def test_what_is_no_model_is_refused(tmp_path) -> None:
+    with pytest.raises(RunError, match="onnxruntime cannot read the model"):
+        Session(b"nothing")
+    with pytest.raises(RunError, match=r"onnxruntime cannot read .*gone\.onnx"):
+        Session(tmp_path / "gone.onnx")
