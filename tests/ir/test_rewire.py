@@ -26,7 +26,7 @@ from archwright.ir import (
     walk_network,
 )
 from archwright.ir.expr import is_zero
-from archwright.ir.rewire import gate_slot, weight_slot
+from archwright.ir.rewire import fusion_slot, gate_slot, weighed, weight_slot
 from archwright.lower import NaiveNetwork
 from archwright.spaces import Size, get_space, read_architecture
 
@@ -114,7 +114,7 @@ class Oracle:
                     x = weight(self.module, weight_slot(name, node, successor, source)) * x
                 total = total + x
             if self.pruning.fusion.recalibrated:
-                total = slots[f"{name}/{node}->{successor}/se"](total)
+                total = slots[f"{fusion_slot(name, node, successor)}/se"](total)
             return total
 
         for node in cell.inner():
@@ -205,7 +205,7 @@ def test_a_node_without_weight_is_deleted_without_a_trace(data: st.DataObject) -
         for step, node in deleted:
             weight(gated, gate_slot(step, node)).zero_()
             for slot in pruned.slots:
-                if slot.startswith(f"{step}/{node}->") and "/from" in slot:
+                if slot.startswith(f"{step}/fusion{node}->") and "/from" in slot:
                     weight(pruned, slot).zero_()
     x = images(whole)
     torch.testing.assert_close(pruned(x)[0], gated(x)[0], rtol=0, atol=0)
@@ -292,6 +292,13 @@ def test_a_node_that_nothing_leads_into_cannot_be_deleted() -> None:
         rewire(whole, Pruning(deleted=frozenset({("cell0", 1)})))
     with pytest.raises(GenotypeError, match="node 1 of down1 cannot be deleted"):
         rewire(whole, Pruning(deleted=frozenset({("down1", 1)})))
+
+
+def test_a_weight_says_what_it_makes_up_for() -> None:
+    for successor in (7, "output"):
+        assert weighed(weight_slot("cell3", 12, successor, 0)) == ("cell3", 12)
+    assert weighed("cell3/0->2/from0") is None
+    assert weighed(f"{fusion_slot('cell3', 2, 4)}/se") is None
 
 
 def test_a_supernet_cannot_be_pruned() -> None:

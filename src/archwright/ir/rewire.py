@@ -12,6 +12,7 @@ nodes are deleted does not matter. The pass changes the function; with nothing t
 gates it changes nothing.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -33,9 +34,20 @@ def gate_slot(step: str, node: int) -> str:
     return f"{step}/gate{node}"
 
 
+def fusion_slot(step: str, node: int, successor: int | str) -> str:
+    """What the slots begin with of all that a successor reads instead of a deleted node."""
+    return f"{step}/fusion{node}->{successor}"
+
+
 def weight_slot(step: str, node: int, successor: int | str, source: int) -> str:
     """The slot of the weight that `source` has for a successor of a deleted node."""
-    return f"{step}/{node}->{successor}/from{source}"
+    return f"{fusion_slot(step, node, successor)}/from{source}"
+
+
+def weighed(slot: str) -> Node | None:
+    """The deleted node that a slot of `weight_slot` helps to make up for; None for other slots."""
+    match = re.fullmatch(rf"(.+)/fusion([0-9]+)->(?:[0-9]+|{OUTPUT})/from[0-9]+", slot)
+    return (match[1], int(match[2])) if match else None
 
 
 def deletable(network: Network) -> tuple[Node, ...]:
@@ -215,5 +227,5 @@ class _Rewiring:
         made = self.add(ends)
         if not how.recalibrated:
             return made
-        slot = f"{self.site.step}/{node}->{successor}/se"
+        slot = f"{fusion_slot(self.site.step, node, successor)}/se"
         return self.add([(made, Module(SqueezeExcite(channels, how.units(channels)), slot))])

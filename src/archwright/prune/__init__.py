@@ -1,0 +1,1 @@
+"""Networks made smaller after they were trained. Import from the modules."""

@@ -1,0 +1,133 @@
+"""The configuration of a pruning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from archwright.errors import unknown
+from archwright.ir import Fusion, Pruning, named_fusion
+from archwright.runs.options import (
+    RunOptions,
+    require,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+)
+from archwright.train.config import TrainConfig
+
+FusionName = Literal["sum", "linear", "se", "linear+se"]
+Per = Literal["channel", "scalar"]
+Score = Literal["gate", "taylor", "random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneConfig(RunOptions):
+    """Delete nodes from the cells of a trained network, rewire around them, and fine-tune it."""
+
+    run: Path
+    """The run folder of a training, or a checkpoint in it."""
+    out: Path
+    """The run folder to write."""
+    data: str = ""
+    """Images (else those that the network was trained on, as many and as large as there)."""
+    macs: float | None = None
+    """Most multiply-accumulates that may be left; up to 1 it is a share of what there are (else
+    any)."""
+    params: float | None = None
+    """Most parameters that may be left; up to 1 it is a share (else any)."""
+    latency_ms: float | None = None
+    """Most milliseconds for one image on this machine's CPU (else any)."""
+    fusion: FusionName = "linear+se"
+    """What the successors of a deleted node read: the plain sum of its predecessors, a linear
+    aggregation, squeeze and excitation of the sum, or both."""
+    per: Per = "channel"
+    """A linear aggregation has a weight for each channel, or one for all of them (scalar)."""
+    reduction: int = Fusion.reduction
+    """Squeeze and excitation has a unit for so many channels."""
+    floor: int = Fusion.floor
+    """Least units of squeeze and excitation."""
+    score: Score = "gate"
+    """How nodes are ranked: by learned gates, by the loss's first-order change, or at random."""
+    per_cost: bool = False
+    """Divide a node's importance by what deleting it saves."""
+    gate_epochs: int = 5
+    """Epochs in which gates are learned together with the weights (only with --score gate)."""
+    gate_lr: float = 0.01
+    """Learning rate of these epochs."""
+    sparsity: float = 0.01
+    """Weight of the sum of |gate| in the loss."""
+    calibration: int = 256
+    """Training images on which fusions are fitted and first-order changes are taken."""
+    epochs: int = 10
+    """Passes over the training images to fine-tune; 0: none."""
+    batch_size: int = 96
+    """Images a step."""
+    lr: float = 0.01
+    """Highest learning rate of the fine-tuning; it falls by half a cosine."""
+    lr_min: float = 0.0
+    """Learning rate at its end."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    weight_decay: float = 3e-4
+    """Weight decay."""
+    clip: float = 5.0
+    """Largest gradient norm."""
+    cutout: int | None = None
+    """Side in pixels of the square that is cut out (else half the image's: 16 of 32); 0: none."""
+    distill: float = 0.0
+    """Weight of the divergence from the unpruned network's answers in the loss; 0: none."""
+    temperature: float = 4.0
+    """Temperature at which answers are compared."""
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            ConfigError: one is out of range, or there is no target (the flags are named).
+        """
+        super().__post_init__()
+        require_positive(self, "macs", "params", "latency_ms", "reduction", "floor", "calibration")
+        require_positive(self, "batch_size", "lr", "gate_lr", "clip", "temperature")
+        require_not_negative(self, "gate_epochs", "sparsity", "epochs", "lr_min", "weight_decay")
+        require_not_negative(self, "cutout", "distill")
+        require_fraction(self, "momentum")
+        for name, kind in (("fusion", FusionName), ("per", Per), ("score", Score)):
+            given, known = getattr(self, name), get_args(kind)
+            require(given in known, unknown(name, given, known))
+        targets = (self.macs, self.params, self.latency_ms)
+        require(
+            any(target is not None for target in targets),
+            "prune needs a target: --macs 0.727, --params 0.8 or --latency-ms 5",
+        )
+        require(self.devices == 1, "prune runs in one process: leave --devices out")
+        require(self.lr_min <= self.lr, "--lr-min must not be above --lr")
+
+    @property
+    def pruning(self) -> Pruning:
+        """What is asked for, before it is known which nodes go."""
+        fusion = named_fusion(self.fusion, per=self.per, reduction=self.reduction, floor=self.floor)
+        return Pruning(fusion=fusion, gated=self.score == "gate")
+
+    def on(self, trained: Mapping[str, Any]) -> "PruneConfig":
+        """This with the images of a training, whose settings are given, where none are asked for."""
+        names = ("image_size", "limit", "test_limit")
+        held = {name: trained.get(name) for name in names if getattr(self, name) is None}
+        if self.data_root is None and trained.get("data_root"):
+            held["data_root"] = Path(trained["data_root"])
+        return replace(self, data=trained["data"], **held) if not self.data else self
+
+    def recipe(self, *, epochs: int, lr: float) -> TrainConfig:
+        """How the network is trained on, with so many epochs from that learning rate down."""
+        shared = ("data", "data_root", "image_size", "limit", "test_limit", "seed", "out", "device")
+        shared += ("precision", "workers", "batch_size", "momentum", "weight_decay", "clip")
+        settings = {name: getattr(self, name) for name in (*shared, "cutout")}
+        return TrainConfig(
+            **settings,
+            architecture="",
+            epochs=epochs,
+            lr=lr,
+            lr_min=min(self.lr_min, lr),
+            drop_path=0.0,
+            auxiliary=0.0,
+        )
