@@ -13,17 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import functional
-from torch.nn.utils import parameters_to_vector
 
 from archwright import data
 from archwright.errors import ConfigError
 from archwright.ir import Architecture
-from archwright.lower import Mixture
+from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
 from archwright.runs.checkpoint import random_state, restore_random
 from archwright.runs.device import average_over_processes
-from archwright.search.alpha import Logits
 from archwright.search.bilevel import Batch, Bilevel, frozen
 from archwright.search.curvature import largest_eigenvalue
 from archwright.search.method import Method, Moment
@@ -35,8 +32,8 @@ _BATCHES = 2
 """Batches of alpha's images that the gap is measured on, the same ones in every epoch."""
 _PRODUCTS = 3
 """Products with the Hessian an epoch; each goes on from the vector found the epoch before."""
-_REACH = 0.1
-"""Length of the step of the finite difference, in logits: small beside what tells weights apart."""
+_PARTS = 4
+"""The eigenvalue is that of one batch in so many parts."""
 _SEED = 0
 """Of the first direction, and of the noise of methods that draw."""
 
@@ -104,7 +101,7 @@ class Watch:
 
     def look(self, weights: Weights, architecture: Architecture, moment: Moment) -> Signs:
         """The signs at the end of an epoch, whose weights stand for `architecture`."""
-        decisions = self._bilevel.network.decisions
+        decisions, learns = self._bilevel.network.decisions, self._bilevel.method.learns
         gap: float | None = None
         eigenvalue: float | None = None
         start = time.monotonic()
@@ -124,7 +121,7 @@ class Watch:
             self._history.append(seen)
         return Signs(
             entropy=entropy(weights),
-            skips=skip_shares(weights, decisions, self._roles, null=self._null),
+            skips=skip_shares(weights, decisions, self._roles, null=self._null) if learns else {},
             gap=gap,
             eigenvalue=eigenvalue,
             watch_seconds=seconds,
@@ -155,37 +152,55 @@ class Watch:
         return mixed - alone
 
     def _eigenvalue(self) -> float | None:
-        """Of the loss on half a batch, in full precision: so much memory the search has, too."""
-        images, labels = self._batches[0]
-        half = max(2, len(labels) // 2)
-        batch = images[:half], labels[:half]
-        centre = parameters_to_vector(self._bilevel.alpha.parameters()).detach()
+        """Of the loss with every candidate at its expected weight.
 
-        def product(direction: Tensor) -> Tensor:
-            ahead = self._gradient(centre + _REACH * direction, batch)
-            return (ahead - self._gradient(centre - _REACH * direction, batch)) / (2 * _REACH)
+        By differentiating twice: where ReLUs switch, the gradient jumps, and a finite difference
+        would measure little but these jumps. All that is kept for that is of a part of a batch and
+        in full precision, so that it takes about as much memory as a step of the search.
+        """
+        bilevel, (images, labels) = self._bilevel, self._batches[0]
+        part = max(2, len(labels) // _PARTS)
+        alpha = list(bilevel.alpha.parameters())
+        with _kept_for_two(bilevel.network):
+            scores, _ = bilevel.network(images[:part], expected_mixture(bilevel))
+            loss = functional.cross_entropy(scores, labels[:part])
+            gradient = _flat(torch.autograd.grad(loss, alpha, create_graph=True))
 
-        value, direction = largest_eigenvalue(product, self._direction, _PRODUCTS)
+            def product(direction: Tensor) -> Tensor:
+                found = torch.autograd.grad(gradient, alpha, direction, retain_graph=True)
+                flat = _flat(found)
+                average_over_processes(bilevel.fabric, [flat])
+                return flat
+
+            value, direction = largest_eigenvalue(product, self._direction, _PRODUCTS)
         if not math.isfinite(value):
             return None
         self._direction = direction
         return value
 
-    def _gradient(self, point: Tensor, batch: Batch) -> Tensor:
-        """Of the loss [N], with alpha at `point` [N] and every candidate at its expected weight."""
-        bilevel, images, labels = self._bilevel, *batch
-        point = point.requires_grad_()
-        shapes = {name: p.shape for name, p in bilevel.alpha.named_parameters()}
-        parts = point.split([shape.numel() for shape in shapes.values()])
-        values = {n: part.view(shapes[n]) for n, part in zip(shapes, parts, strict=True)}
-        logits: Logits = functional_call(bilevel.alpha, values, ())
-        mixture = Mixture.from_weights(bilevel.method.strengths(logits.candidates))
-        if logits.presence is not None:
-            mixture = mixture.times(logits.presence)
-        scores, _ = bilevel.network(images, mixture)
-        (gradient,) = torch.autograd.grad(functional.cross_entropy(scores, labels), point)
-        average_over_processes(bilevel.fabric, [gradient])
-        return gradient
+
+def _flat(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat([part.flatten() for part in parts])
+
+
+@contextmanager
+def _kept_for_two(network: NaiveNetwork) -> Generator[None]:
+    """Let gradients of `network` be differentiated again."""
+    if not isinstance(network, FusedNetwork):
+        yield
+        return
+    before, network.keeps_all = network.keeps_all, True
+    try:
+        yield
+    finally:
+        network.keeps_all = before
+
+
+def expected_mixture(bilevel: Bilevel) -> Mixture:
+    """Every candidate at its expected weight, without any noise."""
+    logits = bilevel.alpha()
+    mixture = Mixture.from_weights(bilevel.method.strengths(logits.candidates))
+    return mixture if logits.presence is None else mixture.times(logits.presence)
 
 
 @contextmanager

@@ -53,8 +53,8 @@ class GraphAlpha(Alpha):
         others = (operations + self._padding).masked_fill(self._null, -math.inf)
         log_q = others.log_softmax(dim=-1)
         nulls = self._null.sum(dim=1, keepdim=True)
-        there = functional.logsigmoid(connections)[:, None]
-        gone = functional.logsigmoid(-connections)[:, None] - nulls.clamp(min=1).log()
+        there = functional.logsigmoid(connections)[..., None]
+        gone = functional.logsigmoid(-connections)[..., None] - nulls.clamp(min=1).log()
         log_p = torch.where(nulls > 0, log_q + there, log_q)
         log_p = torch.where(self._null, gone, log_p)
         return Logits(log_p, self._shares(connections))
