@@ -1,0 +1,82 @@
+"""Tables of what benches found, as text: for a terminal and for the documentation alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archwright.bench.comparison import Accuracy, PairedTest, Standing
+
+NOTHING = "\N{EN DASH}"
+TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet16-120"}
+"""The data sets of NAS-Bench-201, as people write them."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows; the first `texts` columns are texts, the others numbers."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    texts: int
+
+
+def standings_table(rows: Sequence[Standing], preset: str) -> Table:
+    """A row a contestant; a preset that is another than `preset` is named with its method."""
+    columns = ("method", "simplified", "n", "saved MB", "peak MB", "s", "CPU s", *TITLES.values())
+    made = [
+        (
+            row.contestant.title(preset),
+            NOTHING if row.saved_bytes is None else row.contestant.supernet,
+            str(row.n),
+            *(number(_mega(value), 1) for value in (row.saved_bytes, row.peak_bytes)),
+            number(row.seconds, 0),
+            number(row.cpu_seconds, 0),
+            *(_accuracy(row.accuracies[name]) for name in TITLES),
+            number(row.rank, 0),
+            number(row.normalised_cost),
+        )
+        for row in rows
+    ]
+    return _without_empty(Table((*columns, "rank", "cost"), made, texts=2))
+
+
+def tests_table(tests: Sequence[PairedTest], preset: str) -> Table:
+    """A row for each comparison of a contestant with its method unsimplified."""
+    columns = ("method", "simplified", "data set", "n", "points", "p, flips", "p, t")
+    made = [
+        (
+            test.contestant.title(preset),
+            test.contestant.supernet,
+            TITLES[test.dataset],
+            str(test.n),
+            f"{test.difference:+.2f}",
+            number(test.permutation_p, 3),
+            number(test.t_p, 3),
+        )
+        for test in tests
+    ]
+    return Table(columns, made, texts=3)
+
+
+def number(value: float | None, places: int = 2) -> str:
+    """A number with so many decimals; a dash for none."""
+    return NOTHING if value is None else f"{value:,.{places}f}"
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without the columns that say nothing of any row."""
+    kept = [
+        place
+        for place in range(len(table.columns))
+        if any(row[place] != NOTHING for row in table.rows)
+    ]
+    rows = [tuple(row[place] for place in kept) for row in table.rows]
+    return Table(tuple(table.columns[place] for place in kept), rows, table.texts)
+
+
+def _mega(value: int | None) -> float | None:
+    return None if value is None else value / 1e6
+
+
+def _accuracy(value: Accuracy) -> str:
+    spread = "" if value.deviation is None else f" ({value.deviation:.2f})"
+    return f"{value.mean:.2f}{spread}"
