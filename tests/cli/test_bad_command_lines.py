@@ -2,9 +2,11 @@
 
 import pytest
 
+from archwright.cli.bench import command as bench
 from archwright.cli.main import COMMANDS
 
 KNOWN = ", ".join(COMMANDS)
+BENCHES = ", ".join(bench.parts)
 SEARCH = ("search", "--out", "runs/x")
 TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
 
@@ -60,11 +62,12 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
         ((*SEARCH, "y"), "unexpected argument 'y': the command takes flags only"),
         ((*SEARCH, "--resume", "y"), "unexpected argument 'y': the command takes flags only"),
         (("lookup", "a", "b"), "unexpected argument 'b': the command takes one ARCH"),
-        (("bench",), "bench needs a name behind it: supernet"),
-        (("bench", "--json"), "bench needs a name behind it: supernet"),
+        (("bench",), f"bench needs a name behind it: {BENCHES}"),
+        (("bench", "--json"), f"bench needs a name behind it: {BENCHES}"),
         (
             ("bench", "supernt"),
-            "unknown bench 'supernt': did you mean 'supernet'? known are supernet",
+            "unknown bench 'supernt': did you mean 'supernet'? "
+            f"known are {', '.join(sorted(bench.parts))}",
         ),
         (
             ("bench", "supernet", "--spac=darts"),

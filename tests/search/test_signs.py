@@ -94,8 +94,9 @@ def test_ranks_are_of_what_has_weights() -> None:
 
 
 def test_the_skips_of_a_normal_cell_are_counted() -> None:
-    # DARTS, second order: one skip in the normal cell, and those of the reduction do not count
-    assert most_skips(read_architecture("darts-v2"), roles("darts")) == 1
+    # DARTS, second order: the normal cell has two, and those of the reduction do not count
+    assert most_skips(read_architecture("darts-v2"), roles("darts")) == 2
+    assert read_architecture("darts-v2").answers()["reduce/2->3"] == "skip_connect"
     cell = "|skip_connect~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
     space = get_space("nasbench201")
     found = Roles.of(space.supernet(Size(channels=4, cells=1)))

@@ -1,5 +1,6 @@
 """The rules that stop a search, and what a search that stops leaves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from ..runs.helpers import tiny_search
 
 
 def history(
-    eigenvalues: list[float | None] | None = None,
-    skips: list[int] | None = None,
-    rankings: list[str] | None = None,
+    eigenvalues: Sequence[float | None] | None = None,
+    skips: Sequence[int] | None = None,
+    rankings: Sequence[str] | None = None,
     first: int = 0,
 ) -> list[Seen]:
     count = len(eigenvalues or skips or rankings or [])

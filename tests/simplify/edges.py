@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
-from archwright.derive.restrict import _select
+from archwright.derive.restrict import select
 from archwright.ir import (
     INPUT,
     AvgPool,
@@ -129,7 +129,7 @@ def alike(draw: DrawFn, *, depth: int = 1) -> Choice:
 
 def selected(expr: Expr, answers: Mapping[str, str]) -> Expr:
     """`expr` with every choice answered."""
-    found = _select(expr, answers)
+    found = select(expr, answers)
     assert found is not None
     return found
 
