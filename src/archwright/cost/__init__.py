@@ -2,6 +2,8 @@
 
 from archwright.cost.additive import AdditiveCost, fit
 from archwright.cost.catalogue import COSTS, cost_model
+from archwright.cost.encoder import GraphEncoder
+from archwright.cost.encoding import Encoding
 from archwright.cost.graph import GraphCost, graph_cost
 from archwright.cost.layout import Layout
 from archwright.cost.memory import activation_bytes, estimate_training_bytes, saved_bytes
@@ -12,7 +14,9 @@ __all__ = [
     "COSTS",
     "AdditiveCost",
     "CostModel",
+    "Encoding",
     "GraphCost",
+    "GraphEncoder",
     "Layout",
     "activation_bytes",
     "cost_model",

@@ -75,10 +75,23 @@ class Layout:
         return found
 
     @cached_property
-    def cells(self) -> tuple["Wiring", ...]:
+    def present(self) -> Tensor:
+        """[E, O]: 1 for candidates, 0 for padding."""
+        found = self.zeros()
+        for row, decision in enumerate(self.decisions):
+            found[row, : len(decision.candidates)] = 1.0
+        return found
+
+    @cached_property
+    def kinds(self) -> dict[str, "Wiring"]:
         """How the decisions of each kind of cell are wired."""
         kinds = self.space.skeleton.cells(self.size)
-        return tuple(_wiring(kind, spec, self.row) for kind, spec in kinds.items())
+        return {kind: _wiring(kind, spec, self.row) for kind, spec in kinds.items()}
+
+    @property
+    def cells(self) -> tuple["Wiring", ...]:
+        """The wirings of all kinds."""
+        return tuple(self.kinds.values())
 
     def live(self, weights: Tensor) -> Tensor:
         """Weights [..., E, O], each times the weight with which its edge is on a way to the output.

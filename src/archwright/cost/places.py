@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from archwright.ir import Cell, Chain, Choice, Concat, Expr, Network, Shape, walk_network
-from archwright.ir.expr import out_shape, walk
+from archwright.ir.expr import modules, out_shape, walk
 from archwright.ir.walk import node_shapes
 
 
@@ -47,6 +47,11 @@ class Place:
         found: dict[str, int] = {}
         walk(self.body, self.shape, lambda m, _: found.update({m.slot: m.primitive.params}))
         return sum(found.values())
+
+    @property
+    def modules(self) -> int:
+        """Modules that are run."""
+        return sum(1 for _ in modules(self.body))
 
     @property
     def macs(self) -> int:
