@@ -102,7 +102,8 @@ def test_cells_are_joined_as_in_the_network() -> None:
     assert not fed[row[2, 3], row[0, 3]]
     assert not fed[row[2, 3], other[0, 2]]
     assert fed[other[0, 2], row[0, 2]]  # a reduction cell reads normal ones, and they read it
-    assert fed[row[0, 2], other[0, 2]]
+    assert fed[row[1, 2], other[0, 2]]
+    assert not fed[row[0, 2], other[0, 2]]  # never two behind a reduction, at this depth
     assert found.downstream[row[0, 2], row[2, 3]] > 0
     assert found.siblings[row[0, 2], row[1, 2]] == 1
     blocks = encoding("spos")
