@@ -25,6 +25,8 @@ PUBLIC = [
     "EdgeSpec",
     "GenotypeError",
     "GraphError",
+    "PruneConfig",
+    "PruneResult",
     "RunError",
     "SearchConfig",
     "SearchResult",
@@ -41,6 +43,7 @@ PUBLIC = [
     "ir",
     "lookup",
     "ops",
+    "prune",
     "read_architecture",
     "search",
     "train",
@@ -80,7 +83,7 @@ def test_a_verb_stays_callable_when_its_package_is_imported() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("verb", ["search", "train"])
+@pytest.mark.parametrize("verb", ["search", "train", "prune"])
 def test_a_verb_calls_the_function(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"archwright.{verb}.run")
     monkeypatch.setattr(module, verb, lambda config: (verb, config))

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archwright import ir as ir
+    from archwright.deploy.config import EvaluateConfig as EvaluateConfig
+    from archwright.deploy.config import ExportConfig as ExportConfig
+    from archwright.deploy.evaluate import EvaluateResult as EvaluateResult
+    from archwright.deploy.evaluate import evaluate as evaluate
+    from archwright.deploy.export import ExportResult as ExportResult
+    from archwright.deploy.export import export as export
     from archwright.errors import ArchwrightError as ArchwrightError
     from archwright.errors import ConfigError as ConfigError
     from archwright.errors import DataError as DataError
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
     from archwright.errors import GraphError as GraphError
     from archwright.errors import RunError as RunError
     from archwright.ir import Architecture as Architecture
+    from archwright.prune.config import PruneConfig as PruneConfig
+    from archwright.prune.result import PruneResult as PruneResult
+    from archwright.prune.run import prune as prune
     from archwright.report import write_report as write_report
     from archwright.search.config import SearchConfig as SearchConfig
     from archwright.search.run import SearchResult as SearchResult
@@ -47,6 +56,11 @@ __version__ = "0.1.0"
 # A public name and the module that defines it; a module stands for itself. A new name goes here and
 # into the block above; tests/test_public_surface.py holds the two, and its own list, to each other.
 _HOME = {
+    "EvaluateConfig": "archwright.deploy.config",
+    "ExportConfig": "archwright.deploy.config",
+    "EvaluateResult": "archwright.deploy.evaluate",
+    "evaluate": "archwright.deploy.evaluate",
+    "ExportResult": "archwright.deploy.export",
     "ArchwrightError": "archwright.errors",
     "ConfigError": "archwright.errors",
     "DataError": "archwright.errors",
@@ -55,6 +69,8 @@ _HOME = {
     "GraphError": "archwright.errors",
     "RunError": "archwright.errors",
     "Architecture": "archwright.ir",
+    "PruneConfig": "archwright.prune.config",
+    "PruneResult": "archwright.prune.result",
     "write_report": "archwright.report",
     "SearchConfig": "archwright.search.config",
     "SearchResult": "archwright.search.run",
@@ -75,7 +91,12 @@ _HOME = {
     "TrainResult": "archwright.train.run",
 }
 _MODULES = {"ir": "archwright.ir", "ops": "archwright.spaces.operations"}
-_VERBS = {"search": "archwright.search.run", "train": "archwright.train.run"}
+_VERBS = {
+    "search": "archwright.search.run",
+    "train": "archwright.train.run",
+    "prune": "archwright.prune.run",
+    "export": "archwright.deploy.export",
+}
 
 __all__ = ["__version__", *_HOME, *_MODULES, *_VERBS]  # pyright: ignore[reportUnsupportedDunderAll]
 

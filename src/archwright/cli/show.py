@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from archwright.prune.result import Measured
     from archwright.report.load import Row
     from archwright.train.run import TrainedNetwork
 
@@ -49,7 +50,9 @@ class Show:
             table.add_row(*row)
         self._console.print(table)
 
-    def networks(self, networks: "Sequence[Row] | Sequence[TrainedNetwork]") -> None:
+    def networks(
+        self, networks: "Sequence[Row] | Sequence[TrainedNetwork] | Sequence[Measured]"
+    ) -> None:
         """A row a network: what it is, what it costs, how good it is."""
         self.table(
             ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),

@@ -14,6 +14,9 @@ from archwright.ir.expr import Expr
 from archwright.ir.rewire import gate_slot, weighed
 from archwright.lower import NaiveNetwork
 
+_IMAGES = 32
+"""Images that are in float64 at a time."""
+
 
 def pruned_network(whole: Network, pruning: Pruning, gated: NaiveNetwork) -> NaiveNetwork:
     """The network that `pruning` leaves of `whole`, what it keeps with the weights of `gated`.
@@ -28,19 +31,53 @@ def pruned_network(whole: Network, pruning: Pruning, gated: NaiveNetwork) -> Nai
 
 
 @torch.no_grad()
-def fit(pruned: NaiveNetwork, gated: NaiveNetwork, deleted: frozenset[Node], x: Tensor) -> None:
-    """Set the weights of linear fusions, by least squares on the images x [B, C, H, W].
+def compensate(
+    pruned: NaiveNetwork,
+    gated: NaiveNetwork,
+    deleted: frozenset[Node],
+    x: Tensor,
+    *,
+    recalibrated: bool = True,
+) -> None:
+    """Let what is left make up for the deleted nodes, on the images x [B, C, H, W].
 
-    Each fusion is fitted to the gated output of its node in the network as it was; what it adds up
-    is taken from the network as it is now, fitted up to there, so that later fusions make up for
-    what earlier ones left. The plain sum lies in the space that is searched: on these images and
-    at this place it is never better.
+    Each linear fusion is fitted by least squares to the gated output of its node in the network as
+    it was; what it adds up is taken from the network as it is now, fitted up to there, so that
+    later fusions make up for what earlier ones left. The plain sum lies in the space that is
+    searched: on these images and at this place it is never better.
+
+    With `recalibrated`, batch norms take the statistics of these images on the way, each before
+    what stands behind it is fitted: those of the whole network are no longer true.
     """
-    targets = _outputs(gated, deleted, x)
+    targets = _outputs(gated, deleted, x) if pruned_linearly(pruned) else {}
     fitting = _like(_Fitting(pruned.network, targets), pruned)
     fitting.load_state_dict(pruned.state_dict())
-    fitting.eval()(x)
+    fitting.eval()
+    if recalibrated:
+        recalibrate(fitting, x)
+    else:
+        fitting(x)
     pruned.load_state_dict(fitting.state_dict())
+
+
+@torch.no_grad()
+def recalibrate(network: NaiveNetwork, x: Tensor) -> None:
+    """Give every batch norm the statistics of the images x [B, C, H, W], the rest as it answers."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    modes = [(norm.momentum, norm.training) for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches, of which there is one
+        norm.train()
+    network(x)
+    for norm, (momentum, training) in zip(norms, modes, strict=True):
+        norm.momentum = momentum
+        norm.train(training)
+
+
+def pruned_linearly(pruned: NaiveNetwork) -> bool:
+    """Whether anything in it is weighed to stand in for a deleted node."""
+    return any(weighed(module.slot) is not None for module in pruned.network.modules())
 
 
 def least_squares(given: Tensor, target: Tensor, *, shared: bool) -> Tensor:
@@ -54,9 +91,12 @@ def least_squares(given: Tensor, target: Tensor, *, shared: bool) -> Tensor:
     Of several solutions the smallest is taken, in float64.
     """
     channels, count = given.shape[2], given.shape[0]
-    x = given.permute(2, 0, 1, 3, 4).reshape(channels, count, -1).double()
-    y = target.transpose(0, 1).reshape(channels, -1, 1).double()
-    gram, moment = x @ x.mT, x @ y
+    gram = torch.zeros(channels, count, count, dtype=torch.float64, device=given.device)
+    moment = gram.new_zeros(channels, count, 1)
+    for part, wanted in zip(given.split(_IMAGES, 1), target.split(_IMAGES), strict=True):
+        x = part.permute(2, 0, 1, 3, 4).reshape(channels, count, -1).double()
+        gram += x @ x.mT
+        moment += x @ wanted.transpose(0, 1).reshape(channels, -1, 1).double()
     if shared:
         gram, moment = gram.sum(0, keepdim=True), moment.sum(0, keepdim=True)
     best = torch.linalg.pinv(gram, hermitian=True) @ moment

@@ -51,6 +51,9 @@ class PruneConfig(RunOptions):
     """How nodes are ranked: by learned gates, by the loss's first-order change, or at random."""
     per_cost: bool = False
     """Divide a node's importance by what deleting it saves."""
+    gates: Path | None = None
+    """Take over the gates that this pruning of the same training learned, and the weights learned
+    with them (else they are learned): for several targets or fusions."""
     gate_epochs: int = 5
     """Epochs in which gates are learned together with the weights (only with --score gate)."""
     gate_lr: float = 0.01
@@ -58,7 +61,10 @@ class PruneConfig(RunOptions):
     sparsity: float = 0.01
     """Weight of the sum of |gate| in the loss."""
     calibration: int = 256
-    """Training images on which fusions are fitted and first-order changes are taken."""
+    """Training images on which fusions are fitted, statistics of batch norms are taken anew, and
+    first-order changes are taken."""
+    keep_statistics: bool = False
+    """Leave the batch norms' statistics as they were before nodes were deleted."""
     epochs: int = 10
     """Passes over the training images to fine-tune; 0: none."""
     batch_size: int = 96
@@ -87,7 +93,7 @@ class PruneConfig(RunOptions):
             ConfigError: one is out of range, or there is no target (the flags are named).
         """
         super().__post_init__()
-        require_positive(self, "macs", "params", "latency_ms", "reduction", "floor", "calibration")
+        require_positive(self, "macs", "params", "latency_ms", "reduction", "floor")
         require_positive(self, "batch_size", "lr", "gate_lr", "clip", "temperature")
         require_not_negative(self, "gate_epochs", "sparsity", "epochs", "lr_min", "weight_decay")
         require_not_negative(self, "cutout", "distill")
@@ -95,6 +101,19 @@ class PruneConfig(RunOptions):
         for name, kind in (("fusion", FusionName), ("per", Per), ("score", Score)):
             given, known = getattr(self, name), get_args(kind)
             require(given in known, unknown(name, given, known))
+        require(
+            self.calibration >= 2,
+            f"--calibration {self.calibration} leaves nothing to fit on: give at least 2 images",
+        )
+        learned = self.gates is not None or self.gate_epochs > 0
+        require(
+            self.score != "gate" or learned,
+            "--gate-epochs 0 learns no gates: give at least 1, --gates RUN, or --score taylor",
+        )
+        require(
+            self.gates is None or self.score == "gate",
+            f"--gates is of no use with --score {self.score}: leave one of them out",
+        )
         targets = (self.macs, self.params, self.latency_ms)
         require(
             any(target is not None for target in targets),
@@ -110,7 +129,7 @@ class PruneConfig(RunOptions):
         return Pruning(fusion=fusion, gated=self.score == "gate")
 
     def on(self, trained: Mapping[str, Any]) -> "PruneConfig":
-        """This with the images of a training, whose settings are given, where none are asked for."""
+        """This with the images of a training, of these settings, where none are asked for."""
         names = ("image_size", "limit", "test_limit")
         held = {name: trained.get(name) for name in names if getattr(self, name) is None}
         if self.data_root is None and trained.get("data_root"):

@@ -3,7 +3,7 @@
 Legend: B batch, C channels, H height, W width; g the gate of a node, L the loss.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch

@@ -10,10 +10,8 @@ from archwright.spaces import Size, Space, write_architecture
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """A network of the result table, as that of a training: its cost, and its percent of test
-    images that are told right.
-    """
+class Measured:
+    """A network of the result table, its cost, and the percent of test images it gets right."""
 
     name: str
     architecture: str
@@ -23,13 +21,14 @@ class Row:
     top1: float
 
 
-def row(name: str, space: Space, architecture: Architecture, size: Size, top1: float) -> Row:
-    """The row of an architecture at a size."""
+def measured(
+    name: str, space: Space, architecture: Architecture, size: Size, top1: float
+) -> Measured:
+    """The row of an architecture at a size, its cost as `inspect` says it."""
     cost = graph_cost(space.discrete(architecture, size))
-    text = write_architecture(architecture)
-    return Row(
+    return Measured(
         name=name,
-        architecture=text,
+        architecture=write_architecture(architecture),
         channels=size.channels,
         params=cost.params,
         macs=cost.macs,
@@ -42,10 +41,14 @@ class PruneResult:
     """The network before and after; accuracies are in percent of test images.
 
     Attributes:
-        top1_pruned: right after nodes were deleted and fusions fitted, before the fine-tuning.
+        architecture: what is left, as text.
         nodes_deleted: how many, over all cells.
+        top1_pruned: right after nodes were deleted and fusions fitted, before the fine-tuning.
+        latency_ms_before: as it was measured; None where there is no target for it.
+        rows: the pruned network, and the unpruned one.
     """
 
+    architecture: str
     macs_before: int
     macs_after: int
     params_before: int
@@ -54,15 +57,20 @@ class PruneResult:
     top1_before: float
     top1_pruned: float
     top1_after: float
+    latency_ms_before: float | None
+    latency_ms_after: float | None
     seconds: float
     out: Path
+    rows: tuple[Measured, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The result as the log has it."""
-        return {**asdict(self), "out": str(self.out)}
+        return {**asdict(self), "out": str(self.out), "rows": [asdict(row) for row in self.rows]}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "PruneResult":
-        """The inverse of `to_json`; further fields are left out."""
-        given = {name: content[name] for name in cls.__dataclass_fields__}
-        return cls(**{**given, "out": Path(content["out"])})
+        """The inverse of `to_json`; further fields are ignored."""
+        given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+        rows = tuple(Measured(**row) for row in content["rows"])
+        given |= {"out": Path(content["out"]), "rows": rows}
+        return cls(**given)

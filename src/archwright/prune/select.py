@@ -4,34 +4,78 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archwright.errors import ConfigError
-from archwright.ir import Network, Node, Pruning, rewire
+from archwright.ir import Node, Pruning
 from archwright.ir.pruning import in_order
 
-Cost = Callable[[Network], float]
+Cost = Callable[[Pruning], float]
+"""What is left costs so much."""
+
+_TRIES = 10
+_MARGIN = 0.99
+"""What was measured above a limit is aimed at that much below it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a network may cost at most; `name` is the cost's, as a message says it."""
+    """What a network may cost at most.
+
+    Attributes:
+        name: the flag that asks for it.
+        unit: what is counted, as a message says it.
+        cost: what a pruning leaves, as it is counted or predicted.
+        measured: what it leaves when it is looked at, where that may be something else.
+    """
 
     name: str
+    unit: str
     cost: Cost
     limit: float
+    measured: Cost | None = None
 
-    def share(self, network: Network) -> float:
-        """What the network costs, in units of what it may."""
-        return self.cost(network) / self.limit
+    def share(self, pruning: Pruning) -> float:
+        """What is left, in units of what may be."""
+        return self.cost(pruning) / self.limit
 
 
-def select(
-    network: Network,
+def choose(
     importance: Mapping[Node, float],
     targets: Sequence[Target],
     pruning: Pruning,
     *,
     per_cost: bool = False,
 ) -> Pruning:
-    """`pruning` with nodes to delete, so that `network` meets every target.
+    """`pruning` with nodes to delete, so that every target is met, also when it is measured.
+
+    Where a measurement is above what was predicted, the prediction has to stay as far below.
+
+    Raises:
+        ConfigError: the targets cannot be met; the text says how far the network comes down.
+    """
+    aimed, over = list(targets), [0.0]
+    for _ in range(_TRIES):
+        found = select(importance, aimed, pruning, per_cost=per_cost)
+        over = [1.0 if t.measured is None else t.measured(found) / t.limit for t in targets]
+        if max(over) <= 1:
+            return found
+        aimed = [
+            replace(t, limit=min(t.limit, t.share(found) * t.limit) / o * _MARGIN) if o > 1 else t
+            for t, o in zip(aimed, over, strict=True)
+        ]
+    worst = targets[over.index(max(over))]
+    raise ConfigError(
+        f"{worst.name} {worst.limit:g} was not met in {_TRIES} measurements, which differ too "
+        f"much: leave the machine alone meanwhile, or ask for more {worst.unit}"
+    )
+
+
+def select(
+    importance: Mapping[Node, float],
+    targets: Sequence[Target],
+    pruning: Pruning,
+    *,
+    per_cost: bool = False,
+) -> Pruning:
+    """`pruning` with nodes to delete, so that what is left meets every target as it is predicted.
 
     Greedy: the least important node next (with `per_cost`, importance is divided by what deleting
     the node alone saves), one that saves nothing being left out, until all targets are met. Then
@@ -42,8 +86,8 @@ def select(
     """
 
     def share(deleted: frozenset[Node]) -> float:
-        pruned = rewire(network, replace(pruning, deleted=deleted))
-        return max(target.share(pruned) for target in targets)
+        less = replace(pruning, deleted=deleted)
+        return max(target.share(less) for target in targets)
 
     whole = share(frozenset())
     rank = dict(importance)
@@ -55,7 +99,7 @@ def select(
     order = sorted(in_order(rank), key=rank.__getitem__)
     deleted, left = _delete(order, share, whole)
     if left > 1:
-        raise ConfigError(_unreachable(network, targets, replace(pruning, deleted=deleted)))
+        raise ConfigError(_unreachable(targets, replace(pruning, deleted=deleted)))
     for node in reversed(order):
         if node in deleted and share(deleted - {node}) <= 1:
             deleted -= {node}
@@ -85,11 +129,11 @@ def _delete(
     return deleted, now
 
 
-def _unreachable(network: Network, targets: Sequence[Target], pruning: Pruning) -> str:
-    least = rewire(network, pruning)
+def _unreachable(targets: Sequence[Target], least: Pruning) -> str:
     worst = max(targets, key=lambda target: target.share(least))
-    whole, left = worst.cost(network), worst.cost(least)
+    whole, left = worst.cost(replace(least, deleted=frozenset())), worst.cost(least)
     return (
-        f"{worst.name} cannot come down to {worst.limit:,.6g}: with {len(pruning.deleted)} nodes "
-        f"deleted {left:,.6g} of {whole:,.6g} are left ({left / whole:.3f}); ask for no less"
+        f"{worst.name} cannot come down to {worst.limit:,.6g} {worst.unit}: with "
+        f"{len(least.deleted)} nodes deleted {left:,.6g} of {whole:,.6g} are left "
+        f"({left / whole:.3f}); ask for no less"
     )

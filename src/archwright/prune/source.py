@@ -23,7 +23,7 @@ _AUXILIARY = "slots.auxiliary/"
 _AVERAGE = "module."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """A trained network.
 
@@ -31,6 +31,8 @@ class Source:
         path: where it was read from.
         settings: those of its training.
         network: its graph, without an auxiliary head.
+        published: the graph of its architecture, on which sizes are counted: where weights were
+            inherited from a search, batch norms differ.
         state: its weights and statistics, by slot.
     """
 
@@ -40,6 +42,7 @@ class Source:
     architecture: Architecture
     size: Size
     network: Network
+    published: Network
     state: Mapping[str, Tensor]
 
     def require_fit(self, images: data.ImageData) -> None:
@@ -75,7 +78,9 @@ def read_source(path: Path) -> Source:
             f"{folder} is a search, its network has never been trained by itself: give the folder "
             f"of archwright train --architecture {folder}"
         )
-    architecture = read_architecture(str(settings.get("architecture", "")))
+    if settings.get("kind") not in ("train", "prune"):
+        raise RunError(f"{folder} is no training: give the folder of archwright train")
+    architecture = read_architecture(str(settings["architecture"]))
     if settings.get("kind") == "prune" or architecture.pruning is not None:
         pruned = architecture.pruning
         how = "" if pruned is None else f" ({len(pruned.deleted)} nodes, {pruned.fusion.name})"
@@ -96,9 +101,18 @@ def read_source(path: Path) -> Source:
     network = entrant.trained(auxiliary=False)
     if not deletable(network):
         raise RunError(f"{folder} has no cell that a node could be deleted from: nothing to prune")
-    state = _state(folder if path == folder else path, folder)
+    state = _state(path, folder)
     _require_same(path, network, state)
-    return Source(path, settings, space, architecture, size, network, state)
+    return Source(
+        path=path,
+        settings=settings,
+        space=space,
+        architecture=architecture,
+        size=size,
+        network=network,
+        published=entrant.network,
+        state=state,
+    )
 
 
 def _folder(path: Path) -> Path:
@@ -119,7 +133,7 @@ def _folder(path: Path) -> Path:
 def _state(path: Path, folder: Path) -> dict[str, Tensor]:
     """The weights in a run folder, or in a checkpoint; those of an auxiliary head are left out."""
     weights = RunFolder(folder).weights
-    if path == folder or path == weights:
+    if path in (folder, weights):
         if not weights.is_file():
             raise RunError(f"{folder} has no weights yet: finish its training with --resume")
         try:
@@ -130,7 +144,11 @@ def _state(path: Path, folder: Path) -> dict[str, Tensor]:
     trainer = content.get("trainer") or {}
     average = trainer.get("average")
     if average:
-        network = {n.removeprefix(_AVERAGE): v for n, v in average.items() if _AVERAGE in n}
+        network = {
+            name.removeprefix(_AVERAGE): value
+            for name, value in average.items()
+            if name.startswith(_AVERAGE)
+        }
     else:
         network = content.get("network") or trainer.get("network")
     if not isinstance(network, dict):

@@ -9,7 +9,7 @@ from archwright.errors import RunError
 from archwright.report.record import Record
 
 SCHEMA = 1
-KINDS = ("search", "train")
+KINDS = ("search", "train", "prune")
 METRICS = (
     "train_loss",
     "train_top1",

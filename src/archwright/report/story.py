@@ -9,7 +9,7 @@ from archwright.report.palette import Palette
 from archwright.report.pieces import Pairs
 from archwright.report.plots import Figure, alphas, curves
 
-_TITLES = {"search": "Search", "train": "Training"}
+_TITLES = {"search": "Search", "train": "Training", "prune": "Pruning"}
 _LEADS = {
     "search": "train: the half of the training images that the weights learn from; "
     "valid: the half that alpha learns from."

@@ -1,0 +1,38 @@
+"""`archwright prune`."""
+
+from typing import TYPE_CHECKING, Any
+
+from archwright.cli.command import Command
+from archwright.cli.show import Show, decimals
+from archwright.prune.config import PruneConfig
+
+if TYPE_CHECKING:
+    from archwright.prune.result import PruneResult
+
+
+def _run(config: PruneConfig) -> "PruneResult":
+    from archwright.prune.run import prune
+
+    return prune(config)
+
+
+def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
+    from archwright.report import write_report
+
+    show.networks(result.rows)
+    left = result.macs_after / result.macs_before
+    show.line(
+        f"{result.nodes_deleted} nodes deleted, {left:.1%} of the MACs left; top-1 before "
+        f"fine-tuning: {decimals(result.top1_pruned)} %"
+    )
+    if result.latency_ms_after is not None:
+        show.line(
+            f"latency: {decimals(result.latency_ms_after, 3)} ms, before "
+            f"{decimals(result.latency_ms_before, 3)} ms (one image, one thread, onnxruntime)"
+        )
+    page = write_report([result.out])
+    show.line(f"report: {page}")
+    return {**result.to_json(), "report": str(page)}
+
+
+command = Command(name="prune", config=PruneConfig, run=_run, show=_show, positional="run")

@@ -1,0 +1,214 @@
+"""The stages of a pruning, each by itself: gates, the nodes that go, fine-tuning, scoring.
+
+A comparison of prunings uses them too, so that every network is treated alike.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from archwright import data
+from archwright.errors import RunError
+from archwright.ir import Node, Pruning
+from archwright.lower import NaiveNetwork
+from archwright.prune.calibration import calibration_batches, calibration_images
+from archwright.prune.compensate import compensate, pruned_network
+from archwright.prune.config import PruneConfig
+from archwright.prune.distill import distillation
+from archwright.prune.gates import (
+    Gates,
+    gate_scores,
+    gated_network,
+    random_scores,
+    sparsity,
+    taylor_scores,
+)
+from archwright.prune.select import Target, choose
+from archwright.prune.source import Source
+from archwright.runs.checkpoint import load_checkpoint, loading
+from archwright.runs.folder import RunFolder, read_config
+from archwright.runs.keeper import Keeper
+from archwright.train.evaluate import evaluate, scoring_batches
+from archwright.train.loop import Loop, augmented_batches, cutout_side
+from archwright.train.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+State = dict[str, Any]
+
+_SHARED = (
+    *("run", "data", "limit", "image_size", "seed", "gate_epochs", "gate_lr", "sparsity"),
+    *("batch_size", "lr_min", "momentum", "weight_decay", "clip", "cutout", "precision"),
+)
+"""Settings that decide which gates are learned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gated:
+    """The whole network with a gate on every node."""
+
+    network: NaiveNetwork
+    gates: Gates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """What is left of a network, before it is fine-tuned."""
+
+    pruning: Pruning
+    importance: Mapping[Node, float]
+    network: NaiveNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """What the stages have in common: a trained network, images, and how it is pruned."""
+
+    fabric: "Fabric"
+    config: PruneConfig
+    source: Source
+    images: data.ImageData
+
+    @property
+    def batches(self) -> data.Batches:
+        """The training images as gates are learned, and networks fine-tuned, on them.
+
+        Raises:
+            DataError: a batch is larger than the images.
+        """
+        recipe = self.config.recipe(epochs=1, lr=self.config.lr)
+        return augmented_batches(self.fabric, recipe, self.images)
+
+    def unpruned(self) -> NaiveNetwork:
+        """The network as it was trained."""
+        module = NaiveNetwork(self.source.network)
+        module.load_state_dict(dict(self.source.state))
+        return module.to(self.fabric.device)
+
+    def top1(self, network: NaiveNetwork) -> float:
+        """Percent of test images that a network gets right."""
+        batches = scoring_batches(self.fabric, self.images)
+        top1 = evaluate(self.fabric, network, batches.epoch(0)).top1
+        assert top1 is not None, "a data set has test images"
+        return round(top1, 4)
+
+    def gated(self) -> Gated:
+        """The network with gates, all of them one."""
+        network, gates = gated_network(self.source.network, self.source.state)
+        return Gated(network=network.to(self.fabric.device), gates=gates)
+
+    def learn_gates(
+        self,
+        keeper: Keeper,
+        state: State | None = None,
+        held: Callable[[], State] = dict,
+        noted: Callable[[Gates], State] = lambda gates: {},
+    ) -> Gated:
+        """The network with learned gates, in as many epochs as are asked for, or from `state` on.
+
+        Checkpoints hold what is `held` besides; `noted` is what the log of an epoch has of gates.
+        """
+        config, gated = self.config, self.gated()
+        torch.manual_seed(config.seed)
+        recipe = config.recipe(epochs=config.gate_epochs, lr=config.gate_lr)
+        term = sparsity(gated.gates, config.sparsity)
+        trainer = Trainer(self.fabric, gated.network, recipe, term)
+        self._loop(keeper, held, lambda: noted(gated.gates)).run("gated", trainer, state)
+        return gated
+
+    def learned_gates(self, run: Path) -> Gated:
+        """The network with the gates that the pruning in the folder `run` learned.
+
+        Raises:
+            RunError: it learned none, or with other settings than are asked for (one is named).
+        """
+        held, wanted = read_config(run), self.settings()
+        path = RunFolder(run).checkpoint("gates")
+        if held.get("kind") != "prune" or not path.is_file():
+            raise RunError(f"{run} has learned no gates: give a pruning that did, or leave --gates")
+        for name in _SHARED:
+            if held.get(name) != wanted[name]:
+                raise RunError(
+                    f"{run} learned its gates with {name}={held.get(name)!r}, not "
+                    f"{wanted[name]!r}: give the same settings, or leave --gates out"
+                )
+        gated = self.gated()
+        with loading(path):
+            gated.network.load_state_dict(load_checkpoint(path)["network"])
+        return gated
+
+    @property
+    def cutout(self) -> int:
+        """Side in pixels of the square that is cut out."""
+        return cutout_side(self.config.recipe(epochs=1, lr=self.config.lr), self.images)
+
+    def settings(self) -> State:
+        """The settings, and what was resolved of them, as they are written down."""
+        return {**self.config.settings(), "cutout": self.cutout}
+
+    def importance(self, gated: Gated) -> dict[Node, float]:
+        """A number for each node: those of the smallest are deleted first."""
+        config = self.config
+        if config.score == "gate":
+            return gate_scores(gated.gates)
+        if config.score == "random":
+            return random_scores(tuple(gated.gates), config.seed)
+        batches = calibration_batches(self.fabric, self.images, config.calibration, config.seed)
+        return taylor_scores(gated.network, gated.gates, batches)
+
+    def cut(self, gated: Gated, targets: Sequence[Target]) -> Cut:
+        """The network without its least important nodes, what stands in for them fitted.
+
+        Raises:
+            ConfigError: a target cannot be met.
+        """
+        importance, config = self.importance(gated), self.config
+        pruning = choose(importance, targets, config.pruning, per_cost=config.per_cost)
+        network = self.without(gated, pruning)
+        return Cut(pruning=pruning, importance=importance, network=network)
+
+    def without(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+        """The network that `pruning` leaves, what stands in for nodes fitted."""
+        config = self.config
+        torch.manual_seed(config.seed)  # fusions start alike, whatever was drawn before
+        network = pruned_network(self.source.network, pruning, gated.network)
+        if pruning.deleted:
+            x = calibration_images(self.fabric, self.images, config.calibration, config.seed)
+            anew = not config.keep_statistics
+            compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
+        return network
+
+    def tune(
+        self,
+        network: NaiveNetwork,
+        keeper: Keeper,
+        name: str = "pruned",
+        state: State | None = None,
+        held: Callable[[], State] = dict,
+    ) -> NaiveNetwork:
+        """Fine-tune any network on the images of the run, or go on from `state`; the network."""
+        config = self.config
+        if not config.epochs:
+            return network
+        torch.manual_seed(config.seed)
+        term = None
+        if config.distill:
+            term = distillation(self.unpruned(), config.distill, config.temperature)
+        recipe = config.recipe(epochs=config.epochs, lr=config.lr)
+        trainer = Trainer(self.fabric, network, recipe, term)
+        self._loop(keeper, held, dict).run(name, trainer, state)
+        return trainer.scored
+
+    def _loop(self, keeper: Keeper, held: Callable[[], State], noted: Callable[[], State]) -> Loop:
+        return Loop(
+            fabric=self.fabric,
+            keeper=keeper,
+            images=self.images,
+            batches=self.batches,
+            held=held,
+            noted=noted,
+        )

@@ -1,0 +1,55 @@
+"""What a pruned network may cost at most, as its configuration says it."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from archwright.cost import graph_cost
+from archwright.ir import Network, Pruning, deletable, rewire
+from archwright.prune.config import PruneConfig
+from archwright.prune.latency import AddedLatency, measured_latency
+from archwright.prune.select import Target, select
+from archwright.prune.source import Source
+
+
+def targets_of(config: PruneConfig, source: Source) -> list[Target]:
+    """Every target of a configuration; up to 1 it is a share of what the whole network costs.
+
+    Sizes are those of the architecture as `inspect` counts them, latency that of the network.
+    """
+    found: list[Target] = []
+    for name, unit in (("macs", "MACs"), ("params", "parameters")):
+        asked = getattr(config, name)
+        if asked is not None:
+            found.append(_counted(source.published, name, unit, asked))
+    if config.latency_ms is not None:
+        found.append(_timed(source.network, config.latency_ms))
+    return found
+
+
+def require_reachable(source: Source, targets: Sequence[Target], pruning: Pruning) -> None:
+    """Check that the targets can be met.
+
+    Raises:
+        ConfigError: they cannot; the text says how far the network comes down.
+    """
+    select(dict.fromkeys(deletable(source.network), 0.0), targets, pruning)
+
+
+def _counted(network: Network, name: str, unit: str, asked: float) -> Target:
+    def cost(pruning: Pruning) -> float:
+        return getattr(graph_cost(rewire(network, pruning)), name)
+
+    whole = getattr(graph_cost(network), name)
+    limit = asked * whole if asked <= 1 else asked
+    return Target(name=f"--{name}", unit=unit, cost=cost, limit=limit)
+
+
+def _timed(network: Network, asked: float) -> Target:
+    added = AddedLatency(network)
+    return Target(
+        name="--latency-ms",
+        unit="ms",
+        cost=lambda pruning: added(rewire(network, pruning)),
+        limit=asked,
+        measured=cache(lambda pruning: measured_latency(rewire(network, pruning))),
+    )
