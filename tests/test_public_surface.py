@@ -23,6 +23,10 @@ PUBLIC = [
     "DataError",
     "DivergedError",
     "EdgeSpec",
+    "EvaluateConfig",
+    "EvaluateResult",
+    "ExportConfig",
+    "ExportResult",
     "GenotypeError",
     "GraphError",
     "PruneConfig",
@@ -39,6 +43,8 @@ PUBLIC = [
     "TwoInput",
     "__version__",
     "dense_cell",
+    "evaluate",
+    "export",
     "get_space",
     "ir",
     "lookup",
@@ -75,7 +81,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_a_verb_stays_callable_when_its_package_is_imported() -> None:
     code = (
         "import archwright as aw, archwright.search.config, archwright.train.config, sys;"
-        "assert callable(aw.search) and callable(aw.train);"
+        "import archwright.export.formats;"
+        "assert callable(aw.search) and callable(aw.train) and callable(aw.export);"
         "from archwright import search; assert search is aw.search;"
         "assert search.config.SearchConfig is aw.SearchConfig;"
         "assert 'torch' not in sys.modules"
@@ -83,9 +90,9 @@ def test_a_verb_stays_callable_when_its_package_is_imported() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("verb", ["search", "train", "prune"])
+@pytest.mark.parametrize("verb", list(archwright._VERBS))
 def test_a_verb_calls_the_function(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module(f"archwright.{verb}.run")
+    module = importlib.import_module(archwright._VERBS[verb])
     monkeypatch.setattr(module, verb, lambda config: (verb, config))
     assert getattr(archwright, verb)("configuration") == (verb, "configuration")
 

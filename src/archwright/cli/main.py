@@ -15,7 +15,18 @@ from archwright.cli.show import Show
 from archwright.cli.usage import command_help, group_help, program_help
 from archwright.errors import ArchwrightError, DataError, unknown
 
-COMMANDS = ("search", "train", "prune", "export", "evaluate", "inspect", "explain", "lookup", "report", "bench")
+COMMANDS = (
+    "search",
+    "train",
+    "prune",
+    "export",
+    "evaluate",
+    "inspect",
+    "explain",
+    "lookup",
+    "report",
+    "bench",
+)
 """Each is a module here that defines `command`: a command, or a group of them."""
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")

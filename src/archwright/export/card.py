@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 from archwright.errors import RunError
+from archwright.export.formats import Weights
 from archwright.ir import Shape
-
-Weights = Literal["float32", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 Legend: B batch, C channels, H height, W width.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,7 +44,7 @@ class Session:
             )
         except Exception as error:  # its errors have no base in common
             name = content if isinstance(content, Path) else "the model"
-            raise RunError(f"onnxruntime cannot read {name}: {_line(error)}") from None
+            raise RunError(f"onnxruntime cannot read {name}: {line_of(error)}") from None
         self._names: list[str] = [given.name for given in self._session.get_inputs()]
 
     @property
@@ -57,30 +58,39 @@ class Session:
         (made, *_) = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
         return torch.from_numpy(made)
 
-    def timed(self, *shapes: Shape, batch: int = 1, warmup: int = 5, repeats: int = 30) -> Timing:
-        """How long it takes for a batch of noise of these shapes."""
+    def call(self, *shapes: Shape, batch: int = 1) -> Callable[[], object]:
+        """One answer to a batch of noise of these shapes, to be timed."""
         generator = torch.Generator().manual_seed(0)
         inputs = [torch.randn(batch, *shape, generator=generator).numpy() for shape in shapes]
         fed = dict(zip(self._names, inputs, strict=True))
-        return measure(lambda: self._session.run(None, fed), warmup=warmup, repeats=repeats)
+        return lambda: self._session.run(None, fed)
+
+    def timed(self, *shapes: Shape, batch: int = 1, warmup: int = 5, repeats: int = 30) -> Timing:
+        """How long it takes for a batch of noise of these shapes."""
+        return measure(self.call(*shapes, batch=batch), warmup=warmup, repeats=repeats)
 
 
-def deviation(answer: nn.Module, session: Session, image: Shape) -> float:
+def deviation(
+    answer: nn.Module,
+    exported: Callable[[Tensor], Tensor],
+    image: Shape,
+    batches: Sequence[int] = (1, 3),
+) -> float:
     """The largest difference between a network's logits and the exported ones, for noise.
 
-    Batches of one and of three images; in units of the largest logit, or of 1 if that is larger.
+    `batches` are numbers of images; in units of the largest logit, or of 1 if that is larger.
 
     Raises:
         RunError: it is above `TOLERANCE`.
     """
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
-    for batch in (1, 3):
+    for batch in batches:
         images = torch.randn(batch, *image, generator=generator)
         with torch.no_grad():
             wanted = cast(Tensor, answer(images))
         scale = max(1.0, float(wanted.abs().max()))
-        worst = max(worst, float((session(images) - wanted).abs().max()) / scale)
+        worst = max(worst, float((exported(images) - wanted).abs().max()) / scale)
     if not worst <= TOLERANCE:
         raise RunError(
             f"the exported network answers otherwise than torch, by {worst:.1e}: it was not written"
@@ -88,5 +98,6 @@ def deviation(answer: nn.Module, session: Session, image: Shape) -> float:
     return worst
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """The first line of what a library says, cut to a reasonable length."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]

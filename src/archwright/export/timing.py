@@ -1,10 +1,13 @@
 """How long a call takes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+_LEAST = 5
+"""Times that are always taken."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +27,45 @@ def measure(
     What takes less than a tenth of a millisecond is called several times between two looks at the
     clock. `spread_ms` is the interquartile range. At least five times are taken.
     """
+    (timing,) = measure_in_turns([call], warmup=warmup, repeats=repeats, seconds=seconds)
+    return timing
+
+
+def measure_in_turns(
+    calls: Sequence[Callable[[], object]],
+    *,
+    warmup: int = 5,
+    repeats: int = 30,
+    seconds: float = 2.0,
+) -> list[Timing]:
+    """Time several calls in turns, so that whatever slows the machine down meets them all.
+
+    As `measure` otherwise; `seconds` are those of one call.
+    """
+    inner = [_warm(call, warmup) for call in calls]
+    taken: list[list[float]] = [[] for _ in calls]
+    over = time.perf_counter() + seconds * len(calls)
+    for done in range(repeats):
+        if done >= _LEAST and time.perf_counter() >= over:
+            break
+        for call, times, found in zip(calls, inner, taken, strict=True):
+            began = time.perf_counter()
+            for _ in range(times):
+                call()
+            found.append(1e3 * (time.perf_counter() - began) / times)
+    return [_summary(found) for found in taken]
+
+
+def _warm(call: Callable[[], object], warmup: int) -> int:
+    """Call without counting; how often to call between two looks at the clock."""
     once = 0.0
     for _ in range(max(warmup, 1)):
         began = time.perf_counter()
         call()
         once = time.perf_counter() - began
-    inner = max(1, int(1e-4 / max(once, 1e-7)))
-    taken: list[float] = []
-    over = time.perf_counter() + seconds
-    while len(taken) < repeats and (len(taken) < 5 or time.perf_counter() < over):
-        began = time.perf_counter()
-        for _ in range(inner):
-            call()
-        taken.append(1e3 * (time.perf_counter() - began) / inner)
+    return max(1, int(1e-4 / max(once, 1e-7)))
+
+
+def _summary(taken: list[float]) -> Timing:
     low, median, high = np.quantile(taken, (0.25, 0.5, 0.75)).tolist()
     return Timing(median, high - low, len(taken))

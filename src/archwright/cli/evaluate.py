@@ -1,0 +1,39 @@
+"""`archwright evaluate`."""
+
+from typing import TYPE_CHECKING, Any
+
+from archwright.cli.command import Command
+from archwright.cli.show import Show, count, decimals, shorten
+from archwright.deploy.config import EvaluateConfig
+
+if TYPE_CHECKING:
+    from archwright.deploy.evaluate import EvaluateResult
+
+
+def _run(config: EvaluateConfig) -> "EvaluateResult":
+    from archwright.deploy.evaluate import evaluate
+
+    return evaluate(config)
+
+
+def _show(result: "EvaluateResult", show: Show) -> dict[str, Any]:
+    score = result.score
+    text = shorten(result.architecture, 100)
+    show.line(f"{result.kind}, {result.weights}, on {result.data}: {text}")
+    show.table(
+        ("file", "top-1 %", "top-5 %", "loss", "images", "seconds"),
+        [
+            (
+                str(result.file),
+                decimals(score.top1),
+                decimals(score.top5),
+                decimals(score.loss, 4),
+                count(score.images),
+                decimals(result.seconds, 2),
+            )
+        ],
+    )
+    return result.to_json()
+
+
+command = Command(name="evaluate", config=EvaluateConfig, run=_run, show=_show, positional="file")

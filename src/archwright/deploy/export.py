@@ -1,0 +1,175 @@
+"""From a run to a file that other programs run: written, checked against torch, and measured."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright import data
+from archwright.cost import graph_cost
+from archwright.data.splits import subset_indices
+from archwright.deploy.config import ExportConfig
+from archwright.deploy.images import Asked, images_for
+from archwright.deploy.network import Trained, read_trained
+from archwright.deploy.score import score_exported
+from archwright.errors import RunError
+from archwright.export.answer import Answer
+from archwright.export.exported import Exported, pack, runtime_of, unpack
+from archwright.export.formats import WEIGHT_BYTES, Format
+from archwright.export.quantise import to_int8
+from archwright.export.session import deviation
+from archwright.export.timing import measure_in_turns
+from archwright.files import write_bytes
+from archwright.lower import NaiveNetwork
+from archwright.runs.device import make_fabric
+
+_CALIBRATED = 64
+"""Images that are calibrated on at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """What was written, and what it takes.
+
+    `size_mb` (10^6 bytes) are the weights by themselves, as budgets count them, `bytes` those of
+    the file. `latency_ms` is a median, `latency_spread_ms` between which quarters of all times half
+    of them lie, for `batch_size` images in `threads` threads. `deviation` is how far the logits of
+    the file are from torch's, in units of the largest; of int8, those of the float32 file that it
+    was made of.
+
+    Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
+    takes; of a pruned network, what the unpruned one takes. Both were timed in turns with the file.
+    `noted` is the run folder in whose log the result stands, None for a run that goes on.
+    """
+
+    run: Path
+    file: Path
+    format: str
+    weights: str
+    architecture: str
+    params: int
+    macs: int
+    size_mb: float
+    bytes: int
+    deviation: float
+    latency_ms: float
+    latency_spread_ms: float
+    repeats: int
+    batch_size: int
+    threads: int
+    runtime: str
+    top1: float | None = None
+    top1_float32: float | None = None
+    bytes_float32: int | None = None
+    latency_ms_float32: float | None = None
+    macs_unpruned: int | None = None
+    latency_ms_unpruned: float | None = None
+    noted: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it; what there is none of is left out."""
+        content = {**asdict(self), "run": str(self.run), "file": str(self.file), "noted": None}
+        return {name: value for name, value in content.items() if value is not None}
+
+
+def export(config: ExportConfig) -> ExportResult:
+    """Export the network of a run, and note it in the log of the run.
+
+    The file appears when it has been checked, or not at all.
+
+    Raises:
+        RunError: there is no network to export, it is damaged, the file answers otherwise than
+            torch, or it cannot be written.
+        GraphError: the network cannot be said in the format.
+        ConfigError: a library is not installed.
+        DataError: the images that int8 needs cannot be used.
+    """
+    trained = read_trained(config.run)
+    plain = pack(trained.module, config.format, trained.card())
+    gap = deviation(Answer(trained.module), _open(config, plain), trained.network.image)
+    files: dict[str, bytes] = {"": plain}
+    scores: dict[str, Any] = {}
+    if config.weights == "int8":
+        files, scores = _quantised(config, trained, plain)
+    elif config.format == "onnx" and trained.unpruned is not None:
+        whole = NaiveNetwork(trained.unpruned).eval()  # its weights do not change its time
+        files["unpruned"] = pack(whole, "onnx", trained.card())
+        scores = {"macs_unpruned": graph_cost(trained.unpruned).macs}
+    result = ExportResult(
+        run=config.run,
+        file=config.out,
+        format=config.format,
+        weights=config.weights,
+        architecture=trained.card().architecture,
+        params=trained.cost.params,
+        macs=trained.cost.macs,
+        size_mb=trained.cost.params * WEIGHT_BYTES[config.weights] / 1e6,
+        bytes=len(files[""]),
+        deviation=gap,
+        batch_size=config.batch_size,
+        threads=config.threads,
+        runtime=runtime_of(config.format),
+        **_latencies(config, trained, files),
+        **scores,
+    )
+    try:
+        write_bytes(config.out, files[""])
+    except OSError as error:
+        raise RunError(f"cannot write {config.out}: {error.strerror}; give another --out") from None
+    if trained.folder.result() is None:
+        return result
+    trained.folder.log.write("export", **result.to_json())
+    return replace(result, noted=trained.folder.path)
+
+
+def export_network(run: Path, out: Path, *, form: Format = "onnx") -> ExportResult:
+    """Export the network of a run with the usual settings; see `export`."""
+    return export(ExportConfig(run=run, out=out, format=form))
+
+
+def _open(config: ExportConfig, content: bytes) -> Exported:
+    return unpack(content, config.format, threads=config.threads)
+
+
+def _quantised(
+    config: ExportConfig, trained: Trained, plain: bytes
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The quantised file beside the plain one, and how well each of them does."""
+    asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    images = images_for(config.run, trained.card(), trained.settings, asked)
+    shown = _calibration(images, config.calibration)
+    files = {"": to_int8(plain, shown, trained.card("int8").to_texts()), "float32": plain}
+    fabric = make_fabric("cpu", "32-true")
+    threads = torch.get_num_threads()
+    own, before = (
+        score_exported(fabric, unpack(content, "onnx", threads=threads), images).top1
+        for content in files.values()
+    )
+    return files, {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
+
+
+def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
+    """Training images as the test images are given: normalised, and not augmented."""
+    part = images.train.subset(subset_indices(len(images.train), count))
+    batches = data.Batches(
+        part, _CALIBRATED, seed=0, stream="calibration", mean=images.mean, std=images.std
+    )
+    return (batch for batch, _ in batches.epoch(0))
+
+
+def _latencies(
+    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
+) -> dict[str, Any]:
+    """The time of each file, all taken in turns, by the name of its field."""
+    image = trained.network.image
+    calls = [
+        _open(config, content).call(image, batch=config.batch_size) for content in files.values()
+    ]
+    own, *others = measure_in_turns(calls, repeats=config.repeats)
+    found = {"latency_ms": own.median_ms, "latency_spread_ms": own.spread_ms}
+    names = [f"latency_ms_{name}" for name in files if name]
+    beside = {name: timing.median_ms for name, timing in zip(names, others, strict=True)}
+    return {**found, "repeats": own.repeats, **beside}

@@ -1,0 +1,94 @@
+"""Weights that runs left, in run folders and in checkpoints.
+
+Nothing is built: what is read is compared with the network it should be of by names and shapes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from archwright.errors import RunError
+from archwright.ir import Network
+from archwright.lower import NaiveNetwork
+from archwright.runs.folder import RunFolder
+
+State = Mapping[str, Tensor]
+"""Weights and statistics by name, as a module's `state_dict`."""
+
+_AUXILIARY = "slots.auxiliary/"
+_AVERAGE = "module."
+
+
+def folder_of(path: Path) -> RunFolder:
+    """The run folder that `path` is, or that the checkpoint or weights at `path` belong to.
+
+    Raises:
+        RunError: there is nothing at `path`, or it lies in no run folder.
+    """
+    if not path.exists():
+        raise RunError(f"no run and no checkpoint at {path}: give the folder of a run")
+    if path.is_dir():
+        return RunFolder(path)
+    folder = RunFolder(path.parent.parent if path.parent.name == "checkpoints" else path.parent)
+    if not folder.config.is_file() or path.suffix not in (".pt", ".safetensors"):
+        raise RunError(f"{path} is no checkpoint in a run folder: give the folder of a run")
+    return folder
+
+
+def stored_weights(folder: RunFolder) -> State:
+    """The weights that a finished run left.
+
+    Raises:
+        RunError: there are none yet, or they are damaged.
+    """
+    if not folder.weights.is_file():
+        raise RunError(
+            f"{folder.path} has no weights yet: finish its run with --resume, or give one of its "
+            f"checkpoints"
+        )
+    try:
+        return load_file(folder.weights)
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{folder.weights} is damaged ({error}): make the run again") from None
+
+
+def held_weights(path: Path, content: Mapping[str, Any]) -> State:
+    """The weights of the network in a checkpoint's `content`: the average, if there is one.
+
+    Those of an auxiliary head are left out.
+
+    Raises:
+        RunError: it holds no network by itself.
+    """
+    trainer = cast("dict[str, Any]", content.get("trainer") or {})
+    state = cast("dict[str, Tensor] | None", content.get("network") or trainer.get("network"))
+    average = cast("dict[str, Tensor] | None", trainer.get("average"))
+    if average:
+        named = {name: value for name, value in average.items() if name.startswith(_AVERAGE)}
+        state = {name.removeprefix(_AVERAGE): value for name, value in named.items()}
+    if not state:
+        raise RunError(f"{path} holds no network by itself: give the folder of its run")
+    return {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
+
+
+def require_state(path: Path, network: Network, state: State) -> None:
+    """Check that `state` is one of a module of `network`.
+
+    Raises:
+        RunError: it is not (what differs first is named).
+    """
+    with torch.device("meta"):
+        wanted = NaiveNetwork(network).state_dict()
+    what = f"{path} is no network of the architecture beside it"
+    for name in sorted(set(wanted) ^ set(state)):
+        where = "the file" if name in state else "the architecture"
+        raise RunError(f"{what}: only {where} has {name}; restore the run folder as it was")
+    for name, value in wanted.items():
+        if state[name].shape != value.shape:
+            theirs, ours = (list(tensor.shape) for tensor in (state[name], value))
+            raise RunError(f"{what}: {name} is {theirs}, not {ours}; restore the run folder")
