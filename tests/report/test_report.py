@@ -288,3 +288,26 @@ def test_a_report_imports_neither_torch_nor_matplotlib() -> None:
     code = "import sys, archwright.report; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_exported_files_stand_in_a_table_each_once(tmp_path: Path) -> None:
+    folder = samples.training(tmp_path / "run")
+    assert "Exported" not in write_report([folder]).read_text()
+    shared = {"event": "export", "format": "onnx", "runtime": "onnxruntime 1.23", "threads": 1}
+    records = [
+        {"file": "a.onnx", "weights": "float32", "bytes": 9, "latency_ms": 3.0},
+        {"file": "b.onnx", "weights": "int8", "bytes": 12345, "latency_ms": 0.1, "top1": 93.9},
+        {"file": "a.onnx", "weights": "float32", "bytes": 40, "latency_ms": 1.25},
+    ]
+    with (folder / "log.jsonl").open("a") as log:
+        log.writelines(json.dumps({**shared, "batch_size": 1, **r}) + "\n" for r in records)
+    (table,) = re.findall(
+        r"<h2>Exported</h2>(.*?)</section>", write_report([folder]).read_text(), re.DOTALL
+    )
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[2:]]
+    told = "onnxruntime 1.23; 1 at a time, threads: 1"
+    size = "12\N{NARROW NO-BREAK SPACE}345"
+    assert cells == [
+        ["a.onnx", "onnx, float32", "40", "\N{EN DASH}", "1.250", "\N{EN DASH}", told],
+        ["b.onnx", "onnx, int8", size, "93.90", "0.100", "\N{EN DASH}", told],
+    ]

@@ -76,6 +76,22 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Export:
+    """A file that the run's network was exported to, and what it was measured to take."""
+
+    file: str
+    format: str
+    weights: str
+    bytes: float | None
+    top1: float | None
+    latency_ms: float | None
+    spread_ms: float | None
+    runtime: str
+    batch_size: float | None
+    threads: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """How a run ended: the network it is about first, then those it is compared with."""
 
@@ -97,6 +113,7 @@ class Run:
     epochs: tuple[Epoch, ...]
     result: Result | None
     architecture: Architecture | None
+    exports: tuple[Export, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,6 +157,7 @@ def load_run(folder: Path) -> Run:
         epochs=_epochs(records, decisions),
         result=_result(results[-1], architecture) if results else None,
         architecture=architecture,
+        exports=_exports(records),
     )
 
 
@@ -204,6 +222,28 @@ def _epochs(records: list[Record], decisions: Mapping[str, tuple[str, ...]]) -> 
             alpha={key: tuple(weights) for key, weights in alpha.items() if key in decisions},
         )
     return tuple(sorted(found.values(), key=lambda e: (order[e.name], e.epoch)))
+
+
+def _exports(records: list[Record]) -> tuple[Export, ...]:
+    """Exported files in the order met; of one written again, the last record."""
+    found: dict[str, Export] = {}
+    for record in records:
+        if record.text("event") != "export":
+            continue
+        file = record.need_text("file")
+        found[file] = Export(
+            file=file,
+            format=record.need_text("format"),
+            weights=record.need_text("weights"),
+            bytes=record.number("bytes"),
+            top1=record.number("top1"),
+            latency_ms=record.number("latency_ms"),
+            spread_ms=record.number("latency_spread_ms"),
+            runtime=record.text("runtime") or "",
+            batch_size=record.number("batch_size"),
+            threads=record.number("threads"),
+        )
+    return tuple(found.values())
 
 
 def _row(record: Record, name: str, architecture: str | None) -> Row:

@@ -60,6 +60,23 @@ def measured(rows: Sequence[tuple[str, str, Row]]) -> list[Measured]:
     ]
 
 
+def exports(run: Run) -> list[dict[str, str]]:
+    """The files that a run's network was exported to, as text."""
+    return [
+        {
+            "file": export.file,
+            "kind": f"{export.format}, {export.weights}",
+            "bytes": words.exact(export.bytes) or words.NOTHING,
+            "top1": words.percent(export.top1),
+            "latency": words.milliseconds(export.latency_ms),
+            "spread": words.milliseconds(export.spread_ms),
+            "measured": f"{export.runtime}; {words.exact(export.batch_size)} at a time, threads: "
+            f"{words.exact(export.threads)}",
+        }
+        for export in run.exports
+    ]
+
+
 def drawings(run: Run, palette: Palette) -> list[Drawing]:
     """The drawings of a run's architecture, if it has one."""
     return draw_architecture(run.architecture, palette) if run.architecture else []

@@ -71,6 +71,7 @@ def story_view(story: Story) -> dict[str, object]:
         "verdict": _verdict(story),
         "commands": _commands(story),
         "facts": [*pieces.facts(story.last), *_times(story)],
+        "exports": [row for run in story.runs for row in pieces.exports(run)],
         "rows": pieces.measured([(row.name, "", row) for row in story.rows]),
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": pieces.drawings(story.first, palette),

@@ -45,6 +45,11 @@ def points(value: float) -> str:
     return f"{value:+.2f}".replace("-", _MINUS)
 
 
+def milliseconds(value: float | None) -> str:
+    """A latency, to the microsecond; without its unit."""
+    return NOTHING if value is None else f"{value:.3f}"
+
+
 def duration(seconds: float | None) -> str:
     """Hours and minutes, minutes and seconds, or seconds."""
     if seconds is None:
