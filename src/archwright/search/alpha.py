@@ -39,6 +39,7 @@ class Alpha(nn.Module):
 
     _padding: Tensor
     _nodes: Tensor
+    _gone: Tensor
 
     def __init__(self, network: Network, *, deviation: float, edges: bool = False) -> None:
         super().__init__()
@@ -47,6 +48,8 @@ class Alpha(nn.Module):
         self.candidates = nn.Parameter(deviation * torch.randn(table.shape) * ~table.isinf())
         nodes = torch.tensor(target_nodes(network))
         self.register_buffer("_nodes", nodes, persistent=False)
+        gone = torch.zeros(len(table), dtype=torch.bool)
+        self.register_buffer("_gone", gone, persistent=False)
         self.edges = nn.Parameter(deviation * torch.randn(len(table))) if edges else None
 
     @override
@@ -54,10 +57,22 @@ class Alpha(nn.Module):
         candidates = self.candidates + self._padding
         return Logits(candidates, None if self.edges is None else self._presence(self.edges))
 
+    @torch.no_grad()
+    def keep(self, left: Tensor) -> None:
+        """Give no weight to candidates from now on that are not `left` [E, O].
+
+        Of a decision of which none is left, the edge has no part in its node's mass any more.
+        """
+        left = left.to(self._padding.device)
+        some = left.any(dim=1)
+        self._padding.masked_fill_(~left & some[:, None], -torch.inf)
+        self._gone.copy_(~some)
+
     def _presence(self, logits: Tensor) -> Tensor:
         siblings = self._nodes[:, None] == self._nodes[None, :]  # [E, E]
-        table = torch.where(siblings, logits[None, :], -torch.inf)
-        return (logits - table.logsumexp(dim=1)).exp()
+        there = siblings & ~self._gone[None, :]
+        table = torch.where(there | self._gone[:, None], logits[None, :], -torch.inf)
+        return torch.where(self._gone, 0.0, (logits - table.logsumexp(dim=1)).exp())
 
 
 def target_nodes(network: Network) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archwright.cost import Layout
 from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
 from archwright.runs.device import average_over_processes
 from archwright.search.alpha import Logits
@@ -38,23 +39,18 @@ class Bilevel:
         method: Method,
         recipe: Recipe,
         pressure: Pressure | None = None,
+        layout: Layout | None = None,
     ) -> None:
+        """A search of `network`; the `layout` of its decisions is what alpha is conditioned by."""
         self.fabric = fabric
         self.pressure = pressure
-        self.network = network.to(fabric.device).train()
-        if isinstance(network, FusedNetwork):
-            network.keeps_all = method.unrolling == "exact"
         self.method = method
         self.recipe = recipe
-        self.alpha = method.alpha(network.network, recipe.alpha_init).to(fabric.device)
-        self._weights = [p for p in self.network.parameters() if p.requires_grad]
-        self.weight_optimiser = torch.optim.SGD(
-            self._weights,
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov and recipe.momentum > 0,
-            weight_decay=recipe.weight_decay,
-        )
+        self._take(network)
+        alpha = method.alpha(network.network, recipe.alpha_init)
+        if layout is not None:
+            alpha = method.conditioned(alpha, network.network, layout)
+        self.alpha = alpha.to(fabric.device)
         self.alpha_optimiser = torch.optim.Adam(
             self.alpha.parameters(),
             lr=recipe.alpha_lr,
@@ -63,6 +59,39 @@ class Bilevel:
         )
         self.train_meter = Meter(fabric)
         self.valid_meter = Meter(fabric)
+
+    def _take(self, network: NaiveNetwork) -> None:
+        """Train `network`, with an optimiser that knows nothing yet."""
+        recipe = self.recipe
+        self.network = network.to(self.fabric.device).train()
+        if isinstance(network, FusedNetwork):
+            network.keeps_all = self.method.unrolling == "exact"
+        self._weights = [p for p in self.network.parameters() if p.requires_grad]
+        self.weight_optimiser = torch.optim.SGD(
+            self._weights,
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov and recipe.momentum > 0,
+            weight_decay=recipe.weight_decay,
+        )
+
+    def shrink(self, network: NaiveNetwork, left: Tensor) -> None:
+        """Go on with what is `left` [E, O]: a `network` whose slots all exist in this one.
+
+        Weights, statistics and momentum are carried over by slot, alpha stays.
+        """
+        state = self.network.state_dict()
+        before = self.weight_optimiser
+        known = {name: before.state[p] for name, p in self.network.named_parameters()}
+        rates = [group["lr"] for group in before.param_groups]
+        self._take(network)
+        network.load_state_dict({name: state[name] for name in network.state_dict()})
+        for name, parameter in network.named_parameters():
+            if known[name]:
+                self.weight_optimiser.state[parameter] = known[name]
+        for group, rate in zip(self.weight_optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self.alpha.keep(left)
 
     def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Moment) -> None:
         """One step of each, in the recipe's order; alpha waits for its first epoch."""
@@ -178,6 +207,11 @@ class Bilevel:
             decision.name: rows[row, : len(decision.candidates)].tolist()
             for row, decision in enumerate(self.network.decisions)
         }
+
+    @torch.no_grad()
+    def strengths(self) -> Tensor:
+        """What candidates are ranked by [E, O] at the moment."""
+        return self._strengths(self.alpha())
 
     def _strengths(self, logits: Logits) -> Tensor:
         """What candidates are ranked by [E, O]."""

@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from archwright.errors import ConfigError
 from archwright.runs.options import require_fraction, require_not_negative, require_positive
 from archwright.search.budget.options import BudgetOptions
-from archwright.search.methods import get_method
+from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
 from archwright.search.recipe import Estimator, Recipe, Unroll
 from archwright.search.stopping import StopRule
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 METHOD_OPTIONS = (
     *("unroll", "beta_decay", "partial", "edge_normalisation", "tau", "tau_min", "samples"),
-    *("estimator", "draws"),
+    *("estimator", "draws", "encoder", "progressive"),
 )
 """The options that only some methods have."""
 
@@ -61,6 +62,10 @@ class SearchConfig(BudgetOptions):
     through, by ReinMax, or averaged over noise (Gumbel-Rao)."""
     draws: int | None = None
     """Samples that a step of diffgraph's alpha averages, each on its part of the batch."""
+    encoder: bool | None = None
+    """Whether a graph encoder conditions what diffgraph weighs operations and connections by."""
+    progressive: bool | None = None
+    """Whether diffgraph drops operations and connections of little weight on the way."""
     simplify: str = "all"
     """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
     (partial and floating module sharing, linear merge, kernel normalisation)."""
@@ -160,9 +165,18 @@ class SearchConfig(BudgetOptions):
         """The search method, with its options.
 
         Raises:
-            ConfigError: there is none of that name, or it has no such option.
+            ConfigError: there is none of that name, it has no such option, or two contradict each
+                other.
         """
-        return get_method(self.method, **{name: getattr(self, name) for name in METHOD_OPTIONS})
+        options = {name: getattr(self, name) for name in METHOD_OPTIONS}
+        if self.pareto is not None and self.progressive:
+            raise ConfigError(
+                "--pareto and --progressive contradict each other: a front needs what is cheap and "
+                "what is dear to the end; leave out one of the two"
+            )
+        if self.pareto is not None and "progressive" in options_of(self.method):
+            options["progressive"] = False
+        return get_method(self.method, **options)
 
     def recipe(self, published: Recipe) -> Recipe:
         """The published settings, with those given here in their place.
@@ -173,3 +187,20 @@ class SearchConfig(BudgetOptions):
         given = {field.name: getattr(self, field.name) for field in fields(Recipe)}
         chosen = {name: value for name, value in given.items() if value is not None}
         return Recipe(**{**asdict(published), **chosen})
+
+
+def require_alpha(method: "Method", config: SearchConfig) -> None:
+    """Check that what is asked of the answer can be told from alpha.
+
+    Raises:
+        ConfigError: there is none (the flag is named).
+    """
+    asked = {
+        "--pareto": config.pareto is not None,
+        "--finalists": config.finalists is not None,
+        "--regularity": config.regularity > 0,
+        "--objective": config.objective is not None,
+    }
+    for flag, given in asked.items():
+        if given and not method.learns:
+            raise ConfigError(f"{flag} is about what alpha learned, and {config.method} has none")

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from archwright.cost import Layout
 from archwright.ir import Network
 from archwright.lower import Mixture
 from archwright.search.alpha import Alpha
@@ -46,6 +47,9 @@ class Method(ABC):
     weighs_null: ClassVar[bool] = False
     """Whether the null candidate's weight speaks of its edge, so that it may win by itself."""
 
+    finalists: ClassVar[int] = 1
+    """How many of the strongest architectures are compared with the supernet's weights."""
+
     @abstractmethod
     def recipe(self, space: str) -> Recipe:
         """The published settings on a space, which are this method's defaults."""
@@ -65,6 +69,15 @@ class Method(ABC):
     def alpha(self, network: Network, deviation: float) -> Alpha:
         """What is learned beside the weights, drawn with this standard deviation."""
         return Alpha(network, deviation=deviation)
+
+    def conditioned(self, alpha: Alpha, network: Network, layout: Layout) -> Alpha:
+        """`alpha` of a network, told of the graph that it chooses in."""
+        return alpha
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether candidates and connections of little weight are dropped on the way."""
+        return False
 
     def strengths(self, logits: Tensor) -> Tensor:
         """What the derivation ranks candidates by [E, O]: their expected weights."""

@@ -22,18 +22,29 @@ def one_shot_accuracy(
     fabric: "Fabric", supernet: NaiveNetwork, architecture: Architecture, batches: Labelled
 ) -> float:
     """Percent of images that the supernet gets right with all weight on one architecture."""
+    return mixture_accuracy(fabric, supernet, alone(supernet, architecture), batches)
+
+
+def alone(supernet: NaiveNetwork, architecture: Architecture) -> Mixture:
+    """All weight on one architecture, and nothing else executed."""
     like = next(supernet.parameters())
-    mixture = Mixture.one_hot(
-        supernet.decisions, architecture.answers(), like=like, only_sample=True
-    )
-    return mixture_accuracy(fabric, supernet, mixture, batches)
+    return Mixture.one_hot(supernet.decisions, architecture.answers(), like=like, only_sample=True)
 
 
-@torch.no_grad()
 def mixture_accuracy(
     fabric: "Fabric", supernet: NaiveNetwork, mixture: Mixture, batches: Labelled
 ) -> float:
-    """Percent of images that the supernet gets right with these weights of its candidates.
+    """Percent of images that the supernet gets right with these weights of its candidates."""
+    top1 = mixture_score(fabric, supernet, mixture, batches).top1
+    assert top1 is not None, "there is at least one batch"
+    return top1
+
+
+@torch.no_grad()
+def mixture_score(
+    fabric: "Fabric", supernet: NaiveNetwork, mixture: Mixture, batches: Labelled
+) -> Meter:
+    """Loss and accuracy of the supernet with these weights of its candidates.
 
     Batch norms take the statistics of each batch, since the supernet's running ones are those of
     other mixtures; running statistics move as they do in training.
@@ -44,9 +55,7 @@ def mixture_accuracy(
         with fabric.autocast():
             logits, _ = supernet(images, mixture)
         meter.add(functional.cross_entropy(logits.float(), labels), logits, labels)
-    top1 = meter.over_processes().top1
-    assert top1 is not None, "there is at least one batch"
-    return top1
+    return meter.over_processes()
 
 
 def draw(space: Space, size: Size, count: int, seed: int) -> list[Architecture]:

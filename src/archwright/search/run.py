@@ -10,17 +10,22 @@ import torch
 from torch import Tensor
 
 from archwright import data
-from archwright.cost import graph_cost
+from archwright.cost import Layout, graph_cost
+from archwright.files import write_json
 from archwright.ir import Architecture, Network
 from archwright.lower import FusedNetwork, NaiveNetwork
 from archwright.runs.checkpoint import loading, restore_random
 from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.folder import SCHEMA
 from archwright.runs.keeper import Keeper
-from archwright.runs.progress import Progress
+from archwright.runs.progress import Progress as Bar
 from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
+from archwright.search.answer import FrontPoint, Judge
 from archwright.search.bilevel import Bilevel
 from archwright.search.budget.terms import Terms, settle_terms
-from archwright.search.config import SearchConfig
+from archwright.search.config import SearchConfig, require_alpha
+from archwright.search.graph.progress import Progress
+from archwright.search.graph.shrink import shrink
 from archwright.search.method import Method, Moment
 from archwright.search.oneshot import best_of
 from archwright.search.outcome import hand_over
@@ -44,7 +49,8 @@ class SearchResult:
     `params` and `macs` are those of the discrete network as published, at the search's own size;
     `accuracy` is the percent of held-out images that the derived network gets right with the
     supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
-    `feasible` says whether the limits hold. Both are None where there was nothing of the kind.
+    `feasible` says whether the limits hold; `front` are the points that were derived beside it (see
+    `FrontPoint.to_json`). They are None where there was nothing of the kind.
     """
 
     architecture: Architecture
@@ -55,6 +61,7 @@ class SearchResult:
     out: Path
     feasible: bool | None = None
     costs: dict[str, float] | None = None
+    front: tuple[dict[str, Any], ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as a machine reads it: the architecture as text, the folder as a string."""
@@ -68,7 +75,8 @@ class SearchResult:
         architecture, out = read_architecture(content["architecture"]), Path(content["out"])
         numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
         budgeted = {name: content[name] for name in ("feasible", "costs") if name in content}
-        return cls(architecture=architecture, out=out, **numbers, **budgeted)
+        front = tuple(content["front"]) if "front" in content else None
+        return cls(architecture=architecture, out=out, **numbers, **budgeted, front=front)
 
 
 def search(config: SearchConfig) -> SearchResult:
@@ -80,8 +88,23 @@ def search(config: SearchConfig) -> SearchResult:
         RunError: the run folder exists, or is of another configuration.
         DivergedError: the loss is no longer finite.
     """
+    run = prepare(config)
+    folder = start(run.fabric, config, "search", run.images, run.resolved)
+    finished = folder.result()
+    if finished is None:
+        return run.run(Keeper(folder, run.fabric, config.checkpoint_seconds))
+    return SearchResult.from_json({**finished, "out": str(config.out)})
+
+
+def prepare(config: SearchConfig) -> "Searching":
+    """All of a search that can be checked before anything starts.
+
+    Raises:
+        ConfigError, DataError: as `search`.
+    """
     space, method = get_space(config.space), config.chosen_method()
     watch = check_watch(method, config.method, config.watch, config.stop_early)
+    require_alpha(method, config)
     config = config.settled()
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
@@ -90,24 +113,17 @@ def search(config: SearchConfig) -> SearchResult:
     images = load_images(config)
     size = size_for(images, channels, cells)
     null = method.weighs_null if config.keep_null is None else config.keep_null
+    finalists = method.finalists if config.finalists is None else config.finalists
+    config = replace(config, watch=watch, keep_null=null, finalists=finalists)
     terms = settle_terms(config, space, size, images, null=null)
     supernet = method.supernet(space.supernet(size))
     check_pointwise(supernet, config.simplification, space.name)
     supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
-    run = _Search(replace(config, watch=watch), fabric, terms, recipe, images)
-    resolved = {
-        **{**asdict(recipe), "watch": watch, "keep_null": null},
-        **{"space": space.origin or space.name, "channels": channels, "cells": cells},
-    }
-    folder = start(fabric, config, "search", images, resolved)
-    finished = folder.result()
-    if finished is None:
-        return run.run(Keeper(folder, fabric, config.checkpoint_seconds), supernet, method)
-    return SearchResult.from_json({**finished, "out": str(config.out)})
+    return Searching(config, fabric, terms, recipe, images, method, supernet)
 
 
-class _Search:
+class Searching:
     """One search while it runs."""
 
     keeper: Keeper
@@ -120,44 +136,88 @@ class _Search:
         terms: Terms,
         recipe: Recipe,
         images: data.ImageData,
+        method: Method,
+        supernet: Network,
     ) -> None:
         self.config, self.fabric, self.terms = config, fabric, terms
         self.space, self.size = terms.space, terms.size
         self.recipe, self.images = recipe, images
+        self.method, self.supernet = method, supernet
+        self.left: Progress | None = None
+        if method.shrinks:
+            self.left = Progress(supernet, alpha_start=recipe.alpha_start)
         weights_set, alpha_set = data.search_split(images.train)
         self.weights_batches, self.alpha_batches = (
             training_batches(fabric, config, images, recipe.batch_size, stream=stream, part=part)
             for stream, part in (("weights", weights_set), ("alpha", alpha_set))
         )
 
-    def run(self, keeper: Keeper, supernet: Network, method: Method) -> SearchResult:
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """What was settled of the options."""
+        config, size = self.config, self.size
+        return {
+            **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
+            **{"space": self.space.origin or self.space.name, "finalists": config.finalists},
+            **{"channels": size.channels, "cells": size.cells},
+        }
+
+    def run(self, keeper: Keeper) -> SearchResult:
         """Every step that is left, then the architecture."""
         self.keeper = keeper
-        torch.manual_seed(self.config.seed)
-        pressure = self.terms.pressure(self._alpha_steps) if method.learns else None
-        bilevel = Bilevel(self.fabric, self._lowered(supernet), method, self.recipe, pressure)
+        bilevel = self.begin()
         self.watch = self._watching(bilevel)
         state = keeper.restore()
         epoch, step = 0, 0
         if state:
             with loading(keeper.folder.checkpoint("last")):
-                bilevel.load_state(state)
+                self.restore(bilevel, state)
                 self.watch.load_state(state["watch"])
                 epoch, step = state["epoch"], state["step"]
                 restore_random(state, self.fabric.device)
         elif keeper.writes:
             self._log_start(bilevel)
-        epochs = self.recipe.epochs if method.trains else 0
+        epochs = self.recipe.epochs if self.method.trains else 0
         total = epochs * len(self.weights_batches)
         done = epoch * len(self.weights_batches) + step
         title = f"search {self.space.name}"
-        with Progress(title, total, done, visible=keeper.writes) as progress:
+        with Bar(title, total, done, visible=keeper.writes) as progress:
             for current in range(epoch, epochs):
                 if self.watch.taken is not None:
                     break
                 self._epoch(bilevel, current, step, progress)
                 step = 0
         return self._finish(bilevel)
+
+    def begin(self) -> Bilevel:
+        """The supernet with its first weights."""
+        torch.manual_seed(self.config.seed)
+        method = self.method
+        return Bilevel(
+            self.fabric,
+            self._lowered(self.supernet),
+            method,
+            self.recipe,
+            self.terms.pressure(self._alpha_steps) if method.learns else None,
+            Layout(self.space, self.size),
+        )
+
+    def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint, with what was left then."""
+        if self.left is not None:
+            self.left.load_state(state["left"])
+            for left in self.left.history:
+                self._shrink(bilevel, left)
+        bilevel.load_state(state)
+
+    def _shrink(self, bilevel: Bilevel, left: Tensor) -> None:
+        """Restrict the graph to what is left, simplify it and lower it again."""
+        assert self.left is not None, "asked for where something is dropped"
+        graph = shrink(bilevel.network.network, self.left.numbers(left))
+        graph = simplify(graph, self.config.simplification)
+        with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
+            bilevel.shrink(self._lowered(graph), left)
+        self.terms = self.terms.narrowed(self.left.allowed(left))
 
     def _watching(self, bilevel: Bilevel) -> Watch:
         return Watch(
@@ -170,27 +230,40 @@ class _Search:
 
     def _state(self, bilevel: Bilevel, epoch: int, step: int) -> dict[str, Any]:
         """All that a resumed search goes on from: `step` steps of the epoch are done."""
-        return {"epoch": epoch, "step": step, **bilevel.state(), "watch": self.watch.state()}
+        left = {} if self.left is None else {"left": self.left.state()}
+        kept = {"epoch": epoch, "step": step, "watch": self.watch.state()}
+        return {**kept, **left, **bilevel.state()}
 
     @property
     def _alpha_steps(self) -> int:
         return (self.recipe.epochs - self.recipe.alpha_start) * len(self.weights_batches)
 
-    def _answer(self, bilevel: Bilevel) -> Architecture:
-        """What alpha speaks for; of a method that draws, the best one of those drawn."""
-        if bilevel.method.learns:
-            taken = self.watch.taken
-            return self.terms.derive(bilevel.weights() if taken is None else taken.weights)
-        drawn = self.terms.draw(bilevel.method.drawn, self.config.seed)
+    def judge(self, bilevel: Bilevel) -> Judge:
+        """Who compares finalists."""
+        finalists = self.config.finalists or 1
+        return Judge(bilevel, self.alpha_batches, self.terms, finalists=finalists)
+
+    def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[FrontPoint] | None]:
+        """The architecture, and a front if one is asked for.
+
+        What alpha speaks for is compared as a whole; of a method that draws, the best one drawn.
+        """
+        if self.method.learns:
+            taken, judge = self.watch.taken, self.judge(bilevel)
+            weights = bilevel.weights() if taken is None else taken.weights
+            found = judge.choose(self.terms, weights)
+            pareto = self.config.pareto
+            return found, None if pareto is None else judge.front(self.terms, weights, pareto)
+        drawn = self.terms.draw(self.method.drawn, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
-        return best_of(self.fabric, bilevel.network, drawn, seen)
+        return best_of(self.fabric, bilevel.network, drawn, seen), None
 
     def _lowered(self, supernet: Network) -> NaiveNetwork:
         if self.config.lowering == "naive":
             return NaiveNetwork(supernet)
         return FusedNetwork(supernet, recompute=self.config.recompute)
 
-    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: Progress) -> None:
+    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: Bar) -> None:
         steps = len(self.weights_batches)
         pairs = zip(
             self.weights_batches.epoch(epoch, start),
@@ -199,7 +272,10 @@ class _Search:
         )
         for step, (weights_batch, alpha_batch) in enumerate(pairs, start):
             along = (epoch + step / steps) / self.recipe.epochs
-            bilevel.step(weights_batch, alpha_batch, Moment(epoch, self.recipe.epochs, along))
+            moment = Moment(epoch, self.recipe.epochs, along)
+            bilevel.step(weights_batch, alpha_batch, moment)
+            if self.left is not None and bilevel.learns(moment):
+                self.left.observe(bilevel.strengths())
             self.keeper.after_step(
                 step,
                 steps,
@@ -210,6 +286,11 @@ class _Search:
         self._log_epoch(bilevel, epoch, progress)
         bilevel.train_meter.reset()
         bilevel.valid_meter.reset()
+        if self.left is not None and self.left.drop(
+            Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs),
+            lambda allowed: self.terms.narrowed(allowed).feasible_at_all,
+        ):
+            self._shrink(bilevel, self.left.left)
         self.keeper.save(self._state(bilevel, epoch + 1, 0))
 
     def _endless(
@@ -230,7 +311,7 @@ class _Search:
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Progress) -> None:
+    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Bar) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
         weights = bilevel.weights()
         architecture = self.terms.derive(weights)
@@ -250,6 +331,7 @@ class _Search:
             alpha=weights,
             **asdict(signs),
             **({} if bilevel.pressure is None else bilevel.pressure.record()),
+            **self._size(bilevel),
             architecture=text,
             seconds=self.keeper.tick(),
         )
@@ -258,11 +340,19 @@ class _Search:
             f"epoch {epoch + 1}/{self.recipe.epochs}: train {train.top1:.1f} %{seen}  {text[:100]}"
         )
 
+    def _size(self, bilevel: Bilevel) -> dict[str, int]:
+        """How large the supernet was in an epoch, where it shrinks."""
+        if self.left is None:
+            return {}
+        macs = graph_cost(bilevel.network.network).macs
+        return {**self.left.record(), "supernet_macs": macs}
+
     def _finish(self, bilevel: Bilevel) -> SearchResult:
         folder, taken = self.keeper.folder, self.watch.taken
         if taken is not None and self.keeper.writes:
             folder.log.write("stop", rule=self.config.stop_early, taken=taken.epoch)
-        architecture = self._answer(bilevel)
+        architecture, points = self._answer(bilevel)
+        front = None if points is None else tuple(point.to_json() for point in points)
         cost = graph_cost(self.space.discrete(architecture, self.size))
         top1 = hand_over(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
@@ -272,8 +362,11 @@ class _Search:
             *(architecture, cost.params, cost.macs, top1, seconds, folder.path),
             feasible=self.terms.feasible(architecture),
             costs=self.terms.costs(architecture),
+            front=front,
         )
         if self.keeper.writes:
+            if front is not None:
+                write_json(folder.path / "front.json", {"schema": SCHEMA, "front": front})
             folder.log.write("result", **result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result

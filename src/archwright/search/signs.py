@@ -58,8 +58,11 @@ def _has_weights(body: Expr) -> bool:
 
 
 def entropy(weights: Weights) -> float:
-    """The mean entropy of the decisions in nats, the weights of each taken as shares."""
-    rows = [np.asarray(row) / np.sum(row) for row in weights.values()]
+    """The mean entropy of the decisions in nats, the weights of each taken as shares.
+
+    Decisions without any weight, whose connection was dropped, do not count.
+    """
+    rows = [np.asarray(row) / np.sum(row) for row in weights.values() if np.sum(row) > 0]
     return float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
 
 

@@ -10,6 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from archwright.cost.layout import Layout
+from archwright.cost.least import cheapest
+from archwright.cost.model import CostModel
 from archwright.derive import random_architecture
 from archwright.errors import ConfigError
 from archwright.ir import Architecture
@@ -72,6 +74,20 @@ class Derivation:
             raise ConfigError(self._infeasible())
         return found
 
+    def top(self, weights: Mapping[str, Sequence[float]], count: int) -> list[Architecture]:
+        """So many of the strongest architectures within the budgets, the strongest first.
+
+        In spaces of up to 200,000 architectures they are exactly these; elsewhere the strongest
+        that was found, and others near it.
+
+        Raises:
+            ConfigError: nothing is within the budgets.
+        """
+        found = self._solver.top(self.scores(weights), count)
+        if not found:
+            raise ConfigError(self._infeasible())
+        return found
+
     def require_feasible(self) -> None:
         """Check that something is within the budgets.
 
@@ -123,9 +139,26 @@ class Derivation:
         assert found is not None, "checked before anything started"
         return found
 
-    def range_of(self, budget: int) -> tuple[float, float]:
-        """The smallest cost within the other budgets, and the limit."""
-        return self._least(budget), self.budgets[budget].limit
+    def span(self, cost: CostModel) -> tuple[float, float]:
+        """The smallest and the largest value of a cost within the budgets, as far as it is known.
+
+        Where architectures are too many to go through, the ends are those that were found.
+
+        Raises:
+            ConfigError: nothing is within the budgets.
+        """
+        limits = [budget.limit for budget in self.budgets if budget.cost == cost]
+        others = tuple(budget for budget in self.budgets if budget.cost != cost)
+        budgets = (Budget(cost, min(limits, default=1.0)), *others)
+        if isinstance(self._solver, Enumeration):
+            found = Enumeration(self._choices, budgets)
+            smallest = found.least(0)
+            if smallest is None:
+                raise ConfigError(self._infeasible())
+            return smallest[0], min([found.largest(0), *limits])
+        smallest, _ = cost.least()
+        dearest = cost.of(cheapest(self.layout, -cost.surrogate.table))
+        return smallest, min([dearest, *limits])
 
     def _least(self, budget: int) -> float:
         """The smallest value of a cost that was found, the other budgets being kept if possible."""

@@ -4,6 +4,7 @@ Legend: N architectures, E decisions, O candidates of the largest decision.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,12 @@ class Enumeration:
 
         Of equals the first in the order of candidates.
         """
-        for index in self._ranked(self._sum(scores)):
-            if self._holds(int(index)):
-                return self.architecture(int(index))
-        return None
+        return next(iter(self.top(scores, 1)), None)
+
+    def top(self, scores: Table, count: int) -> list[Architecture]:
+        """So many architectures within all budgets, as far as there are, the best first."""
+        found = (int(index) for index in self._ranked(self._sum(scores)))
+        return [self.architecture(index) for index in islice(filter(self._holds, found), count)]
 
     def least(self, budget: int) -> tuple[float, Architecture] | None:
         """The smallest cost that is possible within the other budgets, and what has it."""

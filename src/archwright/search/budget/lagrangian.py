@@ -19,6 +19,7 @@ from archwright.cost.layout import Layout
 from archwright.cost.model import CostModel
 from archwright.ir import Architecture, Decision
 from archwright.search.budget.limits import Budget
+from archwright.search.budget.regularity import Regularity
 from archwright.search.signs import Weights
 
 _STIFFNESS = 1.0
@@ -47,11 +48,13 @@ class Pressure:
         *,
         null: bool,
         steps: int,
+        regularity: float = 0.0,
     ) -> None:
         """Budgets for a search of so many steps of alpha.
 
         `strongest` is the architecture that weights speak for without budgets; `null` whether the
-        null candidate may win there where a node keeps all its edges.
+        null candidate may win there where a node keeps all its edges; `regularity` weighs how many
+        operations are expected to be in use.
         """
         self.multipliers = torch.zeros(len(budgets), dtype=torch.float64)
         self.costs: dict[str, float] = {}
@@ -59,6 +62,8 @@ class Pressure:
         self._budgets = tuple(budgets)
         self._strongest = strongest
         self._null = null
+        self._regularity = regularity
+        self._irregular = Regularity(layout)
         self._rate = _ASCENT / max(1, steps)
         self._index: tuple[tuple[Decision, ...], _Places, _Places] | None = None
         self._known: dict[Architecture, list[float]] = {}
@@ -78,6 +83,8 @@ class Pressure:
             total = total + (pull.square() - multiplier**2) / (2 * _STIFFNESS)
         for model, weight in self._objective:
             total = total + weight * model.expected(weights)
+        if self._regularity:
+            total = total + self._regularity * self._irregular.expected(weights)
         return total.to(strengths.dtype)
 
     def ascend(self, weights: Weights) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archwright.errors import ConfigError, unknown
-from archwright.runs.options import RunOptions, require, require_positive
+from archwright.runs.options import RunOptions, require, require_not_negative, require_positive
 
 COSTS = ("latency_ms", "macs", "params", "memory_mb", "size_mb", "energy_mj")
 """What a budget or an objective may be put on, the unit in the name."""
@@ -48,6 +48,13 @@ class BudgetOptions(RunOptions):
     """Derive so many architectures from the one supernet, at budgets from the smallest possible to
     the largest."""
 
+    finalists: int | None = None
+    """Compare so many of the strongest architectures within the budgets by their loss with the
+    supernet's weights, on alpha's images (else as the method does); 1: the strongest is taken."""
+    regularity: float = 0.0
+    """Weight of irregularity (many distinct operations, nodes without a pattern) in alpha's loss
+    and beside the finalists' losses."""
+
     def __post_init__(self) -> None:
         """Check each option by itself, and what they demand of each other.
 
@@ -57,6 +64,8 @@ class BudgetOptions(RunOptions):
         super().__post_init__()
         require_positive(self, *(f"max_{cost}" for cost in COSTS))
         require_positive(self, "deploy_channels", "deploy_cells", "deploy_image_size")
+        require_positive(self, "finalists")
+        require_not_negative(self, "regularity")
         if self.pareto is not None:
             require(self.pareto > 1, f"--pareto must be 2 or more, got {self.pareto}")
         weights = self.objective_weights

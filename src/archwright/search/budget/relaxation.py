@@ -8,6 +8,7 @@ Legend: G groups, P picks of a group, J budgets, E decisions, O candidates of th
 """
 
 from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 from itertools import combinations
 
 import numpy as np
@@ -24,6 +25,8 @@ _STARTS = 4
 _CHECKS = 60
 """Networks that are costed in full, at most, before a round of exchanges gives up."""
 _GAIN = 1e-9
+_NEXT = 3
+"""Of a group's picks, so many next best ones are tried."""
 
 
 class Relaxation:
@@ -48,6 +51,34 @@ class Relaxation:
     def best(self, scores: Table) -> Architecture | None:
         """An architecture of a large sum of scores [E, O] within all budgets, if one was found."""
         values = self._choices.values(scores)
+        found = self._best(values)
+        return None if found is None else self._choices.architecture(found)
+
+    def top(self, scores: Table, count: int) -> list[Architecture]:
+        """So many architectures within all budgets: the best one and others near it, best first.
+
+        From what has been found on, the best is taken and the picks of one group are exchanged by
+        the next best ones, until there are enough or too many networks were costed.
+        """
+        values = self._choices.values(scores)
+        start = self._best(values)
+        if start is None:
+            return []
+        heap = [(-_total(values, start), tuple(map(int, start)))]
+        seen, found, checked = {heap[0][1]}, list[tuple[float, tuple[int, ...]]](), 0
+        while heap and len(found) < count and checked < _CHECKS + 2 * count:
+            loss, picks = heappop(heap)
+            checked += 1
+            if self._admits(np.array(picks)):
+                found.append((loss, picks))
+            for other in _beside(values, picks):
+                if other not in seen:
+                    seen.add(other)
+                    heappush(heap, (-_total(values, np.array(other)), other))
+        return [self._choices.architecture(picks) for _, picks in sorted(found)]
+
+    def _best(self, values: list[Table]) -> Picks | None:
+        """The picks of the largest sum of values that were found."""
         if not all(len(group) for group in values):
             return None
         found = sorted(self._starts(values), key=lambda picks: -_total(values, picks))
@@ -56,7 +87,7 @@ class Relaxation:
         improved = [self._improved(values, picks) for picks in found[: _STARTS + 1]]
         if not improved:
             return None
-        return self._choices.architecture(max(improved, key=lambda picks: _total(values, picks)))
+        return max(improved, key=lambda picks: _total(values, picks))
 
     def _starts(self, values: list[Table]) -> Iterator[Picks]:
         """What is within the budgets, at falling prices; each once."""
@@ -168,6 +199,14 @@ class Relaxation:
 
 def _total(values: Sequence[Table], picks: Picks) -> float:
     return float(sum(value[pick] for value, pick in zip(values, picks, strict=True)))
+
+
+def _beside(values: Sequence[Table], picks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Picks that differ in one group, where they take one of the next best ones."""
+    for group, (value, pick) in enumerate(zip(values, picks, strict=True)):
+        worse = np.flatnonzero((value <= value[pick]) & (np.arange(len(value)) != pick))
+        for other in worse[np.argsort(-value[worse], kind="stable")[:_NEXT]]:
+            yield (*picks[:group], int(other), *picks[group + 1 :])
 
 
 def _with(picks: Picks, changed: dict[int, int]) -> Picks:

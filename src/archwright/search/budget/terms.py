@@ -1,6 +1,7 @@
 """The terms of a search: what its answer may cost, and how an answer is taken from weights."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ class Terms:
         budgets: limits on costs of networks at the deployment size.
         objective: weights of costs in alpha's loss.
         front: the cost along which a front is derived, if one is asked for.
+        regularity: weight of how irregular an answer is.
+        allowed: the candidates that are left of each decision; None: all.
     """
 
     space: Space
@@ -41,6 +44,8 @@ class Terms:
     budgets: tuple[Budget, ...] = ()
     objective: tuple[tuple[CostModel, float], ...] = ()
     front: CostModel | None = None
+    regularity: float = 0.0
+    allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -53,9 +58,22 @@ class Terms:
 
         Where the null candidate may win, they could cut a cell in two.
         """
-        if not self.budgets and not self.null:
+        if not self.budgets and not self.null and self.allowed is None:
             return None
-        return Derivation(self.layout, self.budgets, self.null)
+        return self._derivation
+
+    @cached_property
+    def _derivation(self) -> Derivation:
+        return Derivation(self.layout, self.budgets, self.null, self.allowed)
+
+    def narrowed(self, allowed: Mapping[str, Sequence[str]]) -> "Terms":
+        """The same, for what is left of the space."""
+        return replace(self, allowed=allowed)
+
+    @property
+    def feasible_at_all(self) -> bool:
+        """Whether anything that is left is within the budgets."""
+        return self._derivation.feasible
 
     def strongest(self, weights: Weights) -> Architecture:
         """The architecture that weights speak for, whatever it costs."""
@@ -67,6 +85,21 @@ class Terms:
             return self.strongest(weights)
         return self.derivation.derive(weights)
 
+    def top(self, weights: Weights, count: int) -> list[Architecture]:
+        """So many of the strongest architectures within the budgets, the strongest first."""
+        return [self.derive(weights)] if count == 1 else self._derivation.top(weights, count)
+
+    def along_front(self, count: int) -> list[tuple[float, "Terms"]]:
+        """So many limits on the front's cost, from the least possible to the largest there is.
+
+        Each comes with the terms that have it as a budget beside the others.
+        """
+        assert self.front is not None, "asked for with a front"
+        least, largest = self._derivation.span(self.front)
+        others = tuple(budget for budget in self.budgets if budget.cost != self.front)
+        limits = [least + (largest - least) * part / (count - 1) for part in range(count)]
+        return [(x, replace(self, budgets=(Budget(self.front, x), *others))) for x in limits]
+
     def draw(self, count: int, seed: int) -> list[Architecture]:
         """So many architectures at random, within the budgets."""
         if self.derivation is None:
@@ -75,15 +108,22 @@ class Terms:
 
     def pressure(self, steps: int) -> Pressure | None:
         """What joins the loss of alpha, which learns for so many steps; None: nothing."""
-        if not self.budgets and not self.objective:
+        if not self.budgets and not self.objective and not self.regularity:
             return None
         return Pressure(
-            self.layout, self.budgets, self.objective, self.strongest, null=self.null, steps=steps
+            self.layout,
+            self.budgets,
+            self.objective,
+            self.strongest,
+            null=self.null,
+            steps=steps,
+            regularity=self.regularity,
         )
 
     def costs(self, architecture: Architecture) -> dict[str, float] | None:
         """What is limited or weighed, of an architecture, by the cost's name; None: nothing is."""
         models = [budget.cost for budget in self.budgets] + [model for model, _ in self.objective]
+        models += [self.front] if self.front is not None and self.front not in models else []
         return {model.name: model.of(architecture) for model in models} or None
 
     def feasible(self, architecture: Architecture) -> bool | None:
@@ -117,7 +157,9 @@ def settle_terms(
     if options.pareto is not None:
         sourced = options.latency_device is not None or options.latency_table is not None
         front = budgets[0].cost if budgets else model("latency_ms" if sourced else "macs")
-    terms = Terms(space, size, null, deployed, budgets, objective, front)
+    terms = Terms(
+        space, size, null, deployed, budgets, objective, front, regularity=options.regularity
+    )
     if terms.derivation is not None:
         terms.derivation.require_feasible()
     return terms

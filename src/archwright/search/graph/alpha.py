@@ -34,9 +34,9 @@ class GraphAlpha(Alpha):
             if len(indices) < len(network.decisions()[row].candidates):
                 null[row, list(indices)] = True
         self.register_buffer("_null", null, persistent=False)
-        assert self.edges is not None, "asked for above"
         candidates, nulls = (~self._padding.isinf()).sum(dim=1), null.sum(dim=1)
         start = ((candidates - nulls) / nulls.clamp(min=1)).log() * (nulls > 0)
+        assert self.edges is not None, "asked for above"
         self.edges = nn.Parameter(self.edges.detach() + start)
 
     @override
@@ -50,13 +50,16 @@ class GraphAlpha(Alpha):
 
     def distribution(self, connections: Tensor, operations: Tensor) -> Logits:
         """The log-probabilities that logits of connections [E] and operations [E, O] give."""
-        others = (operations + self._padding).masked_fill(self._null, -math.inf)
-        log_q = others.log_softmax(dim=-1)
-        nulls = self._null.sum(dim=1, keepdim=True)
+        left = ~self._padding.isinf()
+        others, null = left & ~self._null, left & self._null
+        some, count = others.any(dim=1, keepdim=True), null.sum(dim=1, keepdim=True)
+        # where nothing else is left, any finite numbers do: none of them is used
+        log_q = operations.masked_fill(some & ~others, -math.inf).log_softmax(dim=-1)
         there = functional.logsigmoid(connections)[..., None]
-        gone = functional.logsigmoid(-connections)[..., None] - nulls.clamp(min=1).log()
-        log_p = torch.where(nulls > 0, log_q + there, log_q)
-        log_p = torch.where(self._null, gone, log_p)
+        gone = torch.where(some, functional.logsigmoid(-connections)[..., None], 0.0)
+        log_p = torch.where(count > 0, log_q + there, log_q)
+        log_p = torch.where(others, log_p, -math.inf)
+        log_p = torch.where(null, gone - count.clamp(min=1).log(), log_p)
         return Logits(log_p, self._shares(connections))
 
     def _shares(self, connections: Tensor) -> Tensor | None:

@@ -43,6 +43,11 @@ def get_method(name: str, **options: Any) -> "Method":
     return replace(method, **given)
 
 
+def options_of(name: str) -> set[str]:
+    """The options of the method of that name; none of an unknown one."""
+    return _options(_published(name)) if name in METHODS else set()
+
+
 def _published(name: str) -> "Method":
     module, _, attribute = METHODS[name].partition(":")
     return cast("type[Method]", getattr(import_module(module), attribute))()

@@ -26,11 +26,14 @@ class DiffGraph(Darts):
     """Weighted connections and operations, sampled."""
 
     weighs_null: ClassVar[bool] = True
+    finalists: ClassVar[int] = 32
 
     estimator: Estimator = "soft"
     draws: int = 4
     tau: float = 1.0
     tau_min: float = 0.1
+    encoder: bool = False
+    progressive: bool = True
 
     @override
     def recipe(self, space: str) -> Recipe:
@@ -45,6 +48,11 @@ class DiffGraph(Darts):
     def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
         tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
         return draw(logits, tau, self.estimator)
+
+    @property
+    @override
+    def shrinks(self) -> bool:
+        return self.progressive
 
     @property
     @override

@@ -1,0 +1,121 @@
+"""The answer of a search: finalists, compared with the supernet's weights; and whole fronts.
+
+What alpha learned ranks architectures by a sum over their parts. The strongest of them are compared
+as wholes: by the loss that each has alone with the supernet's weights, on images of alpha's half.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from archwright import data
+from archwright.ir import Architecture
+from archwright.search.bilevel import Batch, Bilevel
+from archwright.search.budget.regularity import Regularity
+from archwright.search.budget.terms import Terms
+from archwright.search.oneshot import alone, mixture_score
+from archwright.search.signs import Weights
+from archwright.search.watch import undisturbed
+from archwright.spaces import write_architecture
+
+_FIRST, _LAST = 4, 64
+"""Batches that all finalists see, and that the last two see at most."""
+_REGULAR = 32
+"""Finalists where regularity counts and none are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPoint:
+    """An architecture of a front.
+
+    `limit` is the budget that it was derived for, `costs` what it takes, `accuracy` the percent of
+    alpha's images that it gets right with the supernet's weights.
+    """
+
+    limit: float
+    architecture: Architecture
+    costs: dict[str, float]
+    accuracy: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The point as JSON has it."""
+        text = write_architecture(self.architecture)
+        rest = {"limit": self.limit, "costs": self.costs, "accuracy": self.accuracy}
+        return {"architecture": text, **rest}
+
+
+class Judge:
+    """Compares architectures of a supernet as wholes; what was seen of one is kept."""
+
+    def __init__(
+        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int
+    ) -> None:
+        """`batches` are of alpha's images."""
+        self._bilevel = bilevel
+        self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
+        few = finalists == 1 and terms.regularity
+        self._finalists = _REGULAR if few else finalists
+        self._source, self._held = batches, list[Batch]()
+        self._seen: dict[Architecture, list[tuple[float, float]]] = {}
+
+    def choose(self, terms: Terms, weights: Weights) -> Architecture:
+        """The best within the terms of those that weights speak for."""
+        return self.best(terms.top(weights, self._finalists))
+
+    def best(self, architectures: Sequence[Architecture]) -> Architecture:
+        """The one of the least loss; the better half sees twice as many batches, and so on."""
+        left, count = list(architectures), _FIRST
+        while len(left) > 1:
+            losses = {one: self._ranked(one, count) for one in left}
+            left = sorted(left, key=lambda one: losses[one])[: max(1, len(left) // 2)]
+            count = min(2 * count, _LAST)
+        return left[0]
+
+    def accuracy(self, architecture: Architecture) -> float:
+        """Percent of the most images that anything sees."""
+        return self._mean(architecture, _LAST)[1]
+
+    def _ranked(self, architecture: Architecture, count: int) -> float:
+        """What architectures are ranked by, the least first: nats."""
+        irregular = self._regularity and self._irregular.of(architecture)
+        return self._mean(architecture, count)[0] + self._regularity * irregular
+
+    def _mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        """Loss and accuracy on the first `count` batches."""
+        if len(self._held) < count:
+            self._held = list(islice(self._source.epoch(0), count))
+        seen = self._seen.setdefault(architecture, [])
+        network, fabric = self._bilevel.network, self._bilevel.fabric
+        if len(seen) < min(count, len(self._held)):
+            mixture = alone(network, architecture)
+            with undisturbed(self._bilevel):
+                for batch in self._held[len(seen) : count]:
+                    score = mixture_score(fabric, network, mixture, [batch])
+                    loss, top1 = score.loss, score.top1
+                    seen.append((math.inf if loss is None else loss, top1 or 0.0))
+        losses, hits = zip(*seen[:count], strict=True)
+        return sum(losses) / len(losses), sum(hits) / len(hits)
+
+    def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
+        """So many architectures, at budgets from the least possible to the largest.
+
+        What won within a smaller budget stands for election within the larger ones, too.
+        """
+        points: list[FrontPoint] = []
+        for limit, within in terms.along_front(count):
+            found = within.top(weights, max(self._finalists, 2))
+            before = [point.architecture for point in points if point.architecture not in found]
+            chosen = self.best([*before, *found])
+            if points and self._ranked(points[-1].architecture, _LAST) < self._ranked(
+                chosen, _LAST
+            ):
+                chosen = points[-1].architecture
+            costs = within.costs(chosen)
+            assert costs is not None, "a front has a cost"
+            accuracy = round(self.accuracy(chosen), 4)
+            points.append(
+                FrontPoint(limit=limit, architecture=chosen, costs=costs, accuracy=accuracy)
+            )
+        return points
