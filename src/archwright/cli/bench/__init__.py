@@ -1,10 +1,14 @@
 """`archwright bench`."""
 
-from archwright.cli.bench import nasbench201, supernet
+from archwright.cli.bench import nasbench201, pruning, supernet
 from archwright.cli.command import Group
 
 command = Group(
     name="bench",
     text="Measure what networks take, and what searches find, beside each other.",
-    parts={"supernet": supernet.command, "nasbench201": nasbench201.command},
+    parts={
+        "supernet": supernet.command,
+        "nasbench201": nasbench201.command,
+        "pruning": pruning.command,
+    },
 )

@@ -1,0 +1,278 @@
+"""The configuration of a comparison of prunings."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from archwright.bench.command import PLACES, command_line
+from archwright.bench.contestants import parse_seeds, write_seeds
+from archwright.errors import ConfigError, unknown
+from archwright.prune.config import FusionName, PruneConfig
+from archwright.runs.folder import read_config
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+)
+from archwright.train.config import TrainConfig
+
+WHOLE = "unpruned"
+"""The network that nothing is taken from, trained on as the others are."""
+NODES = ("nodes", "taylor", "random")
+"""Methods that delete nodes, ranked by learned gates, by first-order changes, or at random."""
+FRESH = ("fresh", "narrower")
+"""Methods that train a network of the wanted size from fresh weights."""
+METHODS = (*NODES, "channels", "channels-global", "operations", *FRESH)
+
+_LISTS = ("methods", "fusions", "targets", "seeds", "latency_rounds", "latency_batches")
+"""Options that say which rows there are, and what is timed; all others are alike for every row."""
+_BEST: FusionName = "linear+se"
+_COURSE = 500
+"""Test images on which epochs are scored on the way; what is reported is scored on all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """A way to prune; `fusion` is what stands in for deleted nodes, where nodes are deleted."""
+
+    method: str
+    fusion: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The method, with its fusion."""
+        return self.method if self.fusion is None else f"{self.method}, {self.fusion}"
+
+
+UNPRUNED = Contestant(method=WHOLE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningConfig:
+    """Compare ways to prune a trained network, at equal multiply-accumulates (NR-DARTS).
+
+    All start from the same weights, with as many passes over the same images behind them, have
+    their statistics taken anew alike, and are fine-tuned alike. What has ended is kept, and the
+    same command goes on where it was stopped.
+    """
+
+    network: str
+    """The run folder of a training; or what --architecture of train takes, to train one a seed."""
+    targets: str = "0.727,0.6,0.5"
+    """Shares of the multiply-accumulates that may be left, separated by commas."""
+    methods: str = "nodes,random,channels,operations,fresh"
+    """nodes (by gates), taylor, random: nodes are deleted; channels, channels-global: by
+    torch-pruning, a share of each layer or of all layers together; operations: edges are removed;
+    fresh, narrower: the pruned architecture, or the whole one with fewer channels, is trained from
+    fresh weights."""
+    fusions: str = "sum,linear,se,linear+se"
+    """What stands in for nodes that are deleted by gates; linear+se for those of other methods."""
+    seeds: str = "0-2"
+    """Seeds, such as 0-2 or 0,2,100-104."""
+    data: str = ""
+    """Images (else those of the training, or digits)."""
+    data_root: Path | None = None
+    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
+    image_size: int | None = None
+    """Side in pixels that images are resized to."""
+    limit: int | None = None
+    """Use so many of the training images, a fixed sample."""
+    test_limit: int | None = None
+    """Score on so many of the test images, a fixed sample (else on all)."""
+    channels: int | None = None
+    """Width of a network that is trained here (else the space's)."""
+    cells: int | None = None
+    """Depth of a network that is trained here (else the space's)."""
+    train_epochs: int = 20
+    """Epochs of a network that is trained here."""
+    train_lr: float = 0.05
+    """Highest learning rate of these epochs."""
+    gate_epochs: int = 2
+    """Epochs in which gates are learned; other methods are trained on for as many."""
+    gate_lr: float = 0.01
+    """Learning rate of these epochs."""
+    sparsity: float = 0.01
+    """Weight of the sum of |gate| in the loss."""
+    per_cost: bool = False
+    """Divide a node's importance by what deleting it saves."""
+    calibration: int = 256
+    """Training images on which fusions are fitted, and statistics and first-order changes taken."""
+    epochs: int = 4
+    """Epochs of fine-tuning."""
+    lr: float = 0.01
+    """Highest learning rate of the fine-tuning."""
+    batch_size: int = 96
+    """Images a step."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    weight_decay: float = 3e-4
+    """Weight decay."""
+    cutout: int = 0
+    """Side in pixels of the square that is cut out; 0: none."""
+    latency_batches: str = "1,32"
+    """Numbers of images that each network is timed on in onnxruntime, in turns with the unpruned
+    one, once all rows are there."""
+    latency_rounds: int = 50
+    """How often each is timed; 0: not at all."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision = "32-true"
+    """32-true, or bf16-mixed for autocast."""
+    threads: int | None = None
+    """Threads on the CPU (else PyTorch's own choice)."""
+    runs: Path = Path("runs/pruning")
+    """Folder for the run folders of trainings and fine-tunings."""
+    out: Path | None = None
+    """File for the results (else pruning.json in the folder of the runs)."""
+
+    def __post_init__(self) -> None:
+        """Check each setting.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named), or a name is unknown.
+        """
+        require_positive(self, "image_size", "limit", "test_limit", "channels", "cells", "threads")
+        require_positive(self, "train_epochs", "train_lr", "gate_epochs", "gate_lr", "lr")
+        require_positive(self, "batch_size", "calibration")
+        require_not_negative(self, "sparsity", "epochs", "weight_decay", "cutout")
+        require_not_negative(self, "latency_rounds")
+        require_fraction(self, "momentum")
+        known = get_args(Precision)
+        require(self.precision in known, unknown("precision", self.precision, known))
+        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
+        if self.trained is not None:
+            for name in ("channels", "cells"):
+                require(
+                    getattr(self, name) is None,
+                    f"--{name} is that of the training in {self.network}: leave it out",
+                )
+        _ = self.contestants, self.shares, self.all_seeds, self.batches
+
+    @property
+    def trained(self) -> Path | None:
+        """The run folder of a training, if that is what the network is."""
+        there = os.path.isfile(os.path.join(self.network, "config.json"))
+        trained = there and read_config(Path(self.network)).get("kind") == "train"
+        return Path(self.network) if trained else None
+
+    @property
+    def file(self) -> Path:
+        """The results file."""
+        return self.out or self.runs / "pruning.json"
+
+    @property
+    def contestants(self) -> tuple[Contestant, ...]:
+        """What is compared, the unpruned network left out."""
+        fusions = _words(self.fusions)
+        for name in fusions:
+            require(name in get_args(FusionName), unknown("fusion", name, get_args(FusionName)))
+        found: dict[Contestant, None] = {}
+        for method in _words(self.methods):
+            require(method in METHODS, unknown("method", method, METHODS))
+            several: Iterable[Any] = fusions if method == "nodes" else [_BEST]
+            if method not in (*NODES, "fresh"):
+                several = [None]
+            found.update((Contestant(method=method, fusion=one), None) for one in several)
+        return tuple(found)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The targets, largest first."""
+        return tuple(sorted({_share(text) for text in _words(self.targets)}, reverse=True))
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds, each once."""
+        return parse_seeds(self.seeds)
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Images that networks are timed on."""
+        words = _words(self.latency_batches)
+        wanted = f"--latency-batches {self.latency_batches}: give numbers of images, such as 1,32"
+        require(all(word.isdecimal() and int(word) for word in words), wanted)
+        return tuple(dict.fromkeys(map(int, words)))
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that is alike for all rows and decides a result."""
+        left_out = (*_LISTS, *PLACES)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+
+    def training(self, seed: int) -> TrainConfig:
+        """How a network is trained here; an unfinished training is gone on with."""
+        shared = ("data_root", "image_size", "limit", "channels", "cells", "batch_size")
+        shared += ("momentum", "weight_decay", "cutout", "device", "precision")
+        return TrainConfig(
+            **{name: getattr(self, name) for name in shared},
+            architecture=self.network,
+            data=self.data or "digits",
+            test_limit=min(self.test_limit or _COURSE, _COURSE),
+            epochs=self.train_epochs,
+            lr=self.train_lr,
+            drop_path=0.0,
+            auxiliary=0.0,
+            seed=seed,
+            resume=True,
+            out=self.folder(seed, Contestant(method="trained"), 1),
+        )
+
+    def pruning(self, run: Path, seed: int, one: Contestant, share: float) -> PruneConfig:
+        """How a network is pruned, and fine-tuned."""
+        shared = ("data_root", "image_size", "limit", "test_limit", "gate_epochs")
+        shared += ("gate_lr", "sparsity", "per_cost", "calibration", "epochs", "lr", "batch_size")
+        shared += ("momentum", "weight_decay", "cutout", "device", "precision")
+        return PruneConfig(
+            **{name: getattr(self, name) for name in shared},
+            run=run,
+            data=self.data or ("digits" if self.trained is None else ""),
+            macs=share,
+            fusion=cast(FusionName, one.fusion or _BEST),
+            score=one.method if one.method in ("taylor", "random") else "gate",
+            seed=seed,
+            out=self.folder(seed, one, share),
+        )
+
+    def folder(self, seed: int, one: Contestant, share: float) -> Path:
+        """The run folder of a network; that of a whole one is not named after a share."""
+        parts = (one.method, one.fusion, f"{share:g}" if share < 1 else None)
+        return self.runs / f"seed{seed}" / "-".join(part for part in parts if part)
+
+    @classmethod
+    def command(cls, settings: dict[str, Any], rows: Iterable[dict[str, Any]]) -> str:
+        """The command line that makes `rows`, all of these `settings`, again."""
+        held = [row for row in rows if row["method"] != WHOLE]
+        fusions = dict.fromkeys(row["fusion"] for row in held if row["method"] == "nodes")
+        targets = sorted({row["target"] for row in held}, reverse=True)
+        config = cls(
+            **settings,
+            methods=",".join(dict.fromkeys(row["method"] for row in held)) or cls.methods,
+            fusions=",".join(fusions) or cls.fusions,
+            targets=",".join(f"{target:g}" for target in targets) or cls.targets,
+            seeds=write_seeds(row["seed"] for row in rows),
+        )
+        always = ("targets", "methods", "fusions", "seeds")
+        words = command_line("pruning", config, always=always)
+        return words.replace(" --network ", " ", 1)
+
+
+def course(images: int) -> int:
+    """On how many of so many test images epochs are scored on the way."""
+    return min(images, _COURSE)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise ConfigError(f"--targets {text}: give shares between 0 and 1, such as 0.727,0.6,0.5")
+    return share

@@ -1,0 +1,88 @@
+"""What is said of a comparison of prunings: a table, for a terminal and for the documentation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from archwright.bench.pages import markdown
+from archwright.bench.pruning_config import WHOLE
+from archwright.bench.pruning_rows import PrunedRow, Spread, Standing, rows_of, standings
+from archwright.bench.results import Results, read_results
+from archwright.bench.tabulate import NOTHING, Table
+
+_LATENCY = (
+    "Share of the unpruned network's time that is left in onnxruntime, for so many images at once, "
+    "timed in turns with it: median over {rounds} rounds, mean over seeds."
+)
+
+
+def read_all(folder: Path) -> list[tuple[Results, list[PrunedRow]]]:
+    """Every `pruning*.json` of a folder.
+
+    Raises:
+        RunError: a file holds no prunings of this version.
+    """
+    paths = sorted(folder.glob("pruning*.json"))
+    return [(results, rows_of(path, results)) for path in paths for results in [read_results(path)]]
+
+
+def pruning(folder: Path) -> str:
+    """A section for each file of results."""
+    return "\n\n".join(_section(results, rows) for results, rows in read_all(folder))
+
+
+def pruning_table(rows: Sequence[Standing]) -> Table:
+    """A row for each way to prune and target."""
+    batches = sorted({batch for row in rows for batch in row.time})
+    timed = tuple(f"time left, {batch}" for batch in batches)
+    columns = (
+        *("method", "stands in", "target", "n", "MACs left", "parameters left"),
+        *("top-1 before tuning", "top-1", "points lost", "behind unpruned", *timed),
+    )
+    made = [
+        (
+            row.method,
+            row.fusion or NOTHING,
+            NOTHING if row.method == WHOLE else f"{row.target:g}",
+            str(row.n),
+            f"{row.macs:.3f}",
+            f"{row.params:.3f}",
+            _spread(row.top1_pruned),
+            _spread(row.top1),
+            _spread(row.drop, signed=True),
+            _spread(None if row.method == WHOLE else row.behind, signed=True),
+            *(f"{row.time[batch].mean:.2f}" if batch in row.time else NOTHING for batch in batches),
+        )
+        for row in rows
+    ]
+    return Table(columns, made, texts=2)
+
+
+def _section(results: Results, rows: Sequence[PrunedRow]) -> str:
+    found = standings(rows)
+    parts = [_conditions(results, rows), markdown(pruning_table(found))]
+    rounds = {int(timed["rounds"]) for row in rows for timed in row.latency or []}
+    if rounds:
+        parts.append(_LATENCY.format(rounds=", ".join(map(str, sorted(rounds)))))
+    return "\n\n".join(parts)
+
+
+def _conditions(results: Results, rows: Sequence[PrunedRow]) -> str:
+    """How it was measured, with the command that does it again."""
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    whole = {(row.macs_before, row.params_before) for row in rows}
+    sizes = "; ".join(f"{macs:,} MACs, {params:,} parameters" for macs, params in sorted(whole))
+    before = Spread.of([*{row.seed: row.top1_before for row in rows}.values()])
+    return (
+        f"`{results.command}`\n\n"
+        f"The trained network: {sizes}, top-1 {_spread(before)} %. "
+        f"{results.settings['precision']}; {results.hardware}, {results.threads} threads; "
+        f"{versions}."
+    )
+
+
+def _spread(value: Spread | None, *, signed: bool = False) -> str:
+    """The mean, with the deviation over seeds in brackets."""
+    if value is None:
+        return NOTHING
+    shown = f"{value.mean:+.2f}" if signed else f"{value.mean:.2f}"
+    return shown if value.deviation is None else f"{shown} ({value.deviation:.2f})"

@@ -1,0 +1,163 @@
+"""What a comparison of prunings has measured, network by network, and what it comes to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from archwright.bench.pruning_config import WHOLE
+from archwright.bench.results import Results
+from archwright.errors import RunError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrunedRow:
+    """A network, before and after its fine-tuning; accuracies are in percent of test images.
+
+    Attributes:
+        method: how it was made; `unpruned` is the whole network, trained on as the others are.
+        fusion: what stands in for its deleted nodes; None where none was deleted.
+        target: the share of multiply-accumulates that may be left.
+        cut: what was taken away, as text.
+        macs, params: of what the logits depend on.
+        top1_before: of the trained network that it was made from.
+        top1_pruned: before the fine-tuning, statistics taken anew; None of a fresh network.
+        top1: in the end.
+        seconds: wall time of making, fine-tuning and scoring it, interruptions left out.
+        latency: for each number of images, how long it and the unpruned network take.
+    """
+
+    method: str
+    fusion: str | None
+    seed: int
+    target: float
+    cut: str
+    macs: int
+    params: int
+    macs_before: int
+    params_before: int
+    top1_before: float
+    top1_pruned: float | None
+    top1: float
+    seconds: float
+    latency: list[dict[str, float]] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON has it."""
+        return asdict(self)
+
+    @property
+    def key(self) -> tuple[str, str | None, float, int]:
+        """What tells it from other rows."""
+        return self.method, self.fusion, self.target, self.seed
+
+
+def rows_of(path: Path, results: Results) -> list[PrunedRow]:
+    """The rows of the results in `path`.
+
+    Raises:
+        RunError: it holds results of another bench.
+    """
+    try:
+        return [PrunedRow(**row) for row in results.rows]
+    except TypeError:
+        raise RunError(f"{path} holds no prunings: give another --out") from None
+
+
+def require_same(path: Path, held: Results, wanted: Results) -> None:
+    """Check that what `wanted` will measure belongs into the file `path`, which holds `held`.
+
+    Raises:
+        RunError: it was measured with other settings, or elsewhere (named).
+    """
+
+    def common(results: Results) -> dict[str, Any]:
+        named = {"hardware": results.hardware, "threads": results.threads}
+        return {**results.settings, **results.versions, **named}
+
+    before, now = common(held), common(wanted)
+    for name in dict.fromkeys([*before, *now]):
+        if before.get(name) != now.get(name):
+            raise RunError(
+                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
+                f"repeat its settings, or give another --out"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """The mean over seeds, and the standard deviation (None of a single one)."""
+
+    mean: float
+    deviation: float | None
+
+    @staticmethod
+    def of(values: Sequence[float]) -> "Spread":
+        """That of some values."""
+        return Spread(mean=mean(values), deviation=stdev(values) if len(values) > 1 else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A row of the table: a way to prune, to a target, over its seeds.
+
+    Attributes:
+        n: seeds.
+        macs, params: shares that are left.
+        top1_pruned: before the fine-tuning; None of fresh networks.
+        drop: points lost against the trained network, seed by seed.
+        behind: points behind the whole network trained on alike, seed by seed; None where that was
+            not measured for every seed.
+        time: by number of images, the share of the unpruned network's time that is left.
+    """
+
+    method: str
+    fusion: str | None
+    target: float
+    n: int
+    macs: float
+    params: float
+    top1_pruned: Spread | None
+    top1: Spread
+    drop: Spread
+    behind: Spread | None
+    time: dict[int, Spread]
+
+
+def standings(rows: Iterable[PrunedRow]) -> list[Standing]:
+    """A row for each way and target, by target, the unpruned network first."""
+    held = list(rows)
+    whole = {row.seed: row.top1 for row in held if row.method == WHOLE}
+    groups: dict[tuple[float, str, str | None], list[PrunedRow]] = {}
+    for row in held:
+        groups.setdefault((row.target, row.method, row.fusion), []).append(row)
+    order = sorted(groups, key=lambda key: -key[0])  # stable: methods as they first appear
+    return [_standing(groups[key], whole) for key in order]
+
+
+def _standing(own: Sequence[PrunedRow], whole: dict[int, float]) -> Standing:
+    first = own[0]
+    pruned = [row.top1_pruned for row in own if row.top1_pruned is not None]
+    behind = [whole[row.seed] - row.top1 for row in own if row.seed in whole]
+    return Standing(
+        method=first.method,
+        fusion=first.fusion,
+        target=first.target,
+        n=len(own),
+        macs=mean(row.macs / row.macs_before for row in own),
+        params=mean(row.params / row.params_before for row in own),
+        top1_pruned=Spread.of(pruned) if len(pruned) == len(own) else None,
+        top1=Spread.of([row.top1 for row in own]),
+        drop=Spread.of([row.top1_before - row.top1 for row in own]),
+        behind=Spread.of(behind) if len(behind) == len(own) else None,
+        time=_times(own),
+    )
+
+
+def _times(own: Sequence[PrunedRow]) -> dict[int, Spread]:
+    found: dict[int, list[float]] = {}
+    for row in own:
+        for timed in row.latency or []:
+            found.setdefault(int(timed["batch"]), []).append(timed["time_ratio"])
+    return {batch: Spread.of(ratios) for batch, ratios in sorted(found.items())}

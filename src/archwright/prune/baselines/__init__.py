@@ -1,0 +1,1 @@
+"""What deleting nodes is compared with. Import from the modules."""
