@@ -22,5 +22,8 @@ def command_line(name: str, config: Any, *, always: Collection[str] = ()) -> str
         if field.name in PLACES or (value == default and field.name not in always):
             continue
         flag = "--" + field.name.replace("_", "-")
-        words += [flag] if value is True else [flag, str(value)]
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words += [flag, str(value)]
     return shlex.join(words)

@@ -1,0 +1,227 @@
+"""Searches within latency budgets on NAS-Bench-201: what they find, and the best there is.
+
+A case is a seed, a device and a percentile of that device's measured latencies. What was found is
+kept in a file; accuracies and regrets are looked up whenever it is read.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+
+from archwright.bench.budgets_config import BudgetsConfig
+from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.threads import threads
+from archwright.errors import ArchwrightError, RunError
+from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.search.reopened import Reopened
+from archwright.search.run import search
+from archwright.spaces import write_architecture
+from archwright.tables import nasbench201
+from archwright.tables.nasbench201 import DATASETS
+
+_ROUNDING = 1e-9
+"""A latency may exceed its budget by this part of it, as in a search."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What was found within a budget.
+
+    `seconds` is what the search took, or where one search answers to all budgets, the answer alone.
+    """
+
+    seed: int
+    device: str
+    percentile: float
+    budget_ms: float
+    architecture: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A case, judged by the table.
+
+    Attributes:
+        latency_ms: that of what was found on the device; None: it was not measured there.
+        feasible: whether it is within the budget.
+        accuracies: test accuracy of what was found by data set, percent.
+        best: the best that the table has within the budget, by data set.
+        regrets: `best` less `accuracies`, points.
+    """
+
+    case: Case
+    latency_ms: float | None
+    feasible: bool
+    accuracies: dict[str, float]
+    best: dict[str, float]
+    regrets: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as JSON has it: the fields of its case stand among its own."""
+        content = asdict(self)
+        return {**content.pop("case"), **content}
+
+
+def budget_of(device: str, percentile: float) -> float:
+    """The latency in ms below which so many percent of the measured networks stay on a device."""
+    delays = nasbench201.latency(device)
+    return float(np.percentile(delays[~np.isnan(delays)], percentile))
+
+
+def judged(case: Case) -> Outcome:
+    """What the table says of a case."""
+    entry = nasbench201.lookup(case.architecture)
+    delays = nasbench201.latency(case.device)
+    most = case.budget_ms * (1 + _ROUNDING)
+    within = delays <= most  # what was not measured compares as false
+    latency = entry.latency_ms[case.device]
+    accuracies = {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
+    best = {name: float(nasbench201.accuracy(name)[within].max()) for name in DATASETS}
+    return Outcome(
+        case=case,
+        latency_ms=latency,
+        feasible=latency is not None and latency <= most,
+        accuracies=accuracies,
+        best=best,
+        regrets={name: round(best[name] - accuracies[name], 4) for name in DATASETS},
+    )
+
+
+def mean_regrets(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The mean regret in points by data set."""
+    return {name: mean(outcome.regrets[name] for outcome in outcomes) for name in DATASETS}
+
+
+def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:
+    """What a file of cases holds.
+
+    Raises:
+        RunError: it holds something else, or an architecture that the table does not have.
+    """
+    results = read_results(path)
+    cases: list[Case] = []
+    for number, row in enumerate(results.rows, 1):
+        try:
+            cases.append(Case(**{f.name: row[f.name] for f in fields(Case)}))
+            nasbench201.encode(cases[-1].architecture)
+        except KeyError as error:
+            raise RunError(f"{path}, case {number}: it lacks {error.args[0]}") from None
+        except ArchwrightError as error:
+            raise RunError(f"{path}, case {number}: {error}") from None
+    return results, tuple(cases)
+
+
+def bench_budgets(config: BudgetsConfig) -> tuple[Results, tuple[Case, ...]]:
+    """Decide the cases that are missing; all that the results file then holds.
+
+    After each case the file is written anew, so that nothing is lost when this is stopped.
+
+    Raises:
+        RunError: the results file is of another version or of other settings, or a run folder is.
+        ConfigError, DataError, DivergedError: as `search`.
+    """
+    config.file.parent.mkdir(parents=True, exist_ok=True)
+    with threads(config.threads):
+        return _Bench(config).run()
+
+
+class _Bench:
+    """One bench while it runs."""
+
+    def __init__(self, config: BudgetsConfig) -> None:
+        self.config = config
+        device = make_fabric(config.device, config.precision).device
+        alike = replace(config, device=device.type, threads=torch.get_num_threads())
+        self.empty = Results(
+            command=config.command(),
+            settings=alike.settings(),
+            versions=versions(),
+            hardware=describe_hardware(device),
+            threads=torch.get_num_threads(),
+            rows=[],
+        )
+
+    def run(self) -> tuple[Results, tuple[Case, ...]]:
+        """Every case that is left, seed by seed."""
+        config = self.config
+        held, cases = self._held()
+        known = {(case.seed, case.device, case.percentile) for case in cases}
+        places = [(d, p) for d in config.all_devices for p in config.all_percentiles]
+        total = len(places) * len(config.all_seeds)
+        for seed in config.all_seeds:
+            missing = [place for place in places if (seed, *place) not in known]
+            asked = None if config.separate or not missing else self._supernet(seed)
+            for device, percentile in missing:
+                case = self._case(asked, seed, device, percentile)
+                held, cases = self._keep(case)
+                print(f"{len(cases)}/{total} {_line(case)}", file=sys.stderr, flush=True)
+        return held, cases
+
+    def _supernet(self, seed: int) -> Reopened:
+        """The one search of a seed, run to its end."""
+        config = self.config.search(seed)
+        # its own answer is not asked for: nothing is compared for it
+        config = replace(config, finalists=1)
+        search(config)
+        return Reopened.of(replace(config, finalists=self.config.finalists))
+
+    def _case(self, asked: Reopened | None, seed: int, device: str, percentile: float) -> Case:
+        limit = budget_of(device, percentile)
+        config = self.config.within(seed, device, limit)
+        started = time.monotonic()
+        if asked is None:
+            result = search(config)
+            found, seconds = result.architecture, result.seconds
+        else:
+            found = asked.answer(config)
+            seconds = round(time.monotonic() - started, 3)
+        return Case(
+            seed=seed,
+            device=device,
+            percentile=percentile,
+            budget_ms=limit,
+            architecture=write_architecture(found),
+            seconds=seconds,
+        )
+
+    def _held(self) -> tuple[Results, tuple[Case, ...]]:
+        """What the results file holds now."""
+        path = self.config.file
+        if not path.exists():
+            return self.empty, ()
+        held, cases = read_cases(path)
+        before = {**held.settings, **held.versions, "hardware": held.hardware}
+        now = {**self.empty.settings, **self.empty.versions, "hardware": self.empty.hardware}
+        for name in dict.fromkeys([*before, *now]):
+            if before.get(name) != now.get(name):
+                raise RunError(
+                    f"{path} was measured with {name}={before.get(name)!r}, not "
+                    f"{now.get(name)!r}: repeat its settings, or give another --out"
+                )
+        return held, cases
+
+    def _keep(self, case: Case) -> tuple[Results, tuple[Case, ...]]:
+        """Add a case to what the file holds now."""
+        cases = (*self._held()[1], case)
+        held = replace(self.empty, rows=[asdict(one) for one in cases])
+        write_results(self.config.file, held)
+        return held, cases
+
+
+def _line(case: Case) -> str:
+    """What a case came to, on one line."""
+    outcome = judged(case)
+    latency = "not measured" if outcome.latency_ms is None else f"{outcome.latency_ms:.4g} ms"
+    regrets = " / ".join(f"{value:.2f}" for value in outcome.regrets.values())
+    return (
+        f"seed {case.seed}, {case.device} within {case.budget_ms:.4g} ms ({case.percentile:g} %): "
+        f"{case.architecture} {latency}, regret {regrets}, {case.seconds:.0f} s"
+    )

@@ -1,0 +1,175 @@
+"""The configuration of a bench of searches within latency budgets."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from archwright.bench.command import PLACES, command_line
+from archwright.bench.contestants import parse_seeds
+from archwright.errors import ConfigError, unknown
+from archwright.runs.options import Precision, require, require_not_negative, require_positive
+from archwright.search.config import SearchConfig
+from archwright.search.methods import get_method, options_of
+from archwright.search.presets import preset_options
+from archwright.simplify.settings import parse_stages
+from archwright.tables.nasbench201 import DEVICES
+
+_LISTS = ("devices", "percentiles", "seeds")
+"""Options that say which cases there are; all others are alike for every case."""
+_ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetsConfig:
+    """Search NAS-Bench-201 within latency budgets, and see how far from the best that is.
+
+    A budget is a percentile of the latencies that HW-NAS-Bench measured on a device. Accuracies are
+    looked up when all is decided; no search reads one. What has ended is kept, and the same command
+    goes on where it was stopped.
+    """
+
+    devices: str = _ALL
+    """Devices of HW-NAS-Bench, separated by commas, or all six."""
+    percentiles: str = "20,40,60"
+    """Percentiles of the measured latencies that are budgets, separated by commas."""
+    seeds: str = "0"
+    """Seeds, such as 0-4 or 0,2,100-104."""
+    method: str = "diffgraph"
+    """A search method that learns."""
+    preset: str = "proxy"
+    """paper (the method as published) or proxy (minutes a search on two cores)."""
+    data: str = "cifar10"
+    """Images to search on: cifar10, digits, or anything that a search takes."""
+    data_root: Path | None = None
+    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
+    separate: bool = False
+    """Search for every device and budget anew, the budget held while searching. Otherwise one
+    search a seed, without a budget, answers to all of them."""
+    penalty: float | None = None
+    """With --separate: weigh the latency in alpha's loss by this, in place of a budget."""
+    simplify: str = "all"
+    """What is done to the supernet's graph first."""
+    finalists: int | None = None
+    """Architectures compared with the supernet's weights (else as the method does)."""
+    encoder: bool | None = None
+    """Whether the method's graph encoder is on (else as the method has it)."""
+    progressive: bool | None = None
+    """With --separate: whether candidates are dropped on the way (else as the method does)."""
+    channels: int | None = None
+    """Width of the supernet (else the preset's)."""
+    cells: int | None = None
+    """Cells a stage (else the preset's)."""
+    epochs: int | None = None
+    """Epochs of a search (else the preset's)."""
+    batch_size: int | None = None
+    """Images a step (else the preset's)."""
+    limit: int | None = None
+    """Use so many of the training images (else the preset's)."""
+    test_limit: int = 1000
+    """Score what a search found on so many held-out images; the tables do not show it."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision = "32-true"
+    """32-true, or bf16-mixed for autocast."""
+    threads: int | None = None
+    """Threads on the CPU (else PyTorch's own choice)."""
+    runs: Path = Path("runs/budgets")
+    """Folder for the run folders of the searches."""
+    out: Path | None = None
+    """File for the results (else budgets.json in the folder of the runs)."""
+
+    def __post_init__(self) -> None:
+        """Check each setting.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named), or a name is unknown.
+        """
+        require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
+        require_positive(self, "threads", "finalists")
+        require_not_negative(self, "penalty")
+        known = get_args(Precision)
+        require(self.precision in known, unknown("precision", self.precision, known))
+        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
+        for flag, given in (("--penalty", self.penalty), ("--progressive", self.progressive)):
+            require(not given or self.separate, f"{flag} has no use without --separate")
+        if not get_method(self.method).learns:
+            raise ConfigError(f"{self.method} learns no alpha, which budgets are answered from")
+        _ = self.all_devices, self.all_percentiles, self.all_seeds, parse_stages(self.simplify)
+        _ = preset_options(self.preset, self.method)
+
+    @property
+    def all_devices(self) -> tuple[str, ...]:
+        """The devices, each once."""
+        names = DEVICES if self.devices == _ALL else tuple(self.devices.split(","))
+        for name in names:
+            require(name in DEVICES, unknown("device", name, (*DEVICES, _ALL)))
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def all_percentiles(self) -> tuple[float, ...]:
+        """The percentiles, each once."""
+        found: dict[float, None] = {}
+        for item in self.percentiles.split(","):
+            try:
+                value = float(item)
+            except ValueError:
+                value = -1.0
+            require(0 < value <= 100, f"--percentiles {item}: give numbers up to 100, above 0")
+            found[value] = None
+        return tuple(found)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds, each once."""
+        return parse_seeds(self.seeds)
+
+    @property
+    def file(self) -> Path:
+        """The results file."""
+        return self.out or self.runs / "budgets.json"
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that is alike for all cases and decides a result."""
+        left_out = (*_LISTS, *PLACES)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+
+    def search(self, seed: int) -> SearchConfig:
+        """The search of a seed, without a budget; an unfinished one is gone on with."""
+        known = options_of(self.method)
+        chosen: dict[str, Any] = {"encoder": self.encoder, "progressive": self.progressive}
+        if not self.separate:  # what one budget has no use for, another needs
+            chosen["progressive"] = False
+        shared = ("data", "data_root", "channels", "cells", "epochs", "batch_size", "limit")
+        own = ("test_limit", "device", "precision", "method", "preset", "simplify", "finalists")
+        return SearchConfig(
+            **{name: getattr(self, name) for name in (*shared, *own)},
+            **{name: value for name, value in chosen.items() if name in known},
+            seed=seed,
+            resume=True,
+            out=self.runs / "-".join(self._parts(seed)),
+        )
+
+    def within(self, seed: int, device: str, limit_ms: float) -> SearchConfig:
+        """The search of a seed within a budget, or with a penalty in its place."""
+        config = self.search(seed)
+        out = config.out.with_name(f"{config.out.name}-{device}-{limit_ms:.6g}ms")
+        if self.penalty is None:
+            return replace(config, latency_device=device, max_latency_ms=limit_ms, out=out)
+        weighed = f"latency_ms={self.penalty:g}" if self.penalty else None
+        source = device if weighed else None
+        out = config.out.with_name(f"{config.out.name}-{device}-weight{self.penalty:g}")
+        return replace(config, latency_device=source, objective=weighed, out=out)
+
+    def _parts(self, seed: int) -> tuple[str, ...]:
+        stages = self.simplify.replace("/", "-")
+        switched = tuple(
+            f"{'' if value else 'no-'}{name}"
+            for name, value in (("encoder", self.encoder), ("progressive", self.progressive))
+            if value is not None
+        )
+        return (self.method, stages, self.preset, Path(self.data).stem, *switched, str(seed))
+
+    def command(self) -> str:
+        """The command line that measures this again."""
+        always = ("devices", "percentiles", "seeds", "method", "preset", "data")
+        return command_line("budgets", self, always=always)

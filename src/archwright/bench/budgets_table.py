@@ -1,0 +1,30 @@
+"""The table of searches within budgets, as text: for a terminal and for the documentation alike."""
+
+from collections.abc import Sequence
+
+from archwright.bench.budgets import Outcome, mean_regrets
+from archwright.bench.tabulate import NOTHING, TITLES, Table, number
+
+
+def budgets_table(outcomes: Sequence[Outcome]) -> Table:
+    """A row a case, then the means: regret in points, with the best that there is behind it."""
+    columns = ("device", "seed", "percentile", "budget ms", "found ms", "within")
+    rows = [
+        (
+            outcome.case.device,
+            str(outcome.case.seed),
+            f"{outcome.case.percentile:g}",
+            *(f"{outcome.case.budget_ms:.4g}", _milliseconds(outcome.latency_ms)),
+            "yes" if outcome.feasible else "no",
+            *(f"{outcome.regrets[name]:.2f} of {outcome.best[name]:.2f}" for name in TITLES),
+        )
+        for outcome in outcomes
+    ]
+    means = mean_regrets(outcomes)
+    within = f"{sum(outcome.feasible for outcome in outcomes)} of {len(outcomes)}"
+    last = ("mean", *[NOTHING] * 4, within, *(number(means[name]) for name in TITLES))
+    return Table((*columns, *TITLES.values()), [*rows, last], texts=1)
+
+
+def _milliseconds(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.4g}"

@@ -1,0 +1,55 @@
+"""A search that has ended, asked again: its one supernet answers to other budgets, too."""
+
+from dataclasses import dataclass
+
+from archwright.errors import RunError
+from archwright.ir import Architecture
+from archwright.runs.checkpoint import load_checkpoint, loading
+from archwright.runs.folder import RunFolder
+from archwright.search.answer import Judge
+from archwright.search.budget.options import BudgetOptions
+from archwright.search.budget.terms import settle_terms
+from archwright.search.config import SearchConfig
+from archwright.search.run import Searching, prepare
+from archwright.search.signs import Weights
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """What a search learned: weights of candidates, and a supernet to compare finalists with."""
+
+    searching: Searching
+    judge: Judge
+    weights: Weights
+
+    @classmethod
+    def of(cls, config: SearchConfig) -> "Reopened":
+        """The search in the run folder of `config`, which must have ended.
+
+        Raises:
+            RunError: it has not, or its checkpoint is damaged or of another configuration.
+            ConfigError, DataError: as `search`.
+        """
+        folder = RunFolder(config.out)
+        if folder.result() is None:
+            raise RunError(f"{config.out} holds no search that has ended: run it to its end first")
+        searching = prepare(config)
+        bilevel = searching.begin()
+        path = folder.checkpoint("last")
+        state = load_checkpoint(path)
+        with loading(path):
+            searching.restore(bilevel, state)
+        return cls(searching, searching.judge(bilevel), bilevel.weights())
+
+    def answer(self, options: BudgetOptions) -> Architecture:
+        """The architecture within the budgets of `options`.
+
+        Raises:
+            ConfigError: nothing is within them.
+        """
+        run = self.searching
+        null = run.terms.null
+        terms = settle_terms(options, run.space, run.size, run.images, null=null)
+        if run.terms.allowed is not None:
+            terms = terms.narrowed(run.terms.allowed)
+        return self.judge.choose(terms, self.weights)
