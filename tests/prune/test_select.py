@@ -1,0 +1,146 @@
+"""Which nodes go: the least important, as few as the targets need, and never too few."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archwright.cost import graph_cost
+from archwright.errors import ConfigError
+from archwright.ir import Network, Node, Pruning, deletable, named_fusion, rewire
+from archwright.prune.select import Target, choose, select
+
+from .helpers import fusions, networks
+
+SAVES = {("cell0", 2): 10.0, ("cell0", 3): 30.0, ("cell1", 2): 20.0, ("cell1", 3): 0.0}
+RANK = {("cell0", 2): 0.1, ("cell0", 3): 0.4, ("cell1", 2): 0.2, ("cell1", 3): 0.05}
+
+
+def costs(saves: Mapping[Node, float], limit: float, name: str = "--macs", **more) -> Target:
+    """A hundred, less what the deleted nodes save."""
+    return Target(
+        name=name,
+        unit="MACs",
+        limit=limit,
+        cost=lambda pruning: 100 - sum(saves[node] for node in pruning.deleted),
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "deleted"),
+    [
+        (100, set()),
+        (95, {("cell0", 2)}),
+        (75, {("cell0", 2), ("cell1", 2)}),
+        (60, {("cell0", 2), ("cell0", 3)}),  # not the second one, which is no longer needed
+        (40, {("cell0", 2), ("cell0", 3), ("cell1", 2)}),
+    ],
+)
+def test_the_least_important_go_first(limit: float, deleted: set[Node]) -> None:
+    assert select(RANK, [costs(SAVES, limit)], Pruning()).deleted == deleted
+
+
+def test_importance_may_be_taken_per_cost() -> None:
+    found = select(RANK, [costs(SAVES, 80)], Pruning(), per_cost=True)
+    assert found.deleted == {("cell1", 2)}  # 0.2 for a fifth: as 0.1 for a tenth, and it suffices
+
+
+def test_every_target_is_met() -> None:
+    other = {("cell0", 2): 0.0, ("cell0", 3): 0.0, ("cell1", 2): 5.0, ("cell1", 3): 40.0}
+    found = select(RANK, [costs(SAVES, 90), costs(other, 96, "--params")], Pruning())
+    assert found.deleted == {("cell1", 2)}
+
+
+def test_what_saves_nothing_yet_is_asked_again() -> None:
+    """The node 3 of cell1 saves something once the node 2 is gone."""
+
+    def cost(pruning: Pruning) -> float:
+        both = {("cell1", 2), ("cell1", 3)} <= pruning.deleted
+        return 100 - sum(SAVES[node] for node in pruning.deleted) - 50 * both
+
+    target = Target(name="--macs", unit="MACs", cost=cost, limit=25)
+    assert ("cell1", 3) in select(RANK, [target], Pruning()).deleted
+
+
+def test_a_target_out_of_reach_says_what_can_be_had() -> None:
+    message = (
+        "--macs cannot come down to 39 MACs: with 3 nodes deleted 40 of 100 are left (0.400); ask "
+        "for no less"
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        select(RANK, [costs(SAVES, 39)], Pruning())
+
+
+def test_what_is_measured_decides() -> None:
+    """Half as much again as was predicted: more nodes go, until the measurement is met."""
+    calls: list[float] = []
+
+    def measured(pruning: Pruning) -> float:
+        calls.append(1.5 * target.cost(pruning))
+        return calls[-1]
+
+    target = costs(SAVES, 90, measured=measured)
+    found = choose(RANK, [target], Pruning())
+    assert calls == [135, 75]
+    assert found.deleted == {("cell0", 3), ("cell1", 2)}
+
+
+def test_a_prediction_that_is_too_careful_stays() -> None:
+    target = costs(SAVES, 75, measured=lambda pruning: 0.5 * costs(SAVES, 75).cost(pruning))
+    assert choose(RANK, [target], Pruning()) == select(RANK, [target], Pruning())
+
+
+def test_measurements_may_never_come_down() -> None:
+    saves = {("cell0", n): 0.01 for n in range(2, 500)}
+    target = costs(saves, 96, "--latency-ms", measured=lambda pruning: 96.001)
+    message = r"--latency-ms cannot come down to 94\.\d+ MACs: .* ask for no less"
+    with pytest.raises(ConfigError, match=message):
+        choose(dict.fromkeys(saves, 1.0), [target], Pruning())
+    saves = {("cell0", n): 1.0 for n in range(2, 80)}
+    target = costs(saves, 90, "--latency-ms", measured=lambda pruning: 90 * (1 + 1e-9))
+    message = "--latency-ms 90 was not met in 10 measurements, which differ too much: leave the"
+    with pytest.raises(ConfigError, match=message):
+        choose(dict.fromkeys(saves, 1.0), [target], Pruning())
+
+
+def real(network: Network, share: float) -> list[Target]:
+    def counted(name: str) -> Target:
+        def cost(pruning: Pruning) -> float:
+            return getattr(graph_cost(rewire(network, pruning)), name)
+
+        return Target(name=name, unit=name, cost=cost, limit=share * cost(Pruning()))
+
+    return [counted("macs"), counted("params")]
+
+
+@settings(max_examples=10)
+@given(st.data())
+def test_no_network_is_over_its_target(data: st.DataObject) -> None:
+    whole = data.draw(networks())
+    pruning = Pruning(fusion=data.draw(fusions), gated=data.draw(st.booleans()))
+    nodes = deletable(whole)
+    ranks = data.draw(st.lists(st.floats(0, 1), min_size=len(nodes), max_size=len(nodes)))
+    targets = real(whole, data.draw(st.floats(0.3, 1.0)))
+    try:
+        found = select(dict(zip(nodes, ranks, strict=True)), targets, pruning)
+    except ConfigError:
+        return
+    assert replace(found, deleted=frozenset()) == pruning
+    assert all(target.cost(found) <= target.limit for target in targets)
+
+
+@settings(max_examples=10)
+@given(networks(), st.floats(0.5, 1.0))
+def test_no_node_goes_in_vain(whole: Network, share: float) -> None:
+    plain = Pruning(fusion=named_fusion("sum"))
+    (target, _) = real(whole, share)
+    try:
+        found = select(dict.fromkeys(deletable(whole), 1.0), [target], plain)
+    except ConfigError:
+        return
+    for node in found.deleted:
+        assert target.cost(replace(found, deleted=found.deleted - {node})) > target.limit
