@@ -4,6 +4,7 @@ Legend: E 3 edges, O 3 candidates (none, skip, conv), C 4 channels.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 EDGES = ((0, 1), (0, 2), (1, 2))
+Join = Callable[[int, list[Tensor]], Tensor]
+"""What the candidates of the edge with that row make, given what each makes by itself."""
 
 
 @dataclass
@@ -24,8 +27,14 @@ class Oracle:
     alpha_steps: int = 0
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        w = self.weights
         p = self.alpha.softmax(dim=1)
+        return self.joined(
+            images, labels, lambda row, made: p[row, 1] * made[1] + p[row, 2] * made[2]
+        )
+
+    def joined(self, images: Tensor, labels: Tensor, join: Join) -> Tensor:
+        """The loss with the candidates of each edge, of which none is zero, joined by `join`."""
+        w = self.weights
         nodes = [F.conv2d(images, w["stem/0.weight"], padding=1)]
         for target in (1, 2):
             total = torch.zeros_like(nodes[0])
@@ -33,8 +42,8 @@ class Oracle:
                 if end == target:
                     x = nodes[source]
                     kernel = w[f"cell0/{source}->{target}/conv/1.weight"]
-                    total = total + p[row, 1] * x
-                    total = total + p[row, 2] * F.conv2d(x.relu(), kernel, padding=1)
+                    made = [torch.zeros_like(x), x, F.conv2d(x.relu(), kernel, padding=1)]
+                    total = total + join(row, made)
             nodes.append(total)
         pooled = nodes[2].relu().mean(dim=(2, 3))
         return F.cross_entropy(pooled @ w["head/2.weight"].T + w["head/2.bias"], labels)

@@ -25,8 +25,9 @@ class Mixture:
 
     `hard` mixtures are one-hot in value, inside every group too, with the gradient of the soft
     distribution (straight through). With a `sample`, the index of one candidate a decision (-1:
-    none at all), nothing but what the sample needs is executed; the weights of the rest join as
-    scalars of value zero, which carry their gradient (Dong and Yang, GDAS, CVPR 2019).
+    none at all), nothing but what the sample needs is executed, with its weight at the end of the
+    edge; the weights of the rest join there as scalars of value zero, which carry their gradient
+    (Dong and Yang, GDAS, CVPR 2019). Conditional weights are then not asked for.
     """
 
     weights: Tensor

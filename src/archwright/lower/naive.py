@@ -117,7 +117,7 @@ class NaiveNetwork(nn.Module):
             if isinstance(step.body, Cell):
                 made[step.name] = self._cell(step.body, given, weights)
             else:
-                made[step.name] = self._eval(step.body, given[0], weights)
+                made[step.name] = self._whole(step.body, given[0], weights)
             if step.name == self.network.auxiliary:
                 auxiliary = made[step.name]
             for name in step.inputs:  # what is not read again may be freed
@@ -142,12 +142,17 @@ class NaiveNetwork(nn.Module):
         return reduce(add, (self._edge(e.body, nodes[e.source], weights, drop_path) for e in edges))
 
     def _edge(self, body: Expr, x: Tensor, weights: "_Weights", drop_path: float) -> Tensor:
-        made = self._eval(body, x, weights)
+        made = self._whole(body, x, weights)
         if not drop_path or passes(body):
             return made
         keep = 1.0 - drop_path
         mask = torch.empty(len(made), 1, 1, 1, device=made.device).bernoulli_(keep)
         return made * mask.to(made.dtype).div_(keep)
+
+    def _whole(self, body: Expr, x: Tensor, weights: "_Weights") -> Tensor:
+        """The expression of an edge or a step; of a sample, its weights stand at the very end."""
+        made = self._eval(body, x, weights)
+        return weights.of_sample(body, made) if weights.sampling else made
 
     def _eval(self, expr: Expr, x: Tensor, weights: "_Weights") -> Tensor:
         match expr:
@@ -159,23 +164,16 @@ class NaiveNetwork(nn.Module):
                 return x
             case Concat(branches):
                 return torch.cat([self._eval(b, x, weights) for b in branches], dim=1)
+            case Choice() if weights.sampling:
+                return self._eval(weights.sampled(expr).body, x, weights)
             case Choice(form="kernel"):
                 return self._merged(expr, x, weights)
-            case Choice() if weights.sampling:
-                return self._sampled(expr, x, weights)
             case Choice(_, options):  # stacked ones too: side by side is a sum
                 parts = (
                     weights.of(expr, option) * self._eval(option.body, x, weights)
                     for option in options
                 )
                 return reduce(add, parts)
-
-    def _sampled(self, choice: Choice, x: Tensor, weights: "_Weights") -> Tensor:
-        """The option of the sampled candidate; the others only as weights, which are zero."""
-        (taken,) = (option for option in choice.options if weights.sampled(choice, option))
-        made = weights.of(choice, taken) * self._eval(taken.body, x, weights)
-        rest = [weights.of(choice, option) for option in choice.options if option is not taken]
-        return made + reduce(add, rest) if rest and rest[0].requires_grad else made
 
     def _merged(self, choice: Choice, x: Tensor, weights: "_Weights") -> Tensor:
         numbers = torch.stack([weights.of(choice, option) for option in choice.options])
@@ -201,18 +199,35 @@ class _Weights:
         """Whether nothing but a sample is executed."""
         return self._mixture is not None and self._mixture.sample is not None
 
-    def sampled(self, choice: Choice, option: Option) -> bool:
-        """Whether the sampled candidate takes this option."""
-        return self._sample(choice) in option.members
+    def sampled(self, choice: Choice) -> Option:
+        """The option that the sampled candidate takes."""
+        sample = self._sample(choice.decision.name)
+        return next(option for option in choice.options if sample in option.members)
+
+    def of_sample(self, body: Expr, made: Tensor) -> Tensor:
+        """What the samples of a body made, weighed; the other candidates join as scalars of zero.
+
+        All weights stand here and none within groups, where they would not learn: a batch norm
+        behind a group takes away both the scale of the one that runs and a scalar that joins it.
+        """
+        for decision in dict.fromkeys(choice.decision for choice in choices(body)):
+            scalars = list(self._scalars[self._rows[decision.name]][: len(decision.candidates)])
+            taken = scalars.pop(self._sample(decision.name))
+            made = taken * made
+            if taken.requires_grad and scalars:
+                made = made + reduce(add, scalars)
+        return made
 
     def runs(self, body: Expr) -> bool:
         """Whether anything of an edge is executed: not where its decision has no sample."""
-        return not self.sampling or all(self._sample(choice) >= 0 for choice in choices(body))
+        return not self.sampling or all(
+            self._sample(choice.decision.name) >= 0 for choice in choices(body)
+        )
 
-    def _sample(self, choice: Choice) -> int:
+    def _sample(self, decision: str) -> int:
         assert self._mixture is not None, "asked for where there is a sample"
         assert self._mixture.sample is not None, "asked for where there is a sample"
-        return self._mixture.sample[self._rows[choice.decision.name]]
+        return self._mixture.sample[self._rows[decision]]
 
     def of(self, choice: Choice, option: Option) -> Tensor:
         """p(members | given), see `Mixture`."""

@@ -1,0 +1,218 @@
+"""Every method of the registry, on every space, with and without simplification."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from archwright.errors import ConfigError
+from archwright.lower import FusedNetwork, NaiveNetwork
+from archwright.runs.folder import RunFolder
+from archwright.search.bilevel import Bilevel
+from archwright.search.config import METHOD_OPTIONS, SearchConfig
+from archwright.search.method import Moment
+from archwright.search.methods import METHODS, get_method
+from archwright.search.presets import PRESETS, preset_options
+from archwright.search.run import search
+from archwright.simplify import simplify
+from archwright.simplify.settings import simplification
+from archwright.spaces import read_architecture
+
+from ..runs.helpers import tiny_search
+from ..strategies import any_space, tiny
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+TRAINED = [name for name in METHODS if get_method(name).trains]
+SAMPLING = ("gdas", "random-ws")
+"""Those that run nothing but a sample."""
+QUICK = ("nasbench201", "spos", "user")
+"""The spaces on which two steps take no second; those of the DARTS space do."""
+
+
+def combinations() -> list[Any]:
+    return [
+        pytest.param(
+            *(name, space, stages),
+            marks=() if space in QUICK or (name, stages) == ("gdas", "all") else pytest.mark.slow,
+        )
+        for name in TRAINED
+        for space in (*QUICK, "darts")
+        for stages in ("none", "all")
+    ]
+
+
+def two_steps(
+    fabric: "Fabric", name: str, space: str, stages: str, lowering: type[NaiveNetwork]
+) -> tuple[list[Tensor], Bilevel]:
+    """Alpha's gradients in two steps, in float64 from the same start with the same noise."""
+    method = get_method(name, **({"partial": 2} if name == "pc-darts" else {}))
+    size = tiny(space)
+    graph = simplify(method.supernet(any_space(space).supernet(size)), simplification(stages))
+    recipe = replace(method.recipe(space), alpha_start=0, epochs=2, alpha_init=0.1)
+    torch.manual_seed(0)
+    naive = NaiveNetwork(graph)
+    run = Bilevel(fabric, lowering(graph).double(), method, recipe)
+    run.network.load_state_dict(naive.state_dict())
+    generator = torch.Generator().manual_seed(1)
+    run.alpha.double()
+    with torch.no_grad():
+        for parameter in run.alpha.parameters():
+            parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
+    images = torch.randn(2, 4, *size.image, generator=generator).double()
+    labels = torch.randint(size.classes, (2, 4), generator=generator)
+    gradients: list[Tensor] = []
+    torch.manual_seed(2)
+    for epoch in range(2):
+        halves = [(images[half], labels[half]) for half in (0, 1)]
+        run.step(halves[0], halves[1], Moment(epoch, 2, epoch / 2))
+        gradients += [p.grad.clone() for p in run.alpha.parameters() if p.grad is not None]
+    return gradients, run
+
+
+@pytest.mark.parametrize(("name", "space", "stages"), combinations())
+def test_two_steps_of_either_lowering_agree(
+    fabric: "Fabric", name: str, space: str, stages: str
+) -> None:
+    naive, run = two_steps(fabric, name, space, stages, NaiveNetwork)
+    fused, other = two_steps(fabric, name, space, stages, FusedNetwork)
+    assert len(naive) == len(fused)
+    assert bool(naive) == get_method(name).learns
+    for one, two in zip(naive, fused, strict=True):
+        assert one.isfinite().all()
+        torch.testing.assert_close(two, one, rtol=1e-6, atol=1e-9 * float(one.abs().max()))
+    for row, (weights, again) in enumerate(
+        zip(run.weights().values(), other.weights().values(), strict=True)
+    ):
+        assert len(weights) == len(run.network.decisions[row].candidates)
+        assert sum(weights) > 0
+        assert weights == pytest.approx(again, abs=1e-6)
+    # twins have one set of running statistics, which of samples counts each of them that runs
+    compared = dict(run.network.named_parameters())
+    if name not in SAMPLING:
+        compared = run.network.state_dict()
+    of_fused = other.network.state_dict()
+    for slot, value in compared.items():
+        torch.testing.assert_close(of_fused[slot], value.detach(), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("stages", ["none", "all"])
+def test_a_whole_search_ends_with_an_architecture(tmp_path: Path, name: str, stages: str) -> None:
+    config = tiny_search(
+        tmp_path / "out", method=name, simplify=stages, epochs=1, limit=64, watch=None
+    )
+    options = {"samples": 3} if name == "random-ws" else {}
+    options |= {"alpha_start": 0} if name == "pc-darts" else {}
+    config = replace(config, **options)
+    result = search(config)
+    assert read_architecture(str(result.to_json()["architecture"])) == result.architecture
+    epochs = [r for r in RunFolder(config.out).log.records() if r["event"] == "epoch"]
+    assert len(epochs) == get_method(name).trains
+    assert (result.out / "weights.safetensors").exists()
+
+
+def test_random_draws_the_same_architecture_however_its_supernet_would_be(tmp_path: Path) -> None:
+    def found(stages: str, seed: int) -> object:
+        out = tmp_path / f"{stages}-{seed}"
+        return search(tiny_search(out, method="random", simplify=stages, seed=seed)).architecture
+
+    drawn = found("none", 0)
+    assert found("all", 0) == drawn == found("pms+fms", 0)
+    assert found("all", 1) != drawn
+
+
+def test_random_search_with_sharing_takes_the_best_that_it_drew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archwright.search import oneshot
+
+    scores = {3: [1.0, 9.0, 4.0], 2: [5.0, 5.0]}
+    for samples, given in scores.items():
+        seen: list[object] = []
+
+        def score(
+            fabric: object,
+            supernet: object,
+            architecture: object,
+            batches: object,
+            *,
+            seen: list[object] = seen,
+            given: list[float] = given,
+        ) -> float:
+            seen.append(architecture)
+            return given[len(seen) - 1]
+
+        monkeypatch.setattr(oneshot, "one_shot_accuracy", score)
+        out = tmp_path / str(samples)
+        config = tiny_search(out, method="random-ws", epochs=1, limit=64, samples=samples)
+        assert search(config).architecture == seen[given.index(max(given))]
+        assert len(seen) == samples
+
+
+def test_an_option_of_another_method_is_refused() -> None:
+    message = "--tau is no option of darts, but of gdas, snas, diffgraph"
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        get_method("darts", tau=1.0)
+
+
+def test_an_unknown_method_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"^unknown method 'drts': did you mean 'darts'\?"):
+        get_method("drts")
+
+
+def test_options_stand_in_place_of_the_published_ones() -> None:
+    method = get_method("gdas", tau=2.0, tau_min=None)
+    assert method == get_method("gdas", tau=2.0)
+    assert method != get_method("gdas")
+
+
+def test_every_option_of_a_method_is_a_flag() -> None:
+    from dataclasses import fields
+
+    named = {field.name for name in METHODS for field in fields(get_method(name))}
+    assert named == set(METHOD_OPTIONS)
+    assert named <= {field.name for field in fields(SearchConfig)}
+
+
+@pytest.mark.parametrize(
+    ("preset", "method", "message"),
+    [
+        ("papr", "darts", "unknown preset 'papr': did you mean 'paper'? known are "),
+        ("doubled", "darts", "preset 'doubled' is for beta-darts, not for darts"),
+    ],
+)
+def test_an_impossible_preset_is_refused(
+    tmp_path: Path, preset: str, method: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        search(tiny_search(tmp_path / "out", preset=preset, method=method))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_name_methods_and_options_that_there_are(tmp_path: Path, preset: str) -> None:
+    for method in PRESETS[preset]:
+        config = SearchConfig(out=tmp_path, method=method, preset=preset).settled()
+        for option, value in preset_options(preset, method).items():
+            assert getattr(config, option) == value
+        recipe = config.recipe(config.chosen_method().recipe("nasbench201"))
+        assert recipe.epochs > recipe.alpha_start
+
+
+def test_what_is_given_counts_more_than_the_preset(tmp_path: Path) -> None:
+    config = SearchConfig(out=tmp_path, method="darts", preset="proxy", epochs=3).settled()
+    assert config.epochs == 3
+    assert config.batch_size == PRESETS["proxy"]["darts"]["batch_size"]
+
+
+def test_channels_that_pc_darts_cannot_part_are_one_line(tmp_path: Path) -> None:
+    message = "--partial 4 must divide the channels of every searched edge, and there is one of 6"
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        search(tiny_search(tmp_path / "out", method="pc-darts", channels=6, alpha_start=0))
+    assert not (tmp_path / "out").exists()
