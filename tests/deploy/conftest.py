@@ -1,0 +1,67 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archwright.prune.config import PruneConfig
+from archwright.prune.run import prune
+from archwright.search.config import SearchConfig
+from archwright.search.run import search
+from archwright.train.config import TrainConfig
+from archwright.train.run import train
+
+DATA: dict[str, Any] = {
+    "data": "digits",
+    "limit": 128,
+    "test_limit": 96,
+    "batch_size": 32,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training, with an average of the weights and an auxiliary head."""
+    out = tmp_path_factory.mktemp("deploy") / "trained"
+    train(
+        TrainConfig(
+            **DATA,
+            architecture="darts-v2",
+            channels=4,
+            cells=3,
+            epochs=2,
+            lr=0.1,
+            ema=0.5,
+            out=out,
+        )
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def pruned(trained: Path) -> Path:
+    """The folder of a pruning of what was trained."""
+    out = trained.parent / "pruned"
+    prune(
+        PruneConfig(
+            run=trained, macs=0.8, gate_epochs=1, epochs=1, batch_size=32, device="cpu", out=out
+        )
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the folder of a search by a method; each is searched once."""
+    found: dict[str, Path] = {}
+
+    def folder(method: str) -> Path:
+        if method not in found:
+            out = tmp_path_factory.mktemp("deploy") / method
+            size: dict[str, Any] = {"channels": 4, "cells": 1, "epochs": 1, "alpha_start": 0}
+            search(SearchConfig(**DATA, **size, method=method, out=out))
+            found[method] = out
+        return found[method]
+
+    return folder
