@@ -11,10 +11,12 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
+from archwright.cost import Layout
 from archwright.ir import Network
 from archwright.lower import Mixture
 from archwright.search.alpha import Alpha
 from archwright.search.graph.alpha import GraphAlpha
+from archwright.search.graph.encoded import EncodedAlpha
 from archwright.search.graph.estimators import draw
 from archwright.search.method import Moment
 from archwright.search.methods.darts import Darts
@@ -43,6 +45,10 @@ class DiffGraph(Darts):
     @override
     def alpha(self, network: Network, deviation: float) -> Alpha:
         return GraphAlpha(network, deviation=deviation)
+
+    @override
+    def conditioned(self, alpha: Alpha, network: Network, layout: Layout) -> Alpha:
+        return EncodedAlpha.around(alpha, network, layout) if self.encoder else alpha
 
     @override
     def mixture(self, logits: Tensor, moment: Moment) -> Mixture:

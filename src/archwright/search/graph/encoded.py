@@ -1,0 +1,65 @@
+"""Alpha conditioned by the graph: logits that edges learn together, beside those of their own.
+
+Legend: E decisions, O candidates of the largest decision, D width of an embedding.
+"""
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from archwright.cost import Layout
+from archwright.cost.encoder import GraphEncoder
+from archwright.cost.encoding import Encoding
+from archwright.ir import Network
+from archwright.search.alpha import Alpha
+from archwright.search.graph.alpha import GraphAlpha
+
+_WIDTH, _ROUNDS = 16, 2
+"""Of the encoder: a few thousand weights, which cost nothing beside a supernet."""
+
+
+class EncodedAlpha(GraphAlpha):
+    """Logits of connections and operations, each with what an encoder of the whole graph adds.
+
+    The encoder sees every candidate and its place (see `archwright.cost.encoding`), weighed by the
+    present probabilities; so what is learned of one edge speaks for those that are like it. Both
+    read-outs start at zero: at first the encoder adds nothing.
+    """
+
+    _order: Tensor
+
+    def __init__(self, network: Network, layout: Layout, *, deviation: float) -> None:
+        """Alpha of `network`, whose decisions are those of `layout` in perhaps another order."""
+        super().__init__(network, deviation=deviation)
+        order = torch.tensor([layout.row[decision.name] for decision in network.decisions()])
+        self.register_buffer("_order", order, persistent=False)
+        self.encoder = GraphEncoder(Encoding(layout), width=_WIDTH, rounds=_ROUNDS)
+        self.operation = nn.Linear(_WIDTH, 1, bias=False)
+        self.connection = nn.Linear(_WIDTH, 1, bias=False)
+        nn.init.zeros_(self.operation.weight)
+        nn.init.zeros_(self.connection.weight)
+
+    @classmethod
+    def around(cls, alpha: Alpha, network: Network, layout: Layout) -> "EncodedAlpha":
+        """The same logits of each edge's own, with an encoder beside them."""
+        found = cls(network, layout, deviation=0.0)
+        found.load_state_dict(alpha.state_dict(), strict=False)
+        return found
+
+    @override
+    def raw(self) -> tuple[Tensor, Tensor]:
+        connections, operations = super().raw()
+        with torch.no_grad():  # what is seen is where the search is, not a way for its gradient
+            own = self.distribution(connections, operations)
+            weights = own.candidates.exp()
+            if own.presence is not None:
+                weights = weights * own.presence[:, None]
+            placed = torch.zeros_like(weights)
+            placed[self._order] = weights
+        embedded = self.encoder(placed)[self._order]
+        present = (self._padding == 0).to(embedded)[..., None]
+        mean = (embedded * present).sum(dim=1) / present.sum(dim=1).clamp(min=1.0)
+        return (
+            connections + self.connection(mean).squeeze(-1),
+            operations + self.operation(embedded).squeeze(-1),
+        )
