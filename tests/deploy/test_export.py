@@ -120,8 +120,9 @@ def test_int8_stands_beside_float32(trained: Path, tmp_path: Path) -> None:
         exported(trained, plain).bytes,
     )
     assert result.top1 == score(file, test_limit=96)[0]
+    assert result.top1 is not None
     assert result.top1_float32 is not None
-    assert abs(result.top1 - result.top1_float32) <= 5  # of 96 images
+    assert abs(result.top1 - result.top1_float32) <= 5  # five images of 96
     assert result.latency_ms_float32 is not None
     assert result.size_mb == pytest.approx(1e-6 * result.params)
     kinds = Counter(node.op_type for node in onnx.load(file).graph.node)
