@@ -101,6 +101,10 @@ def _softmax(logits: Sequence[float]) -> list[float]:
     return [power / sum(powers) for power in powers]
 
 
+def _kinds(decisions: Mapping[str, Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(name.rpartition("/")[0] for name in decisions))
+
+
 def search_epochs(
     decisions: Mapping[str, Sequence[str]], epochs: int, seed: int = 0, sharpness: float = 2.5
 ) -> list[dict[str, object]]:
@@ -124,6 +128,9 @@ def search_epochs(
                 "lr": 0.001 + 0.012 * (1 + math.cos(math.pi * epoch / epochs)),
                 "alpha": alpha,
                 "entropy": sum(entropies) / len(entropies),
+                "skips": {kind: round(0.5 * part, 2) for kind in _kinds(decisions)},
+                "gap": 20 * part + rng.gauss(0, 1),
+                "eigenvalue": None if epoch == 0 else 0.1 + part + rng.gauss(0, 0.02),
                 "architecture": "not read",
                 "seconds": 151.7 * (epoch + 1),
             }

@@ -112,6 +112,40 @@ def test_a_panel_for_each_decision_with_a_line_for_each_candidate(tmp_path: Path
     assert all(len(set(lines)) == 8 for lines in colours)
 
 
+def test_signs_of_collapse_are_drawn_as_far_as_they_were_measured(tmp_path: Path) -> None:
+    run = samples.darts_search(tmp_path / "darts")
+    signs = {
+        "Entropy of the decisions": 1,
+        "Skip connections": 2,  # a line for each kind of cell
+        "Discretisation gap": 1,
+        "Curvature": 1,
+    }
+    charts = {
+        (svg.findtext("title") or "").partition(",")[0]: svg
+        for svg in drawings(page(run))
+        if svg.get("class") == "chart"
+    }
+    for title, lines in signs.items():
+        assert len(list(charts[title].iter("path"))) == lines, title
+    records = [json.loads(line) for line in log_of(run).read_text().splitlines()]
+    for record in records:
+        for name in ("gap", "eigenvalue", "skips"):
+            record.pop(name, None)
+    log_of(run).write_text("".join(json.dumps(record) + "\n" for record in records))
+    html = page(run)
+    assert "Entropy of the decisions" in html
+    for title in list(signs)[1:]:
+        assert title not in html
+
+
+def test_a_search_that_was_stopped_says_so(tmp_path: Path) -> None:
+    run = samples.nb201_search(tmp_path / "a")
+    assert "stopped early" not in texts(page(run))
+    append(run, {"event": "stop", "rule": "skips", "taken": 29})
+    text = texts(page(run))
+    assert "It was stopped early (rule skips), with alpha as after epoch 30." in text
+
+
 def test_the_verdict_says_what_was_found_and_what_repeats_it(tmp_path: Path) -> None:
     text = texts(page(samples.nb201_search(tmp_path / "a")))
     assert "The search found a network with 93.57 % top-1 at 1.07 M parameters" in text

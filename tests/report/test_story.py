@@ -39,7 +39,7 @@ def test_one_page_tells_both(pair: tuple[Path, Path]) -> None:
     assert html.count("<svg") == len(classes(html))
     assert classes(section(html, "Weight of each candidate")) == ["chart panel"] * 6
     assert classes(section(html, "Architecture")) == ["cell"]
-    assert len(classes(section(html, "Curves of the search"))) == 4
+    assert len(classes(section(html, "Curves of the search"))) == 7
     assert "the half that alpha learns from" in section(html, "Curves of the search")
     assert len(classes(section(html, "Curves of the training"))) == 4
     rows = re.findall(r"<tr><th>([\w-]+)</th><td", section(html, "Result"))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archwright.errors import RunError
@@ -20,6 +20,8 @@ METRICS = (
     "test_top5",
     "lr",
     "entropy",
+    "gap",
+    "eigenvalue",
     "seconds",
 )
 
@@ -54,12 +56,18 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch of one network; `values` holds those of METRICS that were logged."""
+    """One epoch of one network; `values` holds those of METRICS that were logged.
+
+    `skips` is, for each kind of cell, the share of its decisions that a skip leads. A gate is that
+    of a node: `cell0:2`.
+    """
 
     name: str
     epoch: int
     values: Mapping[str, float]
     alpha: Mapping[str, tuple[float, ...]]
+    skips: Mapping[str, float] = field(default_factory=dict[str, float])
+    gates: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +100,31 @@ class Export:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """Which nodes a pruning deleted, by cell; of what kind each cell is.
+
+    `top1` is that of the network before it was fine-tuned.
+    """
+
+    deleted: Mapping[str, tuple[int, ...]]
+    kinds: Mapping[str, str]
+    top1: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """How a run ended: the network it is about first, then those it is compared with."""
 
     rows: tuple[Row, ...]
     seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """That a search was stopped, by which rule, and the epoch (from 0) whose alpha was taken."""
+
+    rule: str
+    taken: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +142,8 @@ class Run:
     result: Result | None
     architecture: Architecture | None
     exports: tuple[Export, ...] = ()
+    stop: Stop | None = None
+    pruned: Pruned | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,6 +176,7 @@ def load_run(folder: Path) -> Run:
     }
     architecture = _read_architecture(folder / "architecture.json")
     results = [r for r in records if r.text("event") == "result"]
+    stops = [r for r in records if r.text("event") == "stop"]
     return Run(
         name=folder.resolve().name,
         kind=kind,
@@ -157,7 +188,11 @@ def load_run(folder: Path) -> Run:
         epochs=_epochs(records, decisions),
         result=_result(results[-1], architecture) if results else None,
         architecture=architecture,
+        stop=Stop(rule=stops[-1].need_text("rule"), taken=stops[-1].integer("taken"))
+        if stops
+        else None,
         exports=_exports(records),
+        pruned=_pruned(records),
     )
 
 
@@ -220,6 +255,8 @@ def _epochs(records: list[Record], decisions: Mapping[str, tuple[str, ...]]) -> 
             epoch=number,
             values={key: value for key, value in values.items() if value is not None},
             alpha={key: tuple(weights) for key, weights in alpha.items() if key in decisions},
+            skips=record.number_by_name("skips"),
+            gates=record.number_by_name("gates"),
         )
     return tuple(sorted(found.values(), key=lambda e: (order[e.name], e.epoch)))
 
@@ -244,6 +281,18 @@ def _exports(records: list[Record]) -> tuple[Export, ...]:
             threads=record.number("threads"),
         )
     return tuple(found.values())
+
+
+def _pruned(records: list[Record]) -> Pruned | None:
+    found = [record for record in records if record.text("event") == "pruned"]
+    if not found:
+        return None
+    deleted = found[-1].integers_by_name("deleted")
+    return Pruned(
+        deleted={step: tuple(nodes) for step, nodes in deleted.items()},
+        kinds=found[-1].plain("kinds"),
+        top1=found[-1].number("top1"),
+    )
 
 
 def _row(record: Record, name: str, architecture: str | None) -> Row:

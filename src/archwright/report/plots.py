@@ -44,11 +44,17 @@ class PanelGroup:
 def _series(
     epochs: Sequence[Epoch], key: str, label: str, colour: str, *, dashed: bool = False
 ) -> Series:
-    logged = [e for e in epochs if key in e.values]
+    logged = [(e, e.values[key]) for e in epochs if key in e.values]
+    return _line(logged, label, colour, dashed=dashed)
+
+
+def _line(
+    values: Sequence[tuple[Epoch, float]], label: str, colour: str, *, dashed: bool = False
+) -> Series:
     return Series(
         label=label,
-        x=[e.epoch + 1 for e in logged],
-        y=[e.values[key] for e in logged],
+        x=[epoch.epoch + 1 for epoch, _ in values],
+        y=[value for _, value in values],
         colour=colour,
         dashed=dashed,
     )
@@ -65,17 +71,33 @@ def held_out(run: Run) -> str:
 
 
 def curves(run: Run) -> list[Figure]:
-    """Loss, accuracy, learning rate and, for a search, entropy."""
+    """Loss, accuracy, learning rate and, for a search, the signs of collapse."""
     split = held_out(run)
     figures = [
         *_figure(_pairs(run, split, "loss"), "Loss", "cross-entropy, nats", _note(run)),
         *_figure(_pairs(run, split, "top1"), "Accuracy", "top-1, %", _note(run)),
-        *_figure(_each(run, "lr", named=False)[:1], "Learning rate", "step size"),
-        *_figure(_each(run, "entropy"), "Entropy of the decisions", "mean over decisions, nats"),
+        *_figure(_rates(run), "Learning rate", "step size"),
+        *_signs(run),
     ]
     if run.kind == "train":
         figures += _figure(_each(run, "test_top5"), "Top-5 accuracy", "test top-5, %")
     return figures
+
+
+def _signs(run: Run) -> list[Figure]:
+    """What shows that a search collapses, as far as it was measured."""
+    entropy, gap = _each(run, "entropy"), _each(run, "gap")
+    kinds = dict.fromkeys(kind for epoch in run.epochs for kind in epoch.skips)
+    skips = [
+        _line([(e, e.skips[kind]) for e in run.epochs if kind in e.skips], kind, series_colour(i))
+        for i, kind in enumerate(kinds)
+    ]
+    return [
+        *_figure(entropy, "Entropy of the decisions", "mean over decisions, nats"),
+        *_figure(skips, "Skip connections", "share of decisions that a skip leads"),
+        *_figure(gap, "Discretisation gap", "mixture less its architecture, points of top-1"),
+        *_figure(_each(run, "eigenvalue"), "Curvature", "largest eigenvalue of alpha's Hessian"),
+    ]
 
 
 def _of(run: Run, name: str) -> list[Epoch]:
@@ -92,6 +114,11 @@ def _each(run: Run, key: str, *, named: bool = True) -> list[Series]:
         _series(_of(run, name), key, name if named else "", series_colour(i))
         for i, name in enumerate(run.names)
     ]
+
+
+def _rates(run: Run) -> list[Series]:
+    """The learning rate: networks that are compared share one, the stages of a pruning do not."""
+    return _each(run, "lr") if run.kind == "prune" else _each(run, "lr", named=False)[:1]
 
 
 def _pairs(run: Run, split: str, metric: str) -> list[Series]:

@@ -70,6 +70,20 @@ class Record:
             for name, value in self._as_object(key).items()
         }
 
+    def integers_by_name(self, key: str) -> dict[str, list[int]]:
+        """Lists of whole numbers by name; empty if there are none."""
+        return {
+            name: [self._as_integer(f"{key}.{name}", item) for item in self._as_list(key, value)]
+            for name, value in self._as_object(key).items()
+        }
+
+    def number_by_name(self, key: str) -> dict[str, float]:
+        """A number by name; empty if there are none."""
+        return {
+            name: self._as_number(f"{key}.{name}", value)
+            for name, value in self._as_object(key).items()
+        }
+
     def plain(self, key: str) -> dict[str, str]:
         """The values at `key` as texts by name; empty if there are none."""
         return {name: str(value) for name, value in self._as_object(key).items()}

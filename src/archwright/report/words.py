@@ -104,7 +104,14 @@ def verdict(run: Run, name: str = "This run") -> str:
         return f"The run has finished{at}; it logged no accuracy."
     verb = "The search found a network with" if run.kind == "search" else f"{_subject(row)} reaches"
     text = f"{verb} {share(row.top1)} top-1{at}"
-    return text + _against(row.top1, others) + "."
+    return text + _against(row.top1, others) + "." + _stopped(run)
+
+
+def _stopped(run: Run) -> str:
+    if run.stop is None:
+        return ""
+    taken = run.stop.taken + 1
+    return f" It was stopped early (rule {run.stop.rule}), with alpha as after epoch {taken}."
 
 
 def _subject(row: Row) -> str:
