@@ -1,8 +1,9 @@
 """What stands in for deleted nodes: never worse than the plain sum, and exact where it can be."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ def with_gates(whole: Network, *, one: bool = False) -> NaiveNetwork:
 
 
 @contextmanager
-def watched(network: NaiveNetwork) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+def watched(network: NaiveNetwork) -> Generator[dict[str, tuple[Tensor, Tensor]]]:
     """What goes into each weight of a linear fusion, and what comes out, by slot."""
     seen: dict[str, tuple[Tensor, Tensor]] = {}
 
@@ -55,10 +56,17 @@ def watched(network: NaiveNetwork) -> Iterator[dict[str, tuple[Tensor, Tensor]]]
 
 
 def outputs(gated: NaiveNetwork, nodes: frozenset[Node], x: Tensor) -> dict[Node, Tensor]:
+    """What the gates of these nodes give."""
     made: dict[Node, Tensor] = {}
+
+    def keep(node: Node) -> Any:
+        def hook(module: nn.Module, given_: Any, out: Tensor) -> None:
+            made[node] = out.detach()
+
+        return hook
+
     for node in nodes:
-        module = gated.slots[gate_slot(*node)]
-        module.register_forward_hook(lambda m, i, out, node=node: made.update({node: out.detach()}))
+        gated.slots[gate_slot(*node)].register_forward_hook(keep(node))
     gated(x)
     return made
 

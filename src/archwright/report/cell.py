@@ -1,6 +1,6 @@
 """A cell, or a chain of blocks, drawn as a graph."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -40,9 +40,9 @@ def draw_architecture(architecture: Architecture, palette: Palette) -> list[Draw
     ]
 
 
-def draw_cell(cell: Cell, palette: Palette) -> Markup:
-    """The graph of one cell, inputs at the left."""
-    return _Drawing(cell, palette).draw()
+def draw_cell(cell: Cell, palette: Palette, gone: Collection[int] = ()) -> Markup:
+    """The graph of one cell, inputs at the left; nodes that are `gone` faint, with their edges."""
+    return _Drawing(cell, palette, gone).draw()
 
 
 def node_name(cell: Cell, node: int) -> str:
@@ -59,8 +59,8 @@ def _is_block(cell: Cell) -> bool:
 class _Drawing:
     """The geometry of one cell, fixed when it is made."""
 
-    def __init__(self, cell: Cell, palette: Palette) -> None:
-        self.cell, self.palette = cell, palette
+    def __init__(self, cell: Cell, palette: Palette, gone: Collection[int]) -> None:
+        self.cell, self.palette, self.gone = cell, palette, gone
         self.wires = wires(cell)
         self.concat = len(cell.output) > 1
         longest = max((len(w.op) for w in self.wires), default=4)
@@ -126,7 +126,8 @@ class _Drawing:
         )
         head = f"M{num(x1 - 8)} {num(y1 - 4)}L{num(x1 - 1)} {num(y1)}L{num(x1 - 8)} {num(y1 + 4)}Z"
         style = f"--c:{self.palette[wire.op]}"
-        class_ = f"edge {family(wire.op)}"
+        faint = " gone" if wire.target in self.gone else ""
+        class_ = f"edge {family(wire.op)}{faint}"
         line = tag(
             "g",
             tag("path", class_="halo", d=path),
@@ -142,7 +143,7 @@ class _Drawing:
             "g",
             tag("rect", x=middle - wide / 2, y=lane - 10, width=wide, height=20, rx=10),
             label(middle, lane + 4, wire.op),
-            class_=f"op {family(wire.op)}",
+            class_=f"op {family(wire.op)}{faint}",
             style=style,
         )
         return line, name
@@ -161,7 +162,7 @@ class _Drawing:
         else:
             text = label(x, y + 5, name)
         caption = [label(x, y + height / 2 + 14, role, class_="caption")] if role else []
-        class_ = f"node {role or 'inner'}"
+        class_ = f"node {role or 'inner'}{' gone' if node in self.gone else ''}"
         return tag("g", box, text, *caption, class_=class_, data_node=str(node))
 
     def _bus(self) -> str:

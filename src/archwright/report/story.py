@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archwright.report import pieces, words
+from archwright.report import pieces, pruned, words
 from archwright.report.load import Row, Run
 from archwright.report.palette import Palette
 from archwright.report.pieces import Pairs
@@ -70,12 +70,14 @@ def story_view(story: Story) -> dict[str, object]:
         "overline": pieces.overline(story.first, "search and training" if pair else ""),
         "verdict": _verdict(story),
         "commands": _commands(story),
-        "facts": [*pieces.facts(story.last), *_times(story)],
+        "facts": [*pieces.facts(story.last), *pruned.facts(story.last), *_times(story)],
         "exports": [row for run in story.runs for row in pieces.exports(run)],
         "rows": pieces.measured([(row.name, "", row) for row in story.rows]),
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": pieces.drawings(story.first, palette),
         "legend": palette.legend(),
+        "cuts": pruned.cuts(story.last, palette),
+        "gates": pruned.gates(story.last),
         "alphas": alphas(story.first, palette),
         "curves": _curves(story),
         "titles": titles,
