@@ -1,5 +1,7 @@
 """ONNX files say what torch computes: every primitive, every space, whatever was searched."""
 
+from typing import Literal
+
 import onnx
 import pytest
 import torch
@@ -75,7 +77,9 @@ def test_windows_that_reach_past_the_border(pool: type[MaxPool], side: int) -> N
 
 @pytest.mark.parametrize("granularity", ["kernel", "filter"])
 @pytest.mark.parametrize("scale", ["deviation", "norm"])
-def test_normalised_kernels(granularity: str, scale: str) -> None:
+def test_normalised_kernels(
+    granularity: Literal["kernel", "filter"], scale: Literal["deviation", "norm"]
+) -> None:
     norm = KernelNorm(granularity, scale)
     agree(trained(of(Conv(2, 4, 3, norm=norm), ReLU(), shape=Shape(2, 6, 6))))
 
@@ -97,8 +101,13 @@ def test_what_a_search_hands_over(name: str, data: st.DataObject) -> None:
     agree(trained(restrict(supernet, data.draw(architectures(space)))))
 
 
-def test_what_is_pruned() -> None:
-    architecture = read_architecture("darts-v2 without cell0:2 cell1:3,4 gated=yes")
+@pytest.mark.parametrize("per", ["channel", "scalar"])
+@pytest.mark.parametrize("fusion", ["sum", "linear", "se", "linear+se"])
+def test_what_is_pruned(fusion: str, per: str) -> None:
+    # deleted nodes one after the other, one in a reduction, and all nodes of a cell
+    nodes = "cell0:2 cell1:3,4 cell2:2,3,4,5"
+    text = f"darts-v2 without {nodes} fusion={fusion} per={per} floor=2 gated=yes"
+    architecture = read_architecture(text)
     agree(trained(get_space("darts").discrete(architecture, Size(channels=4, cells=3))))
 
 
@@ -161,7 +170,7 @@ def test_another_function_is_noticed() -> None:
     module = trained(two_edges(ReLU(), ReLU()))
     content = to_onnx(module)
     with torch.no_grad():
-        module.slots["head/1"].bias.add_(0.1)
+        module.get_parameter("slots.head/1.bias").add_(0.1)
     with pytest.raises(RunError, match=r"answers otherwise than torch, by \d\.\de-0[123]"):
         deviation(Answer(module), Session(content), module.network.image)
 
