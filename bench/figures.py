@@ -14,7 +14,13 @@ from typing import Any
 
 import matplotlib
 
+from archwright.bench import pages, pruning_pages
+from archwright.bench.comparison import Standing as Searched
+from archwright.bench.comparison import standings as searched
+from archwright.bench.pruning_config import WHOLE
+from archwright.bench.pruning_rows import Standing, standings
 from archwright.bench.results import Results, read_results
+from archwright.bench.searches import Searches
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_bytes
 
@@ -31,6 +37,22 @@ IMAGES = HERE.parent / "docs" / "images"
 TITLES = {"nasbench201": "NAS-Bench-201 space", "darts": "DARTS space"}
 _RATIOS = {"memory_ratio": "memory saved for backward", "time_ratio": "time of a step"}
 _BLUE, _ORANGE, _VERMILION, _PURPLE, _GREY = "#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#999999"
+_GREEN, _SKY, _BLACK = "#009E73", "#56B4E9", "#000000"
+_WAYS: dict[tuple[str, str | None], tuple[str, str, str]] = {
+    ("nodes", "linear+se"): (_BLUE, "-", "o"),
+    ("nodes", "linear"): (_BLUE, "--", "^"),
+    ("nodes", "se"): (_SKY, "--", "v"),
+    ("nodes", "sum"): (_SKY, ":", "s"),
+    ("taylor", "linear+se"): (_BLACK, "-", "d"),
+    ("random", "linear+se"): (_PURPLE, "-", "x"),
+    ("channels", None): (_VERMILION, "-", "s"),
+    ("channels-global", None): (_VERMILION, "--", "D"),
+    ("operations", None): (_ORANGE, "-", "^"),
+    ("fresh", "linear+se"): (_GREEN, "-", "P"),
+    ("narrower", None): (_GREEN, "--", "X"),
+}
+"""Colour, line and marker of each way to prune."""
+_CYCLE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _PURPLE, _SKY, _BLACK, _GREY)
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "archwright",
     "svg.fonttype": "path",
@@ -108,6 +130,102 @@ def candidates(found: Sequence[Results]) -> Figure:
     return figure
 
 
+def pruning(found: Sequence[Standing]) -> Figure:
+    """Accuracy against the share of multiply-accumulates, before and after fine-tuning."""
+    figure, both = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    whole = next((row for row in found if row.method == WHOLE), None)
+    titles = ("before tuning, statistics taken anew", "after tuning")
+    for axes, field, title in zip(both, ("top1_pruned", "top1"), titles, strict=True):
+        if whole is not None:
+            value = getattr(whole, field).mean
+            axes.axhline(value, color=_GREY, linestyle="--", linewidth=1, label="unpruned")
+        for (method, fusion), (colour, dash, marker) in _WAYS.items():
+            own = [
+                (row.macs, getattr(row, field))
+                for row in found
+                if (row.method, row.fusion) == (method, fusion) and getattr(row, field)
+            ]
+            if not own:
+                continue
+            macs, values = zip(*own, strict=True)
+            axes.errorbar(
+                macs,
+                [value.mean for value in values],
+                [value.deviation or 0.0 for value in values],
+                **{"color": colour, "linestyle": dash, "marker": marker},
+                **{"linewidth": 1.4, "markersize": 4.5, "elinewidth": 0.8, "capsize": 2},
+                label=method if fusion in (None, "linear+se") else f"{method}, {fusion}",
+            )
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("share of the multiply-accumulates that is left")
+        axes.grid(axis="y", color="#dddddd")
+    both[0].set_ylabel("top-1, %")
+    figure.legend(*both[1].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    return figure
+
+
+def searches(found: Sequence[Searches]) -> Figure:
+    """Accuracy on ImageNet16-120 against normalised cost (TopoNAS, Fig. 7).
+
+    An arrow goes from each method to the same one on the simplified supernet. A panel for all
+    searches that were measured alike.
+    """
+    figure, grid = plt.subplots(
+        1, len(found), figsize=(1.5 + 5.5 * len(found), 4.4), squeeze=False, layout="constrained"
+    )
+    for axes, results in zip(grid[0], found, strict=True):
+        rows = searched([s for s in results.searches if s.contestant.supernet in ("none", "all")])
+        methods = dict.fromkeys(
+            row.contestant.title(results.settings["preset"])
+            for row in rows
+            if row.normalised_cost is not None
+        )
+        for place, method in enumerate(methods):
+            own = [r for r in rows if r.contestant.title(results.settings["preset"]) == method]
+            _arrow(axes, own, method, _CYCLE[place % len(_CYCLE)])
+        for row in rows:
+            if row.normalised_cost is None:
+                value = row.accuracies["imagenet16"].mean
+                axes.axhline(value, color=_GREY, linestyle="--", linewidth=1, label="random")
+        title = f"{results.searches[0].images}, preset {results.settings['preset']}"
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("normalised cost")
+        axes.margins(0.12)
+        axes.grid(color="#dddddd")
+        axes.legend(frameon=False, fontsize=8)
+    grid[0][0].set_ylabel("ImageNet16-120 test accuracy, %")
+    return figure
+
+
+def _arrow(axes: Axes, rows: Sequence[Searched], method: str, colour: str) -> None:
+    """The points of a method: hollow as published, filled on the simplified supernet."""
+    places = {
+        row.contestant.supernet: (row.normalised_cost, row.accuracies["imagenet16"].mean)
+        for row in rows
+        if row.normalised_cost is not None
+    }
+    for supernet, (cost, accuracy) in places.items():
+        filled = supernet == "all"
+        labelled = filled or "all" not in places
+        axes.plot(
+            [cost],
+            [accuracy],
+            marker="o",
+            linestyle="",
+            color=colour,
+            markerfacecolor=colour if filled else "white",
+            label=method if labelled else None,
+            zorder=3,
+        )
+    if len(places) == 2:
+        axes.annotate(
+            "",
+            xy=places["all"],
+            xytext=places["none"],
+            arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 5, "shrinkB": 5},
+        )
+
+
 def _of(results: Results, variant: str) -> dict[str, Any]:
     for row in results.rows:
         if row["variant"] == variant:
@@ -133,7 +251,9 @@ def draw(results: Path, images: Path) -> list[Path]:
     stages = {name: results / f"{name}.json" for name in TITLES}
     found = {name: read_results(path) for name, path in stages.items() if path.exists()}
     family = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
-    if not found and not family:
+    pruned = [row for _, rows in pruning_pages.read_all(results) for row in rows]
+    methods = pages.read_all(results)
+    if not found and not family and not pruned and not methods:
         raise RunError(f"no results in {results}: run bench/supernets.py")
     written: list[Path] = []
     with plt.rc_context(_STYLE):
@@ -143,6 +263,12 @@ def draw(results: Path, images: Path) -> list[Path]:
         if family:
             written.append(images / "candidates.svg")
             save(candidates(family), written[-1])
+        if methods:
+            written.append(images / "search-cost.svg")
+            save(searches(methods), written[-1])
+        if pruned:
+            written.append(images / "pruning.svg")
+            save(pruning(standings(pruned)), written[-1])
     return written
 
 

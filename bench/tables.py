@@ -1,4 +1,4 @@
-"""Write the tables of docs/results.md from bench/results: python bench/tables.py [--check].
+"""Write the tables of docs from bench/results: python bench/tables.py [--check].
 
 What stands between `<!-- begin:NAME -->` and `<!-- end:NAME -->` is made here, all else is left
 alone. With --check nothing is written, and the exit code is 1 if the page is not up to date.
@@ -8,11 +8,12 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from archwright.bench import pages, pruning_pages
 from archwright.bench.results import Results, read_results
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_text
@@ -118,21 +119,46 @@ def searches(results: Path) -> str:
     return f"{text}\n\n{_table(columns, rows)}"
 
 
+def pruning(results: Path) -> str:
+    """Ways to prune beside each other, before and after fine-tuning."""
+    made = pruning_pages.pruning(results)
+    drawn = _picture("pruning.svg", "Accuracy against multiply-accumulates, by way of pruning")
+    return "\n\n".join([*drawn, made]) if made else ""
+
+
+def nasbench201(results: Path) -> str:
+    """The methods with and without simplification, and the tests of the difference."""
+    made = pages.nasbench201(results)
+    drawn = _picture("search-cost.svg", "Accuracy against normalised cost, with and without")
+    return "\n\n".join([*drawn, made]) if made else ""
+
+
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "supernets": supernets,
     "candidates": candidates,
     "peers": peers,
+    "nasbench201": nasbench201,
+    "ablation": pages.ablation,
     "searches": searches,
+    "pruning": pruning,
 }
 
 
-def fill(page: str, results: Path) -> str:
+OTHERS: dict[str, dict[str, Callable[[Path], str]]] = {
+    "which-method.md": {"methods": pages.methods}
+}
+"""The tables of other pages of the documentation."""
+
+
+def fill(
+    page: str, results: Path, blocks: Mapping[str, Callable[[Path], str]] | None = None
+) -> str:
     """`page` with what stands between its markers made anew.
 
     Raises:
         RunError: a marker is missing, or a file holds no results of this version.
     """
-    for name, make in BLOCKS.items():
+    for name, make in (BLOCKS if blocks is None else blocks).items():
         begin, end = f"<!-- begin:{name} -->", f"<!-- end:{name} -->"
         if page.count(begin) != 1 or page.count(end) != 1 or page.index(end) < page.index(begin):
             raise RunError(f"the page needs {begin} and {end} behind it, each once")
@@ -208,19 +234,23 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to read")
     parser.add_argument("--page", type=Path, default=PAGE, help="page to write")
     given = parser.parse_args(words)
-    before = given.page.read_text(encoding="utf-8")
-    try:
-        after = fill(before, given.results)
-    except ArchwrightError as error:
-        print(f"tables: error: {error}", file=sys.stderr)
-        return 1
-    if given.check:
-        if after != before:
-            print(f"{given.page.name} is not what bench/results says: run {__file__}")
-        return int(after != before)
-    if after != before:
-        write_text(given.page, after)
-    return 0
+    wanted = {given.page: BLOCKS}
+    if given.page == PAGE:
+        wanted |= {PAGE.parent / name: blocks for name, blocks in OTHERS.items()}
+    stale = 0
+    for page, blocks in wanted.items():
+        before = page.read_text(encoding="utf-8")
+        try:
+            after = fill(before, given.results, blocks)
+        except ArchwrightError as error:
+            print(f"tables: error: {error}", file=sys.stderr)
+            return 1
+        if after != before and given.check:
+            print(f"{page.name} is not what bench/results says: run {__file__}")
+            stale = 1
+        elif after != before:
+            write_text(page, after)
+    return stale
 
 
 if __name__ == "__main__":

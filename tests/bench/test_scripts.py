@@ -8,14 +8,19 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from matplotlib.text import Annotation
 
 from archwright.bench.config import SupernetConfig
 from archwright.bench.results import Results, write_results
 from archwright.bench.rows import Measured, rows_of
+from archwright.bench.searches import read_searches, write_searches
 from archwright.bench.variants import parse_variants
 from archwright.cli.bench import supernet as supernet_cli
 from archwright.cli.parse import parse
 from archwright.spaces import SPACES
+from archwright.tables import nasbench201
+
+from . import found
 
 FOLDER = Path(__file__).parents[2] / "bench"
 
@@ -146,6 +151,65 @@ def test_tables_are_filled_in_between_the_markers(results: Path, tmp_path: Path)
     assert "| original DARTS | 2,009 | 10.34 | 14 | 8,168 |" in text
     (results / "darts.json").unlink()
     assert tables.main([*words, "--check"]) == 1
+
+
+def some_searches(folder: Path) -> None:
+    """Invented searches of two methods and of random ones."""
+    rows = [
+        found.search(who, seed, architecture, saved_bytes=saved, seconds=seconds)
+        for seed, architecture in ((0, found.CONV3), (1, found.CONV1))
+        for who, saved, seconds in (
+            ("darts none", 4_000_000, 4.0),
+            ("darts pms+fms", 2_000_000, 3.0),
+            ("darts all", 1_000_000, 2.0),
+            ("random-ws all", 500_000, 1.0),
+            ("random none", None, 0.1),
+        )
+    ]
+    write_searches(folder / "searches-proxy.json", found.results(*rows))
+
+
+def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
+    results, images = tmp_path / "results", tmp_path / "images"
+    some_searches(results)
+    page = tables.fill(PAGE, results)
+    main = page.partition("<!-- begin:nasbench201 -->")[2].partition("<!-- end:")[0]
+    stages = page.partition("<!-- begin:ablation -->")[2].partition("<!-- end:")[0]
+    assert "`archwright bench nasbench201 --methods darts,random-ws --simplify " in main
+    assert "| darts | none | 2 | 4.0 | 4 | 2 |" in main
+    assert "| darts | all | CIFAR-10 | 2 | +0.00 |" in main
+    assert "pms+fms" not in main.partition("| method")[2]
+    assert "| darts | pms+fms | 2 | 2.0 | 3 | 2 |" in stages
+    assert "random" not in stages.partition("| method")[2]
+    method_page = "<!-- begin:methods -->\n<!-- end:methods -->"
+    made = tables.fill(method_page, results, tables.OTHERS["which-method.md"])
+    assert "| darts | all | 2 | 1.0 | 2 | 2 |" in made
+    assert "| random | \N{EN DASH} | 2 |" in made
+    assert "| darts | none |" not in made
+    (drawn,) = figures.draw(results, images)
+    assert drawn == images / "search-cost.svg"
+    first = drawn.read_bytes()
+    figures.draw(results, images)
+    assert drawn.read_bytes() == first
+
+
+def test_an_arrow_goes_from_each_method_to_it_simplified(tmp_path: Path) -> None:
+    some_searches(tmp_path)
+    figure = figures.searches([read_searches(tmp_path / "searches-proxy.json")])
+    (axes,) = figure.axes
+    arrows = [text for text in axes.texts if isinstance(text, Annotation)]
+    assert [(a.xyann, a.xy) for a in arrows] == [
+        ((3.0, pytest.approx(mean_accuracy())), (1.0, pytest.approx(mean_accuracy())))
+    ]
+    points = {line.get_label(): float(line.get_xdata()[0]) for line in axes.lines}
+    assert points["darts"] == 1.0  # its own memory and time are the least of those that learn
+    assert points["random-ws"] == 0.5
+    figures.plt.close("all")
+
+
+def mean_accuracy() -> float:
+    looked_up = (nasbench201.lookup(a).imagenet16_test for a in (found.CONV3, found.CONV1))
+    return sum(looked_up) / 2
 
 
 def test_without_results_a_table_is_empty(tmp_path: Path) -> None:
