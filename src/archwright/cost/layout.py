@@ -117,6 +117,13 @@ class Wiring:
 
     def gates(self, flow: Tensor) -> dict[int, Tensor]:
         """For each row, the weight with which its edge is both fed and used, of flow [..., E]."""
+        fed, used = self.reached(flow)
+        return {row: fed[source] * used[target] for row, source, target in self.edges}
+
+    def reached(self, flow: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """For each node, the weight with which an input reaches it, and with which it reaches the
+        output, of flow [..., E].
+        """
         one = torch.ones_like(flow[..., 0])
         last = self.spec.inputs + self.spec.nodes
         unfed = [one * (node >= self.spec.inputs) for node in range(last)]
@@ -125,9 +132,7 @@ class Wiring:
             unfed[target] = unfed[target] * (1 - (1 - unfed[source]) * flow[..., row])
         for row, source, target in reversed(self.edges):
             unused[source] = unused[source] * (1 - (1 - unused[target]) * flow[..., row])
-        return {
-            row: (1 - unfed[source]) * (1 - unused[target]) for row, source, target in self.edges
-        }
+        return [1 - each for each in unfed], [1 - each for each in unused]
 
 
 def _wiring(kind: str, spec: CellSpec, rows: dict[str, int]) -> Wiring:

@@ -1,23 +1,29 @@
 """Costs that were measured of whole networks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from torch import Tensor
 from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
 from archwright.cost.layout import Layout
 from archwright.cost.least import cheapest, first_connected, improved
 from archwright.cost.model import CostModel
+from archwright.cost.predictor import Predictor, fit_predictor
 from archwright.errors import ConfigError, unknown
 from archwright.ir import Architecture
 from archwright.spaces import read_architecture, write_architecture
 from archwright.tables import nasbench201
 
-_FITTED = 2000
-"""Of a larger table, so many architectures are fitted, a fixed sample."""
+_FITTED, _LEARNED = 2000, 600
+"""Of a larger table, so many architectures are fitted and learned from, a fixed sample."""
+
+_AT_ONCE = 1000
+"""Architectures that are predicted together."""
 
 _PUBLISHED = {"channels": 16, "cells": 5, "image_size": 32}
 """The size of the networks that HW-NAS-Bench measured."""
@@ -25,7 +31,7 @@ _PUBLISHED = {"channels": 16, "cells": 5, "image_size": 32}
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredCost(CostModel):
-    """A table of architectures; for those that it does not have, what is fitted to it.
+    """A table of architectures; for those that it does not have, what is learned from it.
 
     Attributes:
         known: what was measured, by the text of the architecture (`write_architecture`).
@@ -37,29 +43,88 @@ class MeasuredCost(CostModel):
 
     @override
     def _approximated(self) -> AdditiveCost:
+        return fit(self.layout, *self._sample(_FITTED))
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """What is learned from the table."""
+        return fit_predictor(self.layout, *self._sample(_LEARNED))
+
+    def _sample(self, most: int) -> tuple[list[Architecture], list[float]]:
+        """Architectures of the table and their costs, at most so many."""
         texts = list(self.known)
-        order = np.random.default_rng(0).permutation(len(texts))[:_FITTED]
+        order = np.random.default_rng(0).permutation(len(texts))[:most]
         sample = [texts[index] for index in order]
-        architectures = [read_architecture(text) for text in sample]
-        return fit(self.layout, architectures, [self.known[text] for text in sample])
+        return [read_architecture(text) for text in sample], [self.known[text] for text in sample]
 
     @override
     def of(self, architecture: Architecture) -> float:
-        self.layout.space.check(architecture, self.layout.size)
-        text = write_architecture(architecture)
-        if text in self.known:
-            return self.known[text]
-        return math.inf if self.complete else self.surrogate.of(architecture)
+        return self._values([architecture], upper=False)[0]
+
+    @override
+    def bound(self, architecture: Architecture) -> float:
+        return self._values([architecture], upper=True)[0]
+
+    @override
+    def bounds(self, architectures: Sequence[Architecture]) -> list[float]:
+        return [
+            value
+            for start in range(0, len(architectures), _AT_ONCE)
+            for value in self._values(architectures[start : start + _AT_ONCE], upper=True)
+        ]
+
+    @property
+    @override
+    def in_bulk(self) -> bool:
+        return not self.complete  # to look one up is quick enough
+
+    def _values(self, architectures: Sequence[Architecture], *, upper: bool) -> list[float]:
+        """Costs, or what they will hardly exceed where they are predicted."""
+        for one in architectures:
+            self.layout.space.check(one, self.layout.size)
+        texts = [write_architecture(one) for one in architectures]
+        if self.complete:
+            return [self.known.get(text, math.inf) for text in texts]
+        new = {
+            text: one
+            for text, one in zip(texts, architectures, strict=True)
+            if text not in self.known and text not in self._predicted
+        }
+        if new:
+            said = self.predictor(self.layout.one_hots(list(new.values())))
+            self._predicted.update(zip(new, said.tolist(), strict=True))
+
+        def priced(text: str) -> float:
+            if text in self.known:
+                return self.known[text]
+            margin = self.predictor.margin if upper else 0.0
+            return max(self._predicted[text] + margin, self._floor)
+
+        return [priced(text) for text in texts]
+
+    @cached_property
+    def _predicted(self) -> dict[str, float]:
+        """What has been predicted so far."""
+        return {}
+
+    @cached_property
+    def _floor(self) -> float:
+        """What no prediction is below: half of the least that was measured."""
+        return min(self.known.values()) / 2
+
+    @override
+    def expected(self, weights: Tensor) -> Tensor:
+        return self.surrogate(weights) if self.complete else self.predictor(weights)
 
     @override
     def least(self) -> tuple[float, Architecture]:
         start = cheapest(self.layout, self.surrogate.table)
-        found = improved(self.layout, start, self.of)
+        found = improved(self.layout, start, self.bound)
         ranked = map(read_architecture, sorted(self.known, key=self.known.__getitem__))
         measured = first_connected(self.layout, ranked)
-        if measured is None or found[0] < self.of(measured):
+        if measured is None or found[0] < self.bound(measured):
             return found
-        return self.of(measured), measured
+        return self.bound(measured), measured
 
 
 def device_latency(layout: Layout, device: str) -> MeasuredCost:

@@ -4,7 +4,7 @@ Legend: E decisions, O candidates of the largest decision (smaller ones are padd
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,6 +42,24 @@ class CostModel(ABC):
             GenotypeError: it does not belong to the space at this size.
         """
 
+    def bound(self, architecture: Architecture) -> float:
+        """What a budget is held against: the cost, or where it is predicted, what it will hardly
+        exceed.
+
+        Raises:
+            GenotypeError: as `of`.
+        """
+        return self.of(architecture)
+
+    def bounds(self, architectures: Sequence[Architecture]) -> list[float]:
+        """The bound of each."""
+        return [self.bound(one) for one in architectures]
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether thousands of bounds are a matter of seconds."""
+        return False
+
     @cached_property
     def surrogate(self) -> AdditiveCost:
         """The differentiable cost that comes nearest to `of`; equal to it where costs add up."""
@@ -59,12 +77,12 @@ class CostModel(ABC):
         return self.surrogate(weights)
 
     def least(self) -> tuple[float, Architecture]:
-        """The smallest cost of a network whose logits depend on the image, and the network.
+        """The smallest bound of a network whose logits depend on the image, and the network.
 
         Where costs do not add up it is the smallest found by exchanging one candidate at a time,
         from the cheapest by the surrogate on.
         """
-        return improved(self.layout, cheapest(self.layout, self.surrogate.table), self.of)
+        return improved(self.layout, cheapest(self.layout, self.surrogate.table), self.bound)
 
 
 @dataclass(frozen=True, kw_only=True)

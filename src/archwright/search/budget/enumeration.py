@@ -28,7 +28,11 @@ class Enumeration:
     def _known(self, budget: Budget) -> Table:
         """The ratio of cost and limit [N]; NaN where it must be asked for."""
         if not budget.adds_up:
-            return np.full(len(self._picks), np.nan)
+            ratios = np.full(len(self._picks), np.nan)
+            if budget.cost.in_bulk:
+                usable = np.flatnonzero(self._usable)
+                ratios[usable] = budget.ratios([self.architecture(int(i)) for i in usable])
+            return ratios
         sums = self._sum(budget.cost.surrogate.table.numpy())
         return (budget.cost.surrogate.constant + sums) / budget.limit
 

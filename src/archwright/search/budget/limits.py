@@ -33,8 +33,12 @@ class Budget:
         return isinstance(self.cost, SummedCost)
 
     def ratio(self, architecture: Architecture) -> float:
-        """The cost in units of the limit."""
-        return self.cost.of(architecture) / self.limit
+        """The cost in units of the limit; where it is predicted, what it will hardly exceed."""
+        return self.cost.bound(architecture) / self.limit
+
+    def ratios(self, architectures: Sequence[Architecture]) -> list[float]:
+        """The ratio of each."""
+        return [bound / self.limit for bound in self.cost.bounds(architectures)]
 
     def holds(self, architecture: Architecture) -> bool:
         """Whether the architecture is within the limit; what was not measured is not."""
