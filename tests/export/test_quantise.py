@@ -9,7 +9,10 @@ from archwright.export import Answer, Session, to_int8, to_onnx
 from archwright.lower import NaiveNetwork
 from archwright.spaces import Size, get_space, read_architecture
 
-TEXT = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
+TEXT = (
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_1x1~1|+"
+    "|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
+)
 
 
 @pytest.fixture(scope="module")
