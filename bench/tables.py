@@ -139,6 +139,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "peers": peers,
     "nasbench201": nasbench201,
     "ablation": pages.ablation,
+    "rank": pages.rank,
     "searches": searches,
     "pruning": pruning,
 }

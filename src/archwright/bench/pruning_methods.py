@@ -103,7 +103,9 @@ class Trained:
         like = replace(settings, epochs=settings.gate_epochs, lr=settings.gate_lr)
         stages = self.stages(_ONWARD, 1, few=True, config=like)
         keeper = self.keeper(_ONWARD, 1)
-        return stages.tune(stages.unpruned(), keeper, _ONWARD.method, keeper.restore())
+        network = stages.unpruned()
+        _channels_last(network)
+        return stages.tune(network, keeper, _ONWARD.method, keeper.restore())
 
     def stages(
         self,
@@ -149,9 +151,9 @@ class Trained:
         network, cut, fresh = _MAKERS[one.method](self, one, share)
         if fresh:
             return Made(network, cut, None, fresh=True)
-        stages = self.stages(one, share)
+        _channels_last(network)
         recalibrate(network, calibration_images(*self._calibration))
-        return Made(network, cut, stages.top1(network))
+        return Made(network, cut, self.stages(one, share).top1(network))
 
     @property
     def _calibration(self) -> tuple[Any, ...]:
@@ -241,6 +243,11 @@ _MAKERS: dict[str, Callable[[Trained, Contestant, float], _Making]] = {
     "fresh": Trained.fresh,
     "narrower": Trained.narrower,
 }
+
+
+def _channels_last(network: NaiveNetwork) -> None:
+    """Lay the weights out as depthwise convs on a CPU like them: they take half the time."""
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _kept(whole: NaiveNetwork, part: NaiveNetwork) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from archwright.errors import ConfigError
 from archwright.ir import Cell, Edge, Module, Network, Step, Zero, chain, deletable, walk_network
 from archwright.ir.expr import is_zero
 from archwright.ir.ops import Scale
-from archwright.ir.walk import node_shapes
+from archwright.ir.walk import connected, node_shapes
 from archwright.lower import NaiveNetwork
 from archwright.prune.gates import Gates, taylor_scores
 from archwright.train.evaluate import Labelled
@@ -58,7 +58,8 @@ def select_edges(
     """The edges to remove, so that no more than `macs` are left.
 
     The least important first, those left out that save nothing. A node keeps an edge as long as
-    others can go. Then edges are taken back, the most important first, as far as `macs` allows.
+    others can go, and the logits a way from the image. Then edges are taken back, the most
+    important first, as far as `macs` allows.
 
     Raises:
         ConfigError: so few cannot be reached (with the least that can).
@@ -74,7 +75,7 @@ def select_edges(
     if left(removed) > macs:
         raise ConfigError(
             f"operation pruning cannot come down to {macs:,.0f} MACs: {left(removed):,} of "
-            f"{left(frozenset()):,} are left without any operation of a cell; ask for no less"
+            f"{left(frozenset()):,} are left without any edge that saves some; ask for no less"
         )
     for edge in reversed(order):
         if edge in removed and left(removed - {edge}) <= macs:
@@ -109,7 +110,7 @@ def _remove(
         if edge in removed or not (may_empty or _has_others(network, edge, removed)):
             continue
         less = left(removed | {edge})
-        if less < now:
+        if less < now and connected(without_edges(network, removed | {edge})):
             removed, now = removed | {edge}, less
     return removed
 

@@ -1,0 +1,118 @@
+"""Means over seeds, tables and pages of prunings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archwright.bench import pruning_pages
+from archwright.bench.pruning_rows import require_same, rows_of, standings
+from archwright.bench.results import write_results
+from archwright.errors import RunError
+
+from .pruned import results, row, rows
+
+
+def test_rows_go_through_a_file_unchanged() -> None:
+    assert rows_of(Path("x.json"), results()) == rows()
+
+
+def test_a_standing_is_a_way_and_a_target_over_its_seeds() -> None:
+    found = standings(rows())
+    assert [(s.method, s.fusion, s.target, s.n) for s in found] == [
+        ("unpruned", None, 1.0, 2),
+        ("nodes", "sum", 0.7, 2),
+        ("nodes", "linear+se", 0.7, 2),
+        ("fresh", "linear+se", 0.7, 1),
+        ("nodes", "sum", 0.5, 2),
+    ]
+    whole, _, _, fresh, half = found
+    assert (half.macs, half.params) == (0.5, 0.5)
+    assert (half.top1.mean, half.top1.deviation) == (57.0, pytest.approx(2**0.5))
+    assert half.top1_pruned is not None
+    assert half.top1_pruned.mean == 47.0
+    assert (half.drop.mean, half.drop.deviation) == (3.0, pytest.approx(2**0.5))
+    assert half.behind is not None  # seed by seed: 62 - 58 and 63 - 56
+    assert (half.behind.mean, half.behind.deviation) == (5.5, pytest.approx(4.5**0.5))
+    assert half.time[1].mean == pytest.approx(0.55)
+    assert fresh.top1_pruned is None
+    assert fresh.drop.deviation is None
+    assert whole.behind is not None
+    assert whole.behind.mean == 0
+    assert fresh.time == {}
+
+
+def test_without_an_unpruned_network_nothing_is_behind_it() -> None:
+    (only,) = standings([row("channels", 3, 0.5, 50.0)])
+    assert only.behind is None
+    mixed = standings(
+        [row("unpruned", 0, 1.0, 61.0), *(row("channels", s, 0.5, 5) for s in (0, 1))]
+    )
+    assert mixed[1].behind is None  # seed 1 has none
+
+
+def test_the_table_says_what_was_lost() -> None:
+    table = pruning_pages.pruning_table(standings(rows()))
+    assert table.columns[-1] == "time left, 1"
+    shown = dict(zip(table.columns, table.rows[-1], strict=True))
+    assert shown == {
+        "method": "nodes",
+        "stands in": "sum",
+        "target": "0.5",
+        "n": "2",
+        "MACs left": "0.500",
+        "parameters left": "0.500",
+        "top-1 before tuning": "47.00 (1.41)",
+        "top-1": "57.00 (1.41)",
+        "points lost": "+3.00 (1.41)",
+        "behind unpruned": "+5.50 (2.12)",
+        "time left, 1": "0.55",
+    }
+    whole = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (whole["target"], whole["behind unpruned"]) == ("\N{EN DASH}", "\N{EN DASH}")
+    assert whole["points lost"] == "-2.50 (0.71)"
+
+
+def test_a_page_has_command_conditions_and_table(tmp_path: Path) -> None:
+    write_results(tmp_path / "pruning-digits.json", results())
+    write_results(tmp_path / "other.json", results())
+    page = pruning_pages.pruning(tmp_path)
+    assert page.startswith(
+        "`archwright bench pruning darts-v2 --targets 0.7,0.5 --methods nodes,fresh --fusions "
+        "sum,linear+se --seeds 0-1 --data digits`\n"
+    )
+    assert "1,000 MACs, 100 parameters, top-1 60.00 (0.00) %" in page
+    assert "a machine, 1 threads; torch 2." in page
+    assert "| nodes | sum | 0.5 | 2 | 0.500 |" in page
+    assert "median over 9 rounds" in page
+    assert page.count("archwright bench") == 1
+
+
+def test_a_page_of_nothing_is_empty(tmp_path: Path) -> None:
+    assert pruning_pages.pruning(tmp_path) == ""
+
+
+def test_other_rows_are_refused() -> None:
+    other = replace(results(), rows=[{"variant": "naive"}])
+    with pytest.raises(RunError, match=r"x.json holds no prunings: give another --out"):
+        rows_of(Path("x.json"), other)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (results(limit=65), r"x.json was measured with limit=65, not None: repeat its settings"),
+        (replace(results(), threads=2), r"x.json was measured with threads=2, not 1: repeat"),
+        (
+            replace(results(), versions={"torch": "3"}),
+            r"x.json was measured with torch='3', not '2': repeat its settings, or give another",
+        ),
+    ],
+)
+def test_what_was_measured_otherwise_is_refused(changed, message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        require_same(Path("x.json"), changed, results())
+
+
+def test_what_was_measured_alike_belongs_together() -> None:
+    require_same(Path("x.json"), results(targets="0.3", seeds="7"), results(latency_rounds=3))
