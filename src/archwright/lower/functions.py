@@ -19,30 +19,33 @@ from typing_extensions import override
 from archwright.lower.geometry import Geometry
 
 
-class ReluConv(torch.autograd.Function):
-    """conv(relu(x)); keeps x and the kernel, where autograd would keep relu(x) too."""
+class ReluConvs(torch.autograd.Function):
+    """Convolutions of relu(x); keeps x and the kernels, where autograd would keep relu(x) too."""
 
     @staticmethod
     @override
-    def forward(ctx: Any, x: Tensor, active: Tensor, kernel: Tensor, geometry: Geometry) -> Tensor:
-        """Convolve `active`, which is relu(x) [B, C, H, W], by `kernel`."""
-        ctx.save_for_backward(x, kernel)
-        ctx.geometry = geometry
-        return geometry(active, kernel)
+    def forward(
+        ctx: Any, x: Tensor, active: Tensor, geometries: Sequence[Geometry], *kernels: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Convolve `active`, which is relu(x) [B, C, H, W], by each of `kernels`."""
+        ctx.save_for_backward(x, *kernels)
+        ctx.set_materialize_grads(False)
+        ctx.geometries = geometries
+        pairs = zip(geometries, kernels, strict=True)
+        return tuple(geometry(active, kernel) for geometry, kernel in pairs)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, *grad_outputs: Tensor
+        ctx: Any, *grad_outputs: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of x and the kernel."""
-        (grad,) = grad_outputs
-        x, kernel = ctx.saved_tensors
+        """Gradients of x and the kernels."""
+        x, *kernels = ctx.saved_tensors
+        wants_x, _, _, *wants_kernels = ctx.needs_input_grad
         active = functional.relu(x)
-        wanted = (ctx.needs_input_grad[0], ctx.needs_input_grad[2])
-        grad_active, grad_kernel = ctx.geometry.gradients(grad, active, kernel, wanted)
-        grad_x = None if grad_active is None else _through_relu(grad_active, active)
-        return grad_x, None, grad_kernel, None
+        wanted = (wants_x, wants_kernels)
+        grad, found = _conv_gradients(active, grad_outputs, ctx.geometries, kernels, wanted)
+        return None if grad is None else _through_relu(grad, active), None, None, *found
 
 
 class NormReluConv(torch.autograd.Function):
@@ -79,14 +82,48 @@ class NormReluConv(torch.autograd.Function):
         shape = (1, -1, 1, 1)
         scale = deviation.to(x.dtype).view(shape)
         active = functional.relu(torch.addcmul(-mean.to(x.dtype).view(shape) * scale, x, scale))
-        wanted = (True, ctx.needs_input_grad[4])
-        grad_active, grad_kernel = ctx.geometry.gradients(grad, active, kernel, wanted)
+        wanted = (True, [ctx.needs_input_grad[4]])
+        grad_active, (grad_kernel,) = _conv_gradients(
+            active, [grad], [ctx.geometry], [kernel], wanted
+        )
         assert grad_active is not None, "asked for"
         grad_norm = _through_relu(grad_active, active)
         grad_x, _, _ = torch.ops.aten.native_batch_norm_backward(
             grad_norm, x, None, None, None, mean, deviation, True, ctx.eps, [True, False, False]
         )
         return grad_x, None, None, None, grad_kernel, None, None
+
+
+def _conv_gradients(
+    x: Tensor,
+    grads: Sequence[Tensor | None],
+    geometries: Sequence[Geometry],
+    kernels: Sequence[Tensor],
+    wanted: tuple[bool, Sequence[bool]],
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """The gradient of x and those of the kernels of convolutions of x, where wanted.
+
+    What kernels' gradients read of x is made once for all of the same geometry.
+    """
+    wants_x, wants_kernels = wanted
+    grad_x: Tensor | None = None
+    found: list[Tensor | None] = []
+    windows: dict[Geometry, tuple[Tensor, ...]] = {}
+    for grad, geometry, kernel, needed in zip(
+        grads, geometries, kernels, wants_kernels, strict=True
+    ):
+        found.append(None)
+        if grad is None:
+            continue
+        like, kernel = x.to(grad.dtype), kernel.to(grad.dtype)  # under autocast, what convolved
+        if wants_x:
+            part = geometry.image_gradient(grad, like, kernel).to(x.dtype)
+            grad_x = part if grad_x is None else grad_x.add_(part)
+        if needed:
+            if geometry not in windows:
+                windows[geometry] = geometry.windows(like)
+            found[-1] = geometry.kernel_gradient(grad, like, windows[geometry], kernel)
+    return grad_x, found
 
 
 def _through_relu(grad: Tensor, active: Tensor) -> Tensor:

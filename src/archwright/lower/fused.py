@@ -17,7 +17,7 @@ from typing_extensions import override
 from archwright.errors import GraphError
 from archwright.ir import Module, Network
 from archwright.lower.coefficients import Coefficients, index_tensor
-from archwright.lower.functions import NormReluConv, ReluConv, Replay, SpreadFeatures, spread
+from archwright.lower.functions import NormReluConv, ReluConvs, Replay, SpreadFeatures, spread
 from archwright.lower.kernels import Merged, merged_kernels
 from archwright.lower.mixture import Mixture
 from archwright.lower.naive import NaiveNetwork
@@ -25,6 +25,7 @@ from archwright.lower.peephole import optimise
 from archwright.lower.plan import (
     IMAGE,
     Convolve,
+    Fan,
     Join,
     Mix,
     Normalise,
@@ -38,7 +39,7 @@ from archwright.lower.plan import (
 )
 
 Value = Tensor | tuple[Tensor, ...]
-"""What an operation makes; only a spread makes several tensors."""
+"""What an operation makes; only a spread and a fan make several tensors."""
 
 
 class FusedNetwork(NaiveNetwork):
@@ -119,6 +120,8 @@ def _kernels(operation: Operation) -> list[Merged]:
     match operation:
         case Convolve(kernel):
             return [kernel]
+        case Fan(kernels):
+            return list(kernels)
         case Region(_, inside):
             return [kernel for _, one in inside for kernel in _kernels(one)]
         case _:
@@ -154,6 +157,8 @@ class _Pass:
             case Convolve():
                 kernel = self._kernels[operation.kernel]
                 return self._convolve(operation, _one(values[operation.x]), kernel)
+            case Fan():
+                return self._fan(operation, _one(values[operation.x]))
             case Mix(terms, coefficients):
                 parts = (
                     _one(values[x]) if c is None else self._scalars[c] * _one(values[x])
@@ -195,7 +200,8 @@ class _Pass:
         if norm is None:
             with torch.no_grad():
                 active = self._activation(operation.x, x)
-            return ReluConv.apply(x, active, kernel, geometry)
+            (made,) = ReluConvs.apply(x, active, (geometry,), kernel)
+            return made
         statistics = (None, None) if again else (norm.running_mean, norm.running_var)
         momentum = 0.0 if again else _count_batch(norm)
         with torch.no_grad():
@@ -204,6 +210,17 @@ class _Pass:
             )
             active = functional.relu_(normed)
         return NormReluConv.apply(x, active, mean, deviation, kernel, geometry, norm.eps)
+
+    def _fan(self, operation: Fan, x: Tensor) -> tuple[Tensor, ...]:
+        kernels = [self._kernels[kernel] for kernel in operation.kernels]
+        geometries = [kernel.geometry for kernel in operation.kernels]
+        if not self._recomputes:
+            active = functional.relu(x)
+            pairs = zip(geometries, kernels, strict=True)
+            return tuple(geometry(active, kernel) for geometry, kernel in pairs)
+        with torch.no_grad():
+            active = functional.relu(x)
+        return ReluConvs.apply(x, active, geometries, *kernels)
 
     def _region(self, operation: Region, inputs: list[Tensor]) -> Tensor:
         kernels = [self._kernels[kernel] for kernel in _kernels(operation)]
@@ -258,7 +275,7 @@ def _sum(parts: list[Tensor]) -> Tensor:
 
 
 def _one(value: Value) -> Tensor:
-    assert isinstance(value, Tensor), "only a spread makes several tensors"
+    assert isinstance(value, Tensor), "only a spread and a fan make several tensors"
     return value
 
 

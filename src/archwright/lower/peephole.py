@@ -6,9 +6,11 @@ from itertools import count
 
 from archwright.ir import BatchNorm, Module, ReLU
 from archwright.ir.ops import Pool
+from archwright.lower.kernels import Merged
 from archwright.lower.plan import (
     IMAGE,
     Convolve,
+    Fan,
     Mix,
     Normalise,
     Operation,
@@ -31,6 +33,8 @@ def optimise(plan: Plan, *, recompute: bool) -> None:
     spread_features(plan)
     if recompute:
         fold_regions(plan)
+    else:
+        fan_out(plan)
     drop_unused(plan)
 
 
@@ -131,6 +135,25 @@ def fold_regions(plan: Plan) -> None:
                 read = (x for _, inside in operations for x in reads(inside))
                 inputs = tuple(dict.fromkeys(x for x in read if x not in made))
                 plan.operations[value] = Region(inputs, operations)
+
+
+def fan_out(plan: Plan) -> None:
+    """Convolutions of the same relu(x) become one operation, which does once what they share."""
+    groups: defaultdict[int, dict[int, Merged]] = defaultdict(dict)
+    for value, operation in plan.operations.items():
+        if isinstance(operation, Convolve) and operation.relu and operation.norm is None:
+            groups[operation.x][value] = operation.kernel
+    fresh = count(max(plan.operations, default=0) + 1)
+    fanned: dict[int, Operation] = {}
+    for value, operation in plan.operations.items():
+        group = groups[operation.x] if isinstance(operation, Convolve) else {}
+        if value not in group or len(group) == 1:
+            fanned[value] = operation
+        elif value not in fanned:
+            whole = next(fresh)
+            fanned[whole] = Fan(tuple(group.values()), reads(operation)[0])
+            fanned.update((made, Pick(whole, row)) for row, made in enumerate(group))
+    plan.operations = fanned
 
 
 def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Module | None]:

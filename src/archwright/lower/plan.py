@@ -61,6 +61,14 @@ class Convolve:
 
 
 @dataclass(frozen=True)
+class Fan:
+    """Convolutions of relu(x), a kernel each."""
+
+    kernels: tuple[Merged, ...]
+    x: int
+
+
+@dataclass(frozen=True)
 class Mix:
     """The sum of values, each with its coefficient (None: 1)."""
 
@@ -89,7 +97,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Pick:
-    """One of the sums of a `Spread`."""
+    """One of the values that a `Spread` or a `Fan` makes."""
 
     x: int
     row: int
@@ -103,7 +111,7 @@ class Region:
     operations: tuple[tuple[int, "Convolve | Mix"], ...]
 
 
-Operation = Run | Normalise | Convolve | Mix | Join | Spread | Pick | Region
+Operation = Run | Normalise | Convolve | Fan | Mix | Join | Spread | Pick | Region
 
 
 @dataclass(frozen=True)
