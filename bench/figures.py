@@ -251,7 +251,7 @@ def draw(results: Path, images: Path) -> list[Path]:
     stages = {name: results / f"{name}.json" for name in TITLES}
     found = {name: read_results(path) for name, path in stages.items() if path.exists()}
     family = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
-    pruned = [row for _, rows in pruning_pages.read_all(results) for row in rows]
+    pruned = pruning_pages.read_all(results)
     methods = pages.read_all(results)
     if not found and not family and not pruned and not methods:
         raise RunError(f"no results in {results}: run bench/supernets.py")
@@ -266,9 +266,9 @@ def draw(results: Path, images: Path) -> list[Path]:
         if methods:
             written.append(images / "search-cost.svg")
             save(searches(methods), written[-1])
-        if pruned:
-            written.append(images / "pruning.svg")
-            save(pruning(standings(pruned)), written[-1])
+        for name, (_, rows) in pruned.items():
+            written.append(images / f"{name}.svg")
+            save(pruning(standings(rows)), written[-1])
     return written
 
 

@@ -121,9 +121,8 @@ def searches(results: Path) -> str:
 
 def pruning(results: Path) -> str:
     """Ways to prune beside each other, before and after fine-tuning."""
-    made = pruning_pages.pruning(results)
-    drawn = _picture("pruning.svg", "Accuracy against multiply-accumulates, by way of pruning")
-    return "\n\n".join([*drawn, made]) if made else ""
+    text = "Accuracy against multiply-accumulates, by way of pruning"
+    return pruning_pages.pruning(results, lambda name: _picture(f"{name}.svg", text))
 
 
 def nasbench201(results: Path) -> str:

@@ -1,6 +1,6 @@
 """What is said of a comparison of prunings: a table, for a terminal and for the documentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from archwright.bench.pages import markdown
@@ -15,19 +15,22 @@ _LATENCY = (
 )
 
 
-def read_all(folder: Path) -> list[tuple[Results, list[PrunedRow]]]:
-    """Every `pruning*.json` of a folder.
+def read_all(folder: Path) -> dict[str, tuple[Results, list[PrunedRow]]]:
+    """Every `pruning*.json` of a folder, by its name without the ending.
 
     Raises:
         RunError: a file holds no prunings of this version.
     """
-    paths = sorted(folder.glob("pruning*.json"))
-    return [(results, rows_of(path, results)) for path in paths for results in [read_results(path)]]
+    found = {path: read_results(path) for path in sorted(folder.glob("pruning*.json"))}
+    return {path.stem: (results, rows_of(path, results)) for path, results in found.items()}
 
 
-def pruning(folder: Path) -> str:
-    """A section for each file of results."""
-    return "\n\n".join(_section(results, rows) for results, rows in read_all(folder))
+def pruning(folder: Path, picture: Callable[[str], list[str]] = lambda name: []) -> str:
+    """A section for each file of results; `picture` shows the figure of that name, if any."""
+    return "\n\n".join(
+        "\n\n".join([*picture(name), _section(results, rows)])
+        for name, (results, rows) in read_all(folder).items()
+    )
 
 
 def pruning_table(rows: Sequence[Standing]) -> Table:
