@@ -5,8 +5,9 @@ from pathlib import Path
 
 from archwright.bench.comparison import paired_tests, standings
 from archwright.bench.contestants import Contestant
+from archwright.bench.rankings import Rankings, agreements, read_rankings
 from archwright.bench.searches import Search, Searches, merged, read_searches
-from archwright.bench.tabulate import Table, standings_table, tests_table
+from archwright.bench.tabulate import Table, agreements_table, standings_table, tests_table
 
 _BOTH = ("none", "all")
 """Supernets of the main table: as published, and with every simplification."""
@@ -39,6 +40,19 @@ def ablation(folder: Path) -> str:
     return _sections(folder, lambda one: True, section)
 
 
+def rank(folder: Path) -> str:
+    """How well supernets rank architectures, a section for each `rank*.json`."""
+    parts: list[str] = []
+    for path in sorted(folder.glob("rank*.json")):
+        results = read_rankings(path)
+        if results.rankings:
+            preset = results.settings["preset"]
+            heading = f"**Searched on {results.rankings[0].images}, preset {preset}**"
+            table = markdown(agreements_table(agreements(results), preset))
+            parts += [heading, _conditions(results), table]
+    return "\n\n".join(parts)
+
+
 def methods(folder: Path) -> str:
     """One row a method: what it found on the simplified supernet, and what that took."""
     return _sections(
@@ -65,7 +79,7 @@ def _heading(results: Searches) -> str:
     return f"**Searched on {results.searches[0].images}, preset {preset}**"
 
 
-def _conditions(results: Searches) -> str:
+def _conditions(results: Searches | Rankings) -> str:
     """How it was measured, with the command that does it again."""
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     return (

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.bench.comparison import Accuracy, PairedTest, Standing
+from archwright.bench.rankings import Agreement
 
 NOTHING = "\N{EN DASH}"
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet16-120"}
@@ -57,6 +58,27 @@ def tests_table(tests: Sequence[PairedTest], preset: str) -> Table:
     return Table(columns, made, texts=3)
 
 
+def agreements_table(rows: Sequence[Agreement], preset: str) -> Table:
+    """A row for each way to train a supernet."""
+    columns = ("method", "simplified", "n", "Kendall's tau", "Spearman's rho", "one-shot, %")
+    columns = (*columns, "ranked first, %", "scoring s", "tau less unsimplified", "p, flips")
+    made = [
+        (
+            row.contestant.title(preset),
+            row.contestant.supernet,
+            str(row.n),
+            *(_spread(*value, places=3) for value in (row.tau, row.rho)),
+            number(row.one_shot, 1),
+            _spread(*row.chosen, places=2),
+            number(row.seconds, 0),
+            NOTHING if row.difference is None else f"{row.difference:+.3f}",
+            number(row.p, 3),
+        )
+        for row in rows
+    ]
+    return _without_empty(Table(columns, made, texts=2))
+
+
 def number(value: float | None, places: int = 2) -> str:
     """A number with so many decimals; a dash for none."""
     return NOTHING if value is None else f"{value:,.{places}f}"
@@ -78,5 +100,9 @@ def _mega(value: int | None) -> float | None:
 
 
 def _accuracy(value: Accuracy) -> str:
-    spread = "" if value.deviation is None else f" ({value.deviation:.2f})"
-    return f"{value.mean:.2f}{spread}"
+    return _spread(value.mean, value.deviation, places=2)
+
+
+def _spread(mean: float, deviation: float | None, *, places: int) -> str:
+    spread = "" if deviation is None else f" ({deviation:.{places}f})"
+    return f"{mean:.{places}f}{spread}"

@@ -1,6 +1,6 @@
 """`archwright bench`."""
 
-from archwright.cli.bench import budgets, nasbench201, pruning, supernet
+from archwright.cli.bench import budgets, nasbench201, pruning, rank, supernet
 from archwright.cli.command import Group
 
 command = Group(
@@ -9,6 +9,7 @@ command = Group(
     parts={
         "supernet": supernet.command,
         "nasbench201": nasbench201.command,
+        "rank": rank.command,
         "budgets": budgets.command,
         "pruning": pruning.command,
     },
