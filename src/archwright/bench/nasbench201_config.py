@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import (
@@ -13,10 +13,12 @@ from archwright.bench.contestants import (
     parse_seeds,
     write_seeds,
 )
-from archwright.bench.searches import Search
 from archwright.errors import unknown
 from archwright.runs.options import Precision, require, require_positive
 from archwright.search.config import SearchConfig
+
+if TYPE_CHECKING:
+    from archwright.bench.searches import Search
 
 _LISTS = ("methods", "simplify", "seeds", "no_baselines")
 """Options that say which searches are run; all others are alike for every search."""
@@ -121,7 +123,7 @@ class Nasbench201Config:
         )
 
     @classmethod
-    def command(cls, settings: dict[str, Any], searches: Sequence[Search]) -> str:
+    def command(cls, settings: dict[str, Any], searches: "Sequence[Search]") -> str:
         """The command line that runs `searches`, all of these `settings`, again."""
         methods = dict.fromkeys(s.contestant.title(settings["preset"]) for s in searches)
         supernets = dict.fromkeys(

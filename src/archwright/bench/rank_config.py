@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import RANDOM, Contestant, write_seeds
 from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.rankings import Ranking
 from archwright.errors import ConfigError
 from archwright.runs.options import Precision, require, require_positive
 from archwright.search.config import SearchConfig
+
+if TYPE_CHECKING:
+    from archwright.bench.rankings import Ranking
 
 _LISTS = ("methods", "simplify", "seeds")
 """Options that say which supernets there are; all others are alike for every one."""
@@ -115,7 +117,7 @@ class RankConfig:
         return self.bench.search(contestant, seed)
 
     @classmethod
-    def command(cls, settings: dict[str, Any], rankings: Sequence[Ranking]) -> str:
+    def command(cls, settings: dict[str, Any], rankings: "Sequence[Ranking]") -> str:
         """The command line that measures `rankings`, all of these `settings`, again."""
         methods = dict.fromkeys(r.contestant.title(settings["preset"]) for r in rankings)
         supernets = dict.fromkeys(r.contestant.supernet for r in rankings)

@@ -4,21 +4,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.searches import Searches
 from archwright.cli.command import Command
 from archwright.cli.show import Show
 
 if TYPE_CHECKING:
+    from archwright.bench.searches import Searches
     from archwright.bench.tabulate import Table
 
 
-def _run(config: Nasbench201Config) -> tuple[Nasbench201Config, Searches]:
+def _run(config: Nasbench201Config) -> "tuple[Nasbench201Config, Searches]":
     from archwright.bench.nasbench201 import bench_nasbench201
 
     return config, bench_nasbench201(config)
 
 
-def _show(done: tuple[Nasbench201Config, Searches], show: Show) -> dict[str, Any]:
+def _show(done: "tuple[Nasbench201Config, Searches]", show: Show) -> dict[str, Any]:
     from archwright.bench.comparison import paired_tests, standings
     from archwright.bench.tabulate import standings_table, tests_table
 

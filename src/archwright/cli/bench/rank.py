@@ -1,21 +1,23 @@
 """`archwright bench rank`."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.bench.rank_config import RankConfig
-from archwright.bench.rankings import Rankings
 from archwright.cli.command import Command
 from archwright.cli.show import Show
 
+if TYPE_CHECKING:
+    from archwright.bench.rankings import Rankings
 
-def _run(config: RankConfig) -> tuple[RankConfig, Rankings]:
+
+def _run(config: RankConfig) -> "tuple[RankConfig, Rankings]":
     from archwright.bench.rank import bench_rank
 
     return config, bench_rank(config)
 
 
-def _show(done: tuple[RankConfig, Rankings], show: Show) -> dict[str, Any]:
+def _show(done: "tuple[RankConfig, Rankings]", show: Show) -> dict[str, Any]:
     from archwright.bench.rankings import agreements
     from archwright.bench.tabulate import agreements_table
 
