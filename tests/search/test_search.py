@@ -20,7 +20,9 @@ from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
 from archwright.search import run as search_run
 from archwright.search.bilevel import Bilevel
+from archwright.search.nesting import nested
 from archwright.search.run import search
+from archwright.simplify import simplify
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.train.entrants import Entrant
 from archwright.train.evaluate import recalibrate
@@ -79,12 +81,19 @@ def test_each_epoch_is_counted_by_itself(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == 2 * [(0, 0), (16, 16), (32, 32)]
 
 
-def test_the_architecture_is_the_strongest_of_the_last_alpha(tmp_path: Path) -> None:
-    result = search(tiny_search(tmp_path / "out", alpha_lr=0.1))
+@pytest.mark.parametrize("derivation", ["nested", "flat"])
+def test_the_architecture_is_the_strongest_of_the_last_alpha(
+    tmp_path: Path, derivation: Any
+) -> None:
+    config = tiny_search(tmp_path / "out", alpha_lr=0.1, derivation=derivation)
+    result = search(config)
     last = RunLog(result.out / "log.jsonl").last("epoch")
     assert last is not None
     size = Size(channels=4, cells=1)
-    found = discretise(get_space("nasbench201"), size, last["alpha"])
+    space = get_space("nasbench201")
+    supernet = simplify(space.supernet(size), config.simplification)
+    strengths = nested(supernet, last["alpha"]) if derivation == "nested" else last["alpha"]
+    found = discretise(space, size, strengths)
     assert result.architecture == found
     assert read_architecture(str(result.out)) == found
     assert last["architecture"] == write_architecture(found)

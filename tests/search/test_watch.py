@@ -152,7 +152,9 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
     exact = float(torch.linalg.eigvalsh(torch.cat(rows).double())[-1])
     if isinstance(run.network, FusedNetwork):
         run.network.keeps_all = False
-    found = [watch.look(run.weights(), architecture_of(run), MOMENT) for _ in range(12)]
+    found = [
+        watch.look(run.weights(), run.standing(), architecture_of(run), MOMENT) for _ in range(12)
+    ]
     values = [signs.eigenvalue for signs in found]
     assert values[0] is not None
     assert 0 < values[0] < exact * 1.0001
@@ -176,7 +178,7 @@ def test_the_gap_is_between_the_mixture_and_its_architecture(fabric: "Fabric") -
         for name, weights in (("mixed", run.alpha.candidates.softmax(1)), ("alone", onehot)):
             scores, _ = run.network(images, Mixture.from_weights(weights))
             hits[name] += int((scores.argmax(1) == labels).sum())
-    signs = watch.look(run.weights(), architecture, MOMENT)
+    signs = watch.look(run.weights(), run.standing(), architecture, MOMENT)
     assert hits["mixed"] != hits["alone"]
     assert signs.gap == pytest.approx(100 * (hits["mixed"] - hits["alone"]) / 80)
 
@@ -186,7 +188,7 @@ def test_a_mixture_with_all_weight_on_its_architecture_has_no_gap(fabric: "Fabri
     with torch.no_grad():
         run.alpha.candidates.zero_()
         run.alpha.candidates[:, 3] = 60.0
-    assert watch.look(run.weights(), architecture_of(run), MOMENT).gap == 0
+    assert watch.look(run.weights(), run.standing(), architecture_of(run), MOMENT).gap == 0
 
 
 # No trace
@@ -203,7 +205,7 @@ def test_a_look_changes_nothing(fabric: "Fabric", method: str, fused: bool) -> N
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
     alpha = [p.detach().clone() for p in run.alpha.parameters()]
     state = torch.get_rng_state()
-    signs = watch.look(run.weights(), architecture_of(run), MOMENT)
+    signs = watch.look(run.weights(), run.standing(), architecture_of(run), MOMENT)
     assert signs.gap is not None
     assert signs.eigenvalue is not None
     assert torch.equal(torch.get_rng_state(), state)

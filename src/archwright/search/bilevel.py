@@ -17,6 +17,7 @@ from archwright.runs.device import average_over_processes
 from archwright.search.alpha import Logits
 from archwright.search.budget.lagrangian import Pressure
 from archwright.search.method import Method, Moment
+from archwright.search.nesting import nested as nested_strengths
 from archwright.search.recipe import Recipe, Unroll
 from archwright.search.unrolled import second_order
 from archwright.train.meter import Meter, require_finite
@@ -40,10 +41,16 @@ class Bilevel:
         recipe: Recipe,
         pressure: Pressure | None = None,
         layout: Layout | None = None,
+        *,
+        nested: bool = True,
     ) -> None:
-        """A search of `network`; the `layout` of its decisions is what alpha is conditioned by."""
+        """A search of `network`; the `layout` of its decisions is what alpha is conditioned by.
+
+        With `nested`, candidates that share modules are ranked as a group first (see `nesting`).
+        """
         self.fabric = fabric
         self.pressure = pressure
+        self.nested = nested
         self.method = method
         self.recipe = recipe
         self._take(network)
@@ -135,7 +142,7 @@ class Bilevel:
         average_over_processes(self.fabric, gradients)
         self.alpha_optimiser.step()
         if self.pressure is not None:
-            self.pressure.ascend(self.weights())
+            self.pressure.ascend(self.standing())
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         self.valid_meter.add(loss, scores, batch[1], norm)
 
@@ -197,9 +204,14 @@ class Bilevel:
         ordered = reversed(meters.items()) if self.recipe.alpha_first else meters.items()
         require_finite(epoch, dict(ordered))
 
+    def standing(self) -> dict[str, list[float]]:
+        """What candidates are ranked by: a list a decision, in its candidates' order."""
+        weights = self.weights()
+        return nested_strengths(self.network.network, weights) if self.nested else weights
+
     @torch.no_grad()
     def weights(self) -> dict[str, list[float]]:
-        """What candidates are ranked by: a list a decision, in its candidates' order."""
+        """What candidates are expected to weigh: a list a decision, in its candidates' order."""
         logits = self.alpha()
         presence = None if logits.presence is None else logits.presence.double()
         rows = self._strengths(Logits(logits.candidates.double(), presence)).cpu()

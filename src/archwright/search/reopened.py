@@ -39,7 +39,7 @@ class Reopened:
         state = load_checkpoint(path)
         with loading(path):
             searching.restore(bilevel, state)
-        return cls(searching, searching.judge(bilevel), bilevel.weights())
+        return cls(searching, searching.judge(bilevel), bilevel.standing())
 
     def answer(self, options: BudgetOptions) -> Architecture:
         """The architecture within the budgets of `options`.

@@ -200,6 +200,7 @@ class Searching:
             self.recipe,
             self.terms.pressure(self._alpha_steps) if method.learns else None,
             Layout(self.space, self.size),
+            nested=self.config.derivation == "nested",
         )
 
     def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
@@ -250,10 +251,10 @@ class Searching:
         """
         if self.method.learns:
             taken, judge = self.watch.taken, self.judge(bilevel)
-            weights = bilevel.weights() if taken is None else taken.weights
-            found = judge.choose(self.terms, weights)
+            strengths = bilevel.standing() if taken is None else taken.weights
+            found = judge.choose(self.terms, strengths)
             pareto = self.config.pareto
-            return found, None if pareto is None else judge.front(self.terms, weights, pareto)
+            return found, None if pareto is None else judge.front(self.terms, strengths, pareto)
         drawn = self.terms.draw(self.method.drawn, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.network, drawn, seen), None
@@ -313,10 +314,10 @@ class Searching:
 
     def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Bar) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
-        weights = bilevel.weights()
-        architecture = self.terms.derive(weights)
+        weights, strengths = bilevel.weights(), bilevel.standing()
+        architecture = self.terms.derive(strengths)
         moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
-        signs = self.watch.look(weights, architecture, moment)
+        signs = self.watch.look(weights, strengths, architecture, moment)
         if not self.keeper.writes:
             return
         text = write_architecture(architecture)

@@ -99,8 +99,14 @@ class Watch:
         self._direction = torch.randn(size, generator=generator).to(bilevel.fabric.device)
         self._history: list[Seen] = []
 
-    def look(self, weights: Weights, architecture: Architecture, moment: Moment) -> Signs:
-        """The signs at the end of an epoch, whose weights stand for `architecture`."""
+    def look(
+        self, weights: Weights, strengths: Weights, architecture: Architecture, moment: Moment
+    ) -> Signs:
+        """The signs at the end of an epoch.
+
+        `weights` are those of the candidates, `strengths` what they are ranked by, which stand for
+        `architecture`.
+        """
         decisions, learns = self._bilevel.network.decisions, self._bilevel.method.learns
         gap: float | None = None
         eigenvalue: float | None = None
@@ -113,15 +119,15 @@ class Watch:
         if self._bilevel.learns(moment):
             seen = Seen(
                 epoch=moment.epoch,
-                weights=weights,
-                ranking=ranking(weights, decisions, self._roles),
+                weights=strengths,
+                ranking=ranking(strengths, decisions, self._roles),
                 skips=most_skips(architecture, self._roles),
                 eigenvalue=eigenvalue,
             )
             self._history.append(seen)
         return Signs(
             entropy=entropy(weights),
-            skips=skip_shares(weights, decisions, self._roles, null=self._null) if learns else {},
+            skips=skip_shares(strengths, decisions, self._roles, null=self._null) if learns else {},
             gap=gap,
             eigenvalue=eigenvalue,
             watch_seconds=seconds,

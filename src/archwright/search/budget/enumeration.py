@@ -93,6 +93,9 @@ class Enumeration:
 
     def _ratio(self, budget: int, index: int) -> float:
         ratios = self._ratios[budget]
+        if np.isnan(ratios[index]) and self._budgets[budget].cost.in_bulk:
+            places = np.flatnonzero(self._usable & np.isnan(ratios))
+            ratios[places] = self._budgets[budget].ratios(list(map(self.architecture, places)))
         if np.isnan(ratios[index]):
             ratios[index] = self._budgets[budget].ratio(self.architecture(index))
         return float(ratios[index])
@@ -105,6 +108,6 @@ class Enumeration:
         self._usable[index] = is_connected(layout.space, self.architecture(index), layout.size)
         return bool(self._usable[index])
 
-    def architecture(self, index: int) -> Architecture:
+    def architecture(self, index: int | np.intp) -> Architecture:
         """The architecture of that number."""
         return self._choices.architecture(self._picks[index])

@@ -30,7 +30,7 @@ class Budget:
     @property
     def adds_up(self) -> bool:
         """Whether the cost is exactly the sum of its surrogate's table."""
-        return isinstance(self.cost, SummedCost)
+        return isinstance(self.cost, SummedCost) and self.cost.adds_up
 
     def ratio(self, architecture: Architecture) -> float:
         """The cost in units of the limit; where it is predicted, what it will hardly exceed."""

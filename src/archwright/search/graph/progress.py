@@ -24,6 +24,9 @@ from archwright.search.method import Moment
 Allowed = Mapping[str, Sequence[str]]
 """The candidates that are left, by decision."""
 
+_Doomed = list[list[tuple[int, int]]]
+"""What might be dropped, the weakest first: the rows and columns of each drop."""
+
 _DECAY = 0.95
 """Of the running means: they remember about 20 steps."""
 _DEVIATIONS = 2.0
@@ -90,28 +93,40 @@ class Progress:
     def drop(self, moment: Moment, feasible: Callable[[Allowed], bool]) -> bool:
         """Drop at the end of an epoch what is negligible; whether anything was.
 
-        What the answer would be `feasible` without goes; of too much, the strongest stay.
+        What nothing would be `feasible` without stays.
         """
         done = moment.epoch + 1 - self._alpha_start
         along = done / max(1, moment.epochs - self._alpha_start)
         if not self._seen or done < 1 or moment.epoch + 1 >= moment.epochs:
             return False
-        doomed: list[list[tuple[int, int]]] = []
+        doomed: _Doomed = []
         if along >= self._schedule.start - 1e-9:
             doomed += self._operations()
         if along >= self._schedule.connections - 1e-9:
             doomed += self._connections()
-        while doomed:
-            left = self.left.clone()
-            for places in doomed:
-                for place in places:
-                    left[place] = False
-            if feasible(self.allowed(left)):
-                self.left = left
-                self.history.append(left)
-                return True
-            doomed = doomed[: len(doomed) // 2]
-        return False
+        left = self._without(self.left, doomed, feasible)
+        if torch.equal(left, self.left):
+            return False
+        self.left = left
+        self.history.append(left)
+        return True
+
+    def _without(
+        self, left: Tensor, doomed: _Doomed, feasible: Callable[[Allowed], bool]
+    ) -> Tensor:
+        """What is left after as many drops as are feasible; of too many, each half by itself."""
+        if not doomed:
+            return left
+        fewer = left.clone()
+        for places in doomed:
+            for place in places:
+                fewer[place] = False
+        if feasible(self.allowed(fewer)):
+            return fewer
+        if len(doomed) == 1:
+            return left
+        half = len(doomed) // 2
+        return self._without(self._without(left, doomed[:half], feasible), doomed[half:], feasible)
 
     def _open(self, table: Tensor) -> Tensor:
         """`table` [E, O] with zeros for null candidates and what has been dropped."""
@@ -122,7 +137,7 @@ class Progress:
         variance = (self._square - self._mean.square()).clamp(min=0.0)
         return self._mean + _DEVIATIONS * variance.sqrt()
 
-    def _operations(self) -> list[list[tuple[int, int]]]:
+    def _operations(self) -> _Doomed:
         """The negligible operations beside others on their edge, the weakest first."""
         operations = self.left & ~self._null & ~self._fixed[:, None]
         count = operations.sum(dim=1)
@@ -136,7 +151,7 @@ class Progress:
         most = int(self._schedule.quota * int(count.sum()))
         return [[(row, column)] for _, row, column in ranked[:most]]
 
-    def _connections(self) -> list[list[tuple[int, int]]]:
+    def _connections(self) -> _Doomed:
         """The negligible connections, each as all operations on it, the weakest first."""
         whole = self._open(self._upper()).sum(dim=1) / self._first.clamp(min=1e-12)
         places = self.left & ~self._null & ~self._fixed[:, None]
