@@ -1,0 +1,240 @@
+"""Derivation within budgets: exact where everything is ranked, near it where there is too much."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from archwright.cost import Layout, cost_model
+from archwright.cost.model import SummedCost
+from archwright.derive import discretise, is_connected
+from archwright.errors import ConfigError
+from archwright.ir import Architecture
+from archwright.search.budget import derivation as module
+from archwright.search.budget.choices import Choices
+from archwright.search.budget.derivation import Derivation
+from archwright.search.budget.limits import Budget
+from archwright.search.budget.relaxation import Relaxation
+from archwright.spaces import Size, get_space, read_architecture
+
+SIZE = Size(channels=8, cells=1, image_size=8)
+THREE = ("none", "skip_connect", "nor_conv_3x3")
+"""Candidates of a part of NAS-Bench-201 with 729 architectures."""
+HEAVY = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+" + "|nor_conv_3x3~{}" * 3 + "|"
+HEAVY = HEAVY.format(0, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def layout() -> Layout:
+    return Layout(get_space("nasbench201"), SIZE)
+
+
+@pytest.fixture(scope="module")
+def few(layout: Layout) -> dict[str, tuple[str, ...]]:
+    return {decision.name: THREE for decision in layout.decisions}
+
+
+@pytest.fixture(scope="module")
+def usable(layout: Layout, few: dict[str, tuple[str, ...]]) -> list[Architecture]:
+    """Those of the part whose logits depend on the image."""
+    choices = Choices(layout, few)
+    every = (choices.architecture(picks) for picks in choices.all)
+    return [one for one in every if is_connected(layout.space, one, layout.size)]
+
+
+def random_weights(layout: Layout, seed: int) -> dict[str, list[float]]:
+    generator = np.random.default_rng(seed)
+    return {
+        decision.name: generator.dirichlet([0.5] * len(decision.candidates)).tolist()
+        for decision in layout.decisions
+    }
+
+
+def score(layout: Layout, weights: Mapping[str, Sequence[float]], one: Architecture) -> float:
+    places = (layout.at(*taken) for taken in one.answers().items())
+    rows = [list(weights[decision.name]) for decision in layout.decisions]
+    return sum(math.log(max(rows[row][column], 1e-12)) for row, column in places)
+
+
+def budgets_of(layout: Layout, **parts: float) -> tuple[Budget, ...]:
+    """Budgets so far from the least possible to what the cell of 3x3 convs takes."""
+    heavy = read_architecture(HEAVY)
+    models = {name: cost_model(name, layout.space, layout.size) for name in parts}
+    return tuple(
+        Budget(models[name], (1 - part) * models[name].least()[0] + part * models[name].of(heavy))
+        for name, part in parts.items()
+    )
+
+
+# What adds up, what does not, and both
+LIMITS: list[dict[str, float]] = [
+    {"macs": 0.4},
+    {"memory_mb": 0.5},
+    {"params": 0.35, "memory_mb": 0.8},
+    {"macs": 0.7, "params": 0.5, "size_mb": 0.6},
+]
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_enumeration_is_brute_force(
+    layout: Layout,
+    few: dict[str, tuple[str, ...]],
+    usable: list[Architecture],
+    limits: dict[str, float],
+) -> None:
+    budgets, weights = budgets_of(layout, **limits), random_weights(layout, 0)
+    derivation = Derivation(layout, budgets, null=True, allowed=few)
+    within = [one for one in usable if all(budget.holds(one) for budget in budgets)]
+    ranked = sorted(within, key=lambda one: -score(layout, weights, one))
+    found = derivation.top(weights, 5)
+    assert found == ranked[: len(found)]
+    assert derivation.derive(weights) == found[0]
+    assert len(found) == min(5, len(ranked))
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_relaxation_comes_near_enumeration(
+    layout: Layout, few: dict[str, tuple[str, ...]], limits: dict[str, float]
+) -> None:
+    budgets = budgets_of(layout, **limits)
+    exact = Derivation(layout, budgets, null=True, allowed=few)
+    witness = exact.derive({})
+    relaxation = Relaxation(Choices(layout, few), budgets, witness)
+    same = 0
+    for seed in range(4):
+        weights = random_weights(layout, seed)
+        best = exact.derive(weights)
+        found = relaxation.best(exact.scores(weights))
+        assert found is not None
+        assert all(budget.holds(found) for budget in budgets)
+        assert is_connected(layout.space, found, layout.size)
+        assert score(layout, weights, found) <= score(layout, weights, best) + 1e-9
+        same += score(layout, weights, found) >= score(layout, weights, best) - 1e-9
+    assert same >= 3
+
+
+def test_relaxation_lists_the_best_and_others_near_it(
+    layout: Layout, few: dict[str, tuple[str, ...]]
+) -> None:
+    budgets, weights = budgets_of(layout, macs=0.7), random_weights(layout, 3)
+    exact = Derivation(layout, budgets, null=True, allowed=few)
+    scores = exact.scores(weights)
+    found = Relaxation(Choices(layout, few), budgets, None).top(scores, 8)
+    values = [score(layout, weights, one) for one in found]
+    assert len(set(found)) == 8
+    assert values == sorted(values, reverse=True)
+    assert all(budgets[0].holds(one) for one in found)
+    assert found[0] == exact.derive(weights)
+    best = exact.top(weights, 8)
+    assert len(set(best) & set(found)) >= 6
+
+
+@pytest.mark.parametrize("space", ["darts", "spos", "toponas-4"])
+def test_large_spaces_hold_their_budgets(space: str) -> None:
+    size = Size(channels=8, cells=4 if space == "spos" else 3, image_size=16)
+    layout = Layout(get_space(space), size)
+    weights = random_weights(layout, 0)
+    free = Derivation(layout, (), null=False).derive(weights)
+    strongest = discretise(layout.space, size, weights, null=False)
+    # edges are ranked by their weight there, and sums of logarithms here
+    assert score(layout, weights, free) >= score(layout, weights, strongest) - 1e-9
+    cost = cost_model("macs", layout.space, size)
+    limit = (cost.least()[0] + cost.of(free)) / 2
+    found = Derivation(layout, (Budget(cost, limit),), null=False).top(weights, 4)
+    assert all(cost.of(one) <= limit * (1 + 1e-9) for one in found)
+    assert len(found) > 1
+
+
+def test_a_cell_that_does_not_use_its_input_is_never_the_answer(layout: Layout) -> None:
+    nothing = {d.name: [1.0, 0.0, 0.0, 0.0, 0.0] for d in layout.decisions}  # all none
+    for budgets in ((), budgets_of(layout, macs=1.0)):
+        found = Derivation(layout, budgets, null=True).derive(nothing)
+        assert is_connected(layout.space, found, layout.size)
+        assert sum(name != "none" for name in found.answers().values()) == 1
+
+
+def test_null_wins_by_its_own_weight_only_where_it_may(layout: Layout) -> None:
+    weights = {d.name: [0.6, 0.3, 0.05, 0.03, 0.02] for d in layout.decisions}
+    with_null = Derivation(layout, (), null=True).derive(weights)
+    without = Derivation(layout, (), null=False).derive(weights)
+    assert "none" in with_null.answers().values()
+    assert set(without.answers().values()) == {"skip_connect"}
+
+
+def test_what_was_dropped_is_not_derived(layout: Layout) -> None:
+    weights = random_weights(layout, 0)
+    allowed = {d.name: ("none", "avg_pool_3x3") for d in layout.decisions}
+    found = Derivation(layout, (), null=True, allowed=allowed).derive(weights)
+    assert set(found.answers().values()) <= {"none", "avg_pool_3x3"}
+    gone = {**allowed, layout.decisions[0].name: ()}
+    assert not Derivation(layout, (), null=True, allowed=gone).feasible
+
+
+def test_drawn_architectures_are_within_the_budgets(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets = budgets_of(layout, macs=0.4)
+    for limit in (200_000, 10):  # by enumeration, then where there are too many
+        monkeypatch.setattr(module, "ENUMERABLE", limit)
+        derivation = Derivation(layout, budgets, null=True)
+        drawn = derivation.draw(10, seed=0)
+        assert drawn == derivation.draw(10, seed=0)
+        assert len(set(drawn)) > 5
+        assert all(budgets[0].holds(one) for one in drawn)
+
+
+def test_the_span_of_a_cost(
+    layout: Layout,
+    few: dict[str, tuple[str, ...]],
+    usable: list[Architecture],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cost = cost_model("macs", layout.space, layout.size)
+    costs = [cost.of(one) for one in usable]
+    ends = (min(costs), max(costs))
+    assert Derivation(layout, (), True, few).span(cost) == pytest.approx(ends)
+    middle = sum(ends) / 2
+    held = Derivation(layout, (Budget(cost, middle),), True, few)
+    assert held.span(cost) == pytest.approx((ends[0], middle))
+    monkeypatch.setattr(module, "ENUMERABLE", 10)
+    assert Derivation(layout, (), True).span(cost) == pytest.approx(ends)
+
+
+def test_an_infeasible_budget_names_the_least_that_is_possible(layout: Layout) -> None:
+    cost = cost_model("macs", layout.space, layout.size)
+    least, one = cost.least()
+    Derivation(layout, (Budget(cost, least),), null=True).require_feasible()
+    assert is_connected(layout.space, one, layout.size)
+    with pytest.raises(
+        ConfigError,
+        match=rf"^--max-macs 10 is infeasible: the smallest possible is {least:,.0f} "
+        r"\(nasbench201 at 8 channels, 1 cells, 8 pixels\)$",
+    ):
+        Derivation(layout, (Budget(cost, 10.0),), null=True).require_feasible()
+
+
+def test_budgets_may_be_infeasible_together(
+    layout: Layout, few: dict[str, tuple[str, ...]]
+) -> None:
+    """Two costs of which one is small where the other is large."""
+    macs = cost_model("macs", layout.space, layout.size)
+    assert isinstance(macs, SummedCost)
+    reversed_ = replace(macs, name="params", parts=macs.parts.times(-1.0))
+    reversed_ = replace(reversed_, parts=replace(reversed_.parts, constant=2e6))
+    budgets = (Budget(macs, macs.least()[0] * 1.01), Budget(reversed_, 1.8e6))
+    assert all(Derivation(layout, (one,), True, few).feasible for one in budgets)
+    with pytest.raises(
+        ConfigError,
+        match=r"^--max-macs [\d.e+]+ and --max-params 1.8e\+06 are infeasible together "
+        r"\(nasbench201 at 8 channels, 1 cells, 8 pixels\): the smallest possible of each alone "
+        r"is --max-macs [\d,]+, --max-params [\d,]+$",
+    ):
+        Derivation(layout, budgets, True, few).require_feasible()
+
+
+def test_of_several_budgets_the_one_that_fails_alone_is_named(layout: Layout) -> None:
+    macs, params = (cost_model(name, layout.space, layout.size) for name in ("macs", "params"))
+    with pytest.raises(ConfigError, match=r"^--max-params 3 is infeasible: the smallest possible"):
+        Derivation(layout, (Budget(macs, 1e9), Budget(params, 3.0)), True).require_feasible()
