@@ -45,14 +45,16 @@ class Card:
         """The inverse of `to_texts`; further names are ignored.
 
         Raises:
-            RunError: the file at `path` was not exported by archwright: a field is missing.
+            RunError: the file at `path` was not exported by archwright: a field is missing, or no
+                JSON.
         """
         values: dict[str, Any] = {}
         for field in fields(cls):
-            if field.name not in texts:
+            try:
+                value = json.loads(texts[field.name])
+            except (KeyError, ValueError):
                 raise RunError(
                     f"{path} does not say its {field.name}: it was not written by archwright export"
-                )
-            value = json.loads(texts[field.name])
+                ) from None
             values[field.name] = tuple(value) if isinstance(value, list) else value
         return cls(**values)
