@@ -22,6 +22,7 @@ COMMANDS = (
     "export",
     "evaluate",
     "inspect",
+    "profile",
     "explain",
     "lookup",
     "report",

@@ -6,12 +6,12 @@ padded).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from archwright.cost.layout import Layout
+from archwright.cost.layout import Counted, Layout
 from archwright.cost.places import Operation, Place, split
 from archwright.ir import Architecture
 
@@ -23,18 +23,18 @@ _RIDGES = (1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 class AdditiveCost:
     """constant + sum over e, o of weights[e, o] * table[e, o].
 
-    Its gradient is the table itself. With `live`, a weight counts as far as its edge is on a way
-    from the input of its cell to the output (see `Layout.live`).
+    Its gradient is the table itself. Unless all that is picked counts, a weight counts as far as
+    its edge is of the sort that does (see `Layout.counted`).
     """
 
     layout: Layout
     constant: float
     table: Tensor
-    live: bool = False
+    counted: Counted = "picked"
 
     def __call__(self, weights: Tensor) -> Tensor:
         """The cost [...] expected under weights [..., E, O] of the supernet's candidates."""
-        counted = self.layout.live(weights) if self.live else weights
+        counted = self.layout.counted(weights, self.counted)
         return self.constant + (counted * self.table.to(weights)).sum(dim=(-2, -1))
 
     def of(self, architecture: Architecture) -> float:
@@ -55,7 +55,7 @@ def additive(
     cost: Callable[[Place], float],
     *,
     constant: float = 0.0,
-    live: bool = False,
+    counted: Counted = "picked",
 ) -> AdditiveCost:
     """The cost of networks whose parts have known costs, and which cost `constant` beyond them.
 
@@ -72,17 +72,17 @@ def additive(
     table = layout.zeros()
     for decision, place in searched:
         table[layout.at(decision, place.name)] += priced(place)
-    return AdditiveCost(layout, constant + sum(map(priced, fixed)), table, live)
+    return AdditiveCost(layout, constant + sum(map(priced, fixed)), table, counted)
 
 
 def params(layout: Layout, *, live: bool = False) -> AdditiveCost:
     """Learned weights, as published: of all edges; with `live` of those on a way to the output."""
-    return additive(layout, lambda place: place.params, live=live)
+    return additive(layout, lambda place: place.params, counted="live" if live else "picked")
 
 
 def macs(layout: Layout, *, live: bool = False) -> AdditiveCost:
     """Multiply-accumulates on one image; see `params`."""
-    return additive(layout, lambda place: place.macs, live=live)
+    return additive(layout, lambda place: place.macs, counted="live" if live else "picked")
 
 
 def fit(
@@ -90,18 +90,18 @@ def fit(
 ) -> AdditiveCost:
     """The additive cost that comes nearest to known costs [N], by least squares.
 
-    Either of everything that was picked, or of what is live: some compilers run dead edges, others
-    drop them. The smaller leave-one-out error says which.
+    Of everything that was picked, of what is used, or of what is live: some compilers run dead
+    edges, others drop them. The smallest leave-one-out error says which.
     """
     values = torch.tensor(costs, dtype=torch.float64)
     picked = layout.one_hots(architectures)
     fits = {
-        live: ridge((layout.live(picked) if live else picked).flatten(1), values)
-        for live in (False, True)
+        which: ridge(layout.counted(picked, which).flatten(1), values)
+        for which in get_args(Counted)
     }
-    live = min(fits, key=lambda which: fits[which].error)
-    slopes, constant, _ = fits[live]
-    return AdditiveCost(layout, constant, slopes.view(picked.shape[1:]), live)
+    which = min(fits, key=lambda one: fits[one].error)
+    slopes, constant, _ = fits[which]
+    return AdditiveCost(layout, constant, slopes.view(picked.shape[1:]), which)
 
 
 class Ridge(NamedTuple):

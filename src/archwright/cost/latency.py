@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 from archwright.cost.additive import additive
 from archwright.cost.files import Row, positive, read_rows
-from archwright.cost.layout import Layout
+from archwright.cost.layout import Counted, Layout
 from archwright.cost.measured import MeasuredCost
 from archwright.cost.model import CostModel, SummedCost
 from archwright.cost.places import Operation, Place, split
-from archwright.errors import ArchwrightError, ConfigError
+from archwright.errors import ArchwrightError, ConfigError, unknown
 from archwright.ir.expr import is_zero
 from archwright.spaces import read_architecture, write_architecture
 
@@ -39,9 +40,10 @@ def operations(layout: Layout) -> dict[Operation, Place]:
 def read_latency(layout: Layout, path: Path, name: str = "latency_ms") -> CostModel:
     """The latency (or energy) by a table: CSV or parquet.
 
-    Either rows of `architecture` and `name`: what is not in the table is predicted by an additive
-    fit; or rows as `archwright profile` writes them, of `operation`, `input`, `output` and `name`,
-    which add up to a network's.
+    Either rows of `architecture` and `name`: what is not in the table is predicted (see
+    `fit_predictor`); or rows as `archwright profile` writes them, of `operation`, `input`, `output`
+    and `name`, which add up to a network's. A column `counted` says over which edges: all that are
+    picked, or those that are used or live (see `Layout.counted`).
 
     Raises:
         ConfigError: the file is unusable, a value is not above zero, an architecture is of another
@@ -89,7 +91,23 @@ def _by_operation(layout: Layout, path: Path, rows: Sequence[Row], name: str) ->
         return 0.0 if is_zero(place.body) else table.get(place.operation, 0.0)
 
     overhead = table.get(OVERHEAD, 0.0)
-    return SummedCost(name=name, layout=layout, parts=additive(layout, cost, constant=overhead))
+    parts = additive(layout, cost, constant=overhead, counted=_counted(path, rows))
+    return SummedCost(name=name, layout=layout, parts=parts)
+
+
+def _counted(path: Path, rows: Sequence[Row]) -> Counted:
+    """Which edges take time, if the table says so in a column of that name."""
+    found = {str(row.get("counted") or "picked") for row in rows}
+    known = get_args(Counted)
+    for one in sorted(found):
+        if one not in known:
+            raise ConfigError(f"{path}: {unknown('value of counted', one, known)}")
+    if len(found) > 1:
+        raise ConfigError(
+            f"{path} has rows with counted {' and '.join(sorted(found))}: its operations were not "
+            f"measured alike, profile them together"
+        )
+    return cast(Counted, next(iter(found)))
 
 
 def _require_all(layout: Layout, path: Path, table: Mapping[Operation, float]) -> None:

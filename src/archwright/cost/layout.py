@@ -7,6 +7,7 @@ padded).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,10 @@ from torch import Tensor
 from archwright.ir import Architecture, Decision, Network, decision_name
 from archwright.ir.expr import is_zero
 from archwright.spaces import CellSpec, Size, Space
+
+Counted = Literal["picked", "used", "live"]
+"""Which edges count: all that are picked; those on a way to the output of their cell; of these only
+those that something reaches from its input, too."""
 
 
 @dataclass(frozen=True)
@@ -93,19 +98,26 @@ class Layout:
         """The wirings of all kinds."""
         return tuple(self.kinds.values())
 
-    def live(self, weights: Tensor) -> Tensor:
-        """Weights [..., E, O], each times the weight with which its edge is on a way to the output.
+    def counted(self, weights: Tensor, which: "Counted") -> Tensor:
+        """Weights [..., E, O], each times the weight with which its edge is of that sort.
 
         An edge is fed and used with the probability that one of the ways to it and from it lets
         something through, if all edges were independent. At one-hot weights this is exact: what is
-        dead weighs nothing.
+        not of that sort weighs nothing.
         """
+        if which == "picked":
+            return weights
         flow = (weights * self.connecting.to(weights)).sum(dim=-1)
         gates: list[Tensor] = [torch.zeros_like(flow[..., 0])] * len(self.decisions)
         for cell in self.cells:
-            for row, gate in cell.gates(flow).items():
-                gates[row] = gate
+            fed, used = cell.reached(flow)
+            for row, source, target in cell.edges:
+                gates[row] = used[target] if which == "used" else fed[source] * used[target]
         return weights * (torch.stack(gates, dim=-1)[..., None] * self.connecting.to(weights))
+
+    def live(self, weights: Tensor) -> Tensor:
+        """Weights [..., E, O] as far as their edges are on a way from the input to the output."""
+        return self.counted(weights, "live")
 
 
 @dataclass(frozen=True)
@@ -114,11 +126,6 @@ class Wiring:
 
     spec: CellSpec
     edges: tuple[tuple[int, int, int], ...]
-
-    def gates(self, flow: Tensor) -> dict[int, Tensor]:
-        """For each row, the weight with which its edge is both fed and used, of flow [..., E]."""
-        fed, used = self.reached(flow)
-        return {row: fed[source] * used[target] for row, source, target in self.edges}
 
     def reached(self, flow: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """For each node, the weight with which an input reaches it, and with which it reaches the

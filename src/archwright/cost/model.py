@@ -95,12 +95,28 @@ class SummedCost(CostModel):
     def _approximated(self) -> AdditiveCost:
         return self.parts
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether it is the sum over all that is picked, dead or not."""
+        return self.parts.counted == "picked"
+
     @override
     def of(self, architecture: Architecture) -> float:
         return self.parts.of(architecture)
 
     @override
+    def bounds(self, architectures: Sequence[Architecture]) -> list[float]:
+        return self.parts(self.layout.one_hots(architectures)).tolist() if architectures else []
+
+    @property
+    @override
+    def in_bulk(self) -> bool:
+        return True
+
+    @override
     def least(self) -> tuple[float, Architecture]:
+        if not self.adds_up:
+            return super().least()
         found = cheapest(self.layout, self.parts.table)
         return self.of(found), found
 

@@ -1,0 +1,133 @@
+"""`archwright profile`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from archwright.cli.command import Command
+from archwright.cli.show import Show, decimals
+from archwright.errors import unknown
+from archwright.runs.options import require, require_positive
+
+if TYPE_CHECKING:
+    from archwright.cost.profile import Profile
+
+Runtime = Literal["onnxruntime", "torch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileConfig:
+    """Measure how long every operation of a space takes on this machine: a table for budgets."""
+
+    space: str = "nasbench201"
+    """nasbench201, darts, spos, or a Python file."""
+    runtime: Runtime = "onnxruntime"
+    """onnxruntime (networks as they are exported) or torch."""
+    device: str = "cpu"
+    """The runtime's device: cpu or cuda."""
+    threads: int = 1
+    """Threads on the CPU."""
+    channels: int | None = None
+    """Width of the networks that will be deployed (else as published)."""
+    cells: int | None = None
+    """Their depth, in the space's own count (else as published)."""
+    image_size: int | None = None
+    """Side of an image in pixels (else the space's)."""
+    image_channels: int = 3
+    """Channels of an image: 1 for grey, 3 for colours."""
+    classes: int = 10
+    """Outputs of the classifier."""
+    networks: int = 24
+    """Whole networks that are measured too, so that the operations add up to them."""
+    repeats: int = 30
+    """Times that each is measured, in turns; the table has medians."""
+    out: Path
+    """The table to write: CSV, or parquet where its name ends so."""
+
+    def __post_init__(self) -> None:
+        """Check each number, and that there is a new file to write.
+
+        Raises:
+            ConfigError: one is out of range, or the file is there already.
+        """
+        known = get_args(Runtime)
+        require(self.runtime in known, unknown("runtime", self.runtime, known))
+        require_positive(self, "threads", "channels", "cells", "image_size", "image_channels")
+        require_positive(self, "classes", "networks", "repeats")
+        require(
+            not self.out.exists(),
+            f"--out {self.out} is there already: name a new file, a table is measured as a whole",
+        )
+
+
+def _run(config: ProfileConfig) -> "tuple[ProfileConfig, Profile]":
+    from functools import partial
+
+    from archwright.bench.threads import threads
+    from archwright.cost.files import write_rows
+    from archwright.cost.layout import Layout
+    from archwright.cost.profile import profile
+    from archwright.cost.runtimes import runtime
+    from archwright.export.timing import measure_in_turns
+    from archwright.spaces import Size, get_space
+
+    space = get_space(config.space)
+    channels, cells = space.train_size
+    size = Size(
+        channels=config.channels or channels,
+        cells=config.cells or cells,
+        classes=config.classes,
+        image_size=config.image_size or space.image_size,
+        image_channels=config.image_channels,
+    )
+    with threads(config.threads):
+        found = profile(
+            Layout(space, size),
+            runtime(config.runtime, config.device, config.threads),
+            networks=config.networks,
+            counted="used" if config.runtime == "onnxruntime" else "picked",
+            timer=partial(measure_in_turns, repeats=config.repeats),
+        )
+    write_rows(config.out, found.rows(config.runtime, config.device, config.threads))
+    return config, found
+
+
+def _show(done: "tuple[ProfileConfig, Profile]", show: Show) -> dict[str, Any]:
+    config, found = done
+    size = found.layout.size
+    show.line(
+        f"{found.layout.space.name}: channels {size.channels}, cells {size.cells}, images "
+        f"{size.image_size}x{size.image_size}, in {config.runtime} on {config.device}, "
+        f"{config.threads} thread(s)"
+    )
+    show.table(
+        ("operation", "input", "output", "ms", "spread ms", "copies alone ms", "factor"),
+        [
+            (
+                *(one.operation.name, one.operation.input, one.operation.output),
+                *(decimals(one.latency_ms, 4), decimals(one.spread_ms, 4)),
+                *(decimals(one.alone_ms, 4), decimals(one.factor)),
+            )
+            for one in found.measured
+        ],
+        texts=3,
+    )
+    show.line(
+        f"the {found.networks} whole networks that it was fitted to: median error "
+        f"{100 * found.median_error:.1f} %"
+    )
+    show.line(f"table: {config.out}")
+    return {
+        "out": str(config.out),
+        "space": found.layout.space.name,
+        **asdict(size),
+        "runtime": config.runtime,
+        "device": config.device,
+        "threads": config.threads,
+        "networks": found.networks,
+        "median_error": found.median_error,
+        "operations": found.rows(config.runtime, config.device, config.threads),
+    }
+
+
+command = Command(name="profile", config=ProfileConfig, run=_run, show=_show)
