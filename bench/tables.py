@@ -139,6 +139,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "nasbench201": nasbench201,
     "ablation": pages.ablation,
     "rank": pages.rank,
+    "darts": pages.darts,
     "searches": searches,
     "pruning": pruning,
 }

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from archwright.bench.comparison import paired_tests, standings
 from archwright.bench.contestants import Contestant
+from archwright.bench.darts import darts_table
+from archwright.bench.darts import standings as standings_of_darts
 from archwright.bench.rankings import Rankings, agreements, read_rankings
+from archwright.bench.results import Results, read_results
 from archwright.bench.searches import Search, Searches, merged, read_searches
 from archwright.bench.tabulate import Table, agreements_table, standings_table, tests_table
 
@@ -53,6 +56,18 @@ def rank(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
+def darts(folder: Path) -> str:
+    """Searches on the DARTS space with what was trained (Table IV): each `darts-*.json`."""
+    parts: list[str] = []
+    for path in sorted(folder.glob("darts-*.json")):
+        results = read_results(path)
+        recipe, images = results.settings["recipe"], results.rows[0]["images"]
+        heading = f"**Searched and trained on {images}, recipe {recipe}**"
+        table = markdown(darts_table(standings_of_darts(results.rows)))
+        parts += [heading, _conditions(results), table]
+    return "\n\n".join(parts)
+
+
 def methods(folder: Path) -> str:
     """One row a method: what it found on the simplified supernet, and what that took."""
     return _sections(
@@ -79,7 +94,7 @@ def _heading(results: Searches) -> str:
     return f"**Searched on {results.searches[0].images}, preset {preset}**"
 
 
-def _conditions(results: Searches | Rankings) -> str:
+def _conditions(results: Searches | Rankings | Results) -> str:
     """How it was measured, with the command that does it again."""
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     return (

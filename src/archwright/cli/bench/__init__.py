@@ -1,6 +1,6 @@
 """`archwright bench`."""
 
-from archwright.cli.bench import budgets, nasbench201, pruning, rank, supernet
+from archwright.cli.bench import budgets, darts, nasbench201, pruning, rank, supernet
 from archwright.cli.command import Group
 
 command = Group(
@@ -10,6 +10,7 @@ command = Group(
         "supernet": supernet.command,
         "nasbench201": nasbench201.command,
         "rank": rank.command,
+        "darts": darts.command,
         "budgets": budgets.command,
         "pruning": pruning.command,
     },

@@ -1,0 +1,186 @@
+"""Searches on the DARTS space and the training of what they found, kept as they end."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+import torch
+
+from archwright.bench.contestants import Contestant
+from archwright.bench.darts_config import DartsConfig
+from archwright.bench.memory import step_bytes
+from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.tabulate import NOTHING, Table, number
+from archwright.bench.threads import threads
+from archwright.errors import RunError
+from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.folder import read_config
+from archwright.search.run import search
+from archwright.spaces import write_architecture
+from archwright.train.run import train
+
+_FIELDS = ("method", "supernet", "seed", "top1", "search_seconds", "train_seconds", "saved_bytes")
+
+
+def bench_darts(config: DartsConfig) -> Results:
+    """Run what is missing; all that the results file then holds.
+
+    Raises:
+        RunError: the results file is of another version or of other settings, or a run folder is.
+        ConfigError, DataError, DivergedError: as `search` and `train`.
+    """
+    config.file.parent.mkdir(parents=True, exist_ok=True)
+    with threads(config.threads):
+        return _run(config)
+
+
+def _run(config: DartsConfig) -> Results:
+    device = make_fabric(config.device, config.precision).device
+    count = torch.get_num_threads()
+    settings = replace(config, device=device.type, threads=count).settings()
+    empty = Results(
+        command="",
+        settings=settings,
+        versions=versions(),
+        hardware=describe_hardware(device),
+        threads=count,
+        rows=[],
+    )
+    held = _held(config.file, empty)
+    wanted = [(one, seed) for seed in config.all_seeds for one in config.contestants]
+    for place, (one, seed) in enumerate(wanted, 1):
+        if any(_same(row, one, seed) for row in held.rows):
+            continue
+        row = _row(config, one, seed)
+        rows = [*_held(config.file, empty).rows, row]
+        held = replace(empty, command=DartsConfig.command(settings, rows), rows=rows)
+        write_results(config.file, held)
+        print(
+            f"{place}/{len(wanted)} {row['title']} {row['supernet']}, seed {seed}: "
+            f"{row['top1']:.2f} %, {row['macs'] / 1e6:.0f} M MACs, searched "
+            f"{row['search_seconds']:.0f} s, trained {row['train_seconds']:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+    return held
+
+
+def _held(path: Path, empty: Results) -> Results:
+    """What the results file holds now.
+
+    Raises:
+        RunError: it was measured with other settings, or elsewhere (named), or lacks something.
+    """
+    if not path.exists():
+        return empty
+    held = read_results(path)
+    before, now = ({**r.settings, **r.versions, "hardware": r.hardware} for r in (held, empty))
+    for name in dict.fromkeys([*before, *now]):
+        if before.get(name) != now.get(name):
+            raise RunError(
+                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
+                f"repeat its settings, or give another --out"
+            )
+    for place, row in enumerate(held.rows, 1):
+        for name in _FIELDS:
+            if name not in row:
+                raise RunError(f"{path}, row {place}: it lacks {name}")
+    return held
+
+
+def _same(row: dict[str, Any], one: Contestant, seed: int) -> bool:
+    return (row["title"], row["supernet"], row["seed"]) == (one.title("paper"), one.supernet, seed)
+
+
+def _row(config: DartsConfig, one: Contestant, seed: int) -> dict[str, Any]:
+    searching = config.search(one, seed)
+    found = search(searching)
+    trained = train(config.training(one, seed))
+    (network,) = trained.rows
+    return {
+        **{"method": one.method, "title": one.title("paper"), "supernet": one.supernet},
+        **{"seed": seed, "architecture": write_architecture(found.architecture)},
+        **{"search_seconds": found.seconds, "train_seconds": trained.seconds},
+        **{
+            "saved_bytes": step_bytes(searching),
+            "images": read_config(searching.out)["data_title"],
+        },
+        **{"params": network.params, "macs": network.macs, "top1": network.top1},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A method with or without simplification, over its seeds; see `Results.rows` of the bench.
+
+    `top1` is mean and standard deviation in percent, `normalised_cost` that of the searches
+    (TopoNAS, eq. 29) over all that train a supernet; the others are medians.
+    """
+
+    title: str
+    supernet: str
+    n: int
+    top1: tuple[float, float | None]
+    params: float
+    macs: float
+    search_seconds: float
+    train_seconds: float
+    saved_bytes: int | None
+    normalised_cost: float | None
+
+
+def standings(rows: Sequence[dict[str, Any]]) -> list[Standing]:
+    """A row for each method and supernet, in the order in which they first appear."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["title"], row["supernet"]), []).append(row)
+    seconds = {key: median(r["search_seconds"] for r in own) for key, own in groups.items()}
+    saved: dict[tuple[str, str], int] = {
+        key: own[0]["saved_bytes"] for key, own in groups.items() if own[0]["saved_bytes"]
+    }
+    least, fastest = min(saved.values(), default=1), min((seconds[k] for k in saved), default=1.0)
+    return [
+        Standing(
+            title=key[0],
+            supernet=key[1],
+            n=len(own),
+            top1=(
+                mean(r["top1"] for r in own),
+                stdev([r["top1"] for r in own]) if len(own) > 1 else None,
+            ),
+            params=median(r["params"] for r in own),
+            macs=median(r["macs"] for r in own),
+            search_seconds=seconds[key],
+            train_seconds=median(r["train_seconds"] for r in own),
+            saved_bytes=saved.get(key),
+            normalised_cost=(saved[key] / least + seconds[key] / fastest) / 2
+            if key in saved
+            else None,
+        )
+        for key, own in groups.items()
+    ]
+
+
+def darts_table(rows: Sequence[Standing]) -> Table:
+    """Table IV: a row for each method and supernet."""
+    columns = ("method", "simplified", "n", "top-1, %", "M parameters", "M MACs")
+    columns = (*columns, "saved MB", "search s", "training s", "cost")
+    made = [
+        (
+            row.title,
+            NOTHING if row.saved_bytes is None else row.supernet,
+            str(row.n),
+            f"{row.top1[0]:.2f}" + ("" if row.top1[1] is None else f" ({row.top1[1]:.2f})"),
+            number(row.params / 1e6),
+            number(row.macs / 1e6, 1),
+            number(None if row.saved_bytes is None else row.saved_bytes / 1e6, 1),
+            number(row.search_seconds, 0),
+            number(row.train_seconds, 0),
+            number(row.normalised_cost),
+        )
+        for row in rows
+    ]
+    return Table(columns, made, texts=2)

@@ -1,0 +1,168 @@
+"""The configuration of a bench on the DARTS space: search, then retraining."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from archwright.bench.command import PLACES, command_line
+from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, parse_seeds
+from archwright.errors import unknown
+from archwright.runs.options import Precision, require, require_positive
+from archwright.search.config import SearchConfig
+from archwright.train.config import TrainConfig
+
+RecipeName = Literal["paper", "short"]
+RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    # quark0/darts: 16 channels, 8 cells, each method's epochs; then 36 channels, 20 cells
+    "paper": ({}, {"epochs": 600}),
+    # minutes to an hour on two cores; ours
+    "short": (
+        {"channels": 8, "cells": 5, "epochs": 3, "limit": 4000, "alpha_lr": 3e-3, "alpha_start": 0},
+        {"channels": 12, "cells": 8, "epochs": 10, "limit": 10_000, "auxiliary": 0.0}
+        | {"drop_path": 0.0, "test_limit": 2000},
+    ),
+}
+"""What a recipe sets of a search and of a training; all else is as published."""
+
+_LISTS = ("methods", "simplify", "seeds")
+"""Options that say which rows there are; all others are alike for every row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DartsConfig:
+    """Search the DARTS space and train what was found (TopoNAS, Table IV).
+
+    What has ended is kept, and the same command goes on where it was stopped. A search sees no test
+    image; accuracies are those of the trained networks after their last epoch.
+    """
+
+    methods: str = "darts,beta-darts"
+    """Search methods, separated by commas; random, which searches nothing, is added."""
+    simplify: str = "none,all"
+    """Each method is run with each of these simplifications, separated by commas. none is lowered
+    as it is written, all else fused; none/fused or all/naive name the lowering."""
+    seeds: str = "0"
+    """Seeds, such as 0-4 or 0,2,100-104."""
+    recipe: RecipeName = "short"
+    """paper (search as published; 600 epochs at 36 channels and 20 cells, for a GPU), or short
+    (smaller and shorter, for a CPU)."""
+    data: str = "cifar10"
+    """Images: cifar10, digits, or anything that a search takes."""
+    data_root: Path | None = None
+    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
+    search_channels: int | None = None
+    """Width of the supernet (else the recipe's)."""
+    search_cells: int | None = None
+    """Cells of the supernet (else the recipe's)."""
+    search_epochs: int | None = None
+    """Epochs of a search (else the recipe's)."""
+    search_limit: int | None = None
+    """Search on so many of the training images (else the recipe's)."""
+    channels: int | None = None
+    """Width of the trained network (else the recipe's)."""
+    cells: int | None = None
+    """Cells of the trained network (else the recipe's)."""
+    epochs: int | None = None
+    """Epochs of a training (else the recipe's)."""
+    limit: int | None = None
+    """Train on so many of the training images (else the recipe's)."""
+    test_limit: int | None = None
+    """Score on so many of the test images (else the recipe's)."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision = "32-true"
+    """32-true, or bf16-mixed for autocast."""
+    threads: int | None = None
+    """Threads on the CPU (else PyTorch's own choice)."""
+    runs: Path = Path("runs/darts")
+    """Folder for the run folders."""
+    out: Path | None = None
+    """File for the results (else darts.json in the folder of the runs)."""
+
+    def __post_init__(self) -> None:
+        """Check each setting.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named), or a name is unknown.
+        """
+        require_positive(self, "search_channels", "search_cells", "search_epochs", "search_limit")
+        require_positive(self, "channels", "cells", "epochs", "limit", "test_limit", "threads")
+        for name, kind in (("precision", Precision), ("recipe", RecipeName)):
+            value = getattr(self, name)
+            require(value in get_args(kind), unknown(name, value, get_args(kind)))
+        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
+        _ = self.contestants, self.all_seeds
+
+    @property
+    def contestants(self) -> tuple[Contestant, ...]:
+        """Who searches."""
+        return parse_contestants(self.methods, self.simplify, "paper", baselines=False)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds, each once."""
+        return parse_seeds(self.seeds)
+
+    @property
+    def file(self) -> Path:
+        """The results file."""
+        return self.out or self.runs / "darts.json"
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that is alike for all rows and decides a result."""
+        left_out = (*_LISTS, *PLACES)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+
+    def search(self, one: Contestant, seed: int) -> SearchConfig:
+        """The configuration of one search; an unfinished one is gone on with."""
+        own = {name: getattr(self, f"search_{name}") for name in _SIZES}
+        options = {**RECIPES[self.recipe][0], **_given(own)}
+        return SearchConfig(
+            **{**self._shared("search", one, seed), **options},
+            space="darts",
+            method=one.method,
+            preset=one.preset,
+            simplify=one.simplify,
+            lowering=one.lowering,
+        )
+
+    def training(self, one: Contestant, seed: int) -> TrainConfig:
+        """The training of what that search found."""
+        own = {name: getattr(self, name) for name in (*_SIZES, "test_limit")}
+        options = {**RECIPES[self.recipe][1], **_given(own)}
+        found = self.search(one, seed).out
+        return TrainConfig(
+            **{**self._shared("train", one, seed), **options}, architecture=str(found)
+        )
+
+    def _shared(self, kind: str, one: Contestant, seed: int) -> dict[str, Any]:
+        parts = (kind, one.method, one.supernet.replace("/", "-"), one.preset, self.recipe, seed)
+        names = ("data", "data_root", "device", "precision")
+        shared = {name: getattr(self, name) for name in names}
+        return {
+            **shared,
+            "seed": seed,
+            "resume": True,
+            "out": self.runs / "-".join(map(str, parts)),
+        }
+
+    @classmethod
+    def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+        """The command line that measures `rows`, all of these `settings`, again."""
+        kept = [row for row in rows if row["method"] != RANDOM]
+        config = cls(
+            **settings,
+            methods=",".join(dict.fromkeys(row["title"] for row in kept)) or RANDOM,
+            simplify=",".join(dict.fromkeys(row["supernet"] for row in kept)) or cls.simplify,
+            seeds=",".join(map(str, dict.fromkeys(row["seed"] for row in rows))) or cls.seeds,
+        )
+        always = ("methods", "simplify", "seeds", "recipe", "data")
+        return command_line("darts", config, always=always)
+
+
+_SIZES = ("channels", "cells", "epochs", "limit")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
