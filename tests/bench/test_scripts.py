@@ -95,13 +95,13 @@ def test_what_was_measured_is_left_as_it_is(results: Path, monkeypatch: pytest.M
 
     def run(words: list[str], check: bool) -> Any:
         ran.append(words)
-        return subprocess.CompletedProcess(words, returncode=3 * ("toponas-6" in words))
+        return subprocess.CompletedProcess(words, returncode=3 * ("toponas-10" in words))
 
     monkeypatch.setattr(subprocess, "run", run)
-    chosen = ["darts", "candidates-07", "candidates-05", "candidates-06"]
+    chosen = ["darts", "candidates-13", "candidates-10", "candidates-07"]
     code = supernets.main([*chosen, "--threads", "2", "--results", str(results)])
     assert code == 3  # stops at the first that fails
-    assert [words[words.index("--space") + 1] for words in ran] == ["toponas-5", "toponas-6"]
+    assert [words[words.index("--space") + 1] for words in ran] == ["toponas-7", "toponas-10"]
     assert all(words[words.index("--threads") + 1] == "2" for words in ran)
     everything = len(supernets.STANDARD)
     assert len(supernets.missing([], results)) == everything - 4

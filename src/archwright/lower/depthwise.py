@@ -6,8 +6,7 @@ diagonal: for 15 x 15 taps in 50 times the time. So the kernel is taken apart in
 gradient of a convolution of its own on the padded image; with dilation, on the D x D interleaved
 images. The gradient of the image is a convolution with the kernel turned around.
 
-Legend: B batch, C channels, H height, W width, K taps a side, D dilation, S stride: any without
-dilation, and 1 or D with it.
+Legend: B batch, C channels, H height, W width, K taps a side, D dilation, S stride.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,16 +24,25 @@ def image_gradient(grad: Tensor, x: Tensor, kernel: Tensor, dilation: int, step:
 
     kernel: [C, 1, K, K]; step: S.
     """
-    if step > 1:
-        apart = torch.zeros_like(x)
-        apart[..., ::step, ::step] = grad
-        grad = apart
+    grad = at_stride_1(grad, x, step)
     reach = dilation * (kernel.shape[-1] // 2)
     return functional.conv2d(grad, kernel.flip(2, 3), None, 1, reach, dilation, len(kernel))
 
 
+def at_stride_1(grad: Tensor, x: Tensor, step: int) -> Tensor:
+    """The gradient that the output at stride 1 has, zero where no window begins."""
+    if step == 1:
+        return grad
+    apart = torch.zeros_like(x)
+    apart[..., ::step, ::step] = grad
+    return apart
+
+
 def strips(x: Tensor, size: int, dilation: int, step: int) -> tuple[Tensor, ...]:
-    """What the gradients of a kernel's strips read of x [B, C, H, W]; `size`: K, `step`: S."""
+    """What the gradients of a kernel's strips read of x [B, C, H, W]; `size`: K, `step`: S.
+
+    With dilation, S is 1 or D (see `at_stride_1`).
+    """
     if dilation > 1:
         x, step = (interleaved(x, dilation) if step == 1 else x[..., ::step, ::step]), 1
     if size <= _FAST_TAPS:

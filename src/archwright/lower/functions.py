@@ -81,7 +81,7 @@ class NormReluConv(torch.autograd.Function):
         x, mean, deviation, kernel = ctx.saved_tensors
         shape = (1, -1, 1, 1)
         scale = deviation.to(x.dtype).view(shape)
-        active = functional.relu(torch.addcmul(-mean.to(x.dtype).view(shape) * scale, x, scale))
+        active = functional.relu_(torch.addcmul(-mean.to(x.dtype).view(shape) * scale, x, scale))
         wanted = (True, [ctx.needs_input_grad[4]])
         grad_active, (grad_kernel,) = _conv_gradients(
             active, [grad], [ctx.geometry], [kernel], wanted
@@ -127,8 +127,9 @@ def _conv_gradients(
 
 
 def _through_relu(grad: Tensor, active: Tensor) -> Tensor:
-    """The gradient of a ReLU's input, in the type of its output."""
-    return torch.ops.aten.threshold_backward(grad.to(active.dtype), active, 0)
+    """The gradient of a ReLU's input from that of its output, whose memory it takes."""
+    torch.ops.aten.threshold_backward.grad_input(grad, active, 0, grad_input=grad)
+    return grad
 
 
 Feature = nn.Module | None
@@ -162,10 +163,12 @@ class SpreadFeatures(torch.autograd.Function):
             source = x.detach().requires_grad_()
             made = [_compute(feature, source, again=True) for feature in ctx.features]
         rows = _Rows(made[0])
-        values = rows.stack([value.detach() for value in made])
-        incoming = rows.stack(grad_outputs).to(values.dtype)
-        grad_weights = (incoming @ values.T).to(weights.dtype)
-        outer = rows.split(weights.to(values.dtype).T @ incoming)
+        incoming = rows.stack(grad_outputs).to(made[0].dtype)
+        grad_weights: Tensor | None = None
+        if ctx.needs_input_grad[1]:  # not in a step of the weights, where alpha is given
+            values = rows.stack([value.detach() for value in made])
+            grad_weights = (incoming @ values.T).to(weights.dtype)
+        outer = rows.split(weights.to(incoming.dtype).T @ incoming)
         (grad_x,) = torch.autograd.grad(made, source, outer)
         return grad_x, grad_weights, None
 

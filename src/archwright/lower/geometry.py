@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from archwright.ir.frame import Frame
-from archwright.lower.depthwise import image_gradient, kernel_gradient, strips
+from archwright.lower.depthwise import at_stride_1, image_gradient, kernel_gradient, strips
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Geometry:
         """What the gradients of kernels read of x; all kernels of this geometry read the same."""
         if not self._takes_apart(x):
             return (x,)
-        return strips(x, self.frame.size, self.frame.dilation, self.step)
+        return strips(x, self.frame.size, self.frame.dilation, self._read_step)
 
     def kernel_gradient(
         self, grad: Tensor, x: Tensor, windows: tuple[Tensor, ...], kernel: Tensor
@@ -51,7 +51,10 @@ class Geometry:
         windows: those of x. All are of one type: under autocast, the one which convolved.
         """
         if self._takes_apart(x):
-            return kernel_gradient(grad, windows, kernel, self.frame.dilation, self.step)
+            step = self._read_step
+            if step != self.step:
+                grad = at_stride_1(grad, x, self.step)
+            return kernel_gradient(grad, windows, kernel, self.frame.dilation, step)
         (whole,) = windows
         return self._native(grad, whole, kernel, (False, True))[1]
 
@@ -65,12 +68,13 @@ class Geometry:
         )
         return grad_x, grad_kernel
 
+    @property
+    def _read_step(self) -> int:
+        """The stride at which kernels' gradients are taken: 1 where it is not the dilation."""
+        return self.step if self.frame.dilation in (1, self.step) else 1
+
     def _takes_apart(self, x: Tensor) -> bool:
         """Whether to see to the gradients of a depthwise convolution ourselves."""
-        dilation = self.frame.dilation
-        return (
-            x.device.type == "cpu"
-            and self.groups == self.c_in == self.c_out > 1
-            and self.frame.first == -dilation * (self.frame.size // 2)
-            and (dilation == 1 or self.step in (1, dilation))
-        )
+        centred = self.frame.first == -self.frame.dilation * (self.frame.size // 2)
+        depthwise = self.groups == self.c_in == self.c_out > 1
+        return x.device.type == "cpu" and depthwise and centred
