@@ -219,6 +219,19 @@ def test_gates_are_learned_once(
     assert other.nodes_deleted > pruned.nodes_deleted
 
 
+def test_gates_may_be_left_out(pruned: PruneResult, trained: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"gates": pruned.out, "drop_gates": True, "epochs": 0}
+    result = prune(tiny_pruning(trained, tmp_path / "out", **settings))
+    kept, left = (set(load_file(run / "weights.safetensors")) for run in (pruned.out, result.out))
+    assert {name for name in kept - left if "/gate" not in name} == set()
+    assert not any("/gate" in name for name in left)
+    assert result.macs_after == pruned.macs_after
+    assert result.params_after == pruned.params_after - len(kept - left)
+    whole = {**settings, "macs": 1.0}
+    other = prune(tiny_pruning(trained, tmp_path / "whole", **whole))
+    assert (other.nodes_deleted, other.params_after) == (0, other.params_before)
+
+
 def test_gates_of_other_settings_are_refused(
     pruned: PruneResult, trained: Path, darts: Path, tmp_path: Path
 ) -> None:

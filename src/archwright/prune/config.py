@@ -54,6 +54,9 @@ class PruneConfig(RunOptions):
     gates: Path | None = None
     """Take over the gates that this pruning of the same training learned, and the weights learned
     with them (else they are learned): for several targets or fusions."""
+    drop_gates: bool = False
+    """Leave the gates out of what is left: quicker, no longer quite the network that was trained
+    (else they stay, one multiplication a node)."""
     gate_epochs: int = 5
     """Epochs in which gates are learned together with the weights (only with --score gate)."""
     gate_lr: float = 0.01
@@ -110,10 +113,12 @@ class PruneConfig(RunOptions):
             self.score != "gate" or learned,
             "--gate-epochs 0 learns no gates: give at least 1, --gates RUN, or --score taylor",
         )
-        require(
-            self.gates is None or self.score == "gate",
-            f"--gates is of no use with --score {self.score}: leave one of them out",
-        )
+        for name in ("gates", "drop_gates"):
+            require(
+                not getattr(self, name) or self.score == "gate",
+                f"--{name.replace('_', '-')} is of no use with --score {self.score}: leave one of "
+                f"them out",
+            )
         targets = (self.macs, self.params, self.latency_ms)
         require(
             any(target is not None for target in targets),
@@ -126,7 +131,7 @@ class PruneConfig(RunOptions):
     def pruning(self) -> Pruning:
         """What is asked for, before it is known which nodes go."""
         fusion = named_fusion(self.fusion, per=self.per, reduction=self.reduction, floor=self.floor)
-        return Pruning(fusion=fusion, gated=self.score == "gate")
+        return Pruning(fusion=fusion, gated=self.score == "gate" and not self.drop_gates)
 
     def on(self, trained: Mapping[str, Any]) -> "PruneConfig":
         """This with the images of a training, of these settings, where none are asked for."""

@@ -176,7 +176,7 @@ class Stages:
         config = self.config
         torch.manual_seed(config.seed)  # fusions start alike, whatever was drawn before
         network = pruned_network(self.source.network, pruning, gated.network)
-        if pruning.deleted:
+        if pruning.deleted or config.drop_gates:
             x = calibration_images(self.fabric, self.images, config.calibration, config.seed)
             anew = not config.keep_statistics
             compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
