@@ -7,6 +7,7 @@ import pytest
 
 from archwright.ir import Architecture
 from archwright.spaces import SPACES, read_architecture, write_architecture
+from archwright.tables.nasbench201 import decode, lookup
 
 BEST = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
@@ -123,3 +124,50 @@ def test_inspect_says_which_space_there_is_not(call) -> None:
         "archwright: error: unknown space 'dart': did you mean 'darts'? "
         f"known are {', '.join(sorted(SPACES))}; or give a Python file that declares one\n"
     )
+
+
+def test_inspect_says_every_cost(call) -> None:
+    done = call("inspect", "--architecture", BEST, "--latency-device", "edgegpu", "--json")
+    found = json.loads(done.out)["costs"]
+    assert found["params"] == 1073466
+    assert found["size_mb"] == pytest.approx(4 * found["params"] / 1e6)
+    assert 0 < found["memory_mb"] < found["training_memory_mb"]
+    row = lookup(BEST)
+    assert found["latency_ms"] == pytest.approx(row.latency_ms["edgegpu"])
+    assert found["energy_mj"] == pytest.approx(row.energy_mj["edgegpu"])
+    assert "latency: " in done.err
+    assert "features while one image is answered, at most: " in done.err
+    without = json.loads(call("inspect", "--architecture", BEST, "--json").out)["costs"]
+    assert {*without} == {*found} - {"latency_ms", "energy_mj"}
+
+
+def test_inspect_predicts_what_a_table_lacks(call, tmp_path: Path) -> None:
+    texts = [decode(code) for code in range(7, 15000, 500)]
+    lines = [f"{text},{lookup(text).latency_ms['raspi4']}" for text in texts]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["architecture,latency_ms", *lines]) + "\n")
+    done = call("inspect", "--architecture", BEST, "--latency-table", path, "--json")
+    found = json.loads(done.out)["costs"]
+    assert found["latency_ms_bound"] > found["latency_ms"] > 0
+    assert "(predicted; hardly above " in done.err
+    known = call("inspect", "--architecture", texts[3], "--latency-table", path, "--json")
+    assert "latency_ms_bound" not in json.loads(known.out)["costs"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--architecture", BEST, "--latency-device", "fpga", "--latency-table", "t.csv"),
+            "--latency-device and --latency-table exclude each other: give one",
+        ),
+        (
+            ("--space", "darts", "--latency-device", "fpga"),
+            "--latency-device and --latency-table are for an architecture: give --architecture",
+        ),
+    ],
+)
+def test_inspect_takes_one_source_of_latencies(call, words: tuple[str, ...], message: str) -> None:
+    done = call("inspect", *words)
+    assert done.code == 2
+    assert message in done.err

@@ -1,5 +1,6 @@
 """`archwright inspect`."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from archwright.cli.show import Show, count, shorten
 from archwright.runs.options import require, require_positive
 
 if TYPE_CHECKING:
+    from archwright.ir import Architecture
     from archwright.spaces import Size, Space
 
 
@@ -32,6 +34,11 @@ class InspectConfig:
     """Side of an image in pixels (else the run's, or the space's)."""
     image_channels: int | None = None
     """Channels of an image: 1 for grey, 3 for colours (else the run's, or 3)."""
+    latency_device: str | None = None
+    """Say latency and energy, too, on a device of HW-NAS-Bench (nasbench201 at 16/5/32)."""
+    latency_table: Path | None = None
+    """Say latency (and energy) by a table, too: as archwright profile writes it, or of whole
+    architectures."""
 
     def __post_init__(self) -> None:
         """Check each number, and that there is one network to inspect.
@@ -42,6 +49,14 @@ class InspectConfig:
         one = (self.architecture is None) != (self.space is None)
         require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
         require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
+        sources = (self.latency_device, self.latency_table)
+        require(
+            None in sources, "--latency-device and --latency-table exclude each other: give one"
+        )
+        require(
+            self.space is None or sources == (None, None),
+            "--latency-device and --latency-table are for an architecture: give --architecture",
+        )
 
 
 def _run(config: InspectConfig) -> dict[str, Any]:
@@ -62,7 +77,12 @@ def _run(config: InspectConfig) -> dict[str, Any]:
         network = space.discrete(architecture, size)
         live = graph_cost(network, live=True)
         text = write_architecture(architecture)
-        own = {"architecture": text, "live_params": live.params, "live_macs": live.macs}
+        own = {
+            "architecture": text,
+            "live_params": live.params,
+            "live_macs": live.macs,
+            "costs": _costs(config, architecture, space, size),
+        }
     cost = graph_cost(network)
     return {
         "space": space.name,
@@ -76,6 +96,46 @@ def _run(config: InspectConfig) -> dict[str, Any]:
         "activation_bytes": activation_bytes(network, 1),
         **own,
     }
+
+
+def _costs(
+    config: InspectConfig, architecture: "Architecture", space: "Space", size: "Size"
+) -> dict[str, float]:
+    """Every cost by its name; what is predicted has what it will hardly exceed beside it."""
+    from archwright.cost import COSTS, cost_model
+
+    measured = _measured(config)
+    found: dict[str, float] = {}
+    for name in COSTS:
+        if name in ("latency_ms", "energy_mj") and name not in measured:
+            continue
+        cost = cost_model(
+            name,
+            space,
+            size,
+            latency_device=config.latency_device,
+            latency_table=config.latency_table,
+        )
+        found[name] = cost.of(architecture)
+        if (bound := cost.bound(architecture)) != found[name]:
+            found[f"{name}_bound"] = bound
+    # what was not measured on a device is infinite, which JSON does not know
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def _measured(config: InspectConfig) -> tuple[str, ...]:
+    """The costs that the source of measurements has."""
+    from archwright.cost.files import read_rows
+    from archwright.tables.nasbench201 import ENERGY_DEVICES
+
+    if config.latency_table is not None:
+        have = read_rows(config.latency_table)[0]
+        names = tuple(name for name in ("latency_ms", "energy_mj") if name in have)
+        return names or ("latency_ms",)  # whose absence the reader of the table explains
+    if config.latency_device is None:
+        return ()
+    energy = ("energy_mj",) if config.latency_device in ENERGY_DEVICES else ()
+    return ("latency_ms", *energy)
 
 
 def _run_settings(text: str) -> dict[str, Any]:
@@ -100,6 +160,14 @@ def _size(
     )
 
 
+_SHOWN = {
+    "size_mb": "weights: {} MB in float32",
+    "memory_mb": "features while one image is answered, at most: {} MB",
+    "latency_ms": "latency: {} ms",
+    "energy_mj": "energy: {} mJ",
+}
+
+
 def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
     supernet = "decisions" in facts
     what = "supernet" if supernet else shorten(facts["architecture"], 100)
@@ -115,6 +183,11 @@ def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
         rows.append(_row("edges that reach the output", facts, "live_"))
     show.table(columns, rows)
     show.line(f"kept for backward, one image: {facts['activation_bytes'] / 1e6:,.2f} MB in float32")
+    for name, value in facts.get("costs", {}).items():
+        if name in _SHOWN:
+            bound = facts["costs"].get(f"{name}_bound")
+            more = "" if bound is None else f" (predicted; hardly above {bound:,.4g})"
+            show.line(f"{_SHOWN[name].format(f'{value:,.4g}')}{more}")
     return facts
 
 

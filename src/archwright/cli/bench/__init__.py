@@ -1,6 +1,6 @@
 """`archwright bench`."""
 
-from archwright.cli.bench import budgets, darts, nasbench201, pruning, rank, supernet
+from archwright.cli.bench import budgets, darts, nasbench201, predictor, pruning, rank, supernet
 from archwright.cli.command import Group
 
 command = Group(
@@ -13,5 +13,6 @@ command = Group(
         "darts": darts.command,
         "budgets": budgets.command,
         "pruning": pruning.command,
+        "predictor": predictor.command,
     },
 )
