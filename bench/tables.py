@@ -14,6 +14,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from archwright.bench import pages, pruning_pages
+from archwright.bench.budgets_table import budgets
 from archwright.bench.results import Results, read_results
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_text
@@ -142,6 +143,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "darts": pages.darts,
     "searches": searches,
     "pruning": pruning,
+    "budgets": budgets,
 }
 
 

@@ -1,8 +1,10 @@
 """The table of searches within budgets, as text: for a terminal and for the documentation alike."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from archwright.bench.budgets import Outcome, mean_regrets
+from archwright.bench.budgets import Outcome, judged, mean_regrets, read_cases
+from archwright.bench.pages import markdown
 from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 
 
@@ -28,3 +30,15 @@ def budgets_table(outcomes: Sequence[Outcome]) -> Table:
 
 def _milliseconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.4g}"
+
+
+def budgets(folder: Path) -> str:
+    """What the documentation says of searches within budgets: each `budgets*.json`."""
+    parts: list[str] = []
+    for path in sorted(folder.glob("budgets*.json")):
+        results, cases = read_cases(path)
+        versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+        where = f"{results.hardware}, {results.threads} threads; {versions}."
+        table = markdown(budgets_table([judged(case) for case in cases]))
+        parts += [f"`{results.command}`", where, table]
+    return "\n\n".join(parts)

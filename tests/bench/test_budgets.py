@@ -1,0 +1,181 @@
+"""Searches within budgets: cases that are kept, and judged by the table when they are read."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archwright.bench import budgets
+from archwright.bench.budgets import (
+    Case,
+    bench_budgets,
+    budget_of,
+    judged,
+    mean_regrets,
+    read_cases,
+)
+from archwright.bench.budgets_config import BudgetsConfig
+from archwright.bench.budgets_table import budgets as page
+from archwright.bench.budgets_table import budgets_table
+from archwright.errors import ConfigError, RunError
+from archwright.tables import nasbench201
+
+BEST = nasbench201.optimum("cifar10").arch
+DEAD = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+
+
+def config_in(folder: Path, **changes: Any) -> BudgetsConfig:
+    settings: dict[str, Any] = {
+        **{"data": "digits", "channels": 4, "cells": 1, "epochs": 1, "batch_size": 16},
+        **{"limit": 64, "test_limit": 40, "device": "cpu", "threads": 1, "finalists": 2},
+        **{"devices": "edgegpu,edgetpu", "percentiles": "20,60", "runs": folder},
+    }
+    return BudgetsConfig(**{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> BudgetsConfig:
+    """A bench that has ended."""
+    config = config_in(tmp_path_factory.mktemp("budgets"))
+    bench_budgets(config)
+    return config
+
+
+def case(architecture: str, device: str = "edgegpu", **changes: Any) -> Case:
+    settings: dict[str, Any] = {
+        **{"seed": 0, "device": device, "percentile": 20.0, "budget_ms": budget_of(device, 20)},
+        **{"architecture": architecture, "seconds": 1.0},
+    }
+    return Case(**{**settings, **changes})
+
+
+def test_a_budget_is_a_percentile_of_what_was_measured() -> None:
+    delays = nasbench201.latency("edgetpu")
+    assert np.isnan(delays).any()
+    share = (delays[~np.isnan(delays)] <= budget_of("edgetpu", 40)).mean()
+    assert share == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_case_is_judged_by_the_table() -> None:
+    beyond = judged(case(BEST))
+    assert not beyond.feasible
+    assert beyond.regrets["cifar10"] < 0  # what is beyond the budget may be better than the best
+    limit = float(np.nanmax(nasbench201.latency("edgegpu")))
+    free = judged(case(BEST, budget_ms=limit))
+    assert free.feasible
+    assert free.regrets["cifar10"] == 0.0
+    within = nasbench201.best_within("edgegpu", budget_of("edgegpu", 20))
+    best = judged(case(within.arch))
+    assert best.feasible
+    assert best.regrets["cifar10"] == 0.0
+    assert best.best["cifar10"] == pytest.approx(within.cifar10_test)
+    assert mean_regrets([free, best])["cifar10"] == 0.0
+
+
+def test_what_was_not_measured_is_infeasible() -> None:
+    delays = nasbench201.latency("edgetpu")
+    unmeasured = nasbench201.architectures()[int(np.flatnonzero(np.isnan(delays))[0])]
+    outcome = judged(case(unmeasured, "edgetpu"))
+    assert outcome.latency_ms is None
+    assert not outcome.feasible
+
+
+def test_every_case_is_within_its_budget(done: BudgetsConfig) -> None:
+    results, cases = read_cases(done.file)
+    assert [(one.device, one.percentile) for one in cases] == [
+        *(("edgegpu", 20.0), ("edgegpu", 60.0), ("edgetpu", 20.0), ("edgetpu", 60.0))
+    ]
+    assert all(judged(one).feasible for one in cases)
+    assert DEAD not in {one.architecture for one in cases}
+    assert "regret" not in done.file.read_text()
+    assert json.loads(done.file.read_text())["schema"] == 1
+    assert results.command.startswith("archwright bench budgets --devices edgegpu,edgetpu")
+    assert len(list(done.runs.glob("diffgraph-*"))) == 1  # one search for all of them
+
+
+def test_what_has_ended_is_not_done_again(
+    done: BudgetsConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = done.file.read_text()
+    monkeypatch.setattr(budgets, "search", lambda config: pytest.fail("was done already"))
+    bench_budgets(done)
+    assert done.file.read_text() == before
+
+
+def test_a_stopped_bench_goes_on(done: BudgetsConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = json.loads(done.file.read_text())
+    content["rows"] = content["rows"][:1]
+    other = replace(done, out=done.runs / "other.json")
+    other.file.write_text(json.dumps(content))
+    _, cases = bench_budgets(other)
+    whole = read_cases(done.file)[1]
+    assert [replace(one, seconds=0.0) for one in cases] == [
+        replace(one, seconds=0.0) for one in whole
+    ]
+    with pytest.raises(
+        RunError, match=r"other.json was measured with finalists=2, not 3: repeat its settings, or "
+    ):
+        bench_budgets(replace(other, finalists=3))
+
+
+def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> None:
+    one = {"devices": "edgegpu", "percentiles": "60", "separate": True}
+    limit = budget_of("edgegpu", 60)
+    config = config_in(tmp_path, **one)
+    within = config.within(0, "edgegpu", limit)
+    assert (within.max_latency_ms, within.objective) == (limit, None)
+    weighed = replace(config, penalty=0.3).within(0, "edgegpu", limit)
+    assert (weighed.max_latency_ms, weighed.objective) == (None, "latency_ms=0.3")
+    assert replace(config, penalty=0.0).within(0, "edgegpu", limit).objective is None
+    assert len({config.within(0, "edgegpu", x).out for x in (limit, 2 * limit)}) == 2
+    _, (case,) = bench_budgets(config)
+    assert judged(case).feasible
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"devices": "edgegpu,pixel"}, "unknown device 'pixel': did you mean 'pixel3'?"),
+        ({"percentiles": "20,x"}, "--percentiles x: give numbers up to 100, above 0"),
+        ({"percentiles": "0"}, "--percentiles 0: give numbers up to 100, above 0"),
+        ({"method": "random"}, "random learns no alpha, which budgets are answered from"),
+        ({"penalty": 0.3}, "--penalty has no use without --separate"),
+        ({"progressive": True}, "--progressive has no use without --separate"),
+        ({"finalists": 0}, "--finalists must be above 0, got 0"),
+        ({"out": Path("/")}, "--out / is a folder: name a file"),
+    ],
+)
+def test_settings_that_are_wrong(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        BudgetsConfig(**changes)
+    assert str(error.value).startswith(message)
+
+
+def test_a_file_that_holds_no_cases(done: BudgetsConfig, tmp_path: Path) -> None:
+    content = json.loads(done.file.read_text())
+    path = tmp_path / "budgets.json"
+    for changed, message in (
+        ({"device": None}, "case 1: it lacks device"),
+        ({"architecture": "|x~0|"}, "case 1: not a NAS-Bench-201 architecture"),
+    ):
+        row = {**content["rows"][0], **changed}
+        row = {name: value for name, value in row.items() if value is not None}
+        path.write_text(json.dumps({**content, "rows": [row]}))
+        with pytest.raises(RunError, match=message):
+            read_cases(path)
+
+
+def test_the_table_and_the_page(done: BudgetsConfig, tmp_path: Path) -> None:
+    outcomes = [judged(one) for one in read_cases(done.file)[1]]
+    table = budgets_table(outcomes)
+    assert len(table.rows) == 5
+    assert table.rows[-1][0] == "mean"
+    assert table.rows[-1][5] == "4 of 4"
+    assert page(tmp_path) == ""
+    (tmp_path / "budgets.json").write_text(done.file.read_text())
+    text = page(tmp_path)
+    assert "`archwright bench budgets" in text
+    assert text.count("| edgegpu |") == 2
