@@ -167,6 +167,15 @@ def test_a_trained_network_is_taken_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "bench" / "seed0" / "trained").exists()
 
 
+def test_gates_may_be_left_out_of_what_stays(done: PruningConfig, tmp_path: Path) -> None:
+    config = tiny(tmp_path, methods="nodes", fusions="sum", epochs=0, drop_gates=True)
+    row = held(config, bench_pruning(config))["nodes sum"]
+    gated = held(done)["nodes sum"]
+    assert "gated" in gated.cut
+    assert row.cut == gated.cut.replace(" gated=yes", "")
+    assert row.params < gated.params
+
+
 def test_other_settings_are_refused(done: PruningConfig) -> None:
     with pytest.raises(RunError, match=r"measured with limit=64, not 65: repeat its settings"):
         bench_pruning(replace(done, limit=65))
