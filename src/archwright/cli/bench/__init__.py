@@ -1,6 +1,15 @@
 """`archwright bench`."""
 
-from archwright.cli.bench import budgets, darts, nasbench201, predictor, pruning, rank, supernet
+from archwright.cli.bench import (
+    budgets,
+    darts,
+    nasbench201,
+    predictor,
+    profile,
+    pruning,
+    rank,
+    supernet,
+)
 from archwright.cli.command import Group
 
 command = Group(
@@ -14,5 +23,6 @@ command = Group(
         "budgets": budgets.command,
         "pruning": pruning.command,
         "predictor": predictor.command,
+        "profile": profile.command,
     },
 )

@@ -1,0 +1,83 @@
+"""Whether a profiled table says how long whole networks take on this machine."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from archwright.bench.predictor import rank_correlation
+from archwright.bench.profile_config import ProfileBenchConfig
+from archwright.bench.results import Results, write_results
+from archwright.bench.threads import threads
+from archwright.cost import Layout, cost_model
+from archwright.cost.files import read_rows
+from archwright.cost.runtimes import runtime
+from archwright.derive import random_architecture
+from archwright.errors import ConfigError
+from archwright.export.timing import measure_in_turns
+from archwright.runs.device import describe_hardware, versions
+from archwright.spaces import Size, get_space, write_architecture
+
+
+def bench_profile(config: ProfileBenchConfig) -> Results:
+    """Measure the networks in the runtime of the table.
+
+    Raises:
+        ConfigError: the table is unusable, or does not say its runtime.
+    """
+    space = get_space(config.space)
+    channels, cells = space.train_size
+    size = Size(
+        channels=config.channels or channels,
+        cells=config.cells or cells,
+        classes=config.classes,
+        image_size=config.image_size or space.image_size,
+    )
+    cost = cost_model("latency_ms", space, size, latency_table=config.table)
+    name, device, count = _where(config.table)
+    layout = Layout(space, size)
+    generator = np.random.default_rng(config.seed)
+    drawn = [random_architecture(space, size, generator) for _ in range(config.networks)]
+    with threads(count):
+        run = runtime(name, device, count)
+        calls = [run(space.discrete(one, layout.size)) for one in drawn]
+        timings = measure_in_turns(calls, repeats=config.repeats)
+    rows = [
+        {
+            "architecture": write_architecture(one),
+            "measured_ms": timing.median_ms,
+            "spread_ms": timing.spread_ms,
+            "predicted_ms": cost.of(one),
+        }
+        for one, timing in zip(drawn, timings, strict=True)
+    ]
+    settings = {field: value for field, value in asdict(config).items() if field != "out"}
+    results = Results(
+        command=f"archwright bench profile --space {config.space} --table {config.table.name}",
+        settings={**settings, "table": config.table.name, "runtime": name, **asdict(size)},
+        versions=versions(),
+        hardware=describe_hardware(torch.device("cpu")),
+        threads=count,
+        rows=rows,
+    )
+    if config.out is not None:
+        write_results(config.out, results)
+    return results
+
+
+def agreement(results: Results) -> tuple[float, float]:
+    """Spearman's correlation of predicted and measured latencies, and the median relative error."""
+    measured, predicted = (
+        np.array([row[name] for row in results.rows]) for name in ("measured_ms", "predicted_ms")
+    )
+    error = float(np.median(np.abs(predicted / measured - 1)))
+    return rank_correlation(predicted, measured), error
+
+
+def _where(path: Path) -> tuple[str, str, int]:
+    """Runtime, device and threads of a table."""
+    row = read_rows(path)[0]
+    if not {"runtime", "device", "threads"} <= set(row):
+        raise ConfigError(f"{path} does not say its runtime: give a table of archwright profile")
+    return str(row["runtime"]), str(row["device"]), int(row["threads"])
