@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import pieces, pruned, words
+from archwright.report.front import front_figures
 from archwright.report.load import Row, Run
 from archwright.report.palette import Palette
 from archwright.report.pieces import Pairs
@@ -129,7 +130,7 @@ def _curves(story: Story) -> list[tuple[str, str, list[Figure]]]:
     titles = (
         ["Curves"] if len(story.runs) == 1 else ["Curves of the search", "Curves of the training"]
     )
-    drawn = [(run, curves(run)) for run in story.runs]
+    drawn = [(run, [*curves(run), *front_figures(run)]) for run in story.runs]
     return [
         (title, _LEADS.get(run.kind, "") if figures else "", figures)
         for title, (run, figures) in zip(titles, drawn, strict=True)
