@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from archwright.bench import pages, pruning_pages
+from archwright.bench import pages, predictor_pages, pruning_pages
 from archwright.bench.budgets_table import budgets
 from archwright.bench.results import Results, read_results
 from archwright.errors import ArchwrightError, RunError
@@ -148,7 +148,8 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 
 
 OTHERS: dict[str, dict[str, Callable[[Path], str]]] = {
-    "which-method.md": {"methods": pages.methods}
+    "which-method.md": {"methods": pages.methods},
+    "cost.md": {"predictor": predictor_pages.predictor},
 }
 """The tables of other pages of the documentation."""
 
