@@ -192,8 +192,9 @@ def test_each_step_gives_gradients_to_its_own_alone(fabric: "Fabric", plain: str
 
 def test_weights_thaw_when_alphas_step_fails(fabric: "Fabric", plain: str) -> None:
     run = bilevel(fabric, plain, RECIPE)
-    with pytest.raises(RuntimeError):
-        run._alpha_step(*[(torch.zeros(2, 9, 8, 8), torch.zeros(2).long())] * 2, moment(0, 4))
+    batch = (torch.zeros(2, 9, 8, 8), torch.zeros(2).long())
+    with pytest.raises(RuntimeError, match="channels"):
+        run._alpha_step(batch, batch, moment(0, 4))
     assert all(p.requires_grad for p in run.network.parameters())
 
 

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 folder, settings, training = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
 bad_rank = int(os.environ.get("BAD_RANK", "-1"))
 seen = []
-step, epoch = Bilevel.step, module._Search._log_epoch
+step, epoch = Bilevel.step, module.Searching._log_epoch
 
 def bad_step(self, weights, alpha, moment):
     if self.fabric.global_rank == bad_rank and moment.progress > 0.5:
@@ -46,7 +46,7 @@ def log_epoch(self, bilevel, *rest):
     seen.append(bilevel.alpha.candidates.detach().clone())
     epoch(self, bilevel, *rest)
 
-Bilevel.step, module._Search._log_epoch = bad_step, log_epoch
+Bilevel.step, module.Searching._log_epoch = bad_step, log_epoch
 try:
     found = module.search(SearchConfig(out=folder / "search", **settings))
     made = train(TrainConfig(out=folder / "train", **training)) if training else None
@@ -123,14 +123,14 @@ def test_two_processes_search_as_one_does(tmp_path: Path, plain: str) -> None:
     assert done.returncode == 0, done.stderr
     two = torch.load(tmp_path / "two" / "rank0.pt")
     seen: list[Tensor] = []
-    original = search_run._Search._log_epoch
+    original = search_run.Searching._log_epoch
 
     def log_epoch(self: Any, bilevel: Bilevel, *rest: Any) -> None:
         seen.append(bilevel.alpha.candidates.detach().clone())
         original(self, bilevel, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_run._Search, "_log_epoch", log_epoch)
+        patch.setattr(search_run.Searching, "_log_epoch", log_epoch)
         one = search(tiny_search(tmp_path / "one", **settings, channels=4, cells=1))
     for alpha, expected in zip(two["alpha"], seen, strict=True):
         torch.testing.assert_close(alpha, expected, rtol=1e-3, atol=1e-5)
