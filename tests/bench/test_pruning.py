@@ -192,6 +192,16 @@ def test_a_target_out_of_reach_says_what_can_be_had(done: PruningConfig) -> None
         bench_pruning(replace(done, methods="operations", targets="0.01"))
 
 
+def test_nodes_that_do_not_suffice_are_known_before_anything_is_pruned(
+    done: PruningConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Trained, "make")
+    config = replace(done, methods="nodes", targets="0.9,0.01", out=tmp_path / "other.json")
+    with pytest.raises(ConfigError, match=r"--targets 0.01, nodes, sum: the network cannot come"):
+        bench_pruning(config)
+    assert not config.file.exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

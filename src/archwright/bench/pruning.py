@@ -77,6 +77,7 @@ class _Bench:
                 if trained is None:
                     images = images or self._images(seed)
                     trained = Trained(config, self.fabric, images, seed)
+                    trained.require_reachable(pairs)
                 row = self._row(trained, one, share)
                 held = self._keep([row])
                 print(f"{number}/{total} {_line(row)}", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
 """The networks of a comparison: what each way of pruning leaves of the same trained weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from archwright import data
-from archwright.bench.pruning_config import WHOLE, Contestant, PruningConfig, course
+from archwright.bench.pruning_config import NODES, WHOLE, Contestant, PruningConfig, course
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
+from archwright.errors import ConfigError
 from archwright.ir import Network
 from archwright.lower import NaiveNetwork
 from archwright.prune.baselines.channels import Ranking, prune_channels
@@ -27,7 +28,7 @@ from archwright.prune.config import PruneConfig
 from archwright.prune.gates import gated_network
 from archwright.prune.source import Source, read_source
 from archwright.prune.stages import Gated, Stages
-from archwright.prune.targets import targets_of
+from archwright.prune.targets import require_reachable, targets_of
 from archwright.runs.folder import RunFolder, open_run
 from archwright.runs.keeper import Keeper
 from archwright.spaces import write_architecture
@@ -140,6 +141,22 @@ class Trained:
         settings = {**self.asked(one, share).settings(), "out": str(path)}
         folder = open_run(path, "bench pruning", settings, resume=True)
         return Keeper(folder, self.fabric, 60.0)
+
+    def require_reachable(self, wanted: Iterable[tuple[Contestant, float]]) -> None:
+        """Check that deleting nodes comes down to every share that is wanted of it.
+
+        Raises:
+            ConfigError: it does not (with the least that can be reached).
+        """
+        for one, share in wanted:
+            if one.method not in (*NODES, "fresh"):
+                continue
+            asked = self.asked(one, share)
+            try:
+                require_reachable(self.source, targets_of(asked, self.source), asked.pruning)
+            except ConfigError as error:
+                reason = str(error).replace("--macs", "the network", 1)
+                raise ConfigError(f"--targets {share:g}, {one.title}: {reason}") from None
 
     def make(self, one: Contestant, share: float) -> Made:
         """The network that is left, before it is fine-tuned; a fresh one in the end.
