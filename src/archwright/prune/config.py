@@ -72,7 +72,7 @@ class PruneConfig(RunOptions):
     """Passes over the training images to fine-tune; 0: none."""
     batch_size: int = 96
     """Images a step."""
-    lr: float = 0.01
+    lr: float = 0.025
     """Highest learning rate of the fine-tuning; it falls by half a cosine."""
     lr_min: float = 0.0
     """Learning rate at its end."""
