@@ -64,9 +64,9 @@ class Judge:
         """The best within the terms of those that weights speak for."""
         return self.best(terms.top(weights, self._finalists))
 
-    def best(self, architectures: Sequence[Architecture]) -> Architecture:
+    def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
         """The one of the least loss; the better half sees twice as many batches, and so on."""
-        left, count = list(architectures), _FIRST
+        left = list(dict.fromkeys(architectures))
         while len(left) > 1:
             losses = {one: self._ranked(one, count) for one in left}
             left = sorted(left, key=lambda one: losses[one])[: max(1, len(left) // 2)]
@@ -101,17 +101,13 @@ class Judge:
     def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
         """So many architectures, at budgets from the least possible to the largest.
 
-        What won within a smaller budget stands for election within the larger ones, too.
+        Of finalists, the winner within a smaller budget stands for election within the next, too.
         """
         points: list[FrontPoint] = []
         for limit, within in terms.along_front(count):
-            found = within.top(weights, max(self._finalists, 2))
-            before = [point.architecture for point in points if point.architecture not in found]
-            chosen = self.best([*before, *found])
-            if points and self._ranked(points[-1].architecture, _LAST) < self._ranked(
-                chosen, _LAST
-            ):
-                chosen = points[-1].architecture
+            chosen = self.choose(within, weights)
+            if points and self._finalists > 1:
+                chosen = self.best([points[-1].architecture, chosen], count=_LAST)
             costs = within.costs(chosen)
             assert costs is not None, "a front has a cost"
             accuracy = round(self.accuracy(chosen), 4)

@@ -28,7 +28,6 @@ class DiffGraph(Darts):
     """Weighted connections and operations, sampled."""
 
     weighs_null: ClassVar[bool] = True
-    finalists: ClassVar[int] = 32
 
     estimator: Estimator = "soft"
     draws: int = 4
