@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archwright.errors import ConfigError
 from archwright.lower import FusedNetwork, NaiveNetwork
-from archwright.runs.folder import RunFolder
+from archwright.runs.folder import RunFolder, read_config
 from archwright.search.bilevel import Bilevel
 from archwright.search.config import METHOD_OPTIONS, SearchConfig
 from archwright.search.method import Moment
@@ -203,6 +203,23 @@ def test_presets_name_methods_and_options_that_there_are(tmp_path: Path, preset:
             assert getattr(config, option) == value
         recipe = config.recipe(config.chosen_method().recipe("nasbench201"))
         assert recipe.epochs > recipe.alpha_start
+
+
+def test_a_preset_has_its_own_sizes_for_another_space(tmp_path: Path) -> None:
+    def sizes(space: str, preset: str) -> tuple[int | None, int | None, int | None]:
+        config = SearchConfig(out=tmp_path, space=space, preset=preset).settled()
+        return config.channels, config.cells, config.image_size
+
+    assert sizes("nasbench201", "proxy") == (8, 1, 16)
+    assert sizes("darts", "proxy") == (8, 5, 16)
+    assert sizes("spos", "proxy") == (None, None, 16)
+    assert sizes("darts", "paper") == (None, None, None)
+
+
+def test_what_a_preset_says_of_a_method_counts(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    search(tiny_search(out, method="beta-darts", preset="proxy", epochs=2, image_size=8))
+    assert read_config(out)["beta_decay"] == 3.0
 
 
 def test_what_is_given_counts_more_than_the_preset(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def step_bytes(config: SearchConfig) -> int | None:
     all weights and to alpha are wanted; each storage counts once, weights left out. Where a method
     runs only a sample, it is the mean over some draws, always the same. None: it trains nothing.
     """
-    method = config.chosen_method()
+    settled = config.settled()
+    method = settled.chosen_method()
     if not method.trains:
         return None
     held = read_config(config.out)
@@ -39,7 +40,6 @@ def step_bytes(config: SearchConfig) -> int | None:
         image_size=held["image_size"],
         image_channels=held["image_channels"],
     )
-    settled = config.settled()
     recipe = settled.recipe(method.recipe(space.name))
     supernet = simplify(method.supernet(space.supernet(size)), config.simplification)
     naive = config.lowering == "naive"

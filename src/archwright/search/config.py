@@ -160,7 +160,7 @@ class SearchConfig(BudgetOptions):
         Raises:
             ConfigError: there is no such preset, or it has nothing to say of the method.
         """
-        options = preset_options(self.preset, self.method)
+        options = preset_options(self.preset, self.method, self.space)
         left = {name: value for name, value in options.items() if getattr(self, name) is None}
         return replace(self, **left)
 

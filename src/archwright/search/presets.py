@@ -4,9 +4,9 @@ from typing import Any
 
 from archwright.errors import ConfigError, unknown
 
-_SMALL = {
-    **{"channels": 16, "cells": 1, "limit": 10_000, "epochs": 6, "batch_size": 64},
-    **{"alpha_lr": 3e-3, "alpha_start": 0},
+_PROXY: dict[str, Any] = {
+    **{"channels": 8, "cells": 1, "image_size": 16, "limit": 20_000},
+    **{"epochs": 6, "batch_size": 64, "lr": 0.1, "alpha_lr": 3e-2, "alpha_start": 1},
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -16,23 +16,27 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "doubled": {"beta-darts": {"epochs": 200}},
     # minutes on two cores; chosen on seeds 100 to 104 of CIFAR-10, see docs/protocol.md
     "proxy": {
-        "darts": _SMALL,
-        "darts-2nd": _SMALL,
-        "beta-darts": _SMALL,
-        "pc-darts": _SMALL,
-        "gdas": _SMALL,
-        "drnas": _SMALL,
-        "snas": _SMALL,
-        "diffgraph": _SMALL,
-        "random-ws": _SMALL,
-        "random": _SMALL,
+        "darts": _PROXY,
+        "darts-2nd": _PROXY,
+        # half a unit an epoch, as published
+        "beta-darts": {**_PROXY, "beta_decay": 3.0},
+        "pc-darts": _PROXY,
+        "gdas": _PROXY,
+        "drnas": _PROXY,
+        "snas": _PROXY,
+        "diffgraph": _PROXY,
+        "random-ws": _PROXY,
+        "random": _PROXY,
     },
 }
-"""Options by preset and method."""
+"""Options by preset and method; depth and width are those of nasbench201."""
+
+_SIZES: dict[str, dict[str, Any]] = {"darts": {"channels": 8, "cells": 5}}
+"""Depth and width of a preset on other spaces; what is not here is searched at its usual size."""
 
 
-def preset_options(name: str, method: str) -> dict[str, Any]:
-    """What a preset sets for a method; nothing for those that stay as published.
+def preset_options(name: str, method: str, space: str = "nasbench201") -> dict[str, Any]:
+    """What a preset sets for a method on a space; nothing for those that stay as published.
 
     Raises:
         ConfigError: there is no such preset, or it has nothing to say of the method.
@@ -42,4 +46,8 @@ def preset_options(name: str, method: str) -> dict[str, Any]:
     preset = PRESETS[name]
     if preset and method not in preset:
         raise ConfigError(f"preset {name!r} is for {', '.join(preset)}, not for {method}")
-    return preset.get(method, {})
+    options = preset.get(method, {})
+    if space == "nasbench201":
+        return options
+    others = {n: value for n, value in options.items() if n not in ("channels", "cells")}
+    return {**others, **(_SIZES.get(space, {}) if others else {})}

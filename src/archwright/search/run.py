@@ -106,6 +106,7 @@ def prepare(config: SearchConfig) -> "Searching":
     watch = check_watch(method, config.method, config.watch, config.stop_early)
     require_alpha(method, config)
     config = config.settled()
+    method = config.chosen_method()  # a preset may set its options, too
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
     cells = config.cells or space.search_size[1]
@@ -155,8 +156,9 @@ class Searching:
     @property
     def resolved(self) -> dict[str, Any]:
         """What was settled of the options."""
-        config, size = self.config, self.size
+        config, size, method = self.config, self.size, self.method
         return {
+            **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
             **{"space": self.space.origin or self.space.name, "finalists": config.finalists},
             **{"channels": size.channels, "cells": size.cells},

@@ -1,5 +1,6 @@
 """The options of a search that say what its result may cost."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,8 @@ MEASURED = ("latency_ms", "energy_mj")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetOptions(RunOptions):
-    """Budgets, and the size of the networks that they are for."""
+class LimitOptions(RunOptions):
+    """Budgets, and where costs that must be measured come from."""
 
     max_latency_ms: float | None = None
     """Find nothing slower than this, in milliseconds an image (see --latency-device,
@@ -35,6 +36,27 @@ class BudgetOptions(RunOptions):
     latency_table: Path | None = None
     """Your own measurements, CSV or parquet: architectures, or operations as archwright profile
     writes them."""
+
+    def __post_init__(self) -> None:
+        """Check each option by itself.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named).
+        """
+        super().__post_init__()
+        require_positive(self, *(f"max_{cost}" for cost in COSTS))
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The largest value of each cost that is limited, by its name."""
+        given = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
+        return {cost: float(limit) for cost, limit in given.items() if limit is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetOptions(LimitOptions):
+    """Budgets, and the size of the networks that they are for."""
+
     deploy_channels: int | None = None
     """Width of the network that budgets count for, by default that of training."""
     deploy_cells: int | None = None
@@ -62,7 +84,6 @@ class BudgetOptions(RunOptions):
             ConfigError: one is out of range, or two contradict each other (the flags are named).
         """
         super().__post_init__()
-        require_positive(self, *(f"max_{cost}" for cost in COSTS))
         require_positive(self, "deploy_channels", "deploy_cells", "deploy_image_size")
         require_positive(self, "finalists")
         require_not_negative(self, "regularity")
@@ -75,13 +96,7 @@ class BudgetOptions(RunOptions):
                 f"--objective weighs {both[0]}, which --max-{both[0].replace('_', '-')} limits: "
                 f"give one of the two"
             )
-        require_sources(self)
-
-    @property
-    def limits(self) -> dict[str, float]:
-        """The largest value of each cost that is limited, by its name."""
-        given = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
-        return {cost: float(limit) for cost, limit in given.items() if limit is not None}
+        require_sources(self, weights, front=self.pareto is not None)
 
     @property
     def objective_weights(self) -> dict[str, float]:
@@ -113,13 +128,15 @@ def _weight(name: str, text: str) -> float:
     return value
 
 
-def require_sources(options: BudgetOptions) -> None:
-    """Check that measured costs have one source, and that a source has a use.
+def require_sources(
+    options: LimitOptions, weighed: Collection[str] = (), *, front: bool = False
+) -> None:
+    """Check that measured costs, limited or weighed, have one source, and that a source has a use.
 
     Raises:
         ConfigError: there is none, or both, or one that nothing asks for.
     """
-    asked = [cost for cost in MEASURED if cost in {**options.limits, **options.objective_weights}]
+    asked = [cost for cost in MEASURED if cost in {*options.limits, *weighed}]
     sources = [
         flag
         for flag, given in (
@@ -137,5 +154,5 @@ def require_sources(options: BudgetOptions) -> None:
             f"{flag} needs measurements: --latency-device DEVICE, or --latency-table FILE (which "
             f"archwright profile writes)"
         )
-    if sources and not asked and options.pareto is None:
+    if sources and not asked and not front:
         raise ConfigError(f"{sources[0]} has no use without --max-latency-ms or --max-energy-mj")
