@@ -13,7 +13,8 @@ SRC = Path(__file__).parents[1] / "src" / "archwright"
 LEAVES = ("errors", "files")
 ORDER = (
     *("ir", "spaces", "simplify", "lower", "derive", "tables", "data", "export", "cost"),
-    *("runs", "train", "search", "prune", "deploy", "report", "bench", "cli", "__main__"),
+    *("runs", "train", "search", "prune", "deploy", "report", "builder", "bench", "cli"),
+    "__main__",
 )
 # A search that could read an accuracy would be a look-up.
 FORBIDDEN_PAIRS = {("search", "tables")}

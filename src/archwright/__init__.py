@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archwright import ir as ir
+    from archwright.builder.config import BuildConfig as BuildConfig
+    from archwright.builder.result import BuildResult as BuildResult
+    from archwright.builder.run import build as build
     from archwright.deploy.config import EvaluateConfig as EvaluateConfig
     from archwright.deploy.config import ExportConfig as ExportConfig
     from archwright.deploy.evaluate import EvaluateResult as EvaluateResult
@@ -56,6 +59,9 @@ __version__ = "0.1.0"
 # A public name and the module that defines it; a module stands for itself. A new name goes here and
 # into the block above; tests/test_public_surface.py holds the two, and its own list, to each other.
 _HOME = {
+    "BuildConfig": "archwright.builder.config",
+    "BuildResult": "archwright.builder.result",
+    "build": "archwright.builder.run",
     "EvaluateConfig": "archwright.deploy.config",
     "ExportConfig": "archwright.deploy.config",
     "EvaluateResult": "archwright.deploy.evaluate",

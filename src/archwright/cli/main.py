@@ -16,6 +16,7 @@ from archwright.cli.usage import command_help, group_help, program_help
 from archwright.errors import ArchwrightError, DataError, unknown
 
 COMMANDS = (
+    "build",
     "search",
     "train",
     "prune",

@@ -18,6 +18,9 @@ _UNSET = {
     "image_size": "as the data has it",
     "inherit": "fresh weights",
     "space": "none",
+    **dict.fromkeys(("max_latency_ms", "max_macs", "max_params"), "no limit"),
+    **dict.fromkeys(("max_memory_mb", "max_size_mb", "max_energy_mj"), "no limit"),
+    **dict.fromkeys(("latency_device", "latency_table"), "none"),
 }
 """What None stands for where it is not the published setting."""
 

@@ -1,0 +1,195 @@
+"""The plan of a build: what each stage is run with, checked as far as possible before the first."""
+
+from dataclasses import dataclass, replace
+
+from archwright import __version__, data
+from archwright.builder.config import BuildConfig
+from archwright.builder.stages import (
+    export_config,
+    pruning_config,
+    search_config,
+    training_config,
+)
+from archwright.deploy.config import ExportConfig
+from archwright.errors import ConfigError
+from archwright.export.card import Card
+from archwright.export.exported import pack, unpack
+from archwright.export.optional import optional
+from archwright.ir import Architecture, Network, deletable
+from archwright.lower import NaiveNetwork
+from archwright.prune.config import PruneConfig
+from archwright.prune.source import Source
+from archwright.prune.targets import require_reachable, targets_of
+from archwright.runs.device import make_fabric
+from archwright.runs.start import load_images, require_trainable
+from archwright.search.config import SearchConfig
+from archwright.search.run import prepare
+from archwright.spaces import (
+    Size,
+    Space,
+    get_space,
+    reference_architecture,
+    with_auxiliary,
+    write_architecture,
+)
+from archwright.train.config import TrainConfig
+from archwright.train.loop import augmented_batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is done, stage by stage; `size` is that of the final network."""
+
+    config: BuildConfig
+    space: Space
+    size: Size
+    search: SearchConfig
+    training: TrainConfig
+    pruning: PruneConfig | None
+    export: ExportConfig
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages, in their order."""
+        profiled = ("profile",) if self.config.profiles else ()
+        pruned = ("prune",) if self.pruning is not None else ()
+        return (*profiled, "search", "train", *pruned, "export")
+
+    def require_prunable(self, found: Architecture) -> None:
+        """Check, before it is trained, that what was found can be pruned as it is asked for.
+
+        Raises:
+            ConfigError: it cannot; the text says how far the network comes down.
+        """
+        if self.pruning is None:
+            return
+        network = self.space.discrete(found, self.size)
+        if not deletable(network):
+            raise ConfigError(
+                f"the search found {write_architecture(found)}, which has no node that could be "
+                f"deleted: go on with --resume and without {_targets(self.config)}"
+            )
+        source = Source(
+            path=self.search.out,
+            settings={},
+            space=self.space,
+            architecture=found,
+            size=self.size,
+            network=network,
+            published=network,
+            state={},
+        )
+        require_reachable(source, targets_of(self.pruning, source), self.pruning.pruning)
+
+
+def make_plan(config: BuildConfig) -> Plan:
+    """The plan of a build.
+
+    Raises:
+        ConfigError: a setting, space or method that does not exist or does not fit; nothing is
+            within the budgets (with the least that is possible); what does not fit into memory;
+            a library that is not installed.
+        DataError: the images cannot be used.
+        GraphError: networks of the space cannot be said in the format.
+    """
+    space, images = get_space(config.space), load_images(config)
+    search = search_config(config, images.image_size)
+    _require_one_depth(config, space, search, images)
+    searching = prepare(_before_profile(search) if config.profiles else search)
+    size = searching.terms.deployed
+    stand_in = reference_architecture(space, size)
+    network = space.discrete(stand_in, size)
+    if config.prunes and not deletable(network):
+        raise ConfigError(
+            f"space {space.name} has no cell that a node could be deleted from: leave "
+            f"{_targets(config)} out"
+        )
+    plan = Plan(
+        config=config,
+        space=space,
+        size=size,
+        search=search,
+        training=training_config(config, size, auxiliary=_head_fits(space, network, size)),
+        pruning=pruning_config(config),
+        export=export_config(config),
+    )
+    _require_training(plan, network, images)
+    _require_export(plan, stand_in, network, images)
+    return plan
+
+
+def _targets(config: BuildConfig) -> str:
+    asked = ("macs", "params", "latency_ms")
+    given = ["--" + name.replace("_", "-") for name in asked if getattr(config, name) is not None]
+    return " and ".join(given)
+
+
+def _before_profile(search: SearchConfig) -> SearchConfig:
+    """What of a search can be checked before this machine is measured, and all of it afterwards."""
+    if search.latency_table is not None and search.latency_table.exists():
+        return search
+    return replace(search, max_latency_ms=None, latency_table=None)
+
+
+def _require_one_depth(
+    config: BuildConfig, space: Space, search: SearchConfig, images: data.ImageData
+) -> None:
+    """Check that the supernet has the decisions of the final network."""
+    settled = search.settled()
+    (channels, cells), final = space.search_size, search.deploy_cells
+    if final is None:
+        return
+    searched = Size(
+        channels=settled.channels or channels,
+        cells=settled.cells or cells,
+        classes=len(images.classes),
+        image_size=images.image_size,
+        image_channels=images.channels,
+    )
+    if space.skeleton.cells(searched) != space.skeleton.cells(replace(searched, cells=final)):
+        raise ConfigError(
+            f"--cells {final} makes networks with other decisions than the {searched.cells} cells "
+            f"that are searched: in space {space.name} --search-cells must be the same"
+        )
+
+
+def _head_fits(space: Space, network: Network, size: Size) -> bool:
+    try:
+        with_auxiliary(network, space.skeleton.auxiliary_after(size), size.classes)
+    except ConfigError:
+        return False
+    return True
+
+
+def _require_training(plan: Plan, network: Network, images: data.ImageData) -> None:
+    """Check the training, and the fine-tuning, on a network of the space."""
+    training = plan.training
+    fabric = make_fabric(training.device, training.precision)
+    sizes = {training.batch_size}
+    sizes |= set() if plan.pruning is None else {plan.pruning.batch_size}
+    for batch_size in sorted(sizes):
+        recipe = replace(training, batch_size=batch_size)
+        require_trainable(fabric, recipe, network, batch_size, "the final network")
+        augmented_batches(fabric, recipe, images)
+
+
+def _require_export(
+    plan: Plan, stand_in: Architecture, network: Network, images: data.ImageData
+) -> None:
+    """Check that a network of the space can be exported, and its file be run."""
+    card = Card(
+        architecture=write_architecture(stand_in),
+        space=plan.space.origin or plan.space.name,
+        channels=plan.size.channels,
+        cells=plan.size.cells,
+        classes=tuple(images.classes),
+        image_channels=images.channels,
+        image_size=images.image_size,
+        mean=tuple(images.mean),
+        std=tuple(images.std),
+        version=__version__,
+    )
+    form = plan.export.format
+    unpack(pack(NaiveNetwork(network).eval(), form, card), form)
+    if plan.export.weights == "int8":
+        optional("onnxruntime.quantization")

@@ -1,0 +1,37 @@
+"""Settings of all stages that go together, under a name."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Preset = Literal["paper", "proxy", "tiny"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOptions:
+    """What a preset sets of each stage; all else is as the stage itself has it."""
+
+    search: dict[str, Any] = field(default_factory=dict[str, Any])
+    training: dict[str, Any] = field(default_factory=dict[str, Any])
+    pruning: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+_PLAIN = {"drop_path": 0.0, "auxiliary": 0.0}
+"""Short trainings need all of the network."""
+
+PRESETS: dict[Preset, StageOptions] = {
+    # each search method as published; the retraining of DARTS: 600 epochs
+    "paper": StageOptions(),
+    # an hour or so on two cores; the search is that of --preset proxy of archwright search
+    "proxy": StageOptions(
+        search={"preset": "proxy"},
+        training={**_PLAIN, "limit": 10_000, "epochs": 20, "batch_size": 64, "lr": 0.05},
+        pruning={"gate_epochs": 2, "epochs": 5, "batch_size": 64},
+    ),
+    # a minute or two on two cores, for a thousand or so small images
+    "tiny": StageOptions(
+        search={"cells": 1, "epochs": 16, "batch_size": 32, "alpha_start": 6, "alpha_lr": 0.01},
+        training={**_PLAIN, "cells": 1, "epochs": 20, "batch_size": 64, "lr": 0.1, "cutout": 2},
+        pruning={"gate_epochs": 2, "epochs": 5, "batch_size": 64, "cutout": 2},
+    ),
+}
+"""Every preset, by its name."""

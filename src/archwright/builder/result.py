@@ -1,0 +1,96 @@
+"""What a build comes to."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from archwright.prune.result import Measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A budget beside what the final network costs, in the unit of the cost's name.
+
+    `predicted` is what the search reckoned with, before anything was pruned; `measured` says
+    whether `value` was measured on the exported file, else it is counted or predicted.
+    """
+
+    cost: str
+    limit: float
+    predicted: float
+    value: float
+    measured: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether the final network is within the budget."""
+        return self.value <= self.limit
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, and whether it holds."""
+        return {**asdict(self), "holds": self.holds}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Verdict":
+        """The inverse of `to_json`; further fields are ignored."""
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage that was finished, and the seconds that it took, interruptions left out."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """The final network, as it stands in its file.
+
+    Attributes:
+        architecture: as text.
+        top1: percent of test images that the exported file gets right.
+        latency_ms: median for one image, on one thread of this machine's CPU, of the file;
+            `latency_spread_ms` is between which quarters of all times half of them lie.
+        feasible: whether every budget holds for it; None: there are none.
+        rows: the network as the search left it, then each that was trained, the final one last of
+            those that were built.
+    """
+
+    architecture: str
+    top1: float
+    macs: int
+    params: int
+    latency_ms: float
+    latency_spread_ms: float
+    feasible: bool | None
+    budgets: tuple[Verdict, ...]
+    file: Path
+    report: Path
+    rows: tuple[Measured, ...]
+    stages: tuple[Stage, ...]
+    seconds: float
+    out: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it."""
+        paths = {name: str(getattr(self, name)) for name in ("file", "report", "out")}
+        budgets = [budget.to_json() for budget in self.budgets]
+        parts = {name: [asdict(part) for part in getattr(self, name)] for name in _PARTS}
+        return {**asdict(self), **paths, **parts, "budgets": budgets}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
+        """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored."""
+        given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+        given["budgets"] = tuple(map(Verdict.from_json, content["budgets"]))
+        for name, kind in _PARTS.items():
+            given[name] = tuple(kind(**part) for part in content[name])
+        for name in ("file", "report"):
+            given[name] = out / Path(content[name]).name
+        given["out"] = out
+        return cls(**given)
+
+
+_PARTS: dict[str, type[Any]] = {"rows": Measured, "stages": Stage}

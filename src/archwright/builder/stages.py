@@ -1,0 +1,113 @@
+"""What each stage of a build is run with: all of it follows from the build's configuration."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from archwright.builder.config import BuildConfig
+from archwright.builder.presets import PRESETS
+from archwright.deploy.config import ExportConfig
+from archwright.prune.config import PruneConfig
+from archwright.runs.options import RunOptions
+from archwright.search.budget.options import LimitOptions
+from archwright.search.config import SearchConfig
+from archwright.spaces import Size
+from archwright.train.config import TrainConfig
+
+_IMAGES = ("data", "data_root", "image_size", "limit", "test_limit")
+_OWN = {"out", "resume"}
+TABLE = "latency.csv"
+"""The latencies of this machine, in the build's folder."""
+
+
+def search_config(config: BuildConfig, image_size: int) -> SearchConfig:
+    """The search, within budgets on networks of the final size."""
+    shared = _shared(config, [field.name for field in fields(LimitOptions)])
+    preset = PRESETS[config.preset]
+    options: dict[str, Any] = {
+        "deploy_channels": config.channels or preset.training.get("channels"),
+        "deploy_cells": config.cells or preset.training.get("cells"),
+        "deploy_image_size": image_size,
+        **_given(channels=config.search_channels, cells=config.search_cells),
+        **_given(batch_size=config.batch_size),
+    }
+    table: dict[str, Any] = {"latency_table": config.out / TABLE} if config.profiles else {}
+    found = SearchConfig(
+        **{**shared, **table, **_left(preset.search, shared), **options},
+        space=config.space,
+        method=config.method,
+        out=config.out / "search",
+        resume=True,
+    )
+    return _of_epochs(found, config.search_epochs)
+
+
+def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
+    """The search with so many epochs; what begins or ends on the way stays at its share of them."""
+    if epochs is None:
+        return config
+    settled, method = config.settled(), config.chosen_method()
+    recipe = settled.recipe(method.recipe(config.space))
+    return replace(
+        config,
+        epochs=epochs,
+        alpha_start=recipe.alpha_start * epochs // recipe.epochs,
+        warmup_epochs=recipe.warmup_epochs * epochs / recipe.epochs,
+    )
+
+
+def training_config(config: BuildConfig, size: Size, *, auxiliary: bool) -> TrainConfig:
+    """The training of what the search found; an auxiliary head only where one fits."""
+    shared = _shared(config, [field.name for field in fields(RunOptions)])
+    options = _left(PRESETS[config.preset].training, shared)
+    options |= _given(epochs=config.epochs, batch_size=config.batch_size)
+    options |= {"channels": size.channels, "cells": size.cells}
+    options |= {} if auxiliary else {"auxiliary": 0.0}
+    return TrainConfig(
+        **{**shared, **options},
+        architecture=str(config.out / "search"),
+        against=config.against,
+        out=config.out / "network",
+        resume=True,
+    )
+
+
+def pruning_config(config: BuildConfig) -> PruneConfig | None:
+    """The pruning, on the images of the training; None: there is none."""
+    if not config.prunes:
+        return None
+    names = [field.name for field in fields(RunOptions) if field.name not in _IMAGES]
+    options = dict(PRESETS[config.preset].pruning)
+    options |= _given(epochs=config.finetune_epochs, batch_size=config.batch_size)
+    return PruneConfig(
+        **{**_shared(config, names), **options},
+        macs=config.macs,
+        params=config.params,
+        latency_ms=config.latency_ms,
+        fusion=config.fusion,
+        run=config.out / "network",
+        out=config.out / "pruned",
+        resume=True,
+    )
+
+
+def export_config(config: BuildConfig) -> ExportConfig:
+    """The export of the last network."""
+    return ExportConfig(
+        run=config.out / ("pruned" if config.prunes else "network"),
+        out=config.file,
+        format=config.format,
+        weights=config.weights,
+    )
+
+
+def _shared(config: BuildConfig, names: list[str]) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in names if name not in _OWN}
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _left(preset: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """What a preset sets, without what is given beside it."""
+    return {name: value for name, value in preset.items() if shared.get(name) is None}

@@ -1,0 +1,47 @@
+"""`archwright build`."""
+
+from typing import TYPE_CHECKING, Any
+
+from archwright.builder.config import BuildConfig
+from archwright.cli.command import Command
+from archwright.cli.show import Show, decimals
+
+if TYPE_CHECKING:
+    from archwright.builder.result import BuildResult, Verdict
+
+
+def _run(config: BuildConfig) -> "BuildResult":
+    from archwright.builder.run import build
+
+    return build(config)
+
+
+def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
+    show.networks(result.rows)
+    if result.budgets:
+        show.table(
+            ("budget", "limit", "the search reckoned", "the file", "holds"),
+            [_judged(budget) for budget in result.budgets],
+        )
+    show.line(
+        f"latency: {decimals(result.latency_ms, 3)} ms, spread "
+        f"{decimals(result.latency_spread_ms, 3)} ms (one image, one thread of this machine); "
+        f"top-1 of the file: {decimals(result.top1)} %"
+    )
+    if result.feasible is False:
+        over = " and ".join(budget.cost for budget in result.budgets if not budget.holds)
+        show.line(
+            f"NOT within the budgets: {over}; build with a smaller limit, or prune to less (what "
+            f"was measured while the machine was busy, archwright export measures again)"
+        )
+    show.line(f"report: {result.report}")
+    show.line(f"exported: {result.file}")
+    return result.to_json()
+
+
+def _judged(budget: "Verdict") -> tuple[str, ...]:
+    numbers = (f"{number:,.6g}" for number in (budget.limit, budget.predicted, budget.value))
+    return (budget.cost, *numbers, "yes" if budget.holds else "no")
+
+
+command = Command(name="build", config=BuildConfig, run=_run, show=_show)
