@@ -23,7 +23,7 @@ from archwright.runs.start import load_images, require_trainable, size_for, star
 from archwright.search.answer import FrontPoint, Judge
 from archwright.search.bilevel import Bilevel
 from archwright.search.budget.terms import Terms, settle_terms
-from archwright.search.config import SearchConfig, require_alpha
+from archwright.search.config import METHOD_OPTIONS, SearchConfig, require_alpha
 from archwright.search.graph.progress import Progress
 from archwright.search.graph.shrink import shrink
 from archwright.search.method import Method, Moment
