@@ -279,3 +279,23 @@ def unfinished(folder: Path, epochs: int) -> Path:
         [start("search", NB201_DECISIONS), *search_epochs(NB201_DECISIONS, epochs, 7)],
         None,
     )
+
+
+def pruning(folder: Path) -> Path:
+    """The network of `training` without one node."""
+    text = str(nb201()["text"])
+    rows = [
+        {"name": "pruned", "architecture": f"{text} without cell0:2", "channels": 16}
+        | {"params": 900_000, "macs": 122_000_000, "top1": 93.9},
+        {"name": "unpruned", "architecture": text, "channels": 16}
+        | {"params": 1_073_466, "macs": 153_274_250, "top1": 94.1},
+    ]
+    told = {"deleted": {"cell0": [2]}, "kinds": {"cell0": "cell"}, "top1": 91.0}
+    records = [
+        start("prune"),
+        {"event": "pruned", **told},
+        *train_epochs(10, 0, "pruned", 93.9),
+        {"event": "result", "seconds": 640.0, "rows": rows},
+    ]
+    settings = config("prune", "nasbench201", epochs=10, architecture=text)
+    return write_run(folder, settings, records, nb201(f"{text} without cell0:2"))

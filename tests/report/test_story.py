@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from archwright.report import result_rows, write_report
+from archwright.report.budgets import Judged
 
 from . import samples
 
@@ -112,3 +113,62 @@ def test_a_long_setting_is_shortened(tmp_path: Path) -> None:
     (run / "config.json").write_text(json.dumps(config))
     html = write_report([run]).read_text()
     assert "[&#34;bird 0&#34;, &#34;bird 1&#34;, …, &#34;bird 199&#34;] (200)" in html
+
+
+# with the pruning
+
+
+@pytest.fixture
+def three(pair: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path, Path]:
+    """The pair, and a pruning of what was trained."""
+    return (*pair, samples.pruning(tmp_path / "pruned"))
+
+
+def test_one_page_tells_all_three(three: tuple[Path, Path, Path]) -> None:
+    path = write_report(three)
+    assert path == three[0].parent / "report.html"
+    html = path.read_text().replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert write_report(three[::-1]).read_text().replace("\N{NARROW NO-BREAK SPACE}", " ") == html
+    rows = re.findall(r"<tr><th>([\w-]+)</th><td", section(html, "Result"))
+    assert rows == ["pruned", "found", "hand-made", "random"]
+    assert [row.name for row in result_rows(three)] == rows
+    assert "search, training and pruning" in html
+    assert "pruned reaches 93.90 % top-1" in html
+    assert "The search took 2 h 6 min" in html
+    assert classes(section(html, "Deleted nodes")) == ["cell"]
+    for title in ("search", "training", "pruning"):
+        assert classes(section(html, f"Curves of the {title}"))
+    settings = section(html, "Settings")
+    assert "<th>Search</th><th>Training</th><th>Pruning</th>" in settings
+    assert "<h3>In all</h3>" in settings
+
+
+def test_a_pruning_of_something_else_is_compared(three: tuple[Path, Path, Path]) -> None:
+    file = three[2] / "config.json"
+    file.write_text(file.read_text().replace("nor_conv_3x3~0", "nor_conv_1x1~0"))
+    assert write_report(three).name == "comparison.html"
+
+
+def test_a_command_that_asked_for_all_stands_once(three: tuple[Path, Path, Path]) -> None:
+    for run in three:
+        content = json.loads((run / "config.json").read_text())
+        content["command"] = "archwright build --out runs/a"
+        (run / "config.json").write_text(json.dumps(content))
+    html = write_report(three).read_text()
+    assert html.count("<code>archwright build --out runs/a</code>") == 1
+    assert "<span>Repeat with</span>" in html
+
+
+def test_budgets_stand_beside_what_the_network_takes(three: tuple[Path, Path, Path]) -> None:
+    judged = (
+        Judged(cost="latency_ms", limit=5, predicted=4, value=5.25, measured=True, holds=False),
+        Judged(cost="macs", limit=2e8, predicted=1.5e8, value=1.2e8, measured=False, holds=True),
+    )
+    html = section(write_report(three, budgets=judged).read_text(), "Budgets")
+    html = html.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    rows = re.findall(r"<tr><th>(.*?)</tr>", html)
+    assert [re.sub("(<[^>]+>)+", "|", row) for row in rows[1:]] == [
+        "latency, ms|5.000|4.000|5.250|measured|no|",
+        "multiply-accumulates|200 M|150 M|120 M|counted or predicted|yes|",
+    ]
+    assert "<h2>Budgets</h2>" not in write_report(three).read_text()

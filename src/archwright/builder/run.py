@@ -23,6 +23,7 @@ from archwright.files import write_bytes, write_json
 from archwright.prune.result import Measured, PruneResult
 from archwright.prune.run import prune
 from archwright.report import write_report
+from archwright.report.budgets import Judged
 from archwright.runs.folder import SCHEMA, RunFolder, as_json, differing, open_run, read_config
 from archwright.search.run import SearchResult, search
 from archwright.spaces import write_architecture
@@ -113,7 +114,9 @@ class _Build:
         exported = self._export()
         result = self._result(found, trained, pruned, exported)
         runs = [plan.search.out, plan.training.out]
-        write_report(runs if pruned is None else [*runs, pruned.out], self.config.page)
+        runs += [] if pruned is None else [pruned.out]
+        judged = [Judged(**budget.to_json()) for budget in result.budgets]
+        write_report(runs, self.config.page, budgets=judged)
         self.folder.log.write("result", **result.to_json())
         return result
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run, for a search and its training, or for a comparison."""
+"""One self-contained HTML page for a run, for a search and what followed, or for a comparison."""
 
 from archwright.report.page import result_rows, write_report
 

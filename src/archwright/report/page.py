@@ -7,27 +7,31 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from archwright import files
 from archwright.errors import RunError
+from archwright.report.budgets import Judged
 from archwright.report.comparison import comparison_view
 from archwright.report.load import Row, Run, load_run
 from archwright.report.story import story_of, story_view
 from archwright.report.svg import clean
 
 
-def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
-    """Write the page of one run, of a search and a training of what it found, or a comparison.
+def write_report(
+    runs: Sequence[Path], out: Path | None = None, *, budgets: Sequence[Judged] = ()
+) -> Path:
+    """Write the page of one run, of a search and what became of what it found, or a comparison.
 
-    A search and a training of the same architecture, in this order or the other, share one page
-    that tells both; any other runs are compared.
+    A search and a training of the same architecture, and perhaps its pruning, in whatever order,
+    share one page that tells all of them; any other runs are compared.
 
     The page goes to `out`; without it, to `report.html` in the folder of the one run, or beside the
-    first of several to `report.html` for a search and its training, `comparison.html` for others.
+    first of several to `report.html` for a search and what followed, `comparison.html` for others.
+    `budgets` are those that the network of the one page was held to.
     """
     loaded = _load(runs)
     story = story_of(loaded)
     if story is None:
         name, html = "comparison.html", _render("comparison.html", comparison_view(loaded))
     else:
-        name, html = "report.html", _render("run.html", story_view(story))
+        name, html = "report.html", _render("run.html", story_view(story, budgets))
     first = Path(runs[0])
     path = out or (first if len(loaded) == 1 else first.resolve().parent) / name
     files.write_text(path, html)

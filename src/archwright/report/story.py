@@ -1,9 +1,10 @@
-"""The page of one run, or of a search and the training of what it found: what it shows."""
+"""The page of one run, or of a search, the training of what it found, and its pruning."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import pieces, pruned, words
+from archwright.report.budgets import Judged, budgets
 from archwright.report.front import front_figures
 from archwright.report.load import Row, Run
 from archwright.report.palette import Palette
@@ -11,6 +12,9 @@ from archwright.report.pieces import Pairs
 from archwright.report.plots import Figure, alphas, curves
 
 _TITLES = {"search": "Search", "train": "Training", "prune": "Pruning"}
+_VERBS = {"search": "Search with", "train": "Train with", "prune": "Prune with"}
+_TOLD = (("search", "train"), ("search", "train", "prune"))
+"""The runs that are told on one page."""
 _LEADS = {
     "search": "train: the half of the training images that the weights learn from; "
     "valid: the half that alpha learns from."
@@ -19,7 +23,7 @@ _LEADS = {
 
 @dataclass(frozen=True)
 class Story:
-    """What one page tells: one run, or a search and then a training."""
+    """What one page tells: one run, or a search, then a training, and perhaps a pruning."""
 
     runs: tuple[Run, ...]
 
@@ -35,21 +39,34 @@ class Story:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The networks of the result table; none where there is but one."""
+        """The networks of the result table; none where there is but one.
+
+        What a pruning left stands before those of the training, which has the unpruned one.
+        """
         rows = self.last.result.rows if self.last.result else ()
+        if len(self.runs) == len(_TOLD[-1]):
+            trained = self.runs[1].result
+            rows = (*rows[:1], *(trained.rows if trained else ()))
         return rows if len(rows) > 1 else ()
+
+    @property
+    def titles(self) -> list[str]:
+        """What each run is."""
+        return [_TITLES[run.kind] for run in self.runs]
 
 
 def story_of(runs: Sequence[Run]) -> Story | None:
     """The story that the runs tell together, in whatever order they come; None if they do not."""
     if len(runs) == 1:
         return Story((runs[0],))
-    ordered = sorted(runs, key=lambda run: run.kind)
-    if [run.kind for run in ordered] != ["search", "train"]:
+    kinds = {run.kind: run for run in runs}
+    ordered = tuple(kinds[kind] for kind in _TITLES if kind in kinds)
+    if len(ordered) < len(runs) or tuple(run.kind for run in ordered) not in _TOLD:
         return None
-    search, training = ordered
+    search, training, *pruning = ordered
+    texts = [_trained(training), *(run.config.get("architecture") for run in pruning)]
     found = search.architecture
-    return Story((search, training)) if found and found.text == _trained(training) else None
+    return Story(ordered) if found and all(text == found.text for text in texts) else None
 
 
 def _trained(training: Run) -> object:
@@ -59,20 +76,21 @@ def _trained(training: Run) -> object:
     return training.config.get("architecture")
 
 
-def story_view(story: Story) -> dict[str, object]:
+def story_view(story: Story, judged: Sequence[Judged] = ()) -> dict[str, object]:
     """What the page shows."""
     palette = Palette.of_runs(story.runs)
     text = story.first.architecture.text if story.first.architecture else None
     rows = story.last.result.rows if story.last.result else ()
-    pair = len(story.runs) > 1
-    titles = [_TITLES[run.kind] for run in story.runs]
+    several = len(story.runs) > 1
+    stages = " and ".join(", ".join(story.titles).lower().rsplit(", ", 1))
     return {
-        "title": _title(story.last) if pair else story.last.name,
-        "overline": pieces.overline(story.first, "search and training" if pair else ""),
+        "title": _title(story.runs[1]) if several else story.last.name,
+        "overline": pieces.overline(story.first, stages if several else ""),
         "verdict": _verdict(story),
         "commands": _commands(story),
         "facts": [*pieces.facts(story.last), *pruned.facts(story.last), *_times(story)],
         "exports": [row for run in story.runs for row in pieces.exports(run)],
+        "budgets": budgets(judged),
         "rows": pieces.measured([(row.name, "", row) for row in story.rows]),
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": pieces.drawings(story.first, palette),
@@ -81,7 +99,7 @@ def story_view(story: Story) -> dict[str, object]:
         "gates": pruned.gates(story.last),
         "alphas": alphas(story.first, palette),
         "curves": _curves(story),
-        "titles": titles,
+        "titles": story.titles,
         **_settings(story),
         "environments": _environments(story),
     }
@@ -97,7 +115,7 @@ def _verdict(story: Story) -> str:
     search = story.first
     if len(story.runs) == 1:
         return words.verdict(search)
-    parts = [words.verdict(story.last, "The training")]
+    parts = [words.verdict(story.last, f"The {_TITLES[story.last.kind].lower()}")]
     if search.seconds is not None:
         parts.append(f"The search took {words.duration(search.seconds)}")
         inherited = search.result.rows[0].top1 if search.result else None
@@ -111,13 +129,18 @@ def _verdict(story: Story) -> str:
 
 def _commands(story: Story) -> Pairs:
     """The commands that repeat the runs, each with a word for it."""
-    labels = ["Repeat with"] if len(story.runs) == 1 else ["Search with", "Train with"]
-    commands = zip(labels, map(words.command, story.runs), strict=True)
-    return [(label, command) for label, command in commands if command is not None]
+    told = [words.command(run) for run in story.runs]
+    if len(set(told)) == 1:  # one run, or several that one command asked for
+        return [("Repeat with", told[0])] if told[0] is not None else []
+    verbs = [_VERBS[run.kind] for run in story.runs]
+    commands = zip(verbs, told, strict=True)
+    return [(verb, command) for verb, command in commands if command is not None]
 
 
 def _times(story: Story) -> Pairs:
-    labels = ["run time"] if len(story.runs) == 1 else ["search", "training"]
+    labels = ["run time"]
+    if len(story.runs) > 1:
+        labels = [title.lower() for title in story.titles]
     return [
         (words.duration(run.seconds), label)
         for label, run in zip(labels, story.runs, strict=True)
@@ -127,9 +150,9 @@ def _times(story: Story) -> Pairs:
 
 def _curves(story: Story) -> list[tuple[str, str, list[Figure]]]:
     """The curves of each run under a title, with what there is to say of them."""
-    titles = (
-        ["Curves"] if len(story.runs) == 1 else ["Curves of the search", "Curves of the training"]
-    )
+    titles = ["Curves"]
+    if len(story.runs) > 1:
+        titles = [f"Curves of the {title.lower()}" for title in story.titles]
     drawn = [(run, [*curves(run), *front_figures(run)]) for run in story.runs]
     return [
         (title, _LEADS.get(run.kind, "") if figures else "", figures)
@@ -138,26 +161,27 @@ def _curves(story: Story) -> list[tuple[str, str, list[Figure]]]:
 
 
 def _settings(story: Story) -> dict[str, object]:
-    """Settings that both runs have and that differ; then the others, under titles."""
+    """Settings that all runs have and that differ; then the others, under titles."""
     if len(story.runs) == 1:
         return {"differing": [], "settings": [("", list(pieces.settings(story.last).items()))]}
-    search, training = (pieces.settings(run) for run in story.runs)
-    both = [key for key in search if key in training]
-    groups = [
-        ("In both", [(key, search[key]) for key in both if search[key] == training[key]]),
-        ("Of the search", [(key, value) for key, value in search.items() if key not in training]),
-        ("Of the training", [(key, value) for key, value in training.items() if key not in search]),
+    told = [pieces.settings(run) for run in story.runs]
+    common = [key for key in told[0] if all(key in one for one in told)]
+    values = {key: [one[key] for one in told] for key in common}
+    same = [(key, values[key][0]) for key in common if len(set(values[key])) == 1]
+    own = [
+        (f"Of the {title.lower()}", [(k, value) for k, value in one.items() if k not in values])
+        for title, one in zip(story.titles, told, strict=True)
     ]
-    differing = [
-        (key, [search[key], training[key]]) for key in both if search[key] != training[key]
-    ]
+    groups = [("In both" if len(told) == 2 else "In all", same), *own]
+    differing = [(key, values[key]) for key in common if len(set(values[key])) > 1]
     return {"differing": differing, "settings": [group for group in groups if group[1]]}
 
 
 def _environments(story: Story) -> list[tuple[str, Pairs]]:
     """What the runs were computed with, once where it was the same."""
-    groups = [(_TITLES[run.kind], pieces.environment(run)) for run in story.runs]
-    (_, first), (_, last) = groups[0], groups[-1]
-    if all(pair in first for pair in last):
+    first, *others = (pieces.environment(run) for run in story.runs)
+    if all(pair in first for other in others for pair in other):
         groups = [("", first)]
+    else:
+        groups = list(zip(story.titles, [first, *others], strict=True))
     return [group for group in groups if group[1]]
