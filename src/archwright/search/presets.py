@@ -21,7 +21,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         # half a unit an epoch, as published
         "beta-darts": {**_PROXY, "beta_decay": 3.0},
         "pc-darts": _PROXY,
-        "gdas": _PROXY,
+        # a path a step: more and cheaper steps, as in its published settings
+        "gdas": {**_PROXY, "epochs": 16, "alpha_lr": 1e-2, "alpha_start": 4},
         "drnas": _PROXY,
         "snas": _PROXY,
         "diffgraph": _PROXY,
