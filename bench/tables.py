@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from archwright.bench import pages, predictor_pages, pruning_pages
@@ -86,40 +85,6 @@ def peers(results: Path) -> str:
     return "\n\n".join([held["how"], *parts])
 
 
-def searches(results: Path) -> str:
-    """What the searches of search_quality.py found, one a row, then mean and deviation."""
-    path = results / "search-quality.json"
-    if not path.exists():
-        return ""
-    held = json.loads(path.read_text(encoding="utf-8"))
-    settings = ", ".join(f"{name} {value:g}" for name, value in held["settings"].items())
-    versions = ", ".join(f"{name} {version}" for name, version in held["versions"].items())
-    text = f"`{held['command']}`\n\n{held['data']}; {settings}; {held['hardware']}; {versions}."
-    scores = ("cifar10_test", "cifar100_test", "imagenet16_test")
-    columns = (
-        "supernet",
-        "seed",
-        "found",
-        *("CIFAR-10", "CIFAR-100", "ImageNet16-120"),
-        "rank",
-        "s",
-    )
-    rows: list[tuple[str, ...]] = []
-    for variant in dict.fromkeys(row["variant"] for row in held["searches"]):
-        own = [row for row in held["searches"] if row["variant"] == variant]
-        for row in own:
-            found = row["architecture"].replace("|", "\\|")
-            looked_up = (f"{row[score]:.2f}" for score in scores)
-            times = (f"{row['rank']:,}", f"{row['seconds']:.0f}")
-            rows.append((variant, str(row["seed"]), f"`{found}`", *looked_up, *times))
-        if len(own) > 1:
-            columns_of = ([row[score] for row in own] for score in scores)
-            means = (f"{mean(values):.2f} ({stdev(values):.2f})" for values in columns_of)
-            seconds = f"{mean(row['seconds'] for row in own):.0f}"
-            rows.append((variant, "mean (deviation)", f"n = {len(own)}", *means, "", seconds))
-    return f"{text}\n\n{_table(columns, rows)}"
-
-
 def pruning(results: Path) -> str:
     """Ways to prune beside each other, before and after fine-tuning."""
     text = "Accuracy against multiply-accumulates, by way of pruning"
@@ -141,7 +106,6 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "ablation": pages.ablation,
     "rank": pages.rank,
     "darts": pages.darts,
-    "searches": searches,
     "pruning": pruning,
     "budgets": budgets,
 }
