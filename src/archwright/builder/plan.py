@@ -93,7 +93,7 @@ def make_plan(config: BuildConfig) -> Plan:
         GraphError: networks of the space cannot be said in the format.
     """
     space, images = get_space(config.space), load_images(config)
-    search = search_config(config, images.image_size)
+    search = search_config(config, space, images.image_size)
     _require_one_depth(config, space, search, images)
     searching = prepare(_before_profile(search) if config.profiles else search)
     size = searching.terms.deployed

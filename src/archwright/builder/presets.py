@@ -8,11 +8,15 @@ Preset = Literal["paper", "proxy", "tiny"]
 
 @dataclass(frozen=True, kw_only=True)
 class StageOptions:
-    """What a preset sets of each stage; all else is as the stage itself has it."""
+    """What a preset sets of each stage; all else is as the stage itself has it.
+
+    `shallow`: which networks are as shallow as the space has them, the supernet or the final one.
+    """
 
     search: dict[str, Any] = field(default_factory=dict[str, Any])
     training: dict[str, Any] = field(default_factory=dict[str, Any])
     pruning: dict[str, Any] = field(default_factory=dict[str, Any])
+    shallow: frozenset[Literal["supernet", "final"]] = frozenset()
 
 
 _PLAIN = {"drop_path": 0.0, "auxiliary": 0.0}
@@ -26,12 +30,14 @@ PRESETS: dict[Preset, StageOptions] = {
         search={"preset": "proxy"},
         training={**_PLAIN, "limit": 10_000, "epochs": 20, "batch_size": 64, "lr": 0.05},
         pruning={"gate_epochs": 2, "epochs": 5, "batch_size": 64},
+        shallow=frozenset({"supernet"}),
     ),
     # a minute or two on two cores, for a thousand or so small images
     "tiny": StageOptions(
-        search={"cells": 1, "epochs": 16, "batch_size": 32, "alpha_start": 6, "alpha_lr": 0.01},
-        training={**_PLAIN, "cells": 1, "epochs": 20, "batch_size": 64, "lr": 0.1, "cutout": 2},
+        search={"epochs": 16, "batch_size": 32, "alpha_start": 6, "alpha_lr": 0.01},
+        training={**_PLAIN, "epochs": 20, "batch_size": 64, "lr": 0.1, "cutout": 2},
         pruning={"gate_epochs": 2, "epochs": 5, "batch_size": 64, "cutout": 2},
+        shallow=frozenset({"supernet", "final"}),
     ),
 }
 """Every preset, by its name."""

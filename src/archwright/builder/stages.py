@@ -6,11 +6,12 @@ from typing import Any
 from archwright.builder.config import BuildConfig
 from archwright.builder.presets import PRESETS
 from archwright.deploy.config import ExportConfig
+from archwright.errors import ConfigError
 from archwright.prune.config import PruneConfig
 from archwright.runs.options import RunOptions
 from archwright.search.budget.options import LimitOptions
 from archwright.search.config import SearchConfig
-from archwright.spaces import Size
+from archwright.spaces import Size, Space
 from archwright.train.config import TrainConfig
 
 _IMAGES = ("data", "data_root", "image_size", "limit", "test_limit")
@@ -19,15 +20,16 @@ TABLE = "latency.csv"
 """The latencies of this machine, in the build's folder."""
 
 
-def search_config(config: BuildConfig, image_size: int) -> SearchConfig:
+def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchConfig:
     """The search, within budgets on networks of the final size."""
     shared = _shared(config, [field.name for field in fields(LimitOptions)])
-    preset = PRESETS[config.preset]
+    preset, least = PRESETS[config.preset], _least_cells(space)
     options: dict[str, Any] = {
-        "deploy_channels": config.channels or preset.training.get("channels"),
-        "deploy_cells": config.cells or preset.training.get("cells"),
+        "deploy_channels": config.channels,
+        "deploy_cells": config.cells or (least if "final" in preset.shallow else None),
         "deploy_image_size": image_size,
-        **_given(channels=config.search_channels, cells=config.search_cells),
+        **_given(channels=config.search_channels),
+        "cells": config.search_cells or (least if "supernet" in preset.shallow else None),
         **_given(batch_size=config.batch_size),
     }
     table: dict[str, Any] = {"latency_table": config.out / TABLE} if config.profiles else {}
@@ -39,6 +41,18 @@ def search_config(config: BuildConfig, image_size: int) -> SearchConfig:
         resume=True,
     )
     return _of_epochs(found, config.search_epochs)
+
+
+def _least_cells(space: Space) -> int:
+    """The least depth that the space's networks have, in its own count."""
+    size = Size(channels=space.train_size[0], cells=1, classes=2, image_size=space.image_size)
+    for cells in range(1, space.train_size[1]):
+        try:
+            space.skeleton.cells(replace(size, cells=cells))
+            return cells
+        except ConfigError:
+            pass
+    return space.train_size[1]
 
 
 def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
