@@ -12,6 +12,7 @@ import torch
 
 import archwright
 from archwright.builder import run as builder
+from archwright.builder.plan import make_plan
 from archwright.builder.result import BuildResult
 from archwright.builder.run import build
 from archwright.cli import main
@@ -24,6 +25,7 @@ from archwright.errors import ConfigError, RunError
 from archwright.runs.folder import RunFolder
 from archwright.runs.log import RunLog
 from archwright.search.bilevel import Bilevel
+from archwright.search.run import prepare
 from archwright.train.trainer import Trainer
 
 from ..runs.helpers import KilledError, files, interrupted
@@ -212,6 +214,21 @@ def test_a_later_stage_may_be_asked_for_afterwards(
     assert [stage.name for stage in result.stages][-2:] == ["prune", "export"]
     assert result.file.read_bytes() != b""
     assert read_trained(result.out / "pruned").cost.macs == result.macs
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channels": None, "preset": "paper"},
+        {"space": "darts", "cells": 4},
+        {"space": "spos", "channels": 16, "search_channels": 16, "preset": "paper"},
+    ],
+)
+def test_budgets_count_for_the_size_that_is_built(tmp_path: Path, changes: dict[str, Any]) -> None:
+    settings = {"macs": None, "finetune_epochs": None, "max_params": 1e9, **changes}
+    plan = make_plan(tiny_build(tmp_path / "out", **settings))
+    assert prepare(plan.search).terms.deployed == plan.size
+    assert (plan.training.channels, plan.training.cells) == (plan.size.channels, plan.size.cells)
 
 
 # what cannot be done

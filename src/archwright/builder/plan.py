@@ -21,7 +21,7 @@ from archwright.prune.config import PruneConfig
 from archwright.prune.source import Source
 from archwright.prune.targets import require_reachable, targets_of
 from archwright.runs.device import make_fabric
-from archwright.runs.start import load_images, require_trainable
+from archwright.runs.start import load_images, require_trainable, size_for
 from archwright.search.config import SearchConfig
 from archwright.search.run import prepare
 from archwright.spaces import (
@@ -94,9 +94,9 @@ def make_plan(config: BuildConfig) -> Plan:
     """
     space, images = get_space(config.space), load_images(config)
     search = search_config(config, space, images.image_size)
-    _require_one_depth(config, space, search, images)
-    searching = prepare(_before_profile(search) if config.profiles else search)
-    size = searching.terms.deployed
+    size = _final_size(space, search, images)
+    if not (search.out / "config.json").exists():  # else it was checked when it started
+        prepare(_before_profile(search) if config.profiles else search)
     stand_in = reference_architecture(space, size)
     network = space.discrete(stand_in, size)
     if config.prunes and not deletable(network):
@@ -131,26 +131,24 @@ def _before_profile(search: SearchConfig) -> SearchConfig:
     return replace(search, max_latency_ms=None, latency_table=None)
 
 
-def _require_one_depth(
-    config: BuildConfig, space: Space, search: SearchConfig, images: data.ImageData
-) -> None:
-    """Check that the supernet has the decisions of the final network."""
-    settled = search.settled()
-    (channels, cells), final = space.search_size, search.deploy_cells
-    if final is None:
-        return
-    searched = Size(
-        channels=settled.channels or channels,
-        cells=settled.cells or cells,
-        classes=len(images.classes),
-        image_size=images.image_size,
-        image_channels=images.channels,
+def _final_size(space: Space, search: SearchConfig, images: data.ImageData) -> Size:
+    """The size of the final network, which a search's budgets count for.
+
+    Raises:
+        ConfigError: the supernet does not have its decisions.
+    """
+    settled, (channels, cells) = search.settled(), space.search_size
+    searched = size_for(images, settled.channels or channels, settled.cells or cells)
+    channels, cells = space.train_size
+    final = size_for(images, search.deploy_channels or channels, search.deploy_cells or cells)
+    if space.skeleton.cells(searched) == space.skeleton.cells(final):
+        return final
+    if search.deploy_cells is None:  # depth is a matter of decisions: as deep as it is searched
+        return replace(final, cells=searched.cells)
+    raise ConfigError(
+        f"--cells {final.cells} makes networks with other decisions than the {searched.cells} "
+        f"cells that are searched: in space {space.name} --search-cells must be the same"
     )
-    if space.skeleton.cells(searched) != space.skeleton.cells(replace(searched, cells=final)):
-        raise ConfigError(
-            f"--cells {final} makes networks with other decisions than the {searched.cells} cells "
-            f"that are searched: in space {space.name} --search-cells must be the same"
-        )
 
 
 def _head_fits(space: Space, network: Network, size: Size) -> bool:
