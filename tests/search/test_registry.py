@@ -198,7 +198,7 @@ def test_an_impossible_preset_is_refused(
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_name_methods_and_options_that_there_are(tmp_path: Path, preset: str) -> None:
     for method in PRESETS[preset]:
-        config = SearchConfig(out=tmp_path, method=method, preset=preset).settled()
+        config = SearchConfig(out=tmp_path, method=method, preset=preset, data="x").settled()
         for option, value in preset_options(preset, method).items():
             assert getattr(config, option) == value
         recipe = config.recipe(config.chosen_method().recipe("nasbench201"))
@@ -207,24 +207,27 @@ def test_presets_name_methods_and_options_that_there_are(tmp_path: Path, preset:
 
 def test_a_preset_has_its_own_sizes_for_another_space(tmp_path: Path) -> None:
     def sizes(space: str, preset: str) -> tuple[int | None, int | None, int | None]:
-        config = SearchConfig(out=tmp_path, space=space, preset=preset).settled()
+        config = SearchConfig(out=tmp_path, space=space, preset=preset, data="cifar10").settled()
         return config.channels, config.cells, config.image_size
 
     assert sizes("nasbench201", "proxy") == (8, 1, 16)
     assert sizes("darts", "proxy") == (8, 5, 16)
     assert sizes("spos", "proxy") == (None, None, 16)
     assert sizes("darts", "paper") == (None, None, None)
+    # digits are of one size
+    assert SearchConfig(out=tmp_path, preset="proxy").settled().image_size is None
 
 
 def test_what_a_preset_says_of_a_method_counts(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    search(tiny_search(out, method="beta-darts", preset="proxy", epochs=2, image_size=8))
+    search(tiny_search(out, method="beta-darts", preset="proxy", epochs=2))
     assert read_config(out)["beta_decay"] == 3.0
 
 
 def test_what_is_given_counts_more_than_the_preset(tmp_path: Path) -> None:
     config = SearchConfig(out=tmp_path, method="darts", preset="proxy", epochs=3).settled()
-    assert config.epochs == 3
+    assert (config.epochs, config.alpha_start) == (3, 1)
+    assert replace(config, epochs=1, alpha_start=None).settled().alpha_start == 0
     assert config.batch_size == PRESETS["proxy"]["darts"]["batch_size"]
 
 

@@ -162,6 +162,10 @@ class SearchConfig(BudgetOptions):
         """
         options = preset_options(self.preset, self.method, self.space)
         left = {name: value for name, value in options.items() if getattr(self, name) is None}
+        if self.data == "digits":  # images of one size
+            left.pop("image_size", None)
+        if self.epochs is not None and "alpha_start" in left:  # of fewer epochs some are alpha's
+            left["alpha_start"] = min(left["alpha_start"], self.epochs - 1)
         return replace(self, **left)
 
     def chosen_method(self) -> "Method":
