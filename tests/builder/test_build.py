@@ -64,7 +64,9 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     return build(tiny_build(out, max_latency_ms=1000, **settings))
 
 
-def test_a_build_leaves_a_run_for_each_stage_a_file_and_a_page(built: BuildResult) -> None:
+def test_a_build_leaves_a_run_for_each_stage_a_file_and_a_page(
+    built: BuildResult, capsys: pytest.CaptureFixture[str]
+) -> None:
     there = files(built.out)
     assert [name for name in there if "/" not in name] == [
         *("architecture.json", "config.json", "log.jsonl", "model.onnx", "report.html"),
@@ -73,6 +75,9 @@ def test_a_build_leaves_a_run_for_each_stage_a_file_and_a_page(built: BuildResul
         *("network", "pruned", "search"),
     }
     assert [stage.name for stage in built.stages] == ["search", "train", "prune", "export"]
+    assert main(["inspect", "--architecture", str(built.out), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["macs"], facts["params"]) == (built.macs, built.params)
     assert built.seconds == pytest.approx(sum(stage.seconds for stage in built.stages), abs=0.01)
     assert RunFolder(built.out).result() == built.to_json()
     assert BuildResult.from_json(json.loads(json.dumps(built.to_json())), built.out) == built

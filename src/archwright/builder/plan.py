@@ -1,6 +1,7 @@
 """The plan of a build: what each stage is run with, checked as far as possible before the first."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archwright import __version__, data
 from archwright.builder.config import BuildConfig
@@ -38,15 +39,27 @@ from archwright.train.loop import augmented_batches
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is done, stage by stage; `size` is that of the final network."""
+    """What is done, stage by stage; `size` is that of the final network, `classes` are names."""
 
     config: BuildConfig
     space: Space
     size: Size
+    classes: tuple[str, ...]
     search: SearchConfig
     training: TrainConfig
     pruning: PruneConfig | None
     export: ExportConfig
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, and of that, what was settled."""
+        asked, size = self.config.settings(), self.size
+        return {
+            **{**asked, "space": self.space.origin or self.space.name},
+            **{"channels": size.channels, "cells": size.cells, "classes": list(self.classes)},
+            **{"image_size": size.image_size, "image_channels": size.image_channels},
+            "asked": asked,
+        }
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -108,6 +121,7 @@ def make_plan(config: BuildConfig) -> Plan:
         config=config,
         space=space,
         size=size,
+        classes=tuple(images.classes),
         search=search,
         training=training_config(config, size, auxiliary=_head_fits(space, network, size)),
         pruning=pruning_config(config),
@@ -180,7 +194,7 @@ def _require_export(
         space=plan.space.origin or plan.space.name,
         channels=plan.size.channels,
         cells=plan.size.cells,
-        classes=tuple(images.classes),
+        classes=plan.classes,
         image_channels=images.channels,
         image_size=images.image_size,
         mean=tuple(images.mean),

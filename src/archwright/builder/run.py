@@ -24,7 +24,7 @@ from archwright.prune.result import Measured, PruneResult
 from archwright.prune.run import prune
 from archwright.report import write_report
 from archwright.report.budgets import Judged
-from archwright.runs.folder import SCHEMA, RunFolder, as_json, differing, open_run, read_config
+from archwright.runs.folder import SCHEMA, RunFolder, differing, open_run, read_config
 from archwright.search.run import SearchResult, search
 from archwright.spaces import write_architecture
 from archwright.train.run import TrainResult, train
@@ -47,11 +47,7 @@ def build(config: BuildConfig) -> BuildResult:
     if finished is not None:
         return finished
     plan = make_plan(config)
-    return _Build(plan, _open(config)).run()
-
-
-def _settings(config: BuildConfig) -> dict[str, Any]:
-    return {"schema": SCHEMA, "kind": _KIND, **as_json(config.settings())}
+    return _Build(plan, _open(plan)).run()
 
 
 def _held(config: BuildConfig) -> dict[str, Any] | None:
@@ -75,7 +71,7 @@ def _held(config: BuildConfig) -> dict[str, Any] | None:
 def _finished(config: BuildConfig) -> BuildResult | None:
     """The result of a build of these settings that has come to its end."""
     held = _held(config)
-    if held is None or differing(held, _settings(config)):
+    if held is None or differing(held.get("asked", {}), config.settings()):
         return None
     result = RunFolder(config.out).result()
     if result is None or not (config.file.is_file() and config.page.is_file()):
@@ -83,12 +79,13 @@ def _finished(config: BuildConfig) -> BuildResult | None:
     return BuildResult.from_json(result, config.out)
 
 
-def _open(config: BuildConfig) -> RunFolder:
+def _open(plan: Plan) -> RunFolder:
     """The build's folder. What has changed of its settings is for the stages to refuse."""
-    if _held(config) is None:
-        return open_run(config.out, _KIND, config.settings(), resume=config.resume)
-    folder = RunFolder(config.out)
-    write_json(folder.config, _settings(config))
+    out = plan.config.out
+    if _held(plan.config) is None:
+        return open_run(out, _KIND, plan.settings, resume=plan.config.resume)
+    folder = RunFolder(out)
+    write_json(folder.config, {"schema": SCHEMA, "kind": _KIND, **plan.settings})
     return folder
 
 

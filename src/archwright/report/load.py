@@ -178,7 +178,10 @@ def load_run(folder: Path) -> Run:
     _check_schema(config)
     kind = config.need_text("kind")
     if kind not in KINDS:
-        raise RunError(f"{config.where}: kind {kind!r} is not one of {', '.join(KINDS)}")
+        raise RunError(
+            f"{config.where}: kind {kind!r} is not one of {', '.join(KINDS)}: "
+            f"give the folder of such a run"
+        )
     records = _read_log(folder / "log.jsonl")
     start = next((r for r in reversed(records) if r.text("event") == "start"), Record({}, ""))
     decisions = {

@@ -104,12 +104,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def differing(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The names of settings that are not the same, of those that touch the result."""
-    plain = as_json(wanted)
+    plain = _as_json(wanted)
     names = sorted({*held, *plain} - _FREE)
     return [name for name in names if held.get(name) != plain.get(name)]
 
 
-def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as they come back from a file."""
     return json.loads(json.dumps(dict(settings)))
 
@@ -119,5 +119,5 @@ def _require_same(folder: RunFolder, wanted: Mapping[str, Any]) -> None:
     for name in differing(held, wanted):
         raise RunError(
             f"{folder.path} was run with {name}={held.get(name)!r}, not "
-            f"{as_json(wanted).get(name)!r}: resume with the same settings, or give another --out"
+            f"{_as_json(wanted).get(name)!r}: resume with the same settings, or give another --out"
         )
