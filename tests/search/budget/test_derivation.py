@@ -55,7 +55,7 @@ def random_weights(layout: Layout, seed: int) -> dict[str, list[float]]:
 def score(layout: Layout, weights: Mapping[str, Sequence[float]], one: Architecture) -> float:
     places = (layout.at(*taken) for taken in one.answers().items())
     rows = [list(weights[decision.name]) for decision in layout.decisions]
-    return sum(math.log(max(rows[row][column], 1e-12)) for row, column in places)
+    return sum(math.log(rows[row][column] + 1 / len(rows[row])) for row, column in places)
 
 
 def budgets_of(layout: Layout, **parts: float) -> tuple[Budget, ...]:

@@ -22,8 +22,6 @@ from archwright.search.budget.relaxation import Relaxation
 
 _TRIES = 200
 """Architectures drawn at random before one within the budgets is made instead."""
-_FLOOR = 1e-12
-"""Strength of what has none: its logarithm is finite, so that sums of them can be compared."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Derivation:
         return None
 
     def derive(self, weights: Mapping[str, Sequence[float]]) -> Architecture:
-        """The architecture of the largest sum of log strengths, within the budgets and connected.
+        """The architecture of the largest sum of scores, within the budgets and connected.
 
         `weights` are lists in the candidates' order, by decision; what is left out has none. In
         spaces of up to 200,000 architectures the answer is exact.
@@ -105,13 +103,19 @@ class Derivation:
         return self._solver.best(self._choices.layout.zeros().numpy()) is not None
 
     def scores(self, weights: Mapping[str, Sequence[float]]) -> Table:
-        """Log strengths [E, O] of weights by decision; see `null`."""
+        """Scores [E, O] of weights by decision: log(strength + 1 / candidates); see `null`.
+
+        The uniform share beside a strength says that weights far below it are noise: a budget that
+        forbids the strongest candidate leaves the others about alike, however little each weighs.
+        Without budgets the strongest candidate of each decision wins all the same.
+        """
         layout = self.layout
         strengths = np.zeros(tuple(layout.zeros().shape))
         for name, values in weights.items():
             row = layout.row[name]
             strengths[row, : len(values)] = values
-        scores = np.log(np.maximum(strengths, _FLOOR))
+        shares = [1 / len(decision.candidates) for decision in layout.decisions]
+        scores = np.log(strengths + np.array(shares)[:, None])
         if not self.null:
             connecting = layout.connecting.numpy() > 0
             others = np.where(connecting, scores, np.inf).min(axis=1, keepdims=True)
