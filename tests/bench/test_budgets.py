@@ -13,6 +13,7 @@ from archwright.bench.budgets import (
     Case,
     bench_budgets,
     budget_of,
+    drawn_regrets,
     judged,
     mean_regrets,
     read_cases,
@@ -73,6 +74,11 @@ def test_a_case_is_judged_by_the_table() -> None:
     assert best.regrets["cifar10"] == 0.0
     assert best.best["cifar10"] == pytest.approx(within.cifar10_test)
     assert mean_regrets([free, best])["cifar10"] == 0.0
+    everywhere = nasbench201.accuracy("cifar10")[~np.isnan(nasbench201.latency("edgegpu"))]
+    assert free.drawn["cifar10"] == pytest.approx(
+        free.best["cifar10"] - everywhere.mean(), abs=1e-3
+    )
+    assert drawn_regrets([free])["cifar10"] == free.drawn["cifar10"]
 
 
 def test_what_was_not_measured_is_infeasible() -> None:
@@ -171,9 +177,9 @@ def test_a_file_that_holds_no_cases(done: BudgetsConfig, tmp_path: Path) -> None
 def test_the_table_and_the_page(done: BudgetsConfig, tmp_path: Path) -> None:
     outcomes = [judged(one) for one in read_cases(done.file)[1]]
     table = budgets_table(outcomes)
-    assert len(table.rows) == 5
-    assert table.rows[-1][0] == "mean"
-    assert table.rows[-1][5] == "4 of 4"
+    assert len(table.rows) == 6
+    assert [row[0] for row in table.rows[-2:]] == ["mean", "drawn at random"]
+    assert table.rows[-2][5] == "4 of 4"
     assert page(tmp_path) == ""
     (tmp_path / "budgets.json").write_text(done.file.read_text())
     text = page(tmp_path)

@@ -55,6 +55,8 @@ class Outcome:
         accuracies: test accuracy of what was found by data set, percent.
         best: the best that the table has within the budget, by data set.
         regrets: `best` less `accuracies`, points.
+        drawn: `best` less the mean accuracy of all that is within the budget: what an architecture
+            drawn at random is expected to lose.
     """
 
     case: Case
@@ -63,6 +65,7 @@ class Outcome:
     accuracies: dict[str, float]
     best: dict[str, float]
     regrets: dict[str, float]
+    drawn: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as JSON has it: the fields of its case stand among its own."""
@@ -84,7 +87,8 @@ def judged(case: Case) -> Outcome:
     within = delays <= most  # what was not measured compares as false
     latency = entry.latency_ms[case.device]
     accuracies = {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
-    best = {name: float(nasbench201.accuracy(name)[within].max()) for name in DATASETS}
+    possible = {name: nasbench201.accuracy(name)[within] for name in DATASETS}
+    best = {name: float(values.max()) for name, values in possible.items()}
     return Outcome(
         case=case,
         latency_ms=latency,
@@ -92,12 +96,18 @@ def judged(case: Case) -> Outcome:
         accuracies=accuracies,
         best=best,
         regrets={name: round(best[name] - accuracies[name], 4) for name in DATASETS},
+        drawn={name: round(best[name] - float(possible[name].mean()), 4) for name in DATASETS},
     )
 
 
 def mean_regrets(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """The mean regret in points by data set."""
     return {name: mean(outcome.regrets[name] for outcome in outcomes) for name in DATASETS}
+
+
+def drawn_regrets(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The mean regret in points, by data set, of architectures drawn within the same budgets."""
+    return {name: mean(outcome.drawn[name] for outcome in outcomes) for name in DATASETS}
 
 
 def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from archwright.bench.budgets import Outcome, judged, mean_regrets, read_cases
+from archwright.bench.budgets import (
+    Outcome,
+    drawn_regrets,
+    judged,
+    mean_regrets,
+    read_cases,
+)
 from archwright.bench.pages import markdown
 from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 
 
 def budgets_table(outcomes: Sequence[Outcome]) -> Table:
-    """A row a case, then the means: regret in points, with the best that there is behind it."""
+    """A row a case, then the means: regret in points, with the best that there is behind it.
+
+    The last row is what architectures drawn at random within the same budgets are expected to lose.
+    """
     columns = ("device", "seed", "percentile", "budget ms", "found ms", "within")
     rows = [
         (
@@ -25,7 +34,9 @@ def budgets_table(outcomes: Sequence[Outcome]) -> Table:
     means = mean_regrets(outcomes)
     within = f"{sum(outcome.feasible for outcome in outcomes)} of {len(outcomes)}"
     last = ("mean", *[NOTHING] * 4, within, *(number(means[name]) for name in TITLES))
-    return Table((*columns, *TITLES.values()), [*rows, last], texts=1)
+    drawn = drawn_regrets(outcomes)
+    random = ("drawn at random", *[NOTHING] * 5, *(number(drawn[name]) for name in TITLES))
+    return Table((*columns, *TITLES.values()), [*rows, last, random], texts=1)
 
 
 def _milliseconds(value: float | None) -> str:
