@@ -27,8 +27,9 @@ demo: $(STAMP) ## Build a network for handwritten digits, from search to file; g
 	$(ARCHWRIGHT) build --data digits --preset tiny --max-latency-ms 1 --macs 0.8 \
 	    --against hand-made random --format onnx --out $(DEMO) --resume
 
+# Two workers, a thread each: more threads than cores wait for each other.
 test: lint ## The gate: format, lint, types, and every test that is not slow
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"
 
 lint: $(STAMP) ## The gate without the tests
 	$(BIN)/ruff format --check --quiet
@@ -36,7 +37,7 @@ lint: $(STAMP) ## The gate without the tests
 	$(BIN)/pyright
 
 slow: $(STAMP) ## The slow tests
-	$(BIN)/pytest -q -n 2 -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m slow
 
 format: $(STAMP) ## Rewrite the sources as the gate wants them
 	$(BIN)/ruff format

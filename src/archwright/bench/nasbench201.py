@@ -83,7 +83,9 @@ class _Bench:
 
     def _keep(self, found: Search) -> Searches:
         """Add a search to what the file holds now, perhaps by another process."""
-        searches = (*self._held().searches, found)
+        one, seed = found.contestant, found.seed
+        others = (s for s in self._held().searches if (s.contestant, s.seed) != (one, seed))
+        searches = (*others, found)
         titles = {search.images for search in searches}
         if len(titles) > 1:
             raise RunError(
