@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from archwright.bench import pruning_pages
-from archwright.bench.pruning_rows import require_same, rows_of, standings
-from archwright.bench.results import write_results
+from archwright.bench.pruning_rows import rows_of, standings
+from archwright.bench.results import require_same, write_results
 from archwright.errors import RunError
 
 from .pruned import results, row, rows

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from archwright.bench.searches import merged, read_searches, require_same, write_searches
+from archwright.bench.results import require_same
+from archwright.bench.searches import merged, read_searches, write_searches
 from archwright.errors import RunError
 
 from .found import CONV1, results, search

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from archwright.bench.budgets_config import BudgetsConfig
-from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.bench.threads import threads
 from archwright.errors import ArchwrightError, RunError
 from archwright.runs.device import describe_hardware, make_fabric, versions
@@ -208,14 +208,7 @@ class _Bench:
         if not path.exists():
             return self.empty, ()
         held, cases = read_cases(path)
-        before = {**held.settings, **held.versions, "hardware": held.hardware}
-        now = {**self.empty.settings, **self.empty.versions, "hardware": self.empty.hardware}
-        for name in dict.fromkeys([*before, *now]):
-            if before.get(name) != now.get(name):
-                raise RunError(
-                    f"{path} was measured with {name}={before.get(name)!r}, not "
-                    f"{now.get(name)!r}: repeat its settings, or give another --out"
-                )
+        require_same(path, held, self.empty)
         return held, cases
 
     def _keep(self, case: Case) -> tuple[Results, tuple[Case, ...]]:

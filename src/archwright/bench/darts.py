@@ -12,7 +12,7 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.darts_config import DartsConfig
 from archwright.bench.memory import step_bytes
-from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.bench.tabulate import NOTHING, Table, number
 from archwright.bench.threads import threads
 from archwright.errors import RunError
@@ -77,13 +77,7 @@ def _held(path: Path, empty: Results) -> Results:
     if not path.exists():
         return empty
     held = read_results(path)
-    before, now = ({**r.settings, **r.versions, "hardware": r.hardware} for r in (held, empty))
-    for name in dict.fromkeys([*before, *now]):
-        if before.get(name) != now.get(name):
-            raise RunError(
-                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
-                f"repeat its settings, or give another --out"
-            )
+    require_same(path, held, empty)
     for place, row in enumerate(held.rows, 1):
         for name in _FIELDS:
             if name not in row:

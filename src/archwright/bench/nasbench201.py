@@ -9,11 +9,11 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201_config import Nasbench201Config
+from archwright.bench.results import require_same
 from archwright.bench.searches import (
     Search,
     Searches,
     read_searches,
-    require_same,
     write_searches,
 )
 from archwright.bench.threads import threads

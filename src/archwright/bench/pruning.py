@@ -14,8 +14,8 @@ import torch
 from archwright.bench.pruning_config import UNPRUNED, Contestant, PruningConfig
 from archwright.bench.pruning_latency import latencies, write_onnx
 from archwright.bench.pruning_methods import Trained, cost_of
-from archwright.bench.pruning_rows import PrunedRow, require_same, rows_of
-from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.pruning_rows import PrunedRow, rows_of
+from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.bench.threads import threads
 from archwright.export.optional import optional
 from archwright.prune.source import read_source

@@ -65,26 +65,6 @@ def rows_of(path: Path, results: Results) -> list[PrunedRow]:
         raise RunError(f"{path} holds no prunings: give another --out") from None
 
 
-def require_same(path: Path, held: Results, wanted: Results) -> None:
-    """Check that what `wanted` will measure belongs into the file `path`, which holds `held`.
-
-    Raises:
-        RunError: it was measured with other settings, or elsewhere (named).
-    """
-
-    def common(results: Results) -> dict[str, Any]:
-        named = {"hardware": results.hardware, "threads": results.threads}
-        return {**results.settings, **results.versions, **named}
-
-    before, now = common(held), common(wanted)
-    for name in dict.fromkeys([*before, *now]):
-        if before.get(name) != now.get(name):
-            raise RunError(
-                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
-                f"repeat its settings, or give another --out"
-            )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Spread:
     """The mean over seeds, and the standard deviation (None of a single one)."""

@@ -12,6 +12,7 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import Ranking, Rankings, agreements, read_rankings, write_rankings
+from archwright.bench.results import require_same
 from archwright.bench.threads import threads
 from archwright.derive import random_architecture
 from archwright.errors import RunError
@@ -88,13 +89,7 @@ def _held(config: RankConfig, empty: Rankings) -> Rankings:
     if not path.exists():
         return empty
     held = read_rankings(path)
-    before, now = ({**r.settings, **r.versions, "hardware": r.hardware} for r in (held, empty))
-    for name in dict.fromkeys([*before, *now]):
-        if before.get(name) != now.get(name):
-            raise RunError(
-                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
-                f"repeat its settings, or give another --out"
-            )
+    require_same(path, held, empty)
     if held.architectures != empty.architectures:
         raise RunError(f"{path} ranks another sample of architectures: give another --out")
     for ranking in held.rankings:

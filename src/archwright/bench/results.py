@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from archwright.errors import RunError
 from archwright.files import write_json
@@ -66,3 +66,47 @@ def read_content(path: Path) -> dict[str, Any]:
             f"run the bench again"
         )
     return cast("dict[str, Any]", content)
+
+
+class Measured(Protocol):
+    """What every file of results says of how it was measured."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those that are alike for all that the file holds."""
+        ...
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of libraries."""
+        ...
+
+    @property
+    def hardware(self) -> str:
+        """The machine, in words."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """On the CPU."""
+        ...
+
+
+def require_same(path: Path, held: Measured, wanted: Measured) -> None:
+    """Check that what `wanted` will measure belongs into the file `path`, which holds `held`.
+
+    Raises:
+        RunError: it was measured with other settings, or elsewhere (named).
+    """
+
+    def common(results: Measured) -> dict[str, Any]:
+        named = {"hardware": results.hardware, "threads": results.threads}
+        return {**results.settings, **results.versions, **named}
+
+    before, now = common(held), common(wanted)
+    for name in dict.fromkeys([*before, *now]):
+        if before.get(name) != now.get(name):
+            raise RunError(
+                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
+                f"repeat its settings, or give another --out"
+            )

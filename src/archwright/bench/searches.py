@@ -114,26 +114,6 @@ def read_searches(path: Path) -> Searches:
     return Searches(**common, searches=tuple(searches))
 
 
-def require_same(path: Path, held: Searches, wanted: Searches) -> None:
-    """Check that what `wanted` will measure belongs into the file `path`, which holds `held`.
-
-    Raises:
-        RunError: it was measured with other settings, or elsewhere (named).
-    """
-
-    def common(results: Searches) -> dict[str, Any]:
-        named = {"hardware": results.hardware, "threads": results.threads}
-        return {**results.settings, **results.versions, **named}
-
-    before, now = common(held), common(wanted)
-    for name in dict.fromkeys([*before, *now]):
-        if before.get(name) != now.get(name):
-            raise RunError(
-                f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
-                f"repeat its settings, or give another --out"
-            )
-
-
 def merged(results: Sequence[Searches]) -> list[Searches]:
     """The searches of files that were measured alike, together; each search counts once.
 
