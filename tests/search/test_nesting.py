@@ -30,7 +30,7 @@ def test_nothing_shared_is_ranked_as_it_weighs(space: str) -> None:
         d.name: [1.0 / (number + 1) for number in range(len(d.candidates))]
         for d in network.decisions()
     }
-    assert nested(network, weights) == weights
+    assert nested(nests(network), weights) == weights
 
 
 def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
@@ -40,7 +40,7 @@ def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
     assert list(decisions[0].candidates) == candidates
     weights = {d.name: [0.1, 0.3, 0.2, 0.25, 0.15] for d in decisions}
     expected = [0.1, 0.3, 0.45 * 0.2 / 0.25, 0.45, 0.15]
-    for strengths in nested(network, weights).values():
+    for strengths in nested(nests(network), weights).values():
         assert strengths == pytest.approx(expected, rel=1e-12)
 
 
@@ -71,7 +71,9 @@ def test_groups_nest_as_the_modules_do() -> None:
         **{"dil_conv_3x3": 0.16, "dil_conv_5x5": 0.02},
     }
     given_weights = {d.name: list(weights.values()) for d in network.decisions()}
-    strengths = dict(zip(first.candidates, nested(network, given_weights)[first.name], strict=True))
+    strengths = dict(
+        zip(first.candidates, nested(nests(network), given_weights)[first.name], strict=True)
+    )
     # separable convs weigh 0.21 of 0.39 together, dilated ones 0.18, of which one has most
     assert max(strengths, key=strengths.__getitem__) == "sep_conv_5x5"
     assert strengths["sep_conv_5x5"] == pytest.approx(0.39)
@@ -88,7 +90,7 @@ def test_the_best_of_a_group_has_its_whole_weight(space: str, seed: int) -> None
     weights = {
         d.name: generator.dirichlet([1.0] * len(d.candidates)).tolist() for d in network.decisions()
     }
-    found = nested(network, weights)
+    found = nested(nests(network), weights)
     for name, tree in nests(network).items():
         for part in tree.parts:
             mass = sum(weights[name][number] for number in part.members)
@@ -98,4 +100,4 @@ def test_the_best_of_a_group_has_its_whole_weight(space: str, seed: int) -> None
 def test_a_weight_of_zero_is_no_error() -> None:
     network = supernet("nasbench201", "all")
     weights = {d.name: [0.0, 1.0, 0.0, 0.0, 0.0] for d in network.decisions()}
-    assert nested(network, weights) == weights
+    assert nested(nests(network), weights) == weights

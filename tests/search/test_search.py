@@ -20,7 +20,7 @@ from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
 from archwright.search import run as search_run
 from archwright.search.bilevel import Bilevel
-from archwright.search.nesting import nested
+from archwright.search.nesting import nested, nests
 from archwright.search.run import search
 from archwright.simplify import simplify
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
@@ -92,7 +92,7 @@ def test_the_architecture_is_the_strongest_of_the_last_alpha(
     size = Size(channels=4, cells=1)
     space = get_space("nasbench201")
     supernet = simplify(space.supernet(size), config.simplification)
-    strengths = nested(supernet, last["alpha"]) if derivation == "nested" else last["alpha"]
+    strengths = nested(nests(supernet), last["alpha"]) if derivation == "nested" else last["alpha"]
     found = discretise(space, size, strengths)
     assert result.architecture == found
     assert read_architecture(str(result.out)) == found

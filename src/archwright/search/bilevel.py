@@ -18,6 +18,7 @@ from archwright.search.alpha import Logits
 from archwright.search.budget.lagrangian import Pressure
 from archwright.search.method import Method, Moment
 from archwright.search.nesting import nested as nested_strengths
+from archwright.search.nesting import nests
 from archwright.search.recipe import Recipe, Unroll
 from archwright.search.unrolled import second_order
 from archwright.train.meter import Meter, require_finite
@@ -71,6 +72,7 @@ class Bilevel:
         """Train `network`, with an optimiser that knows nothing yet."""
         recipe = self.recipe
         self.network = network.to(self.fabric.device).train()
+        self._nests = nests(network.network)
         if isinstance(network, FusedNetwork):
             network.keeps_all = self.method.unrolling == "exact"
         self._weights = [p for p in self.network.parameters() if p.requires_grad]
@@ -207,7 +209,7 @@ class Bilevel:
     def standing(self) -> dict[str, list[float]]:
         """What candidates are ranked by: a list a decision, in its candidates' order."""
         weights = self.weights()
-        return nested_strengths(self.network.network, weights) if self.nested else weights
+        return nested_strengths(self._nests, weights) if self.nested else weights
 
     @torch.no_grad()
     def weights(self) -> dict[str, list[float]]:

@@ -9,7 +9,6 @@ strongest module comes first, then the strongest candidate in it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from archwright.ir import Choice, Network, choices
 from archwright.search.signs import Weights
@@ -26,14 +25,13 @@ class Nest:
     parts: tuple["Nest", ...] = ()
 
 
-def nested(network: Network, weights: Weights) -> dict[str, list[float]]:
-    """The strengths of candidates in the tree of choices that `network` makes of each decision.
+def nested(trees: Mapping[str, Nest], weights: Weights) -> dict[str, list[float]]:
+    """The strengths of candidates in the tree of each decision (see `nests`).
 
     The best candidate of a group has the group's whole weight; the others have as much less as they
     weigh less inside it. Where nothing is shared these are the weights themselves. Sums of their
     logarithms can be compared over architectures, as those of weights can.
     """
-    trees = nests(network)
     found: dict[str, list[float]] = {}
     for name, values in weights.items():
         strengths = _strengths(trees[name], values)
@@ -41,9 +39,8 @@ def nested(network: Network, weights: Weights) -> dict[str, list[float]]:
     return found
 
 
-@lru_cache(maxsize=8)
 def nests(network: Network) -> Mapping[str, Nest]:
-    """The tree of each decision, by its name."""
+    """The tree of choices that `network` makes of each decision, by the decision's name."""
     open_choices: dict[str, list[Choice]] = {}
     for choice in network.choices():
         open_choices.setdefault(choice.decision.name, []).append(choice)
