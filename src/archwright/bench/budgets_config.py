@@ -51,6 +51,8 @@ class BudgetsConfig:
     """What is done to the supernet's graph first."""
     finalists: int | None = None
     """Architectures compared with the supernet's weights (else as the method does)."""
+    spend: float = SearchConfig.spend
+    """What taking all of a budget is worth to an architecture, in nats a decision."""
     encoder: bool | None = None
     """Whether the method's graph encoder is on (else as the method has it)."""
     progressive: bool | None = None
@@ -86,7 +88,7 @@ class BudgetsConfig:
         """
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
         require_positive(self, "threads", "finalists")
-        require_not_negative(self, "penalty")
+        require_not_negative(self, "penalty", "spend")
         known = get_args(Precision)
         require(self.precision in known, unknown("precision", self.precision, known))
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
@@ -140,7 +142,7 @@ class BudgetsConfig:
         if not self.separate:  # what one budget has no use for, another needs
             chosen["progressive"] = False
         shared = ("data", "data_root", "channels", "cells", "epochs", "batch_size", "limit")
-        own = ("test_limit", "device", "precision", "method", "preset", "simplify", "finalists")
+        own = (*("test_limit", "device", "precision", "method", "preset", "simplify"), "finalists")
         return SearchConfig(
             **{name: getattr(self, name) for name in (*shared, *own)},
             **{name: value for name, value in chosen.items() if name in known},
@@ -154,6 +156,7 @@ class BudgetsConfig:
         config = self.search(seed)
         out = config.out.with_name(f"{config.out.name}-{device}-{limit_ms:.6g}ms")
         if self.penalty is None:
+            config = replace(config, spend=self.spend)
             return replace(config, latency_device=device, max_latency_ms=limit_ms, out=out)
         weighed = f"latency_ms={self.penalty:g}" if self.penalty else None
         source = device if weighed else None

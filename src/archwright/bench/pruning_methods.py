@@ -29,6 +29,7 @@ from archwright.prune.gates import gated_network
 from archwright.prune.source import Source, read_source
 from archwright.prune.stages import Gated, Stages
 from archwright.prune.targets import require_reachable, targets_of
+from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, open_run
 from archwright.runs.keeper import Keeper
 from archwright.spaces import write_architecture
@@ -105,7 +106,6 @@ class Trained:
         stages = self.stages(_ONWARD, 1, few=True, config=like)
         keeper = self.keeper(_ONWARD, 1)
         network = stages.unpruned()
-        _channels_last(network)
         return stages.tune(network, keeper, _ONWARD.method, keeper.restore())
 
     def stages(
@@ -168,7 +168,7 @@ class Trained:
         network, cut, fresh = _MAKERS[one.method](self, one, share)
         if fresh:
             return Made(network, cut, None, fresh=True)
-        _channels_last(network)
+        placed(network, self.fabric.device)
         recalibrate(network, calibration_images(*self._calibration))
         return Made(network, cut, self.stages(one, share).top1(network))
 
@@ -183,7 +183,7 @@ class Trained:
             gated = self.gated
         else:
             network, gates = gated_network(self.source.network, self.onward.state_dict())
-            gated = Gated(network=network.to(self.fabric.device), gates=gates)
+            gated = Gated(network=placed(network, self.fabric.device), gates=gates)
         cut = stages.cut(gated, targets_of(stages.config, self.source))
         return cut.network, cut.pruning.to_text(), False
 
@@ -200,13 +200,13 @@ class Trained:
         removed = select_edges(whole, scores, share * self.macs)
         network = NaiveNetwork(without_edges(whole, removed))
         network.load_state_dict(_kept(self.onward, network))
-        return network.to(self.fabric.device), describe(whole, removed), False
+        return placed(network, self.fabric.device), describe(whole, removed), False
 
     def unpruned(self, one: Contestant, share: float) -> "_Making":
         """All of it."""
         network = NaiveNetwork(self.source.network)
         network.load_state_dict(self.onward.state_dict())
-        return network.to(self.fabric.device), "", False
+        return placed(network, self.fabric.device), "", False
 
     def fresh(self, one: Contestant, share: float) -> "_Making":
         """The architecture that deleting nodes by gates leaves, trained from fresh weights."""
@@ -244,7 +244,7 @@ class Trained:
         folder = RunFolder(train(config).out)
         module = NaiveNetwork(entrant.network)
         module.load_state_dict(load_weights(folder.weights, entrant.network))
-        return module.to(self.fabric.device)
+        return placed(module, self.fabric.device)
 
 
 _Making = tuple[NaiveNetwork, str, bool]
@@ -260,11 +260,6 @@ _MAKERS: dict[str, Callable[[Trained, Contestant, float], _Making]] = {
     "fresh": Trained.fresh,
     "narrower": Trained.narrower,
 }
-
-
-def _channels_last(network: NaiveNetwork) -> None:
-    """Lay the weights out as depthwise convs on a CPU like them: they take half the time."""
-    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _kept(whole: NaiveNetwork, part: NaiveNetwork) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from archwright import data
 from archwright.lower import NaiveNetwork
+from archwright.runs.device import placed
 from archwright.train.evaluate import evaluate, scoring_batches
 from archwright.train.meter import Meter
 
@@ -32,7 +33,7 @@ class Score:
 
 def score_network(fabric: "Fabric", network: NaiveNetwork, images: data.ImageData) -> Score:
     """The score of a network on the test images, exactly as its training takes it."""
-    network.to(fabric.device)
+    placed(network, fabric.device)
     return _score(evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)))
 
 

@@ -20,7 +20,7 @@ from archwright.prune.source import Source, read_source
 from archwright.prune.stages import Cut, Gated, Stages
 from archwright.prune.targets import require_reachable, targets_of
 from archwright.runs.checkpoint import loading, save_checkpoint
-from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.device import describe_hardware, make_fabric, placed, versions
 from archwright.runs.folder import RunFolder
 from archwright.runs.keeper import Keeper
 from archwright.runs.start import load_images, require_trainable, start
@@ -151,7 +151,7 @@ class _Pruning:
                 network.load_state_dict(state["network"])
         held = {"stage": "tuning", "facts": self.facts}
         network = self.stages.tune(
-            network.to(self.stages.fabric.device),
+            placed(network, self.stages.fabric.device),
             self.keeper,
             state=state if state["trainer"] else None,
             held=lambda: held,

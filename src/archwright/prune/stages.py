@@ -29,6 +29,7 @@ from archwright.prune.gates import (
 from archwright.prune.select import Target, choose
 from archwright.prune.source import Source
 from archwright.runs.checkpoint import load_checkpoint, loading
+from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.keeper import Keeper
 from archwright.train.evaluate import evaluate, scoring_batches
@@ -87,7 +88,7 @@ class Stages:
         """The network as it was trained."""
         module = NaiveNetwork(self.source.network)
         module.load_state_dict(dict(self.source.state))
-        return module.to(self.fabric.device)
+        return placed(module, self.fabric.device)
 
     def top1(self, network: NaiveNetwork) -> float:
         """Percent of test images that a network gets right."""
@@ -99,7 +100,7 @@ class Stages:
     def gated(self) -> Gated:
         """The network with gates, all of them one."""
         network, gates = gated_network(self.source.network, self.source.state)
-        return Gated(network=network.to(self.fabric.device), gates=gates)
+        return Gated(network=placed(network, self.fabric.device), gates=gates)
 
     def learn_gates(
         self,

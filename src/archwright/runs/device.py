@@ -4,16 +4,19 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from archwright.errors import ConfigError
 from archwright.runs.options import Precision
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric":
@@ -42,6 +45,17 @@ def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric"
     chosen: Any = [int(index)] if index else devices
     strategy = "ddp" if devices > 1 else "auto"
     return Fabric(accelerator=name, devices=chosen, precision=precision, strategy=strategy)
+
+
+def placed(network: _Network, device: torch.device) -> _Network:
+    """`network` on a device, its weights laid out as convolutions there like them.
+
+    On a CPU depthwise ones take half the time channels-last.
+    """
+    network.to(device)
+    if device.type == "cpu":
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return network
 
 
 def describe_hardware(device: torch.device) -> str:

@@ -6,6 +6,7 @@ from archwright import data
 from archwright.derive import restrict
 from archwright.ir import Architecture
 from archwright.lower import NaiveNetwork
+from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder
 from archwright.train.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.train.weights import save_network
@@ -27,7 +28,7 @@ def hand_over(
     The derived network takes its batch statistics from `batches` first, since the supernet's are
     those of the mixture.
     """
-    derived = NaiveNetwork(restrict(supernet.network, architecture)).to(fabric.device)
+    derived = placed(NaiveNetwork(restrict(supernet.network, architecture)), fabric.device)
     derived.inherit(supernet)
     recalibrate(fabric, derived, batches.epoch(0))
     top1 = evaluate(fabric, derived, scoring_batches(fabric, images).epoch(0)).top1

@@ -5,8 +5,8 @@ from typing import Any
 from archwright.errors import ConfigError, unknown
 
 _PROXY: dict[str, Any] = {
-    **{"channels": 8, "cells": 1, "image_size": 16, "limit": 20_000},
-    **{"epochs": 6, "batch_size": 64, "lr": 0.1, "alpha_lr": 3e-2, "alpha_start": 1},
+    **{"channels": 8, "cells": 3, "image_size": 16, "limit": 20_000},
+    **{"epochs": 5, "batch_size": 64, "lr": 0.1, "alpha_lr": 3e-2, "alpha_start": 1},
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "darts": _PROXY,
         "darts-2nd": _PROXY,
         # half a unit an epoch, as published
-        "beta-darts": {**_PROXY, "beta_decay": 3.0},
+        "beta-darts": {**_PROXY, "beta_decay": 2.5},
         "pc-darts": _PROXY,
         # a path a step: more and cheaper steps, as in its published settings
         "gdas": {**_PROXY, "epochs": 16, "alpha_lr": 1e-2, "alpha_start": 4},

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from archwright.lower import NaiveNetwork
-from archwright.runs.device import average_over_processes
+from archwright.runs.device import average_over_processes, placed
 from archwright.train.config import TrainConfig
 from archwright.train.evaluate import average_statistics
 from archwright.train.meter import Meter
@@ -42,7 +42,7 @@ class Trainer:
         self.fabric = fabric
         self.config = config
         self._term = term
-        self.network = network.to(fabric.device).train()
+        self.network = placed(network, fabric.device).train()
         self._parameters = list(self.network.parameters())
         self.optimiser = torch.optim.SGD(
             self._parameters,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from archwright.search.budget.choices import Choices
 from archwright.search.budget.derivation import Derivation
 from archwright.search.budget.limits import Budget
 from archwright.search.budget.relaxation import Relaxation
+from archwright.search.budget.terms import Terms
 from archwright.spaces import Size, get_space, read_architecture
 
 SIZE = Size(channels=8, cells=1, image_size=8)
@@ -53,9 +55,23 @@ def random_weights(layout: Layout, seed: int) -> dict[str, list[float]]:
 
 
 def score(layout: Layout, weights: Mapping[str, Sequence[float]], one: Architecture) -> float:
-    places = (layout.at(*taken) for taken in one.answers().items())
-    rows = [list(weights[decision.name]) for decision in layout.decisions]
-    return sum(math.log(rows[row][column] + 1 / len(rows[row])) for row, column in places)
+    """Where edges may be null: the sum of log(strength / null's) over those on some way."""
+    if layout.space.name != "nasbench201":
+        return sum(
+            math.log1p(weights[name][layout.at(name, taken)[1]] * len(weights[name]))
+            for name, taken in one.answers().items()
+        )
+    graph = nx.DiGraph()
+    for name, taken in one.answers().items():
+        source, target = name.removeprefix("cell/").split("->")
+        if taken != "none":
+            graph.add_edge(source, target, name=name, taken=taken)
+    ways = [list(nx.utils.pairwise(way)) for way in nx.all_simple_paths(graph, "0", "3")]
+    live = {graph.edges[edge]["name"]: graph.edges[edge]["taken"] for way in ways for edge in way}
+    return sum(
+        math.log(weights[name][layout.at(name, taken)[1]] / weights[name][0])
+        for name, taken in live.items()
+    )
 
 
 def budgets_of(layout: Layout, **parts: float) -> tuple[Budget, ...]:
@@ -238,3 +254,49 @@ def test_of_several_budgets_the_one_that_fails_alone_is_named(layout: Layout) ->
     macs, params = (cost_model(name, layout.space, layout.size) for name in ("macs", "params"))
     with pytest.raises(ConfigError, match=r"^--max-params 3 is infeasible: the smallest possible"):
         Derivation(layout, (Budget(macs, 1e9), Budget(params, 3.0)), True).require_feasible()
+
+
+def test_of_equals_the_one_that_spends_most_is_taken(
+    layout: Layout, few: dict[str, tuple[str, ...]], usable: list[Architecture]
+) -> None:
+    (budget,) = budgets_of(layout, macs=0.4)
+    uniform = {d.name: [1 / len(d.candidates)] * len(d.candidates) for d in layout.decisions}
+    found = Derivation(layout, (budget,), null=True, allowed=few, spend=1.0).derive(uniform)
+    live = cost_model("macs", layout.space, layout.size).of(found)
+    within = [one for one in usable if budget.holds(one)]
+    assert budget.holds(found)
+    assert live == max(budget.cost.of(one) for one in within if in_use(one))
+
+
+def in_use(one: Architecture) -> bool:
+    """Whether nothing but null is picked where nothing leads (nodes of NAS-Bench-201)."""
+    taken = {name.removeprefix("cell/"): value != "none" for name, value in one.answers().items()}
+    fed1, fed2 = taken["0->1"], taken["0->2"] or (taken["0->1"] and taken["1->2"])
+    used2 = taken["2->3"]
+    used1 = taken["1->3"] or (taken["1->2"] and used2)
+    dead = [
+        (taken["0->1"] and not used1) or (taken["0->2"] and not used2),
+        taken["1->2"] and not (fed1 and used2),
+        (taken["1->3"] and not fed1) or (taken["2->3"] and not fed2),
+    ]
+    return not any(dead)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_budget_that_the_strongest_holds_changes_nothing(layout: Layout, seed: int) -> None:
+    weights = random_weights(layout, seed)
+    cost = cost_model("macs", layout.space, layout.size)
+    free = Terms(layout.space, SIZE, null=False, deployed=SIZE)
+    strongest = free.derive(weights)
+    held = replace(free, budgets=(Budget(cost, cost.of(strongest)),), spend=2.0)
+    assert held.derive(weights) == strongest
+    assert held.top(weights, 3)[0] == strongest
+    tight = replace(free, budgets=(Budget(cost, (cost.least()[0] + cost.of(strongest)) / 2),), spend=2.0)
+    assert tight.feasible(tight.derive(weights))
+
+
+def test_the_best_are_told_apart_by_what_they_do(layout: Layout) -> None:
+    (budget,) = budgets_of(layout, macs=0.2)
+    found = Derivation(layout, (budget,), null=False).top(random_weights(layout, 1), 40)
+    assert len(found) == 40
+    assert all(in_use(one) for one in found)

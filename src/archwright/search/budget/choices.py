@@ -17,7 +17,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.cost.layout import Layout
+from archwright.cost.layout import Layout, Wiring
 from archwright.ir import Architecture, CellGenotype, Pick, decision_name
 from archwright.spaces import CellSpec, EdgeSpec
 
@@ -96,19 +96,63 @@ class Choices:
             found.append(edges)
         return found
 
-    def connected(self, picks: Picks) -> NDArray[np.bool_]:
-        """Whether every cell lets its inputs through to its output [N], of picks [N, G]."""
+    @cached_property
+    def nulls(self) -> tuple[int | None, ...]:
+        """For each group, the pick that leaves its one edge out, if there is one."""
+        connecting = self.layout.connecting.numpy() > 0
+        return tuple(
+            next((n for n, places in enumerate(g) if [connecting[p] for p in places] == [0]), None)
+            for g in self.groups
+        )
+
+    def _opened(self, picks: Picks) -> NDArray[np.bool_]:
+        """The edges [N, E] that let something through, of picks [N, G]."""
         edges = np.zeros((len(picks), len(self.layout.decisions)), dtype=bool)
         for group, opened in enumerate(self._open):
             edges |= opened[picks[:, group]]
+        return edges
+
+    def connected(self, picks: Picks) -> NDArray[np.bool_]:
+        """Whether every cell lets its inputs through to its output [N], of picks [N, G]."""
+        edges = self._opened(picks)
         through = np.ones(len(picks), dtype=bool)
         for cell in self.layout.cells:
-            fed = np.zeros((len(picks), cell.spec.inputs + cell.spec.nodes), dtype=bool)
-            fed[:, : cell.spec.inputs] = True
-            for row, source, target in cell.edges:
-                fed[:, target] |= edges[:, row] & fed[:, source]
-            through &= fed[:, list(cell.spec.output)].any(axis=1)
+            through &= _fed(cell, edges)[:, list(cell.spec.output)].any(axis=1)
         return through
+
+    def live(self, picks: Picks) -> NDArray[np.bool_]:
+        """The edges [N, E] that are on an open way through their cell, of picks [N, G]."""
+        edges = self._opened(picks)
+        found = np.zeros_like(edges)
+        for cell in self.layout.cells:
+            fed = _fed(cell, edges)
+            used = np.zeros_like(fed)
+            used[:, list(cell.spec.output)] = True
+            for row, source, target in reversed(cell.edges):
+                used[:, source] |= edges[:, row] & used[:, target]
+            for row, source, target in cell.edges:
+                found[:, row] = edges[:, row] & fed[:, source] & used[:, target]
+        return found
+
+    def columns(self, picks: Picks) -> Picks:
+        """The candidate taken on each edge [N, E], of picks [N, G]; -1: the edge is not kept."""
+        found = np.full((len(picks), len(self.layout.decisions)), -1)
+        for group, alternatives in enumerate(self.groups):
+            for pick, places in enumerate(alternatives):
+                taken = picks[:, group] == pick
+                for row, column in places:
+                    found[taken, row] = column
+        return found
+
+    @cached_property
+    def offered(self) -> NDArray[np.bool_]:
+        """The candidates [E, O] that some pick takes."""
+        found = np.zeros(tuple(self.layout.zeros().shape), dtype=bool)
+        for group in self.groups:
+            for places in group:
+                for at in places:
+                    found[at] = True
+        return found
 
     def architecture(self, picks: Sequence[int] | Picks) -> Architecture:
         """The architecture of picks [G]."""
@@ -132,6 +176,15 @@ class Choices:
                 return None
             found.append(here[0])
         return np.array(found)
+
+
+def _fed(cell: Wiring, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The nodes of a cell that its inputs reach [N, nodes], by open edges [N, E]."""
+    fed = np.zeros((len(edges), cell.spec.inputs + cell.spec.nodes), dtype=bool)
+    fed[:, : cell.spec.inputs] = True
+    for row, source, target in cell.edges:
+        fed[:, target] |= edges[:, row] & fed[:, source]
+    return fed
 
 
 def _genotype(kind: str, spec: CellSpec, taken: Mapping[str, str]) -> CellGenotype:

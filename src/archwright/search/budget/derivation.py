@@ -20,6 +20,8 @@ from archwright.search.budget.enumeration import Enumeration
 from archwright.search.budget.limits import Budget
 from archwright.search.budget.relaxation import Relaxation
 
+_LEAST = 1e-12
+"""Strengths are no smaller: logarithms are taken of them."""
 _TRIES = 200
 """Architectures drawn at random before one within the budgets is made instead."""
 
@@ -28,15 +30,17 @@ _TRIES = 200
 class Derivation:
     """Derivation within budgets, if there are any, and of what uses the image.
 
-    Without `null`, the null candidate's own weight says nothing of it (it only scales the node):
-    an edge is given up only where a budget leaves nothing else, and so null counts as little as
-    the weakest candidate beside it. `allowed` narrows the space (see `Choices`).
+    Without `null` and budgets an edge that may be null is never given up: then null counts as much
+    as the weakest candidate beside it. `allowed` narrows the space (see `Choices`). With `spend`,
+    an architecture that takes all of its budgets scores so many nats a decision more than one that
+    takes nothing.
     """
 
     layout: Layout
     budgets: tuple[Budget, ...]
     null: bool
     allowed: Mapping[str, Sequence[str]] | None = None
+    spend: float = 0.0
 
     @cached_property
     def _choices(self) -> Choices:
@@ -103,24 +107,43 @@ class Derivation:
         return self._solver.best(self._choices.layout.zeros().numpy()) is not None
 
     def scores(self, weights: Mapping[str, Sequence[float]]) -> Table:
-        """Scores [E, O] of weights by decision: log(strength + 1 / candidates); see `null`.
+        """What each candidate [E, O] adds to an architecture's score where its edge is live, nats.
 
-        The uniform share beside a strength says that weights far below it are noise: a budget that
-        forbids the strongest candidate leaves the others about alike, however little each weighs.
-        Without budgets the strongest candidate of each decision wins all the same.
+        Where an edge may be null: log(strength / null's strength), so that null adds nothing, as an
+        edge that leads nowhere does. Where nodes keep some of their edges:
+        log(strength / uniform share + 1), since a strength far below the share is noise. To this
+        comes what a candidate spends of the budgets (see `spend`).
         """
         layout = self.layout
         strengths = np.zeros(tuple(layout.zeros().shape))
         for name, values in weights.items():
-            row = layout.row[name]
-            strengths[row, : len(values)] = values
-        shares = [1 / len(decision.candidates) for decision in layout.decisions]
-        scores = np.log(strengths + np.array(shares)[:, None])
-        if not self.null:
-            connecting = layout.connecting.numpy() > 0
-            others = np.where(connecting, scores, np.inf).min(axis=1, keepdims=True)
-            scores = np.where(connecting | ~np.isfinite(others), scores, others)
-        return scores
+            strengths[layout.row[name], : len(values)] = values
+        strengths = np.maximum(strengths, _LEAST)
+        offered, connecting = self._choices.offered, layout.connecting.numpy() > 0
+        nulls = offered & ~connecting
+        others = np.where(offered & connecting, strengths, np.inf).min(axis=1, keepdims=True)
+        weakest = np.where(np.isfinite(others), others, 1.0)
+        null = np.where(nulls, strengths, 0.0).max(axis=1, keepdims=True)
+        weighed = null if self.null or self.budgets else weakest
+        shares = np.array([1 / len(decision.candidates) for decision in layout.decisions])
+        may_end = nulls.any(axis=1, keepdims=True)
+        with np.errstate(divide="ignore"):
+            scores = np.where(
+                may_end, np.log(strengths / weighed), np.log1p(strengths / shares[:, None])
+            )
+        return np.where(nulls, 0.0, scores + self._spent)
+
+    @cached_property
+    def _spent(self) -> Table:
+        """What is added to scores [E, O] for what a candidate takes of the budgets, on average."""
+        layout = self.layout
+        total = np.zeros(tuple(layout.zeros().shape))
+        for budget in self.budgets:
+            total += budget.cost.surrogate.table.numpy() / budget.limit
+        offered = self._choices.offered
+        least = np.where(offered, total, np.inf).min(axis=1, keepdims=True)
+        above = np.where(offered, total - np.where(np.isfinite(least), least, 0.0), 0.0)
+        return self.spend * len(layout.decisions) / max(1, len(self.budgets)) * above
 
     def draw(self, count: int, seed: int) -> list[Architecture]:
         """So many architectures within the budgets, drawn uniformly where that is possible.

@@ -4,7 +4,6 @@ Legend: N architectures, E decisions, O candidates of the largest decision.
 """
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,8 @@ class Enumeration:
         self._budgets = tuple(budgets)
         self._picks = choices.all
         self._usable = choices.connected(self._picks)
+        self._live = choices.live(self._picks)
+        self._columns = choices.columns(self._picks)
         self._ratios = [self._known(budget) for budget in self._budgets]
 
     def _known(self, budget: Budget) -> Table:
@@ -41,17 +42,31 @@ class Enumeration:
         columns = (value[self._picks[:, group]] for group, value in enumerate(values))
         return np.sum(list(columns), axis=0)
 
+    def _scored(self, scores: Table) -> Table:
+        """The sum [N] of scores [E, O] over the edges that lead somewhere."""
+        taken = scores[np.arange(len(scores)), self._columns]
+        return np.where(self._live, taken, 0.0).sum(axis=1)
+
     def best(self, scores: Table) -> Architecture | None:
         """The architecture of the largest sum of scores [E, O] within all budgets; None: none is.
 
-        Of equals the first in the order of candidates.
+        An edge on no way through its cell adds nothing. Of equals the first in the order of
+        candidates.
         """
         return next(iter(self.top(scores, 1)), None)
 
     def top(self, scores: Table, count: int) -> list[Architecture]:
-        """So many architectures within all budgets, as far as there are, the best first."""
-        found = (int(index) for index in self._ranked(self._sum(scores)))
-        return [self.architecture(index) for index in islice(filter(self._holds, found), count)]
+        """So many architectures within all budgets, as far as there are, the best first.
+
+        Of those that differ only where nothing leads, the first in the order of candidates.
+        """
+        ranked = (int(index) for index in self._ranked(self._scored(scores)))
+        found: dict[bytes, int] = {}
+        for index in filter(self._holds, ranked):
+            found.setdefault(np.where(self._live[index], self._columns[index], -1).tobytes(), index)
+            if len(found) == count:
+                break
+        return [self.architecture(index) for index in found.values()]
 
     def least(self, budget: int) -> tuple[float, Architecture] | None:
         """The smallest cost that is possible within the other budgets, and what has it."""

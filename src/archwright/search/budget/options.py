@@ -73,6 +73,9 @@ class BudgetOptions(LimitOptions):
     finalists: int | None = None
     """Compare so many of the strongest architectures within the budgets by their loss with the
     supernet's weights, on alpha's images (else as the method does); 1: the strongest is taken."""
+    spend: float = 1.5
+    """What taking all of its budgets is worth to an architecture, in nats for each of its
+    decisions: of those that alpha hardly tells apart, the larger one is taken. 0: nothing."""
     regularity: float = 0.0
     """Weight of irregularity (many distinct operations, nodes without a pattern) in alpha's loss
     and beside the finalists' losses."""
@@ -86,7 +89,7 @@ class BudgetOptions(LimitOptions):
         super().__post_init__()
         require_positive(self, "deploy_channels", "deploy_cells", "deploy_image_size")
         require_positive(self, "finalists")
-        require_not_negative(self, "regularity")
+        require_not_negative(self, "regularity", "spend")
         if self.pareto is not None:
             require(self.pareto > 1, f"--pareto must be 2 or more, got {self.pareto}")
         weights = self.objective_weights

@@ -75,7 +75,9 @@ class Relaxation:
                 if other not in seen:
                     seen.add(other)
                     heappush(heap, (-_total(values, np.array(other)), other))
-        return [self._choices.architecture(picks) for _, picks in sorted(found)]
+        reached = self._live_totals(values, np.array([picks for _, picks in found], dtype=np.intp))
+        best_first = np.argsort(-reached, kind="stable")
+        return [self._choices.architecture(found[row][1]) for row in best_first]
 
     def _best(self, values: list[Table]) -> Picks | None:
         """The picks of the largest sum of values that were found."""
@@ -87,7 +89,7 @@ class Relaxation:
         improved = [self._improved(values, picks) for picks in found[: _STARTS + 1]]
         if not improved:
             return None
-        return max(improved, key=lambda picks: _total(values, picks))
+        return max(improved, key=lambda picks: float(self._live_totals(values, picks[None])[0]))
 
     def _starts(self, values: list[Table]) -> Iterator[Picks]:
         """What is within the budgets, at falling prices; each once."""
@@ -140,10 +142,33 @@ class Relaxation:
         """Each cost [J] as its surrogate has it, in units of its limit."""
         return self._constants + np.array([_total(costs, picks) for costs in self._costs])
 
+    def _live_totals(self, values: list[Table], picks: Picks) -> Table:
+        """The sums [N] of values over the edges that lead somewhere, of picks [N, G]."""
+        live, total = self._choices.live(picks), np.zeros(len(picks))
+        for group, value in enumerate(values):
+            taken = value[picks[:, group]]
+            if self._choices.nulls[group] is not None:  # an edge of its own
+                taken = np.where(live[:, self._choices.groups[group][0][0][0]], taken, 0.0)
+            total += taken
+        return total
+
+    def _bare(self, picks: Picks) -> Picks:
+        """The same network, with the null candidate where an edge leads nowhere."""
+        live = self._choices.live(picks[None])[0]
+        bare = picks.copy()
+        for group, null in enumerate(self._choices.nulls):
+            if null is not None and not live[self._choices.groups[group][null][0][0]]:
+                bare[group] = null
+        return bare
+
     def _improved(self, values: list[Table], picks: Picks) -> Picks:
         """The end of a climb by exchanges of one or two groups' picks."""
+        nulls = self._choices.nulls
         while True:
-            for checked, (_, candidate) in enumerate(self._exchanges(values, picks)):
+            bare = self._bare(picks)  # what leads nowhere takes no budget from the rest
+            picks = bare if self._admits(bare) else picks
+            exchanges = self._rewired if any(n is not None for n in nulls) else self._exchanges
+            for checked, (_, candidate) in enumerate(exchanges(values, picks)):
                 if self._admits(candidate):
                     picks = candidate
                     break
@@ -151,6 +176,24 @@ class Relaxation:
                     return picks
             else:
                 return picks
+
+    def _rewired(self, values: list[Table], picks: Picks) -> list[tuple[float, Picks]]:
+        """As `_exchanges`, where an exchange may cut edges off from their cell, or open a way."""
+        one = [(g, p) for g, value in enumerate(values) for p in range(len(value)) if p != picks[g]]
+        pairs = [(a, b) for a, b in combinations(one, 2) if a[0] != b[0]]
+        tried = np.repeat(picks[None], len(one) + len(pairs), axis=0)
+        for row, changes in enumerate([(each,) for each in one] + pairs):
+            for group, pick in changes:
+                tried[row, group] = pick
+        for budget, costs, constant in zip(
+            self._budgets, self._costs, self._constants, strict=True
+        ):
+            if budget.adds_up:
+                spent = sum((c[tried[:, g]] for g, c in enumerate(costs)), np.zeros(len(tried)))
+                tried = tried[constant + spent <= 1 + 1e-9]
+        gains = self._live_totals(values, tried) - self._live_totals(values, picks[None])
+        order = [int(row) for row in np.argsort(-gains, kind="stable") if gains[row] > _GAIN]
+        return [(float(gains[row]), tried[row]) for row in order]
 
     def _exchanges(self, values: list[Table], picks: Picks) -> list[tuple[float, Picks]]:
         """Better picks that hold the budgets that add up, the best first."""

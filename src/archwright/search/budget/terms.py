@@ -34,6 +34,7 @@ class Terms:
         objective: weights of costs in alpha's loss.
         front: the cost along which a front is derived, if one is asked for.
         regularity: weight of how irregular an answer is.
+        spend: what taking all of the budgets is worth in the score of an answer, nats a decision.
         allowed: the candidates that are left of each decision; None: all.
     """
 
@@ -45,6 +46,7 @@ class Terms:
     objective: tuple[tuple[CostModel, float], ...] = ()
     front: CostModel | None = None
     regularity: float = 0.0
+    spend: float = 0.0
     allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
@@ -64,7 +66,11 @@ class Terms:
 
     @cached_property
     def _derivation(self) -> Derivation:
-        return Derivation(self.layout, self.budgets, self.null, self.allowed)
+        return Derivation(self.layout, self.budgets, self.null, self.allowed, self.spend)
+
+    @cached_property
+    def _unlimited(self) -> "Terms":
+        return replace(self, budgets=())
 
     def narrowed(self, allowed: Mapping[str, Sequence[str]]) -> "Terms":
         """The same, for what is left of the space."""
@@ -80,14 +86,20 @@ class Terms:
         return discretise(self.space, self.size, weights, null=self.null)
 
     def derive(self, weights: Weights) -> Architecture:
-        """The strongest architecture within the budgets."""
+        """The strongest architecture within the budgets; those that it holds change nothing."""
         if self.derivation is None:
             return self.strongest(weights)
+        if self.budgets:
+            free = self._unlimited.derive(weights)
+            if self.feasible(free):
+                return free
         return self.derivation.derive(weights)
 
     def top(self, weights: Weights, count: int) -> list[Architecture]:
         """So many of the strongest architectures within the budgets, the strongest first."""
-        return [self.derive(weights)] if count == 1 else self._derivation.top(weights, count)
+        first = self.derive(weights)
+        others = self._derivation.top(weights, count) if count > 1 else []
+        return [first, *(one for one in others if one != first)][:count]
 
     def along_front(self, count: int) -> list[tuple[float, "Terms"]]:
         """So many limits on the front's cost, from the least possible to the largest there is.
@@ -158,7 +170,9 @@ def settle_terms(
         sourced = options.latency_device is not None or options.latency_table is not None
         front = budgets[0].cost if budgets else model("latency_ms" if sourced else "macs")
     terms = Terms(
-        space, size, null, deployed, budgets, objective, front, regularity=options.regularity
+        *(space, size, null, deployed, budgets, objective, front),
+        regularity=options.regularity,
+        spend=options.spend,
     )
     if terms.derivation is not None:
         terms.derivation.require_feasible()
