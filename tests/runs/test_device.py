@@ -5,7 +5,7 @@ import torch
 
 from archwright.errors import ConfigError
 from archwright.runs import device
-from archwright.runs.device import available_bytes, make_fabric, require_memory
+from archwright.runs.device import available_bytes, make_fabric, placed, require_memory
 
 CPU = torch.device("cpu")
 
@@ -94,3 +94,13 @@ def test_the_limit_of_a_container_counts(
     assert list(device._container_bytes(tmp_path)) == [350]
     (folder / limit).write_text("max\n")
     assert list(device._container_bytes(tmp_path)) == []
+
+
+def test_a_network_is_laid_out_for_its_device() -> None:
+    conv = torch.nn.Conv2d(4, 6, 3)
+    network = torch.nn.Sequential(conv, torch.nn.BatchNorm2d(6))
+    before = conv.weight.detach().clone()
+    assert placed(network, CPU) is network
+    weight = conv.weight.detach()
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(weight, before)

@@ -291,7 +291,9 @@ def test_a_budget_that_the_strongest_holds_changes_nothing(layout: Layout, seed:
     held = replace(free, budgets=(Budget(cost, cost.of(strongest)),), spend=2.0)
     assert held.derive(weights) == strongest
     assert held.top(weights, 3)[0] == strongest
-    tight = replace(free, budgets=(Budget(cost, (cost.least()[0] + cost.of(strongest)) / 2),), spend=2.0)
+    tight = replace(
+        free, budgets=(Budget(cost, (cost.least()[0] + cost.of(strongest)) / 2),), spend=2.0
+    )
     assert tight.feasible(tight.derive(weights))
 
 
