@@ -90,7 +90,7 @@ def test_only_a_search_that_has_ended_is_asked_again(tmp_path: Path) -> None:
 
 
 def test_a_front_from_one_supernet(tmp_path: Path) -> None:
-    result = search(short(tmp_path / "out", pareto=4))
+    result = search(short(tmp_path / "out", pareto=4, finalists=1))
     assert result.front is not None
     assert len(result.front) == 4
     limits = [point["limit"] for point in result.front]
@@ -129,6 +129,25 @@ def test_finalists_are_ranked_by_loss_and_regularity(
 
     assert best(0.0) == wild
     assert best(1.0) == plain
+
+
+def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
+    done: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Reopened.of(replace(done, finalists=None))
+    compared: list[int] = []
+    monkeypatch.setattr(
+        answer.Judge,
+        "best",
+        lambda self, architectures, count=4: (
+            compared.append(len(architectures)) or architectures[0]
+        ),
+    )
+    cost = cost_model("macs", get_space("nasbench201"), SIZE)
+    strongest = cost.of(asked.answer(done))
+    for limit in (2 * strongest, (cost.least()[0] + strongest) / 2):
+        asked.answer(replace(done, max_macs=limit))
+    assert compared == [1, 1, 16]
 
 
 def test_asking_leaves_the_supernet_as_it_was(done: SearchConfig) -> None:

@@ -50,7 +50,7 @@ class BudgetsConfig:
     simplify: str = "all"
     """What is done to the supernet's graph first."""
     finalists: int | None = None
-    """Architectures compared with the supernet's weights (else as the method does)."""
+    """Architectures compared with the supernet's weights (else as a search does)."""
     spend: float = SearchConfig.spend
     """What taking all of a budget is worth to an architecture, in nats a decision."""
     encoder: bool | None = None

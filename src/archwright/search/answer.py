@@ -23,7 +23,9 @@ from archwright.spaces import write_architecture
 _FIRST, _LAST = 4, 64
 """Batches that all finalists see, and that the last two see at most."""
 _REGULAR = 32
-"""Finalists where regularity counts and none are asked for."""
+"""Finalists where regularity counts and no others are asked for."""
+_BOUND = 16
+"""Finalists where budgets exclude what alpha speaks for and no number is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +52,22 @@ class Judge:
     """Compares architectures of a supernet as wholes; what was seen of one is kept."""
 
     def __init__(
-        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int
+        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
     ) -> None:
-        """`batches` are of alpha's images."""
+        """`batches` are of alpha's images; `finalists` None: as many as the terms call for."""
         self._bilevel = bilevel
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
-        few = finalists == 1 and terms.regularity
+        few = finalists in (None, 1) and terms.regularity
         self._finalists = _REGULAR if few else finalists
         self._source, self._held = batches, list[Batch]()
         self._seen: dict[Architecture, list[tuple[float, float]]] = {}
 
     def choose(self, terms: Terms, weights: Weights) -> Architecture:
         """The best within the terms of those that weights speak for."""
-        return self.best(terms.top(weights, self._finalists))
+        count = self._finalists
+        if count is None:
+            count = _BOUND if terms.exclude_strongest(weights) else 1
+        return self.best(terms.top(weights, count))
 
     def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
         """The one of the least loss; the better half sees twice as many batches, and so on."""
@@ -106,7 +111,7 @@ class Judge:
         points: list[FrontPoint] = []
         for limit, within in terms.along_front(count):
             chosen = self.choose(within, weights)
-            if points and self._finalists > 1:
+            if points and self._finalists not in (None, 1):
                 chosen = self.best([points[-1].architecture, chosen], count=_LAST)
             costs = within.costs(chosen)
             assert costs is not None, "a front has a cost"

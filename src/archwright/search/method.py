@@ -47,9 +47,6 @@ class Method(ABC):
     weighs_null: ClassVar[bool] = False
     """Whether the null candidate's weight speaks of its edge, so that it may win by itself."""
 
-    finalists: ClassVar[int] = 1
-    """How many of the strongest architectures are compared with the supernet's weights."""
-
     @abstractmethod
     def recipe(self, space: str) -> Recipe:
         """The published settings on a space, which are this method's defaults."""

@@ -114,8 +114,7 @@ def prepare(config: SearchConfig) -> "Searching":
     images = load_images(config)
     size = size_for(images, channels, cells)
     null = method.weighs_null if config.keep_null is None else config.keep_null
-    finalists = method.finalists if config.finalists is None else config.finalists
-    config = replace(config, watch=watch, keep_null=null, finalists=finalists)
+    config = replace(config, watch=watch, keep_null=null)
     terms = settle_terms(config, space, size, images, null=null)
     supernet = method.supernet(space.supernet(size))
     check_pointwise(supernet, config.simplification, space.name)
@@ -160,7 +159,7 @@ class Searching:
         return {
             **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
-            **{"space": self.space.origin or self.space.name, "finalists": config.finalists},
+            "space": self.space.origin or self.space.name,
             **{"channels": size.channels, "cells": size.cells},
         }
 
@@ -243,7 +242,7 @@ class Searching:
 
     def judge(self, bilevel: Bilevel) -> Judge:
         """Who compares finalists."""
-        finalists = self.config.finalists or 1
+        finalists = self.config.finalists
         return Judge(bilevel, self.alpha_batches, self.terms, finalists=finalists)
 
     def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[FrontPoint] | None]:

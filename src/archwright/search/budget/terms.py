@@ -89,14 +89,18 @@ class Terms:
         """The strongest architecture within the budgets; those that it holds change nothing."""
         if self.derivation is None:
             return self.strongest(weights)
-        if self.budgets:
-            free = self._unlimited.derive(weights)
-            if self.feasible(free):
-                return free
+        if self.budgets and not self.exclude_strongest(weights):
+            return self._unlimited.derive(weights)
         return self.derivation.derive(weights)
+
+    def exclude_strongest(self, weights: Weights) -> bool:
+        """Whether what weights speak for is beyond a budget."""
+        return bool(self.budgets) and not self.feasible(self._unlimited.derive(weights))
 
     def top(self, weights: Weights, count: int) -> list[Architecture]:
         """So many of the strongest architectures within the budgets, the strongest first."""
+        if self.budgets and not self.exclude_strongest(weights):
+            return [one for one in self._unlimited.top(weights, count) if self.feasible(one)]
         first = self.derive(weights)
         others = self._derivation.top(weights, count) if count > 1 else []
         return [first, *(one for one in others if one != first)][:count]
