@@ -1,8 +1,9 @@
 """Searches within budgets: cases that are kept, and judged by the table when they are read."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from archwright.bench import budgets
 from archwright.bench.budgets import (
     Case,
+    Outcome,
     bench_budgets,
     budget_of,
     drawn_regrets,
@@ -20,7 +22,7 @@ from archwright.bench.budgets import (
 )
 from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.budgets_table import budgets as page
-from archwright.bench.budgets_table import budgets_table
+from archwright.bench.budgets_table import budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
 from archwright.tables import nasbench201
 
@@ -185,3 +187,25 @@ def test_the_table_and_the_page(done: BudgetsConfig, tmp_path: Path) -> None:
     text = page(tmp_path)
     assert "`archwright bench budgets" in text
     assert text.count("| edgegpu |") == 2
+
+
+def test_several_seeds_are_summed_up(done: BudgetsConfig, tmp_path: Path) -> None:
+    cases = read_cases(done.file)[1]
+    other = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
+    again = [replace(case, seed=case.seed + 1, architecture=other) for case in cases]
+    outcomes = [judged(case) for case in (*cases, *again)]
+    table = budgets_summary(outcomes)
+    assert len(table.rows) == 4 + 2
+    first = [o for o in outcomes if (o.case.device, o.case.percentile) == _place(outcomes[0])]
+    regrets = [o.regrets["cifar10"] for o in first]
+    assert table.rows[0][6] == f"{mean(regrets):.2f} ({stdev(regrets):.2f})"
+    assert table.rows[0][3] == "2"
+    assert table.rows[-2][3] == "8"
+    content = json.loads(done.file.read_text())
+    content["rows"] += [asdict(case) for case in again]
+    (tmp_path / "budgets.json").write_text(json.dumps(content))
+    assert page(tmp_path).count("| edgegpu |") == 2
+
+
+def _place(outcome: Outcome) -> tuple[str, float]:
+    return outcome.case.device, outcome.case.percentile

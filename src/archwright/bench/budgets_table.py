@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 
 from archwright.bench.budgets import (
     Outcome,
@@ -32,11 +33,48 @@ def budgets_table(outcomes: Sequence[Outcome]) -> Table:
         for outcome in outcomes
     ]
     means = mean_regrets(outcomes)
-    within = f"{sum(outcome.feasible for outcome in outcomes)} of {len(outcomes)}"
-    last = ("mean", *[NOTHING] * 4, within, *(number(means[name]) for name in TITLES))
+    last = ("mean", *[NOTHING] * 4, _within(outcomes), *(number(means[name]) for name in TITLES))
     drawn = drawn_regrets(outcomes)
     random = ("drawn at random", *[NOTHING] * 5, *(number(drawn[name]) for name in TITLES))
     return Table((*columns, *TITLES.values()), [*rows, last, random], texts=1)
+
+
+def budgets_summary(outcomes: Sequence[Outcome]) -> Table:
+    """A row a device and percentile, over seeds: mean regret in points (deviation); then the means.
+
+    The last row is as in `budgets_table`.
+    """
+    columns = ("device", "percentile", "budget ms", "n", "within", "best")
+    groups: dict[tuple[str, float], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome.case.device, outcome.case.percentile), []).append(outcome)
+    rows = [
+        (
+            device,
+            f"{percentile:g}",
+            f"{group[0].case.budget_ms:.4g}",
+            str(len(group)),
+            _within(group),
+            " / ".join(f"{group[0].best[name]:.2f}" for name in TITLES),
+            *(_regret(group, name) for name in TITLES),
+        )
+        for (device, percentile), group in groups.items()
+    ]
+    means, drawn = mean_regrets(outcomes), drawn_regrets(outcomes)
+    whole = ("mean", *[NOTHING] * 2, str(len(outcomes)), _within(outcomes), NOTHING)
+    last = (*whole, *(number(means[name]) for name in TITLES))
+    random = ("drawn at random", *[NOTHING] * 5, *(number(drawn[name]) for name in TITLES))
+    return Table((*columns, *TITLES.values()), [*rows, last, random], texts=1)
+
+
+def _within(outcomes: Sequence[Outcome]) -> str:
+    return f"{sum(outcome.feasible for outcome in outcomes)} of {len(outcomes)}"
+
+
+def _regret(outcomes: Sequence[Outcome], name: str) -> str:
+    values = [outcome.regrets[name] for outcome in outcomes]
+    spread = f" ({stdev(values):.2f})" if len(values) > 1 else ""
+    return f"{mean(values):.2f}{spread}"
 
 
 def _milliseconds(value: float | None) -> str:
@@ -50,6 +88,8 @@ def budgets(folder: Path) -> str:
         results, cases = read_cases(path)
         versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
         where = f"{results.hardware}, {results.threads} threads; {versions}."
-        table = markdown(budgets_table([judged(case) for case in cases]))
+        several = len({case.seed for case in cases}) > 1
+        shown = budgets_summary if several else budgets_table
+        table = markdown(shown([judged(case) for case in cases]))
         parts += [f"`{results.command}`", where, table]
     return "\n\n".join(parts)
