@@ -15,7 +15,6 @@ from archwright.bench.budgets import (
     Outcome,
     bench_budgets,
     budget_of,
-    drawn_regrets,
     judged,
     mean_regrets,
     read_cases,
@@ -80,7 +79,10 @@ def test_a_case_is_judged_by_the_table() -> None:
     assert free.drawn["cifar10"] == pytest.approx(
         free.best["cifar10"] - everywhere.mean(), abs=1e-3
     )
-    assert drawn_regrets([free])["cifar10"] == free.drawn["cifar10"]
+    assert mean_regrets([free], "drawn")["cifar10"] == free.drawn["cifar10"]
+    heavy = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|"
+    most = nasbench201.lookup(heavy + "nor_conv_3x3~2|").cifar10_test
+    assert free.largest["cifar10"] == pytest.approx(free.best["cifar10"] - most, abs=1e-3)
 
 
 def test_what_was_not_measured_is_infeasible() -> None:
@@ -179,9 +181,10 @@ def test_a_file_that_holds_no_cases(done: BudgetsConfig, tmp_path: Path) -> None
 def test_the_table_and_the_page(done: BudgetsConfig, tmp_path: Path) -> None:
     outcomes = [judged(one) for one in read_cases(done.file)[1]]
     table = budgets_table(outcomes)
-    assert len(table.rows) == 6
-    assert [row[0] for row in table.rows[-2:]] == ["mean", "drawn at random"]
-    assert table.rows[-2][5] == "4 of 4"
+    assert len(table.rows) == 7
+    last = ["mean", "most MACs within", "drawn at random"]
+    assert [row[0] for row in table.rows[-3:]] == last
+    assert table.rows[-3][5] == "4 of 4"
     assert page(tmp_path) == ""
     (tmp_path / "budgets.json").write_text(done.file.read_text())
     text = page(tmp_path)
@@ -195,12 +198,12 @@ def test_several_seeds_are_summed_up(done: BudgetsConfig, tmp_path: Path) -> Non
     again = [replace(case, seed=case.seed + 1, architecture=other) for case in cases]
     outcomes = [judged(case) for case in (*cases, *again)]
     table = budgets_summary(outcomes)
-    assert len(table.rows) == 4 + 2
+    assert len(table.rows) == 4 + 3
     first = [o for o in outcomes if (o.case.device, o.case.percentile) == _place(outcomes[0])]
     regrets = [o.regrets["cifar10"] for o in first]
     assert table.rows[0][6] == f"{mean(regrets):.2f} ({stdev(regrets):.2f})"
     assert table.rows[0][3] == "2"
-    assert table.rows[-2][3] == "8"
+    assert table.rows[-3][3] == "8"
     content = json.loads(done.file.read_text())
     content["rows"] += [asdict(case) for case in again]
     (tmp_path / "budgets.json").write_text(json.dumps(content))

@@ -8,21 +8,25 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.bench.threads import threads
+from archwright.cost import Layout
+from archwright.cost.additive import macs
 from archwright.errors import ArchwrightError, RunError
 from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
-from archwright.spaces import write_architecture
+from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
 
@@ -57,6 +61,8 @@ class Outcome:
         regrets: `best` less `accuracies`, points.
         drawn: `best` less the mean accuracy of all that is within the budget: what an architecture
             drawn at random is expected to lose.
+        largest: `best` less the accuracy of what takes the most multiply-accumulates within the
+            budget: what needs no search at all.
     """
 
     case: Case
@@ -66,6 +72,7 @@ class Outcome:
     best: dict[str, float]
     regrets: dict[str, float]
     drawn: dict[str, float]
+    largest: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as JSON has it: the fields of its case stand among its own."""
@@ -89,6 +96,7 @@ def judged(case: Case) -> Outcome:
     accuracies = {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
     possible = {name: nasbench201.accuracy(name)[within] for name in DATASETS}
     best = {name: float(values.max()) for name, values in possible.items()}
+    most_macs = int(np.where(within, _macs(), -1.0).argmax())
     return Outcome(
         case=case,
         latency_ms=latency,
@@ -97,17 +105,28 @@ def judged(case: Case) -> Outcome:
         best=best,
         regrets={name: round(best[name] - accuracies[name], 4) for name in DATASETS},
         drawn={name: round(best[name] - float(possible[name].mean()), 4) for name in DATASETS},
+        largest={
+            name: round(best[name] - float(nasbench201.accuracy(name)[most_macs]), 4)
+            for name in DATASETS
+        },
     )
 
 
-def mean_regrets(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """The mean regret in points by data set."""
-    return {name: mean(outcome.regrets[name] for outcome in outcomes) for name in DATASETS}
+@cache
+def _macs() -> NDArray[np.float64]:
+    """Multiply-accumulates of what is live in each cell of the table, at the size it is of."""
+    space = get_space("nasbench201")
+    channels, cells = space.train_size
+    layout = Layout(space, Size(channels=channels, cells=cells))
+    every = [read_architecture(text) for text in nasbench201.architectures()]
+    return macs(layout, live=True)(layout.one_hots(every)).numpy()
 
 
-def drawn_regrets(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """The mean regret in points, by data set, of architectures drawn within the same budgets."""
-    return {name: mean(outcome.drawn[name] for outcome in outcomes) for name in DATASETS}
+def mean_regrets(
+    outcomes: Sequence[Outcome], of: Literal["regrets", "drawn", "largest"] = "regrets"
+) -> dict[str, float]:
+    """The mean regret in points by data set, of what was found or of a baseline."""
+    return {name: mean(getattr(one, of)[name] for one in outcomes) for name in DATASETS}
 
 
 def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:

@@ -6,7 +6,6 @@ from statistics import mean, stdev
 
 from archwright.bench.budgets import (
     Outcome,
-    drawn_regrets,
     judged,
     mean_regrets,
     read_cases,
@@ -18,7 +17,8 @@ from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 def budgets_table(outcomes: Sequence[Outcome]) -> Table:
     """A row a case, then the means: regret in points, with the best that there is behind it.
 
-    The last row is what architectures drawn at random within the same budgets are expected to lose.
+    The last rows are baselines within the same budgets: the architecture of most
+    multiply-accumulates, and what one drawn at random is expected to lose.
     """
     columns = ("device", "seed", "percentile", "budget ms", "found ms", "within")
     rows = [
@@ -34,15 +34,13 @@ def budgets_table(outcomes: Sequence[Outcome]) -> Table:
     ]
     means = mean_regrets(outcomes)
     last = ("mean", *[NOTHING] * 4, _within(outcomes), *(number(means[name]) for name in TITLES))
-    drawn = drawn_regrets(outcomes)
-    random = ("drawn at random", *[NOTHING] * 5, *(number(drawn[name]) for name in TITLES))
-    return Table((*columns, *TITLES.values()), [*rows, last, random], texts=1)
+    return Table((*columns, *TITLES.values()), [*rows, last, *_baselines(outcomes)], texts=1)
 
 
 def budgets_summary(outcomes: Sequence[Outcome]) -> Table:
     """A row a device and percentile, over seeds: mean regret in points (deviation); then the means.
 
-    The last row is as in `budgets_table`.
+    The last rows are as in `budgets_table`.
     """
     columns = ("device", "percentile", "budget ms", "n", "within", "best")
     groups: dict[tuple[str, float], list[Outcome]] = {}
@@ -60,11 +58,18 @@ def budgets_summary(outcomes: Sequence[Outcome]) -> Table:
         )
         for (device, percentile), group in groups.items()
     ]
-    means, drawn = mean_regrets(outcomes), drawn_regrets(outcomes)
+    means = mean_regrets(outcomes)
     whole = ("mean", *[NOTHING] * 2, str(len(outcomes)), _within(outcomes), NOTHING)
     last = (*whole, *(number(means[name]) for name in TITLES))
-    random = ("drawn at random", *[NOTHING] * 5, *(number(drawn[name]) for name in TITLES))
-    return Table((*columns, *TITLES.values()), [*rows, last, random], texts=1)
+    return Table((*columns, *TITLES.values()), [*rows, last, *_baselines(outcomes)], texts=1)
+
+
+def _baselines(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    largest, drawn = mean_regrets(outcomes, "largest"), mean_regrets(outcomes, "drawn")
+    return [
+        (title, *[NOTHING] * 5, *(number(regrets[name]) for name in TITLES))
+        for title, regrets in (("most MACs within", largest), ("drawn at random", drawn))
+    ]
 
 
 def _within(outcomes: Sequence[Outcome]) -> str:
