@@ -210,7 +210,7 @@ def test_a_preset_has_its_own_sizes_for_another_space(tmp_path: Path) -> None:
         config = SearchConfig(out=tmp_path, space=space, preset=preset, data="cifar10").settled()
         return config.channels, config.cells, config.image_size
 
-    assert sizes("nasbench201", "proxy") == (8, 1, 16)
+    assert sizes("nasbench201", "proxy") == (8, 3, 16)
     assert sizes("darts", "proxy") == (8, 5, 16)
     assert sizes("spos", "proxy") == (None, None, 16)
     assert sizes("darts", "paper") == (None, None, None)
@@ -221,7 +221,7 @@ def test_a_preset_has_its_own_sizes_for_another_space(tmp_path: Path) -> None:
 def test_what_a_preset_says_of_a_method_counts(tmp_path: Path) -> None:
     out = tmp_path / "out"
     search(tiny_search(out, method="beta-darts", preset="proxy", epochs=2))
-    assert read_config(out)["beta_decay"] == 3.0
+    assert read_config(out)["beta_decay"] == 2.5
 
 
 def test_what_is_given_counts_more_than_the_preset(tmp_path: Path) -> None:
