@@ -43,7 +43,8 @@ class Standing:
         saved_bytes: what a step keeps for backward.
         peak_bytes: median peak on a GPU.
         normalised_cost: (M / M_min + T / T_min) / 2 (TopoNAS, eq. 29), with M the saved bytes and
-            T the seconds; the minima are those of the methods that learn alpha, where there are
+            T the time (on a CPU the processor's, which other work on the machine hardly changes; on
+            a GPU wall time); the minima are those of the methods that learn alpha, where there are
             any. None where no supernet is trained.
     """
 
@@ -107,30 +108,37 @@ def _normalised_cost(groups: dict[Contestant, list[Search]]) -> Cost:
     if not counted:
         return lambda saved, seconds: None
     least = min(own[0].saved_bytes or 0 for own in counted)
-    fastest = min(_seconds(own) for own in counted)
-    return lambda saved, seconds: None if saved is None else (saved / least + seconds / fastest) / 2
+    fastest = min(map(_taken, counted))
+    return lambda saved, taken: None if saved is None else (saved / least + taken / fastest) / 2
 
 
-def _seconds(own: Sequence[Search]) -> float:
-    return median(search.seconds for search in own)
+def _taken(own: Sequence[Search]) -> float:
+    """The time that counts: the processor's, unless a GPU did the work or it is not known."""
+    cpu = _processor(own)
+    on_gpu = any(search.peak_bytes for search in own)
+    return median(s.seconds for s in own) if on_gpu or cpu is None else cpu
+
+
+def _processor(own: Sequence[Search]) -> float | None:
+    known = [search.cpu_seconds for search in own if search.cpu_seconds is not None]
+    return median(known) if known else None
 
 
 def _standing(one: Contestant, own: Sequence[Search], cost: Cost) -> Standing:
     found = [accuracies(search) for search in own]
     ranks = [nasbench201.lookup(search.architecture).rank for search in own]
-    saved, seconds = own[0].saved_bytes, _seconds(own)
-    cpu = [s.cpu_seconds for s in own if s.cpu_seconds is not None]
+    saved = own[0].saved_bytes
     peaks = [s.peak_bytes for s in own if s.peak_bytes is not None]
     return Standing(
         contestant=one,
         n=len(own),
         accuracies={name: _accuracy([values[name] for values in found]) for name in DATASETS},
         rank=median(ranks),
-        seconds=seconds,
-        cpu_seconds=median(cpu) if cpu else None,
+        seconds=median(search.seconds for search in own),
+        cpu_seconds=_processor(own),
         saved_bytes=saved,
         peak_bytes=round(median(peaks)) if peaks else None,
-        normalised_cost=cost(saved, seconds),
+        normalised_cost=cost(saved, _taken(own)),
     )
 
 
