@@ -156,7 +156,9 @@ def test_tables_are_filled_in_between_the_markers(results: Path, tmp_path: Path)
 def some_searches(folder: Path) -> None:
     """Invented searches of two methods and of random ones."""
     rows = [
-        found.search(who, seed, architecture, saved_bytes=saved, seconds=seconds)
+        found.search(
+            *(who, seed, architecture), saved_bytes=saved, seconds=seconds, cpu_seconds=seconds
+        )
         for seed, architecture in ((0, found.CONV3), (1, found.CONV1))
         for who, saved, seconds in (
             ("darts none", 4_000_000, 4.0),
@@ -176,7 +178,7 @@ def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
     main = page.partition("<!-- begin:nasbench201 -->")[2].partition("<!-- end:")[0]
     stages = page.partition("<!-- begin:ablation -->")[2].partition("<!-- end:")[0]
     assert "`archwright bench nasbench201 --methods darts,random-ws --simplify " in main
-    assert "| darts | none | 2 | 4.0 | 4 | 2 |" in main
+    assert "| darts | none | 2 | 4.0 | 4 | 4 |" in main
     assert "| darts | all | CIFAR-10 | 2 | +0.00 |" in main
     assert "pms+fms" not in main.partition("| method")[2]
     assert "| darts | pms+fms | 2 | 2.0 | 3 | 2 |" in stages
