@@ -142,7 +142,7 @@ class BudgetsConfig:
         if not self.separate:  # what one budget has no use for, another needs
             chosen["progressive"] = False
         shared = ("data", "data_root", "channels", "cells", "epochs", "batch_size", "limit")
-        own = (*("test_limit", "device", "precision", "method", "preset", "simplify"), "finalists")
+        own = ("test_limit", "device", "precision", "method", "preset", "simplify", "finalists")
         return SearchConfig(
             **{name: getattr(self, name) for name in (*shared, *own)},
             **{name: value for name, value in chosen.items() if name in known},
@@ -156,8 +156,8 @@ class BudgetsConfig:
         config = self.search(seed)
         out = config.out.with_name(f"{config.out.name}-{device}-{limit_ms:.6g}ms")
         if self.penalty is None:
-            config = replace(config, spend=self.spend)
-            return replace(config, latency_device=device, max_latency_ms=limit_ms, out=out)
+            budget = {"latency_device": device, "max_latency_ms": limit_ms, "spend": self.spend}
+            return replace(config, **budget, out=out)
         weighed = f"latency_ms={self.penalty:g}" if self.penalty else None
         source = device if weighed else None
         out = config.out.with_name(f"{config.out.name}-{device}-weight{self.penalty:g}")

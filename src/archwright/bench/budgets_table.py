@@ -4,14 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from archwright.bench.budgets import (
-    Outcome,
-    judged,
-    mean_regrets,
-    read_cases,
-)
+from archwright.bench.budgets import Outcome, judged, mean_regrets, read_cases
 from archwright.bench.pages import markdown
-from archwright.bench.tabulate import NOTHING, TITLES, Table, number
+from archwright.bench.tabulate import NOTHING, TITLES, Table, number, spread
 
 
 def budgets_table(outcomes: Sequence[Outcome]) -> Table:
@@ -78,8 +73,7 @@ def _within(outcomes: Sequence[Outcome]) -> str:
 
 def _regret(outcomes: Sequence[Outcome], name: str) -> str:
     values = [outcome.regrets[name] for outcome in outcomes]
-    spread = f" ({stdev(values):.2f})" if len(values) > 1 else ""
-    return f"{mean(values):.2f}{spread}"
+    return spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
 def _milliseconds(value: float | None) -> str:

@@ -106,7 +106,7 @@ def _normalised_cost(groups: dict[Contestant, list[Search]]) -> Cost:
     trained = [own for own in groups.values() if own[0].saved_bytes is not None]
     counted = learning or trained
     if not counted:
-        return lambda saved, seconds: None
+        return lambda saved, taken: None
     least = min(own[0].saved_bytes or 0 for own in counted)
     fastest = min(map(_taken, counted))
     return lambda saved, taken: None if saved is None else (saved / least + taken / fastest) / 2

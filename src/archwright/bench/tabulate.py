@@ -67,9 +67,9 @@ def agreements_table(rows: Sequence[Agreement], preset: str) -> Table:
             row.contestant.title(preset),
             row.contestant.supernet,
             str(row.n),
-            *(_spread(*value, places=3) for value in (row.tau, row.rho)),
+            *(spread(*value, places=3) for value in (row.tau, row.rho)),
             number(row.one_shot, 1),
-            _spread(*row.chosen, places=2),
+            spread(*row.chosen),
             number(row.seconds, 0),
             NOTHING if row.difference is None else f"{row.difference:+.3f}",
             number(row.p, 3),
@@ -100,9 +100,10 @@ def _mega(value: int | None) -> float | None:
 
 
 def _accuracy(value: Accuracy) -> str:
-    return _spread(value.mean, value.deviation, places=2)
+    return spread(value.mean, value.deviation)
 
 
-def _spread(mean: float, deviation: float | None, *, places: int) -> str:
-    spread = "" if deviation is None else f" ({deviation:.{places}f})"
-    return f"{mean:.{places}f}{spread}"
+def spread(mean: float, deviation: float | None, *, places: int = 2) -> str:
+    """A mean, with its deviation in brackets if there is one."""
+    behind = "" if deviation is None else f" ({deviation:.{places}f})"
+    return f"{mean:.{places}f}{behind}"

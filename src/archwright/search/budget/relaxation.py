@@ -163,11 +163,11 @@ class Relaxation:
 
     def _improved(self, values: list[Table], picks: Picks) -> Picks:
         """The end of a climb by exchanges of one or two groups' picks."""
-        nulls = self._choices.nulls
+        may_end = any(null is not None for null in self._choices.nulls)
+        exchanges = self._rewired if may_end else self._exchanges
         while True:
             bare = self._bare(picks)  # what leads nowhere takes no budget from the rest
             picks = bare if self._admits(bare) else picks
-            exchanges = self._rewired if any(n is not None for n in nulls) else self._exchanges
             for checked, (_, candidate) in enumerate(exchanges(values, picks)):
                 if self._admits(candidate):
                     picks = candidate
