@@ -20,7 +20,7 @@ def tiny_pruning(run: Path, out: Path, **changes: Any) -> PruneConfig:
     """Two epochs of three steps for the gates, and two for the fine-tuning."""
     settings: dict[str, Any] = {
         **{"macs": 0.8, "gate_epochs": 2, "epochs": 2, "batch_size": 16, "calibration": 20},
-        "device": "cpu",
+        **{"score": "gate", "device": "cpu"},
     }
     return PruneConfig(run=run, out=out, **{**settings, **changes})
 

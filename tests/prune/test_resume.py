@@ -69,7 +69,7 @@ def test_a_pruning_killed_at_any_moment_ends_as_if_it_had_not_been(
 ) -> None:
     settings = {
         **{"run": str(trained), "macs": 0.8, "gate_epochs": 3, "epochs": 3, "batch_size": 16},
-        **{"calibration": 20, "device": "cpu", "checkpoint_seconds": 0.05},
+        **{"calibration": 20, "score": "gate", "device": "cpu", "checkpoint_seconds": 0.05},
     }
     path = script(tmp_path / "run.py", "archwright.prune", "PruneConfig", settings)
     given = repr(str(trained))

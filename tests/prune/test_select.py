@@ -144,3 +144,11 @@ def test_no_node_goes_in_vain(whole: Network, share: float) -> None:
         return
     for node in found.deleted:
         assert target.cost(replace(found, deleted=found.deleted - {node})) > target.limit
+
+
+def test_a_target_is_eased_from_the_whole_network_on() -> None:
+    target = costs(SAVES, 40)
+    assert target.eased(0.5).limit == pytest.approx(70)
+    assert target.eased(1).limit == pytest.approx(40)
+    assert target.eased(0.5).name == target.name
+    assert costs(SAVES, 200).eased(0.5).limit == 200  # nothing needs to go

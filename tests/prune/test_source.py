@@ -185,7 +185,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"latency_ms": -1}, "--latency-ms must be above 0, got -1"),
     ({"calibration": 0}, "--calibration 0 leaves nothing to fit on: give at least 2 images"),
     ({"gate_epochs": 0}, "--gate-epochs 0 learns no gates: give at least 1, --gates RUN, or --sc"),
-    ({"gates": Path("x"), "score": "taylor"}, "--gates is of no use with --score taylor: leave"),
+    ({"gates": Path("x"), "score": "loss"}, "--gates is of no use with --score loss: leave one"),
     ({"drop_gates": True, "score": "random"}, "--drop-gates is of no use with --score random: le"),
     ({"fusion": "linaer"}, "unknown fusion 'linaer': did you mean 'linear'?"),
     ({"per": "row"}, "unknown per 'row'"),

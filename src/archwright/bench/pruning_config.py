@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import parse_seeds, write_seeds
 from archwright.errors import ConfigError, unknown
-from archwright.prune.config import FusionName, PruneConfig
+from archwright.prune.config import FusionName, PruneConfig, Score
 from archwright.runs.folder import read_config
 from archwright.runs.options import (
     Precision,
@@ -22,8 +22,8 @@ from archwright.train.config import TrainConfig
 
 WHOLE = "unpruned"
 """The network that nothing is taken from, trained on as the others are."""
-NODES = ("nodes", "taylor", "random")
-"""Methods that delete nodes, ranked by learned gates, by first-order changes, or at random."""
+NODES: dict[str, Score] = {"nodes": "loss", "gates": "gate", "taylor": "taylor", "random": "random"}
+"""Methods that delete nodes, and what each ranks them by."""
 FRESH = ("fresh", "narrower")
 """Methods that train a network of the wanted size from fresh weights."""
 METHODS = (*NODES, "channels", "channels-global", "operations", *FRESH)
@@ -64,13 +64,13 @@ class PruningConfig:
     """The run folder of a training; or what --architecture of train takes, to train one a seed."""
     targets: str = "0.727,0.6,0.5"
     """Shares of the multiply-accumulates that may be left, separated by commas."""
-    methods: str = "nodes,random,channels,operations,fresh"
-    """nodes (by gates), taylor, random: nodes are deleted; channels, channels-global: by
-    torch-pruning, a share of each layer or of all layers together; operations: edges are removed;
-    fresh, narrower: the pruned architecture, or the whole one with fewer channels, is trained from
-    fresh weights."""
+    methods: str = "nodes,gates,random,channels,operations,fresh"
+    """nodes (by the loss without each), gates, taylor, random: nodes are deleted; channels,
+    channels-global: by torch-pruning, a share of each layer or of all layers together; operations:
+    edges are removed; fresh, narrower: the pruned architecture, or the whole one with fewer
+    channels, is trained from fresh weights."""
     fusions: str = "sum,linear,se,linear+se"
-    """What stands in for nodes that are deleted by gates; linear+se for those of other methods."""
+    """What stands in for deleted nodes; linear+se alone where the loss does not rank them."""
     seeds: str = "0-2"
     """Seeds, such as 0-2 or 0,2,100-104."""
     data: str = ""
@@ -98,7 +98,7 @@ class PruningConfig:
     sparsity: float = 0.01
     """Weight of the sum of |gate| in the loss."""
     drop_gates: bool = False
-    """Leave the gates of nodes that stay out of what is fine-tuned: it takes less time."""
+    """Leave the gates of nodes that stay out of what is fine-tuned (methods: gates)."""
     per_cost: bool = False
     """Divide a node's importance by what deleting it saves."""
     calibration: int = 256
@@ -227,7 +227,7 @@ class PruningConfig:
         shared = ("data_root", "image_size", "limit", "test_limit", "gate_epochs")
         shared += ("gate_lr", "sparsity", "per_cost", "calibration", "epochs", "lr", "batch_size")
         shared += ("momentum", "weight_decay", "cutout", "device", "precision")
-        score = one.method if one.method in ("taylor", "random") else "gate"
+        score = NODES.get(one.method, PruneConfig.score)
         return PruneConfig(
             **{name: getattr(self, name) for name in shared},
             run=run,

@@ -27,7 +27,7 @@ from archwright.prune.compensate import recalibrate
 from archwright.prune.config import PruneConfig
 from archwright.prune.gates import gated_network
 from archwright.prune.source import Source, read_source
-from archwright.prune.stages import Gated, Stages
+from archwright.prune.stages import Cut, Gated, Stages
 from archwright.prune.targets import require_reachable, targets_of
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, open_run
@@ -177,15 +177,18 @@ class Trained:
         return self.fabric, self.images, self.config.calibration, self.seed
 
     def nodes(self, one: Contestant, share: float) -> "_Making":
-        """Deleted nodes, and what stands in for them; ranked by gates, or without any."""
+        """Deleted nodes, and what stands in for them."""
+        cut = self._cut(one, share)
+        return cut.network, cut.pruning.to_text(), False
+
+    def _cut(self, one: Contestant, share: float) -> Cut:
         stages = self.stages(one, share)
-        if one.method == "nodes":
+        if stages.config.score == "gate":
             gated = self.gated
         else:
             network, gates = gated_network(self.source.network, self.onward.state_dict())
             gated = Gated(network=placed(network, self.fabric.device), gates=gates)
-        cut = stages.cut(gated, targets_of(stages.config, self.source))
-        return cut.network, cut.pruning.to_text(), False
+        return stages.cut(gated, targets_of(stages.config, self.source))
 
     def channels(self, one: Contestant, share: float) -> "_Making":
         """Fewer channels."""
@@ -209,10 +212,9 @@ class Trained:
         return placed(network, self.fabric.device), "", False
 
     def fresh(self, one: Contestant, share: float) -> "_Making":
-        """The architecture that deleting nodes by gates leaves, trained from fresh weights."""
-        stages = self.stages(replace(one, method="nodes"), share)
-        pruning = stages.cut(self.gated, targets_of(stages.config, self.source)).pruning
-        architecture = replace(self.source.architecture, pruning=replace(pruning, gated=False))
+        """The architecture that deleting nodes leaves, trained from fresh weights."""
+        pruning = self._cut(replace(one, method="nodes"), share).pruning
+        architecture = replace(self.source.architecture, pruning=pruning)
         entrant = replace(self._entrant, architecture=architecture)
         return self._trained(one, share, entrant), pruning.to_text(), True
 
@@ -252,6 +254,7 @@ _Making = tuple[NaiveNetwork, str, bool]
 _MAKERS: dict[str, Callable[[Trained, Contestant, float], _Making]] = {
     WHOLE: Trained.unpruned,
     "nodes": Trained.nodes,
+    "gates": Trained.nodes,
     "taylor": Trained.nodes,
     "random": Trained.nodes,
     "channels": Trained.channels,

@@ -29,14 +29,14 @@ PRESETS: dict[Preset, StageOptions] = {
     "proxy": StageOptions(
         search={"preset": "proxy"},
         training={**_PLAIN, "limit": 10_000, "epochs": 20, "batch_size": 64, "lr": 0.05},
-        pruning={"gate_epochs": 2, "epochs": 5, "batch_size": 64},
+        pruning={"epochs": 7, "batch_size": 64},
         shallow=frozenset({"supernet"}),
     ),
     # a minute or two on two cores, for a thousand or so small images
     "tiny": StageOptions(
         search={"epochs": 16, "batch_size": 32, "alpha_start": 6, "alpha_lr": 0.01},
         training={**_PLAIN, "epochs": 20, "batch_size": 64, "lr": 0.1, "cutout": 2},
-        pruning={"gate_epochs": 2, "epochs": 5, "batch_size": 64, "cutout": 2},
+        pruning={"epochs": 7, "batch_size": 64, "cutout": 2},
         shallow=frozenset({"supernet", "final"}),
     ),
 }

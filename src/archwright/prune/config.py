@@ -18,7 +18,7 @@ from archwright.train.config import TrainConfig
 
 FusionName = Literal["sum", "linear", "se", "linear+se"]
 Per = Literal["channel", "scalar"]
-Score = Literal["gate", "taylor", "random"]
+Score = Literal["loss", "gate", "taylor", "random"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +47,17 @@ class PruneConfig(RunOptions):
     """Squeeze and excitation has a unit for so many channels."""
     floor: int = Fusion.floor
     """Least units of squeeze and excitation."""
-    score: Score = "gate"
-    """How nodes are ranked: by learned gates, by the loss's first-order change, or at random."""
+    score: Score = "loss"
+    """How nodes are ranked: by the loss without each, when what stands in for it is fitted; by
+    learned gates; by the loss's first-order change; or at random."""
     per_cost: bool = False
     """Divide a node's importance by what deleting it saves."""
     gates: Path | None = None
-    """Take over the gates that this pruning of the same training learned, and the weights learned
-    with them (else they are learned): for several targets or fusions."""
+    """With --score gate: take over the gates that this pruning of the same training learned, and
+    the weights learned with them (else they are learned), for several targets or fusions."""
     drop_gates: bool = False
-    """Leave the gates out of what is left: quicker, no longer quite the network that was trained
-    (else they stay, one multiplication a node)."""
+    """With --score gate: leave the gates out of what is left, which is quicker, and no longer quite
+    the network that was trained (else they stay, one multiplication a node)."""
     gate_epochs: int = 5
     """Epochs in which gates are learned together with the weights (only with --score gate)."""
     gate_lr: float = 0.01
@@ -65,7 +66,7 @@ class PruneConfig(RunOptions):
     """Weight of the sum of |gate| in the loss."""
     calibration: int = 256
     """Training images on which fusions are fitted, statistics of batch norms are taken anew, and
-    first-order changes are taken."""
+    losses are compared."""
     keep_statistics: bool = False
     """Leave the batch norms' statistics as they were before nodes were deleted."""
     epochs: int = 10

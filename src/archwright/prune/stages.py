@@ -3,8 +3,9 @@
 A comparison of prunings uses them too, so that every network is treated alike.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,14 @@ from archwright.prune.gates import (
     sparsity,
     taylor_scores,
 )
-from archwright.prune.select import Target, choose
+from archwright.prune.select import Target, choose, select
 from archwright.prune.source import Source
+from archwright.prune.trials import loss_scores
 from archwright.runs.checkpoint import load_checkpoint, loading
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.keeper import Keeper
-from archwright.train.evaluate import evaluate, scoring_batches
+from archwright.train.evaluate import Labelled, evaluate, scoring_batches
 from archwright.train.loop import Loop, augmented_batches, cutout_side
 from archwright.train.trainer import Trainer
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]
 
+_ROUNDS = 3
+"""Times that nodes are tried, each when as much of the way to the targets is done."""
 _SHARED = (
     *("run", "data", "limit", "image_size", "seed", "gate_epochs", "gate_lr", "sparsity"),
     *("batch_size", "lr_min", "momentum", "weight_decay", "clip", "cutout", "precision"),
@@ -158,16 +162,41 @@ class Stages:
             return gate_scores(gated.gates)
         if config.score == "random":
             return random_scores(tuple(gated.gates), config.seed)
-        batches = calibration_batches(self.fabric, self.images, config.calibration, config.seed)
-        return taylor_scores(gated.network, gated.gates, batches)
+        if config.score == "loss":
+            return self._tried(gated, frozenset())
+        return taylor_scores(gated.network, gated.gates, self._calibration)
+
+    def _tried(self, gated: Gated, deleted: frozenset[Node]) -> dict[Node, float]:
+        """The loss without each node that is left when `deleted` are gone, less that of all."""
+        pruning = self.config.pruning
+        count = len(gated.gates) - len(deleted)
+        print(f"trying {count} nodes, {len(deleted)} are gone", file=sys.stderr, flush=True)
+
+        def without(nodes: frozenset[Node]) -> NaiveNetwork:
+            return self.without(gated, replace(pruning, deleted=nodes))
+
+        return loss_scores(without, tuple(gated.gates), deleted, self._calibration)
+
+    @property
+    def _calibration(self) -> Labelled:
+        config = self.config
+        return calibration_batches(self.fabric, self.images, config.calibration, config.seed)
 
     def cut(self, gated: Gated, targets: Sequence[Target]) -> Cut:
         """The network without its least important nodes, what stands in for them fitted.
+
+        Where nodes are ranked by the loss, those left are tried again when a part of the way to the
+        targets is done: some were spared only by others that are gone.
 
         Raises:
             ConfigError: a target cannot be met.
         """
         importance, config = self.importance(gated), self.config
+        if config.score == "loss":
+            for part in range(1, _ROUNDS):
+                nearer = [target.eased(part / _ROUNDS) for target in targets]
+                some = select(importance, nearer, config.pruning, per_cost=config.per_cost)
+                importance |= self._tried(gated, some.deleted)
         pruning = choose(importance, targets, config.pruning, per_cost=config.per_cost)
         network = self.without(gated, pruning)
         return Cut(pruning=pruning, importance=importance, network=network)
