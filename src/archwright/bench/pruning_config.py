@@ -105,7 +105,7 @@ class PruningConfig:
     """Training images on which fusions are fitted, and statistics and first-order changes taken."""
     epochs: int = 4
     """Epochs of fine-tuning."""
-    lr: float = 0.01
+    lr: float = PruneConfig.lr
     """Highest learning rate of the fine-tuning."""
     batch_size: int = 96
     """Images a step."""
