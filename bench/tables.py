@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archwright.bench import pages, predictor_pages, pruning_pages
+from archwright.bench import ablation_pages, pages, predictor_pages, pruning_pages
 from archwright.bench.budgets_table import budgets
 from archwright.bench.results import Results, read_results
 from archwright.errors import ArchwrightError, RunError
@@ -114,6 +114,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 OTHERS: dict[str, dict[str, Callable[[Path], str]]] = {
     "which-method.md": {"methods": pages.methods},
     "cost.md": {"predictor": predictor_pages.predictor},
+    "diffgraph.md": {"parts": ablation_pages.parts, "penalties": ablation_pages.penalties},
 }
 """The tables of other pages of the documentation."""
 

@@ -31,6 +31,10 @@ def test_the_hub_out_of_reach(tmp_path: Path) -> None:
     refused(rf"and \S*cifar10 does not exist: {remedy}", "cifar10", root=tmp_path)
 
 
+def test_no_name_at_all() -> None:
+    refused(r"^no images are named: give a folder, a file, or a name such as digits$", "")
+
+
 @pytest.mark.parametrize("name", ["/no/such/folder", "./none", "~/nothing/here", "a/b/c"])
 def test_a_path_that_does_not_exist(name: str) -> None:
     refused(rf"^{name} does not exist: give a folder, a parquet file or a hub name$", name)

@@ -44,6 +44,8 @@ def load(
     """
     if image_size is not None and image_size < 1:
         raise DataError(f"an image size of {image_size} is empty: give a number of pixels")
+    if not name.strip():
+        raise DataError("no images are named: give a folder, a file, or a name such as digits")
     if name == "digits":
         return _digits(image_size, limit, test_limit)
     source = sources.find(name, root)

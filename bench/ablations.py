@@ -1,0 +1,156 @@
+"""What parts of a search within budgets are worth: python bench/ablations.py parts|penalties.
+
+`parts` searches NAS-Bench-201 by diffgraph with a part switched off or on, preset proxy, on
+CIFAR-10. `penalties` searches three spaces on digits for networks of limited multiply-accumulates:
+once with the limit as a budget, and with fixed weights of the cost in alpha's loss instead. Both
+write a file of bench/results after each search, and go on where they were stopped.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archwright.bench.results import Results, read_results, require_same, write_results
+from archwright.cost import cost_model
+from archwright.runs.device import describe_hardware, versions
+from archwright.search.budget.derivation import Derivation
+from archwright.search.config import SearchConfig
+from archwright.search.run import prepare, search
+from archwright.spaces import write_architecture
+
+RESULTS = Path(__file__).parent / "results"
+PARTS: dict[str, dict[str, Any]] = {
+    "as by default": {},
+    "--encoder": {"encoder": True},
+    "--no-progressive": {"progressive": False},
+}
+SIZES: dict[str, dict[str, Any]] = {
+    "nasbench201": {"channels": 8, "cells": 1},
+    "darts": {"channels": 4, "cells": 3},
+    "spos": {"channels": 8, "cells": 5},
+}
+WEIGHTS = (0.03, 0.1, 0.3, 1.0, 3.0)
+SHARE = 0.3
+"""The limit's place between the least and the most that is possible."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One search: what stands in its row before it has run, and how it is run."""
+
+    row: dict[str, Any]
+    config: SearchConfig
+
+
+def parts(asked: argparse.Namespace) -> Iterator[Case]:
+    """Each part, seed by seed."""
+    for seed in seeds(asked.seeds):
+        for number, (part, options) in enumerate(PARTS.items()):
+            config = SearchConfig(
+                **options,
+                method="diffgraph",
+                preset="proxy",
+                data="cifar10",
+                data_root=asked.data_root,
+                seed=seed,
+                test_limit=1000,
+                device="cpu",
+                resume=True,
+                out=asked.runs / f"part{number}-{seed}",
+            )
+            yield Case({"part": part, "seed": seed}, config)
+
+
+def penalties(asked: argparse.Namespace) -> Iterator[Case]:
+    """The budget and each weight, space by space and seed by seed."""
+    for space, size in SIZES.items():
+        plain = SearchConfig(
+            **size,
+            space=space,
+            data="digits",
+            epochs=10,
+            batch_size=32,
+            lr=0.1,
+            alpha_lr=0.03,
+            alpha_start=3,
+            watch=False,
+            device="cpu",
+            resume=True,
+            out=asked.runs / "none",
+        )
+        terms = prepare(plain).terms
+        cost = cost_model("macs", terms.space, terms.deployed)
+        least, most = Derivation(terms.layout, (), terms.null).span(cost)
+        limit = least + SHARE * (most - least)
+        for seed in seeds(asked.seeds):
+            asks: dict[str, dict[str, Any]] = {"budget": {"max_macs": limit}}
+            asks |= {f"{weight:g}": {"objective": f"macs={weight:g}"} for weight in WEIGHTS}
+            for name, options in asks.items():
+                out = asked.runs / f"{space}-{name}-{seed}"
+                config = replace(plain, **options, seed=seed, out=out)
+                row = {"space": space, "penalty": name, "seed": seed, "limit": limit}
+                yield Case({**row, "least": least, "most": most}, config)
+
+
+def seeds(text: str) -> list[int]:
+    """The numbers of a list such as 0,1,2."""
+    return [int(word) for word in text.split(",")]
+
+
+def measured(case: Case) -> dict[str, Any]:
+    """The row of a search."""
+    started = time.process_time()
+    result = search(case.config)
+    spent = round(time.process_time() - started, 1)
+    costs = result.costs or {}
+    row = {**case.row, "architecture": write_architecture(result.architecture), "cpu_s": spent}
+    return {**row, "accuracy": result.accuracy, "macs": costs.get("macs")}
+
+
+ABLATIONS: dict[str, Callable[[argparse.Namespace], Iterator[Case]]] = {
+    "parts": parts,
+    "penalties": penalties,
+}
+
+
+def main() -> None:
+    """Run what is missing."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=ABLATIONS)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    path = asked.results / f"ablation-{asked.what}.json"
+    empty = Results(
+        command=shlex.join(["python", "bench/ablations.py", asked.what, "--seeds", asked.seeds]),
+        settings={},
+        versions=versions(),
+        hardware=describe_hardware(torch.device("cpu")),
+        threads=1,
+        rows=[],
+    )
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        held = read_results(path)
+        require_same(path, held, empty)
+        rows = held.rows
+    for case in ABLATIONS[asked.what](asked):
+        if any(case.row.items() <= row.items() for row in rows):
+            continue
+        rows.append(measured(case))
+        write_results(path, replace(empty, rows=rows))
+        print(rows[-1], file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

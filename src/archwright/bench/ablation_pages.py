@@ -1,0 +1,72 @@
+"""What parts of a search within budgets came to, as tables: files of `bench/ablations.py`."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean, median, stdev
+
+from archwright.bench.pages import markdown
+from archwright.bench.results import Results, read_results
+from archwright.bench.tabulate import TITLES, Table, number, spread
+from archwright.tables import nasbench201
+
+
+def parts_table(results: Results) -> Table:
+    """A row for each part that was switched: accuracies over seeds, and the processor's seconds."""
+    columns = ("diffgraph", "n", *TITLES.values(), "CPU s")
+    rows: list[tuple[str, ...]] = []
+    for part in dict.fromkeys(row["part"] for row in results.rows):
+        own = [row for row in results.rows if row["part"] == part]
+        found = [nasbench201.lookup(row["architecture"]) for row in own]
+        accuracies = [_over([getattr(one, f"{name}_test") for one in found]) for name in TITLES]
+        seconds = number(median(row["cpu_s"] for row in own), 0)
+        rows.append((part, str(len(own)), *accuracies, seconds))
+    return Table(columns, rows, texts=1)
+
+
+def penalties_table(results: Results) -> Table:
+    """A row for each space: what was found takes so many times the limit, by penalty."""
+    names = list(dict.fromkeys(row["penalty"] for row in results.rows))
+    columns = ("space", "limit, M MACs", "n", *(_titled(name) for name in names))
+    rows: list[tuple[str, ...]] = []
+    for space in dict.fromkeys(row["space"] for row in results.rows):
+        own = [row for row in results.rows if row["space"] == space]
+        by_name = [[row for row in own if row["penalty"] == name] for name in names]
+        shares = [_range([row["macs"] / row["limit"] for row in rows]) for rows in by_name]
+        seeds = len({row["seed"] for row in own})
+        rows.append((space, f"{own[0]['limit'] / 1e6:.1f}", str(seeds), *shares))
+    return Table(columns, rows, texts=1)
+
+
+def parts(folder: Path) -> str:
+    """What switching a part of diffgraph off or on changes."""
+    return _page(folder / "ablation-parts.json", parts_table)
+
+
+def penalties(folder: Path) -> str:
+    """Budgets beside fixed weights of a cost."""
+    return _page(folder / "ablation-penalties.json", penalties_table)
+
+
+def _page(path: Path, table: Callable[[Results], Table]) -> str:
+    if not path.exists():
+        return ""
+    results = read_results(path)
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    text = f"`{results.command}`\n\n{results.hardware}, {results.threads} threads; {versions}."
+    return f"{text}\n\n{markdown(table(results))}"
+
+
+def _titled(penalty: str) -> str:
+    return penalty if penalty == "budget" else f"weight {penalty}"
+
+
+def _over(values: Sequence[float]) -> str:
+    return spread(mean(values), stdev(values) if len(values) > 1 else None)
+
+
+def _range(values: Sequence[float]) -> str:
+    """The least and the largest of some numbers, or the only one."""
+    if not values:
+        return ""
+    ends = dict.fromkeys(f"{value:.2f}" for value in (min(values), max(values)))
+    return " to ".join(ends)
