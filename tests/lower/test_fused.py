@@ -1,5 +1,7 @@
 """The fused lowering computes what the naive one does: outputs, every gradient, statistics."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,8 +11,26 @@ from torch.nn import functional
 
 from archwright.cost import saved_bytes
 from archwright.errors import GraphError
-from archwright.ir import Network
+from archwright.ir import (
+    INPUT,
+    AvgPool,
+    Cell,
+    Chain,
+    Choice,
+    Decision,
+    Edge,
+    Expr,
+    GlobalAvgPool,
+    Linear,
+    Network,
+    Option,
+    Shape,
+    Step,
+    chain,
+    name_slots,
+)
 from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
+from archwright.search.partial import sample_channels
 from archwright.simplify import simplification, simplify
 from archwright.simplify.settings import Pointwise
 from archwright.spaces import Size, get_space, read_architecture
@@ -21,6 +41,7 @@ ALL_3X3 = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+"
     "|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
 )
+HEAD = name_slots(chain(GlobalAvgPool(), Linear(3, 10)), "head")
 STAGES = ("none", "pms", "pms+fms+merge", "all")
 
 
@@ -30,29 +51,40 @@ def simplified(name: str, stages: str, pointwise: Pointwise = "shared") -> Netwo
 
 
 def outcome(
-    module: NaiveNetwork, network: Network
+    module: NaiveNetwork, network: Network, *, present: bool
 ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-    """Logits, the gradients of logits' squares in alpha, images and weights, and the buffers."""
+    """Logits, the gradients of logits' squares in alpha, images and weights, and the buffers.
+
+    With `present`, edges are there in part.
+    """
     x = images(network, batch=4).requires_grad_()
     drawn = mixture_of(module)
     alpha = None if drawn is None else drawn.log_weights.clone().requires_grad_()
     module.zero_grad()
-    scores, _ = module(x, None if alpha is None else Mixture.from_logits(alpha))
+    mixture = None if alpha is None else Mixture.from_logits(alpha)
+    presence: Tensor | None = None
+    if present and mixture is not None:
+        presence = torch.linspace(0.3, 1.4, len(module.decisions)).double().requires_grad_()
+        mixture = mixture.times(presence)
+    scores, _ = module(x, mixture)
     weights = torch.linspace(0.5, 2, scores.numel(), dtype=scores.dtype).view_as(scores)
     (weights * scores).sum().backward()
     own = {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
     outer = {"images": x.grad, "alpha": None if alpha is None else alpha.grad}
+    outer["presence"] = None if presence is None else presence.grad
     gradients = {**own, **{name: grad for name, grad in outer.items() if grad is not None}}
     return scores.detach(), gradients, dict(module.named_buffers())
 
 
-def assert_agree(naive: NaiveNetwork, fused: FusedNetwork, *, statistics: bool = True) -> None:
+def assert_agree(
+    naive: NaiveNetwork, fused: FusedNetwork, *, statistics: bool = True, present: bool = False
+) -> None:
     fused.load_state_dict(naive.state_dict())
     # slots that see the same features hold the same statistics, if they begin with the same
     naive.load_state_dict(fused.state_dict())
     network = naive.network
-    scores, gradients, buffers = outcome(naive, network)
-    found, found_gradients, found_buffers = outcome(fused, network)
+    scores, gradients, buffers = outcome(naive, network, present=present)
+    found, found_gradients, found_buffers = outcome(fused, network, present=present)
     torch.testing.assert_close(found, scores, rtol=1e-9, atol=1e-10)
     zero = {name for name, grad in gradients.items() if not grad.any()}
     assert set(gradients) - zero <= set(found_gradients)
@@ -72,6 +104,38 @@ def assert_agree(naive: NaiveNetwork, fused: FusedNetwork, *, statistics: bool =
 def test_it_agrees_with_the_naive_lowering(name: str, stages: str, recompute: bool) -> None:
     network = simplified(name, stages)
     assert_agree(seeded(network), FusedNetwork(network, recompute=recompute).double())
+
+
+@pytest.mark.parametrize("stages", ["none", "all"])
+@pytest.mark.parametrize("name", ALL_SPACES)
+def test_it_agrees_where_edges_are_there_in_part(name: str, stages: str) -> None:
+    network = simplified(name, stages)
+    assert_agree(seeded(network), FusedNetwork(network).double(), present=True)
+
+
+def test_edges_whose_candidates_pass_some_channels_by_are_weighed_whole() -> None:
+    space = any_space("nasbench201")
+    partial = sample_channels(space.supernet(replace(tiny("nasbench201"), channels=8)), 4)
+    for wanted in ("none", "all"):
+        network = simplify(partial, simplification(wanted))
+        assert_agree(seeded(network), FusedNetwork(network).double(), present=True)
+
+
+def summed(*bodies: Expr) -> Network:
+    """A cell of one edge, whose candidates are these, between the image and a mean."""
+    decision = Decision("edge", tuple(f"o{number}" for number in range(len(bodies))))
+    options = (Option(frozenset({at}), body) for at, body in enumerate(bodies))
+    choice = Choice(decision, tuple(options), frozenset(range(len(bodies))))
+    cell = Cell("cell", (Chain(), Chain()), 1, (Edge(0, 2, choice), Edge(1, 2, Chain())), (2,))
+    steps = (Step("cell0", cell, (INPUT, INPUT)), Step("head", HEAD, ("cell0",)))
+    return Network(Shape(3, 6, 6), steps)
+
+
+@pytest.mark.parametrize("twice", [Chain(), chain(AvgPool(3, 1))])
+def test_what_enters_a_sum_twice_counts_twice(twice: Expr) -> None:
+    """Two candidates that are the same features, and a cell that is given one step twice."""
+    network = summed(Chain(), twice, twice, chain(AvgPool(3, 1)))
+    assert_agree(seeded(network), FusedNetwork(network).double())
 
 
 @pytest.mark.parametrize("pointwise", ["apart", "dense"])
@@ -95,11 +159,11 @@ def test_it_agrees_when_it_keeps_all(name: str) -> None:
 
 
 @settings(max_examples=25)
-@given(networks(), st.booleans())
-def test_it_agrees_on_random_networks(network: Network, recompute: bool) -> None:
+@given(networks(), st.booleans(), st.booleans())
+def test_it_agrees_on_random_networks(network: Network, recompute: bool, present: bool) -> None:
     # a slot that two modules share may see the same batch once here, and twice there
     fused = FusedNetwork(network, recompute=recompute).double()
-    assert_agree(seeded(network), fused, statistics=False)
+    assert_agree(seeded(network), fused, statistics=False, present=present)
 
 
 def test_gradients_may_be_differentiated_again_when_it_keeps_all() -> None:

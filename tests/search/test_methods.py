@@ -164,15 +164,15 @@ def test_random_paths_do_not_ask_alpha_and_take_each_candidate_alike(plain: str)
 
 
 def pc_darts(logits: Tensor, edges: Tensor) -> Join:
-    """Half of the channels searched, then shuffled; edges into a node share its mass."""
+    """Half of the channels searched, then shuffled; whole edges into a node share its mass."""
     p = softmax(logits)
     share = torch.stack([torch.ones(()), *softmax(edges[None, 1:])[0]])  # node 1 has one edge
 
     def join(row: int, made: list[Tensor]) -> Tensor:
         (skip, conv) = made[1], made[2]
         searched = p[row, 1] * skip[:, :2] + p[row, 2] * conv
-        whole = torch.cat([share[row] * searched + (1 - share[row]) * 0, skip[:, 2:]], dim=1)
-        return whole[:, [0, 2, 1, 3]]
+        whole = torch.cat([searched, skip[:, 2:]], dim=1)
+        return share[row] * whole[:, [0, 2, 1, 3]]
 
     return join
 

@@ -16,11 +16,14 @@ from archwright.lower.mixture import Mixture
 
 @dataclass(frozen=True)
 class Factor:
-    """p(members | given) of the decision at `row`; `given` is None where it is everything."""
+    """p(members | given) of the decision at `row`; `given` is None where it is everything.
+
+    `members` is None where it is the presence of the decision's edge.
+    """
 
     row: int
-    members: tuple[int, ...]
-    given: tuple[int, ...] | None
+    members: tuple[int, ...] | None = None
+    given: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, choice: Choice, option: Option, rows: dict[str, int]) -> "Factor":
@@ -33,7 +36,7 @@ class Factor:
 Coefficient = tuple[Factor, ...]
 """A product of factors; the empty one is 1."""
 
-_Pattern = tuple[tuple[int, ...], tuple[int, ...] | None]
+_Pattern = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
 """Members and given of a factor: what it has in common with those of other decisions."""
 
 
@@ -80,6 +83,8 @@ class Coefficients(nn.Module):
                 product = factor if product is None else product * factor
             parts.append(mixture.weights.new_ones(len(indices)) if product is None else product)
             places += indices
+        if not parts:  # what is chosen reaches no output
+            return mixture.weights.new_empty(0)
         back = tuple(sorted(range(len(places)), key=places.__getitem__))
         return torch.cat(parts)[index_tensor(back, device)]
 
@@ -97,13 +102,16 @@ def _index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
 
 
 def probability(
-    mixture: Mixture, members: tuple[int, ...], given: tuple[int, ...] | None
+    mixture: Mixture, members: tuple[int, ...] | None, given: tuple[int, ...] | None
 ) -> Tensor:
-    """p(members | given) of every decision [E]; a `given` of None is everything.
+    """p(members | given) of every decision [E], see `Factor`.
 
     Conditional weights are a softmax of log-weights over the group, so that they exist also where
     the group has no mass (TopoNAS, eq. 7).
     """
+    if members is None:
+        assert mixture.presence is not None, "a plan has it where the mixture has"
+        return mixture.presence
     if given is None:
         return mixture.weights[:, list(members)].sum(dim=1)
     conditional = mixture.conditional(slice(None), given)

@@ -58,17 +58,22 @@ class FusedNetwork(NaiveNetwork):
         """
         super().__init__(network)
         self.keeps_all = False
-        self.coefficients = Coefficients(self.decisions)
-        keyed = replace(network, steps=self._steps)
-        self._programs = {
-            training: _Program(
-                Plan(keyed, self.coefficients, auxiliary=training), recompute=recompute
-            )
-            for training in (True, False)
-        }
-        for program in self._programs.values():
-            for twin, known in program.plan.twins.items():
+        self._recompute = recompute
+        self._programs: dict[tuple[bool, bool], _Program] = {}
+        for training in (True, False):
+            self._program(training, present=False)
+
+    def _program(self, training: bool, *, present: bool) -> "_Program":
+        """How the network runs, in training or not, with edges that may be there in part or not."""
+        if (training, present) not in self._programs:
+            keyed = replace(self.network, steps=self._steps)
+            coefficients = Coefficients(self.decisions)
+            plan = Plan(keyed, coefficients, auxiliary=training, present=present)
+            program = _Program(plan, coefficients, recompute=self._recompute)
+            for twin, known in plan.twins.items():
                 self.slots[twin] = self.slots[known]
+            self._programs[training, present] = program
+        return self._programs[training, present]
 
     @override
     def forward(
@@ -82,7 +87,8 @@ class FusedNetwork(NaiveNetwork):
             images = images.contiguous(memory_format=torch.channels_last)
         if mixture is not None and mixture.sample is not None:
             return super().forward(images, mixture)  # a path of its own: nothing runs side by side
-        program = self._programs[self.training]
+        present = mixture is not None and mixture.presence is not None
+        program = self._program(self.training, present=present)
         pass_ = _Pass(self, program, mixture)
         values: dict[int, Value] = {IMAGE: images}
         for value, operation in program.plan.operations.items():
@@ -99,9 +105,9 @@ class FusedNetwork(NaiveNetwork):
 class _Program:
     """A plan, with what can be settled before it runs."""
 
-    def __init__(self, plan: Plan, *, recompute: bool) -> None:
+    def __init__(self, plan: Plan, coefficients: Coefficients, *, recompute: bool) -> None:
         optimise(plan, recompute=recompute)
-        self.plan = plan
+        self.plan, self.coefficients = plan, coefficients
         groups: defaultdict[object, list[Merged]] = defaultdict(list)
         last: dict[int, int] = {}
         for value, operation in plan.operations.items():
@@ -133,7 +139,7 @@ class _Pass:
 
     def __init__(self, network: FusedNetwork, program: _Program, mixture: Mixture | None) -> None:
         self._network = network
-        numbers = None if mixture is None else network.coefficients.evaluate(mixture)
+        numbers = None if mixture is None else program.coefficients.evaluate(mixture)
         self._numbers = numbers
         self._scalars = () if numbers is None else numbers.unbind()
         self._kernels: dict[Merged, Tensor] = {}

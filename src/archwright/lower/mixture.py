@@ -28,12 +28,17 @@ class Mixture:
     none at all), nothing but what the sample needs is executed, with its weight at the end of the
     edge; the weights of the rest join there as scalars of value zero, which carry their gradient
     (Dong and Yang, GDAS, CVPR 2019). Conditional weights are then not asked for.
+
+    `presence` [E] weighs all that the edge of a decision gives, what passes its candidates by
+    included (Xu et al., PC-DARTS, eq. 5). It stands at the very end of the edge: a batch norm that
+    all candidates share would take it away. None: 1.
     """
 
     weights: Tensor
     log_weights: Tensor
     hard: bool = False
     sample: tuple[int, ...] | None = None
+    presence: Tensor | None = None
 
     @classmethod
     def from_logits(cls, logits: Tensor) -> "Mixture":
@@ -82,11 +87,9 @@ class Mixture:
         return cls(weights, log_weights, sample=tuple(sample) if only_sample else None)
 
     def times(self, factors: Tensor) -> "Mixture":
-        """The mixture with each decision's weights times its factor, of factors [E].
-
-        What candidates of one decision weigh beside each other stays as it is.
-        """
-        return replace(self, weights=self.weights * factors[:, None])
+        """The mixture with what each decision's edge gives times its factor, of factors [E]."""
+        presence = factors if self.presence is None else self.presence * factors
+        return replace(self, presence=presence)
 
     def conditional(self, rows: int | slice, given: Sequence[int]) -> Tensor:
         """p(candidate | given) of some decisions, over the candidates in `given`."""

@@ -8,7 +8,7 @@ Legend: B batch, C channels, H height, W width.
 
 from dataclasses import replace
 from functools import reduce
-from operator import add
+from operator import add, mul
 
 import torch
 from torch import Tensor, nn
@@ -150,9 +150,14 @@ class NaiveNetwork(nn.Module):
         return made * mask.to(made.dtype).div_(keep)
 
     def _whole(self, body: Expr, x: Tensor, weights: "_Weights") -> Tensor:
-        """The expression of an edge or a step; of a sample, its weights stand at the very end."""
+        """The expression of an edge or a step, weighed at its very end where it is there in part.
+
+        Of a sample, the candidates' weights stand there, too.
+        """
         made = self._eval(body, x, weights)
-        return weights.of_sample(body, made) if weights.sampling else made
+        if weights.sampling:
+            made = weights.of_sample(body, made)
+        return weights.of_edge(body, made)
 
     def _eval(self, expr: Expr, x: Tensor, weights: "_Weights") -> Tensor:
         match expr:
@@ -192,6 +197,8 @@ class _Weights:
         self._scalars = (
             [] if mixture is None else [row.unbind() for row in mixture.weights.unbind()]
         )
+        present = None if mixture is None else mixture.presence
+        self._presence = () if present is None else present.unbind()
         self._known: dict[tuple[str, frozenset[int], frozenset[int]], Tensor] = {}
 
     @property
@@ -217,6 +224,13 @@ class _Weights:
             if taken.requires_grad and scalars:
                 made = made + reduce(add, scalars)
         return made
+
+    def of_edge(self, body: Expr, made: Tensor) -> Tensor:
+        """What an edge made, by how far it is there."""
+        if not self._presence:
+            return made
+        decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
+        return reduce(mul, (self._presence[self._rows[name]] for name in decisions), made)
 
     def runs(self, body: Expr) -> bool:
         """Whether anything of an edge is executed: not where its decision has no sample."""

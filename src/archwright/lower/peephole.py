@@ -1,6 +1,6 @@
 """Rewritings of a plan, each exact: what is not needed goes, what is cheap is not kept."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import count
 
@@ -73,19 +73,24 @@ def _is_plain(norm: Normalise) -> bool:
 def spread_features(plan: Plan) -> None:
     """What sums take of a node and of its pools becomes one product, of which x alone is kept."""
     users = _users(plan)
-    tables: defaultdict[tuple[int, int], dict[int, dict[Module | None, int]]] = defaultdict(dict)
+    # by x, stride, and how often the sum has had the feature before
+    tables: defaultdict[tuple[int, int, int], dict[int, dict[Module | None, int]]]
+    tables = defaultdict(dict)
     for value, operation in plan.operations.items():
         if not isinstance(operation, Mix):
             continue
+        seen = Counter[tuple[int, Module | None]]()
         for term, coefficient in zip(operation.values, operation.coefficients, strict=True):
             if coefficient is not None:
                 x, feature = _feature(plan, term, users[term])
                 stride = 1 if feature is None else feature.primitive.stride
-                tables[x, stride].setdefault(value, {}).setdefault(feature, coefficient)
+                again = seen[x, feature]
+                seen[x, feature] += 1
+                tables[x, stride, again].setdefault(value, {})[feature] = coefficient
     fresh = count(max(plan.operations, default=0) + 1)
     after: defaultdict[int, dict[int, Operation]] = defaultdict(dict)
     picked: defaultdict[int, list[int]] = defaultdict(list)
-    for (x, _), rows in tables.items():
+    for (x, *_), rows in tables.items():
         features = tuple(dict.fromkeys(feature for row in rows.values() for feature in row))
         table = tuple(tuple(row.get(feature) for feature in features) for row in rows.values())
         whole = next(fresh)

@@ -23,6 +23,7 @@ from archwright.ir import (
     Network,
     Primitive,
     chain,
+    choices,
 )
 from archwright.ir.frame import Frame
 from archwright.lower.coefficients import Coefficient, Coefficients, Factor
@@ -148,11 +149,20 @@ class Plan:
     `logits` and `auxiliary` are the values that the network gives.
     """
 
-    def __init__(self, network: Network, coefficients: Coefficients, *, auxiliary: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        coefficients: Coefficients,
+        *,
+        auxiliary: bool,
+        present: bool = False,
+    ) -> None:
+        """Plan `network`; `present`: mixtures say how far an edge is there."""
         self.operations: dict[int, Operation] = {}
         self.twins: dict[str, str] = {}
         """Slots without weights that see the same features as another, and so hold the same."""
         self._coefficients = coefficients
+        self._present = present
         self._known: dict[Operation, int] = {}
         self._stateless: dict[tuple[Primitive, int], Module] = {}
         made = {INPUT: IMAGE}
@@ -161,7 +171,7 @@ class Plan:
             if isinstance(step.body, Cell):
                 made[step.name] = self._cell(step.body, given)
             else:
-                made[step.name] = self._value(self._eval(step.body, given[0]))
+                made[step.name] = self._value(self._whole(step.body, given[0]))
         self.logits = made[network.output]
         self.auxiliary = made[network.auxiliary] if auxiliary and network.auxiliary else None
 
@@ -171,9 +181,18 @@ class Plan:
         for node in cell.inner():
             terms: list[_Scaled] = []
             for edge in cell.into(node):
-                terms += self._eval(edge.body, nodes[edge.source])
+                terms += self._whole(edge.body, nodes[edge.source])
             nodes.append(self._value(terms))
         return self._join([nodes[node] for node in cell.output])
+
+    def _whole(self, body: Expr, x: int) -> list[_Scaled]:
+        """The expression of an edge or a step, by how far it is there."""
+        terms = self._eval(body, x)
+        if not self._present:
+            return terms
+        decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
+        factors = tuple(Factor(self._coefficients.rows[name]) for name in decisions)
+        return [_Scaled((*factors, *term.coefficient), term.value) for term in terms]
 
     def _eval(self, expr: Expr, x: int) -> list[_Scaled]:
         match expr:
