@@ -22,7 +22,10 @@ def tiny_pruning(run: Path, out: Path, **changes: Any) -> PruneConfig:
         **{"macs": 0.8, "gate_epochs": 2, "epochs": 2, "batch_size": 16, "calibration": 20},
         **{"score": "gate", "device": "cpu"},
     }
-    return PruneConfig(run=run, out=out, **{**settings, **changes})
+    settings |= changes
+    if settings["score"] != "gate":
+        del settings["gate_epochs"]
+    return PruneConfig(run=run, out=out, **settings)
 
 
 @st.composite

@@ -219,6 +219,28 @@ def test_gates_are_learned_once(
     assert other.nodes_deleted > pruned.nodes_deleted
 
 
+def test_the_same_training_may_be_named_otherwise(
+    pruned: PruneResult, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained.parent)
+    images: dict[str, Any] = {"data": "digits", "limit": 48, "test_limit": 40}
+    settings = {**images, "gates": pruned.out, "epochs": 0}
+    result = prune(tiny_pruning(Path(trained.name), tmp_path / "out", **settings))
+    assert result.top1_pruned == pruned.top1_pruned
+
+
+def test_other_images_are_as_large_as_those_of_the_training() -> None:
+    config = tiny_pruning(Path("run"), Path("out"))
+    trained = {"data": "cifar10", "image_size": 16, "limit": 100, "data_root": "/there"}
+    same = config.on(trained)
+    assert (same.data, same.image_size, same.limit) == ("cifar10", 16, 100)
+    assert same.data_root == Path("/there")
+    other = replace(config, data="cifar100").on(trained)
+    assert (other.data, other.image_size, other.limit) == ("cifar100", 16, None)
+    assert other.data_root is None
+    assert replace(config, data="cifar100", image_size=8).on(trained).image_size == 8
+
+
 def test_gates_may_be_left_out(pruned: PruneResult, trained: Path, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"gates": pruned.out, "drop_gates": True, "epochs": 0}
     result = prune(tiny_pruning(trained, tmp_path / "out", **settings))

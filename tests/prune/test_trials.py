@@ -52,7 +52,7 @@ def test_a_score_is_the_mean_loss_over_all_images_less_that_of_the_whole() -> No
 def trying(run: Path, folder: Path, fabric: "Fabric") -> Stages:
     """The stages of a pruning that ranks nodes by the loss."""
     source = read_source(run)
-    config = tiny_pruning(run, folder / "out", score="loss", gate_epochs=0).on(source.settings)
+    config = tiny_pruning(run, folder / "out", score="loss").on(source.settings)
     return Stages(fabric=fabric, config=config, source=source, images=load_images(config))
 
 
@@ -95,7 +95,7 @@ def test_a_network_that_trials_decide_on(trained: Path, tmp_path: Path, fabric: 
 
     def loss(*nodes: Node) -> float:
         pruning = Pruning(deleted=frozenset(nodes), fusion=stages.config.pruning.fusion)
-        return functional.cross_entropy(logits(stages.without(gated, pruning), x), labels).item()
+        return functional.cross_entropy(logits(stages._fitted(gated, pruning), x), labels).item()
 
     for node, value in importance.items():
         assert value == pytest.approx(loss(node) - loss(), rel=1e-4, abs=1e-6)

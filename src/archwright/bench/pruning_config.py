@@ -224,18 +224,18 @@ class PruningConfig:
 
     def pruning(self, run: Path, seed: int, one: Contestant, share: float) -> PruneConfig:
         """How a network is pruned, and fine-tuned."""
-        shared = ("data_root", "image_size", "limit", "test_limit", "gate_epochs")
-        shared += ("gate_lr", "sparsity", "per_cost", "calibration", "epochs", "lr", "batch_size")
-        shared += ("momentum", "weight_decay", "cutout", "device", "precision")
+        shared = ("data_root", "image_size", "limit", "test_limit", "per_cost", "calibration")
+        shared += ("epochs", "lr", "batch_size", "momentum", "weight_decay", "cutout", "device")
         score = NODES.get(one.method, PruneConfig.score)
+        if score == "gate":
+            shared += ("gate_epochs", "gate_lr", "sparsity", "drop_gates")
         return PruneConfig(
-            **{name: getattr(self, name) for name in shared},
+            **{name: getattr(self, name) for name in (*shared, "precision")},
             run=run,
             data=self.data or ("digits" if self.trained is None else ""),
             macs=share,
             fusion=cast(FusionName, one.fusion or _BEST),
             score=score,
-            drop_gates=self.drop_gates and score == "gate",
             seed=seed,
             out=self.folder(seed, one, share),
         )

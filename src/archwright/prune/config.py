@@ -59,7 +59,7 @@ class PruneConfig(RunOptions):
     """With --score gate: leave the gates out of what is left, which is quicker, and no longer quite
     the network that was trained (else they stay, one multiplication a node)."""
     gate_epochs: int = 5
-    """Epochs in which gates are learned together with the weights (only with --score gate)."""
+    """With --score gate: epochs in which gates are learned together with the weights."""
     gate_lr: float = 0.01
     """Learning rate of these epochs."""
     sparsity: float = 0.01
@@ -114,9 +114,10 @@ class PruneConfig(RunOptions):
             self.score != "gate" or learned,
             "--gate-epochs 0 learns no gates: give at least 1, --gates RUN, or --score taylor",
         )
-        for name in ("gates", "drop_gates"):
+        for name in ("gates", "drop_gates", "gate_epochs", "gate_lr", "sparsity"):
+            unused = getattr(self, name) == getattr(PruneConfig, name)
             require(
-                not getattr(self, name) or self.score == "gate",
+                unused or self.score == "gate",
                 f"--{name.replace('_', '-')} is of no use with --score {self.score}: leave one of "
                 f"them out",
             )
@@ -135,12 +136,15 @@ class PruneConfig(RunOptions):
         return Pruning(fusion=fusion, gated=self.score == "gate" and not self.drop_gates)
 
     def on(self, trained: Mapping[str, Any]) -> "PruneConfig":
-        """This with the images of a training, of these settings, where none are asked for."""
-        names = ("image_size", "limit", "test_limit")
+        """This with the images of a training, of these settings, where none are asked for.
+
+        Others are as large as those, unless that is asked for, too.
+        """
+        names = ("image_size",) if self.data else ("image_size", "limit", "test_limit")
         held = {name: trained.get(name) for name in names if getattr(self, name) is None}
-        if self.data_root is None and trained.get("data_root"):
+        if not self.data and self.data_root is None and trained.get("data_root"):
             held["data_root"] = Path(trained["data_root"])
-        return replace(self, data=trained["data"], **held) if not self.data else self
+        return replace(self, data=self.data or trained["data"], **held)
 
     def recipe(self, *, epochs: int, lr: float) -> TrainConfig:
         """How the network is trained on, with so many epochs from that learning rate down."""

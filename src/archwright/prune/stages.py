@@ -136,7 +136,7 @@ class Stages:
         if held.get("kind") != "prune" or not path.is_file():
             raise RunError(f"{run} has learned no gates: give a pruning that did, or leave --gates")
         for name in _SHARED:
-            if held.get(name) != wanted[name]:
+            if not _alike(name, held.get(name), wanted[name]):
                 raise RunError(
                     f"{run} learned its gates with {name}={held.get(name)!r}, not "
                     f"{wanted[name]!r}: give the same settings, or leave --gates out"
@@ -153,7 +153,8 @@ class Stages:
 
     def settings(self) -> State:
         """The settings, and what was resolved of them, as they are written down."""
-        return {**self.config.settings(), "cutout": self.cutout}
+        resolved = {"cutout": self.cutout, "image_size": self.images.image_size}
+        return {**self.config.settings(), **resolved}
 
     def importance(self, gated: Gated) -> dict[Node, float]:
         """A number for each node: those of the smallest are deleted first."""
@@ -167,13 +168,13 @@ class Stages:
         return taylor_scores(gated.network, gated.gates, self._calibration)
 
     def _tried(self, gated: Gated, deleted: frozenset[Node]) -> dict[Node, float]:
-        """The loss without each node that is left when `deleted` are gone, less that of all."""
+        """What the loss rises by without each node that is left, when `deleted` are gone, too."""
         pruning = self.config.pruning
         count = len(gated.gates) - len(deleted)
         print(f"trying {count} nodes, {len(deleted)} are gone", file=sys.stderr, flush=True)
 
         def without(nodes: frozenset[Node]) -> NaiveNetwork:
-            return self.without(gated, replace(pruning, deleted=nodes))
+            return self._fitted(gated, replace(pruning, deleted=nodes))
 
         return loss_scores(without, tuple(gated.gates), deleted, self._calibration)
 
@@ -185,17 +186,18 @@ class Stages:
     def cut(self, gated: Gated, targets: Sequence[Target]) -> Cut:
         """The network without its least important nodes, what stands in for them fitted.
 
-        Where nodes are ranked by the loss, those left are tried again when a part of the way to the
-        targets is done: some were spared only by others that are gone.
+        Where nodes are ranked by the loss, those that would be left are tried again when a part of
+        the way to the targets is done: some were spared only by others that are gone. What is tried
+        again has the whole rise of the loss to its name, which per cost would count twice.
 
         Raises:
             ConfigError: a target cannot be met.
         """
         importance, config = self.importance(gated), self.config
-        if config.score == "loss":
+        if config.score == "loss" and not config.per_cost:
             for part in range(1, _ROUNDS):
                 nearer = [target.eased(part / _ROUNDS) for target in targets]
-                some = select(importance, nearer, config.pruning, per_cost=config.per_cost)
+                some = select(importance, nearer, config.pruning)
                 importance |= self._tried(gated, some.deleted)
         pruning = choose(importance, targets, config.pruning, per_cost=config.per_cost)
         network = self.without(gated, pruning)
@@ -203,13 +205,20 @@ class Stages:
 
     def without(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
         """The network that `pruning` leaves, what stands in for nodes fitted."""
-        config = self.config
-        torch.manual_seed(config.seed)  # fusions start alike, whatever was drawn before
-        network = pruned_network(self.source.network, pruning, gated.network)
-        if pruning.deleted or config.drop_gates:
-            x = calibration_images(self.fabric, self.images, config.calibration, config.seed)
-            anew = not config.keep_statistics
-            compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
+        if pruning.deleted or self.config.drop_gates:
+            return self._fitted(gated, pruning)
+        return self._left(gated, pruning)
+
+    def _left(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+        torch.manual_seed(self.config.seed)  # fusions start alike, whatever was drawn before
+        return pruned_network(self.source.network, pruning, gated.network)
+
+    def _fitted(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+        """What is left, fitted to the calibration images also where it is all."""
+        config, network = self.config, self._left(gated, pruning)
+        x = calibration_images(self.fabric, self.images, config.calibration, config.seed)
+        anew = not config.keep_statistics
+        compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
         return network
 
     def tune(
@@ -242,3 +251,10 @@ class Stages:
             held=held,
             noted=noted,
         )
+
+
+def _alike(name: str, held: Any, wanted: Any) -> bool:
+    """Whether a setting is what it was; runs are, where they are the same folder."""
+    if name == "run" and isinstance(held, str):
+        return Path(held).resolve() == Path(wanted).resolve()
+    return held == wanted
