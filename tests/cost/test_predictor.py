@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import rankdata
 from torch import Tensor
+from typing_extensions import override
 
 from archwright.cost import Layout
 from archwright.cost.additive import macs
@@ -165,7 +167,34 @@ def test_it_is_differentiable_in_the_weights() -> None:
     found, _, _ = learned("raspi4")
     weights = torch.rand(6, 5, dtype=torch.float64).softmax(dim=-1).requires_grad_()
     assert torch.autograd.gradcheck(found, (weights,), fast_mode=True)
-    assert found(weights.float()).dtype == torch.float32
+    single = weights.detach().float().requires_grad_()
+    said = found(single)
+    said.backward()
+    assert said.dtype == torch.float32
+    assert single.grad is not None
+    assert single.grad.dtype == torch.float32
+    assert single.grad.any()
+
+
+class Elsewhere(Tensor):
+    """Stands for weights on a GPU: all it does is come to the CPU, and go back with the result."""
+
+    @classmethod
+    @override
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        assert func in (Tensor.cpu, Tensor.to), "what was learned lies on the CPU"
+        found: Any = super().__torch_function__(func, types, args, kwargs)
+        return found.as_subclass(Tensor if func is Tensor.cpu else cls)
+
+
+def test_weights_may_be_on_another_device() -> None:
+    found, _, _ = learned("raspi4")
+    weights = torch.rand(6, 5).softmax(dim=-1)
+    said = found(weights.as_subclass(Elsewhere))
+    assert isinstance(said, Elsewhere)
+    assert torch.equal(said.cpu(), found(weights))
 
 
 def sampled(values: dict[str, float]) -> MeasuredCost:

@@ -46,6 +46,13 @@ def test_without_a_front_nothing_is_drawn(tmp_path: Path) -> None:
     assert front_figures(load_run(a_run(tmp_path / "run", None))) == []
 
 
+def test_a_cost_that_is_not_known_is_left_out(tmp_path: Path) -> None:
+    points = [{**POINTS[0], "costs": {"macs": 1e6, "latency_ms": None}}]
+    result = load_run(a_run(tmp_path / "run", points)).result
+    assert result is not None
+    assert [(point.cost, point.value) for point in result.front] == [("macs", 1e6)]
+
+
 def test_a_point_without_costs(tmp_path: Path) -> None:
     folder = a_run(tmp_path / "run", [{**POINTS[0], "costs": {}}])
     with pytest.raises(RunError, match="a point needs costs and accuracy; run again"):

@@ -18,7 +18,6 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["auto", "cpu"])
 def test_a_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     fabric = make_fabric(name, "32-true")
     assert fabric.device.type == "cpu"
     assert (fabric.world_size, fabric.is_global_zero) == (1, True)
@@ -26,16 +25,19 @@ def test_a_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "", "cpu:-1"])
 def test_an_unknown_device(name: str) -> None:
-    with pytest.raises(
-        ConfigError, match=r"unknown device .*: give auto, cpu, cuda, cuda:1 or mps"
-    ):
+    with pytest.raises(ConfigError, match=r"unknown device .*: give auto, cpu, cuda or cuda:1"):
         make_fabric(name, "32-true")
 
 
-@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps"])
+def test_a_device_without_double_precision() -> None:
+    message = "device mps has no 64-bit numbers, which sums need: give --device cpu"
+    with pytest.raises(ConfigError, match=message):
+        make_fabric("mps", "32-true")
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0"])
 def test_a_device_that_is_not_here(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=f"device {name} is not on this machine"):
         make_fabric(name, "32-true")
 

@@ -1,6 +1,7 @@
 """diffgraph within budgets, with its encoder, and asked again for other budgets and for fronts."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from archwright.cost import Layout, cost_model
 from archwright.errors import ConfigError, RunError
 from archwright.ir import Network
 from archwright.search import answer
-from archwright.search.answer import Judge
+from archwright.search.answer import FrontPoint, Judge
+from archwright.search.budget.limits import Budget
+from archwright.search.budget.terms import Terms
 from archwright.search.config import SearchConfig
 from archwright.search.graph.alpha import GraphAlpha
 from archwright.search.graph.encoded import EncodedAlpha
@@ -106,6 +109,41 @@ def test_a_front_from_one_supernet(tmp_path: Path) -> None:
     assert result.costs is not None
     assert result.feasible is None
     assert SearchResult.from_json(result.to_json()) == result
+
+
+def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
+    done: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Reopened.of(done)
+    macs = cost_model("macs", get_space("nasbench201"), SIZE)
+    terms = replace(asked.searching.terms, front=macs)
+    limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
+    along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
+    monkeypatch.setattr(Terms, "along_front", lambda self, count: along)
+    assert [point.limit for point in asked.judge.front(terms, asked.weights, 3)] == limits[1:]
+
+
+def test_a_small_set_of_images_is_decoded_once(
+    done: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Reopened.of(done)
+    batches, epochs = asked.searching.alpha_batches, list[int]()
+    assert len(batches) < answer._FIRST
+    original = batches.epoch
+    monkeypatch.setattr(batches, "epoch", lambda epoch: epochs.append(epoch) or original(epoch))
+    asked.judge.best(asked.searching.terms.top(asked.weights, 4))
+    asked.judge.accuracy(_found(done))
+    assert epochs == [0]
+
+
+def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
+    costs = {"latency_ms": math.inf, "macs": 1e6}
+    found = SearchResult(_found(done), *(1, 2, 50.0, 1.0, done.out), costs=costs)
+    written = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert written["costs"] == {"latency_ms": None, "macs": 1e6}
+    assert SearchResult.from_json(written) == found
+    point = FrontPoint(limit=1.0, architecture=_found(done), costs=costs, accuracy=50.0)
+    assert point.to_json()["costs"] == written["costs"]
 
 
 def test_finalists_are_ranked_by_loss_and_regularity(

@@ -117,8 +117,9 @@ def test_processes_agree_and_a_training_can_follow(tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
 
 
-def test_two_processes_search_as_one_does(tmp_path: Path, plain: str) -> None:
-    settings = {**PLAIN_SETTINGS, "space": plain}
+@pytest.mark.parametrize("method", ["darts", "darts-2nd"])
+def test_two_processes_search_as_one_does(tmp_path: Path, plain: str, method: str) -> None:
+    settings = {**PLAIN_SETTINGS, "space": plain, "method": method}
     done = launch(tmp_path / "two", {**settings, "devices": 2})
     assert done.returncode == 0, done.stderr
     two = torch.load(tmp_path / "two" / "rank0.pt")

@@ -12,18 +12,21 @@ from archwright.ir import Network
 from archwright.lower import FusedNetwork
 from archwright.runs.folder import RunFolder
 from archwright.search.bilevel import Bilevel
+from archwright.search.budget.lagrangian import Pressure
 from archwright.search.config import SearchConfig
 from archwright.search.graph.progress import Progress, Schedule
 from archwright.search.graph.shrink import shrink
 from archwright.search.method import Moment
 from archwright.search.methods import get_method
 from archwright.search.run import search
+from archwright.search.signs import Weights
 from archwright.simplify import Simplification, simplify
 from archwright.spaces import Size, get_space
 
 from ..runs.helpers import interrupted, tiny_search, traces
 
 SIZE = Size(channels=4, cells=1, image_size=8, image_channels=1)
+CANDIDATES = list(get_space("nasbench201").candidates)
 LAST = Moment(6, 10, 0.7)
 EARLY = Moment(3, 10, 0.4)
 
@@ -240,6 +243,26 @@ def test_every_graph_and_lowering_shrinks(tmp_path: Path, changes: dict[str, Any
     assert seen[-1]["operations_left"] < seen[0]["operations_left"]
     assert RunFolder(tmp_path / "out").weights.exists()
     assert result.accuracy >= 0
+
+
+@pytest.mark.usefixtures("generous")
+def test_multipliers_look_at_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the null candidate, too: where a connection was dropped, nothing else is left."""
+    gone = 0
+    ascend = Pressure.ascend
+
+    def look(self: Pressure, weights: Weights) -> None:
+        nonlocal gone
+        for name, taken in self._strongest(weights).answers().items():
+            at = CANDIDATES.index(taken)
+            gone += not any(weights[name][1:])
+            assert weights[name][at] > 0
+        ascend(self, weights)
+
+    monkeypatch.setattr(Pressure, "ascend", look)
+    deployed = {"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8}
+    search(shrinking(tmp_path / "out", keep_null=False, max_macs=1e6, **deployed))
+    assert gone
 
 
 @pytest.mark.usefixtures("generous")

@@ -166,6 +166,11 @@ def test_an_unknown_method_is_named() -> None:
         get_method("drts")
 
 
+def test_recomputing_is_of_the_fused_lowering() -> None:
+    with pytest.raises(ConfigError, match="--recompute is of the fused lowering: leave it out, or"):
+        SearchConfig(out=Path("out"), recompute=True, lowering="naive")
+
+
 def test_options_stand_in_place_of_the_published_ones() -> None:
     method = get_method("gdas", tau=2.0, tau_min=None)
     assert method == get_method("gdas", tau=2.0)

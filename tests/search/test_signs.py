@@ -84,6 +84,16 @@ def test_the_share_that_skips_lead() -> None:
     assert skip_shares(weights, DECISIONS, ROLES, null=None) == {"normal": 0.0}
 
 
+def test_what_was_dropped_is_led_by_nothing() -> None:
+    weights = {
+        "normal/0->2": [1.0, 0.0, 0.0],  # the connection is gone, the null candidate is left
+        "normal/1->2": [0.1, 0.4, 0.5],
+        "normal/2->3": [0.0, 0.0, 0.0],
+        "reduce/0->2": [0.0, 0.0, 0.0],
+    }
+    assert skip_shares(weights, DECISIONS, ROLES, null="none") == {"normal": 0.0}
+
+
 def test_ranks_are_of_what_has_weights() -> None:
     weights = {d.name: [0.5, 0.3, 0.2] for d in DECISIONS}
     found = ranking(weights, DECISIONS, ROLES)

@@ -1,5 +1,10 @@
 """The second-order gradient of alpha against exact cases."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,7 +13,7 @@ from torch.nn import functional as F
 from archwright.lower import Mixture, NaiveNetwork
 from archwright.search import unrolled
 from archwright.search.recipe import Unroll
-from archwright.search.unrolled import second_order
+from archwright.search.unrolled import Average, second_order
 from archwright.spaces import Size, get_space
 
 from .oracle import Oracle
@@ -33,8 +38,9 @@ class Quadratic:
     def valid(self) -> Tensor:
         return (self.w - self.b).square().sum() / 2 + self.c @ self.alpha
 
-    def second_order(self, unroll: Unroll) -> Tensor:
-        second_order([self.w], [self.alpha], self.train, self.valid, self.optimiser, unroll)
+    def second_order(self, unroll: Unroll, average: Average = tuple) -> Tensor:
+        losses = self.train, self.valid
+        second_order([self.w], [self.alpha], *losses, self.optimiser, unroll, average=average)
         assert self.alpha.grad is not None
         return self.alpha.grad
 
@@ -67,6 +73,40 @@ def test_the_step_is_the_optimisers_own(unroll: Unroll) -> None:
     case.step()  # what SGD makes of it
     expected = case.c + 0.3 * case.a.T @ (case.w.detach() - case.b)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10)
+
+
+class Meeting:
+    """Averages what several threads hand over at the same place, as processes do."""
+
+    def __init__(self, count: int) -> None:
+        self.barrier = Barrier(count, timeout=60)
+        self.given: list[Sequence[Tensor]] = [()] * count
+
+    def average(self, rank: int, own: Sequence[Tensor]) -> list[Tensor]:
+        self.given[rank] = own
+        self.barrier.wait()
+        found = [torch.stack(same).mean(dim=0) for same in zip(*self.given, strict=True)]
+        self.barrier.wait()
+        return found
+
+
+@EITHER
+def test_processes_give_together_what_one_gives_on_the_whole_batch(unroll: Unroll) -> None:
+    """Each has losses of its own; the step of the weights and v are those of their mean."""
+    whole, meeting = Quadratic(), Meeting(2)
+    parts = [Quadratic(), Quadratic()]
+    for part, by in zip(parts, (-0.5, 0.5), strict=True):
+        part.a, part.b, part.c = part.a * (1 + by), part.b + by, part.c - by
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(
+            lambda rank: parts[rank].second_order(unroll, partial(meeting.average, rank)), (0, 1)
+        )
+        mean = torch.stack(list(found)).mean(dim=0)
+    for part in parts:
+        part.w, part.alpha = whole.w, whole.alpha
+    whole.train = lambda: (parts[0].train() + parts[1].train()) / 2
+    whole.valid = lambda: (parts[0].valid() + parts[1].valid()) / 2
+    torch.testing.assert_close(mean, whole.second_order(unroll), rtol=1e-9, atol=1e-10)
 
 
 def test_weights_are_put_back_when_a_loss_fails() -> None:

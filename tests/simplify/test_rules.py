@@ -370,3 +370,16 @@ def test_settings_are_read_as_they_are_written() -> None:
     assert from_settings({}) == simplification("none")
     with pytest.raises(ConfigError, match="unknown simplification 'fsm': did you mean 'fms'"):
         simplification("pms+fsm")
+
+
+def test_a_choice_for_a_stage_that_is_off_is_refused() -> None:
+    with pytest.raises(
+        ConfigError,
+        match="--scale deviation changes nothing with --simplify pms: leave it out, or add norm",
+    ):
+        simplification("pms", scale="deviation")
+    with pytest.raises(ConfigError, match="--granularity kernel changes nothing with --simplify n"):
+        simplification("none", granularity="kernel")
+    with pytest.raises(ConfigError, match=r"--pointwise apart .* or add pms or fms or merge$"):
+        simplification("norm", pointwise="apart")
+    assert simplification("merge", pointwise="dense").pointwise == "dense"

@@ -237,6 +237,7 @@ class Trained:
             "architecture": write_architecture(entrant.architecture),
             "channels": entrant.size.channels,
             "epochs": held["epochs"] + self.config.gate_epochs + self.config.epochs,
+            **{"device": self.config.device, "precision": self.config.precision},
             "seed": self.seed,
             "data_root": self.asked(one, share).data_root,
             "test_limit": len(self._course.test),

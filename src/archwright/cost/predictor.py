@@ -55,14 +55,13 @@ class Predictor:
     error: float
 
     def __call__(self, weights: Tensor) -> Tensor:
-        """The cost [...] of weights [..., E, O]: of an architecture, if they are one-hot."""
-        groups = self.patterns(weights.double())
+        """The cost [...] of weights [..., E, O]: of an architecture, if they are one-hot.
+
+        It is computed where what was learned lies, on the CPU, in double precision.
+        """
+        groups = self.patterns(weights.cpu().double())
         said = torch.stack([view(groups) for view in self.views]).sum(dim=0)
         return (self.mean + said).to(weights)
-
-    def upper(self, weights: Tensor) -> Tensor:
-        """What the cost [...] does not exceed, but for 2 in 100 architectures."""
-        return self(weights) + self.margin
 
 
 def fit_predictor(

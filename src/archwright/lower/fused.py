@@ -202,10 +202,12 @@ class _Pass:
         norm = None if operation.norm is None else self._norm(operation.norm)
         if not self._recomputes or (norm is not None and not norm.training):
             normed = x if norm is None else norm(x)
-            return geometry(self._activation(operation.x, normed), kernel)
+            active = functional.relu(normed) if again else self._activation(operation.x, normed)
+            return geometry(active, kernel)
         if norm is None:
             with torch.no_grad():
-                active = self._activation(operation.x, x)
+                # of a replay nothing is held on to: backward frees as it goes
+                active = functional.relu(x) if again else self._activation(operation.x, x)
             (made,) = ReluConvs.apply(x, active, (geometry,), kernel)
             return made
         statistics = (None, None) if again else (norm.running_mean, norm.running_var)

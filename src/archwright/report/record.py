@@ -78,10 +78,11 @@ class Record:
         }
 
     def number_by_name(self, key: str) -> dict[str, float]:
-        """A number by name; empty if there are none."""
+        """A number by name, those that are not known (null) left out; empty if there are none."""
         return {
             name: self._as_number(f"{key}.{name}", value)
             for name, value in self._as_object(key).items()
+            if value is not None
         }
 
     def plain(self, key: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ _Network = TypeVar("_Network", bound=nn.Module)
 
 
 def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric":
-    """A Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, not launched yet.
+    """A Fabric on `auto`, `cpu`, `cuda` or `cuda:1`, not launched yet.
 
     With several `devices`, its launch starts the other processes: they run the same command again
     from its start. So all that can be checked is checked before.
@@ -31,17 +31,19 @@ def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric"
     from lightning_fabric import Fabric
 
     name, _, index = device.partition(":")
-    if name not in ("auto", "cpu", "cuda", "mps") or (":" in device and not index.isdigit()):
-        raise ConfigError(f"unknown device {device!r}: give auto, cpu, cuda, cuda:1 or mps")
+    if name == "mps":
+        raise ConfigError("device mps has no 64-bit numbers, which sums need: give --device cpu")
+    if name not in ("auto", "cpu", "cuda") or (":" in device and not index.isdigit()):
+        raise ConfigError(f"unknown device {device!r}: give auto, cpu, cuda or cuda:1")
     if index and (name != "cuda" or devices > 1):
         raise ConfigError(f"device {device} takes no number here: give --device {name}")
-    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    count = torch.cuda.device_count()
     if name == "auto":
-        name = next((kind for kind, present in count.items() if present), "cpu")
-    if name != "cpu" and int(index or 0) >= count[name]:
+        name = "cuda" if count else "cpu"
+    if name != "cpu" and int(index or 0) >= count:
         raise ConfigError(f"device {device} is not on this machine: give --device auto or cpu")
-    if name != "cpu" and devices > count[name]:
-        raise ConfigError(f"--devices {devices} is more than the {count[name]} {name} here")
+    if name != "cpu" and devices > count:
+        raise ConfigError(f"--devices {devices} is more than the {count} {name} here")
     chosen: Any = [int(index)] if index else devices
     strategy = "ddp" if devices > 1 else "auto"
     return Fabric(accelerator=name, devices=chosen, precision=precision, strategy=strategy)

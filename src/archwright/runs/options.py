@@ -35,7 +35,7 @@ class RunOptions:
     resume: bool = False
     """Go on with the run in the folder; a missing one is started, a finished one returned."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
+    """auto, cpu, cuda or cuda:1."""
     devices: int = 1
     """Processes, each on a device of its own."""
     precision: Precision = "32-true"

@@ -13,6 +13,7 @@ from typing import Any
 from archwright import data
 from archwright.ir import Architecture
 from archwright.search.bilevel import Batch, Bilevel
+from archwright.search.budget.limits import costs_to_json
 from archwright.search.budget.regularity import Regularity
 from archwright.search.budget.terms import Terms
 from archwright.search.oneshot import alone, mixture_score
@@ -44,7 +45,8 @@ class FrontPoint:
     def to_json(self) -> dict[str, Any]:
         """The point as JSON has it."""
         text = write_architecture(self.architecture)
-        rest = {"limit": self.limit, "costs": self.costs, "accuracy": self.accuracy}
+        costs = costs_to_json(self.costs)
+        rest = {"limit": self.limit, "costs": costs, "accuracy": self.accuracy}
         return {"architecture": text, **rest}
 
 
@@ -57,8 +59,8 @@ class Judge:
         """`batches` are of alpha's images; `finalists` None: as many as the terms call for."""
         self._bilevel = bilevel
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
-        few = finalists in (None, 1) and terms.regularity
-        self._finalists = _REGULAR if few else finalists
+        asked = finalists is not None or not terms.regularity
+        self._finalists = finalists if asked else _REGULAR
         self._source, self._held = batches, list[Batch]()
         self._seen: dict[Architecture, list[tuple[float, float]]] = {}
 
@@ -89,7 +91,7 @@ class Judge:
 
     def _mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
         """Loss and accuracy on the first `count` batches."""
-        if len(self._held) < count:
+        if len(self._held) < min(count, len(self._source)):  # a small set has no more of them
             self._held = list(islice(self._source.epoch(0), count))
         seen = self._seen.setdefault(architecture, [])
         network, fabric = self._bilevel.network, self._bilevel.fabric
@@ -107,9 +109,12 @@ class Judge:
         """So many architectures, at budgets from the least possible to the largest.
 
         Of finalists, the winner within a smaller budget stands for election within the next, too.
+        Limits within which nothing is found beside the other budgets are left out.
         """
         points: list[FrontPoint] = []
         for limit, within in terms.along_front(count):
+            if not within.feasible_at_all:
+                continue
             chosen = self.choose(within, weights)
             if points and self._finalists not in (None, 1):
                 chosen = self.best([points[-1].architecture, chosen], count=_LAST)

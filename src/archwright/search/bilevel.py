@@ -3,7 +3,7 @@
 Legend: E decisions, O candidates of the largest decision, B batch.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -169,8 +169,19 @@ class Bilevel:
             return self._penalised(seen[0][0], logits, moment)
 
         alpha = list(self.alpha.parameters())
-        second_order(self._weights, alpha, train, valid, self.weight_optimiser, unroll)
+        second_order(
+            *(self._weights, alpha, train, valid, self.weight_optimiser, unroll),
+            average=self._averaged,
+        )
         return seen[0]
+
+    def _averaged(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Their means over all processes."""
+        if self.fabric.world_size == 1:
+            return gradients
+        found = [gradient.clone() for gradient in gradients]  # one may be a view of another
+        average_over_processes(self.fabric, found)
+        return found
 
     def _penalised(self, loss: Tensor, logits: Logits, moment: Moment) -> Tensor:
         penalty = self.method.penalty(logits.candidates, moment)

@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from archwright.errors import ConfigError
-from archwright.runs.options import require_fraction, require_not_negative, require_positive
+from archwright.runs.options import (
+    require,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+)
 from archwright.search.budget.options import BudgetOptions
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
@@ -142,6 +147,10 @@ class SearchConfig(BudgetOptions):
         require_positive(self, "partial", "tau", "tau_min", "samples", "draws")
         require_not_negative(self, "beta_decay")
         require_fraction(self, "momentum", "alpha_betas")
+        require(
+            not self.recompute or self.lowering == "fused",
+            "--recompute is of the fused lowering: leave it out, or --lowering naive",
+        )
         _ = self.simplification
 
     @property

@@ -22,6 +22,7 @@ from archwright.runs.progress import Progress as Bar
 from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
 from archwright.search.answer import FrontPoint, Judge
 from archwright.search.bilevel import Bilevel
+from archwright.search.budget.limits import costs_from_json, costs_to_json
 from archwright.search.budget.terms import Terms, settle_terms
 from archwright.search.config import METHOD_OPTIONS, SearchConfig, require_alpha
 from archwright.search.graph.progress import Progress
@@ -66,7 +67,8 @@ class SearchResult:
     def to_json(self) -> dict[str, Any]:
         """The result as a machine reads it: the architecture as text, the folder as a string."""
         text = write_architecture(self.architecture)
-        content = {**asdict(self), "architecture": text, "out": str(self.out)}
+        costs = None if self.costs is None else costs_to_json(self.costs)
+        content = {**asdict(self), "architecture": text, "out": str(self.out), "costs": costs}
         return {name: value for name, value in content.items() if value is not None}
 
     @classmethod
@@ -74,9 +76,10 @@ class SearchResult:
         """The inverse of `to_json`."""
         architecture, out = read_architecture(content["architecture"]), Path(content["out"])
         numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
-        budgeted = {name: content[name] for name in ("feasible", "costs") if name in content}
+        costs = costs_from_json(content["costs"]) if "costs" in content else None
         front = tuple(content["front"]) if "front" in content else None
-        return cls(architecture=architecture, out=out, **numbers, **budgeted, front=front)
+        numbers["feasible"] = content.get("feasible")
+        return cls(architecture=architecture, out=out, **numbers, costs=costs, front=front)
 
 
 def search(config: SearchConfig) -> SearchResult:
@@ -160,7 +163,7 @@ class Searching:
             **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
             "space": self.space.origin or self.space.name,
-            **{"channels": size.channels, "cells": size.cells},
+            **{"channels": size.channels, "cells": size.cells, "limit": config.limit},
         }
 
     def run(self, keeper: Keeper) -> SearchResult:
@@ -220,6 +223,8 @@ class Searching:
         with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
             bilevel.shrink(self._lowered(graph), left)
         self.terms = self.terms.narrowed(self.left.allowed(left))
+        if bilevel.pressure is not None:
+            bilevel.pressure.narrow(self.terms.strongest)
 
     def _watching(self, bilevel: Bilevel) -> Watch:
         return Watch(

@@ -71,8 +71,8 @@ def skip_shares(
 ) -> dict[str, float]:
     """For each kind of cell, the share of its decisions that a skip leads.
 
-    Decisions without a skip do not count, and kinds that have no other are left out; `null` leads
-    nothing.
+    Decisions without a skip do not count, nor do those without any weight, whose connection was
+    dropped, and kinds that have no other are left out; `null` leads nothing.
     """
     led: defaultdict[str, list[bool]] = defaultdict(list)
     for decision in decisions:
@@ -80,7 +80,8 @@ def skip_shares(
         if skips:
             ranked = zip(weights[decision.name], decision.candidates, strict=True)
             strongest = max((pair for pair in ranked if pair[1] != null), key=lambda pair: pair[0])
-            led[decision.name.rpartition("/")[0]].append(strongest[1] in skips)
+            if strongest[0] > 0:
+                led[decision.name.rpartition("/")[0]].append(strongest[1] in skips)
     return {kind: sum(ends) / len(ends) for kind, ends in led.items()}
 
 

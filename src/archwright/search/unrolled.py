@@ -15,6 +15,9 @@ from archwright.search.recipe import Unroll
 Loss = Callable[[], Tensor]
 """The loss of a batch at the present weights and alpha."""
 
+Average = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+"""Gradients of a process's part of a batch in, those of the whole batch out."""
+
 _REACH = 1e-2
 """Length of the step of the finite difference (quark0/darts, cnn/architect.py)."""
 
@@ -26,20 +29,24 @@ def second_order(
     valid: Loss,
     optimiser: torch.optim.SGD,
     unroll: Unroll,
+    *,
+    average: Average = tuple,
 ) -> None:
     """Fill the gradients of `alpha`.
 
-    Weights and optimiser are left as they were; gradients of the weights are not kept.
+    Weights and optimiser are left as they were; gradients of the weights are not kept. On several
+    processes w' and v must be those of the whole batch, which is what `average` is for; then the
+    mean of alpha's gradients over the processes is the whole batch's, too.
     """
     start = [weight.detach().clone() for weight in weights]
     rate = optimiser.param_groups[0]["lr"]
-    gradients = torch.autograd.grad(train(), weights, materialize_grads=True)
+    gradients = average(torch.autograd.grad(train(), weights, materialize_grads=True))
     try:
         with torch.no_grad():
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight.sub_(rate * _direction(weight, gradient, optimiser))
         found = torch.autograd.grad(valid(), [*alpha, *weights], materialize_grads=True)
-        of_alpha, v = found[: len(alpha)], found[len(alpha) :]
+        of_alpha, v = found[: len(alpha)], average(found[len(alpha) :])
         _set(weights, start)
         products = _PRODUCTS[unroll](weights, start, alpha, train, v)
     finally:

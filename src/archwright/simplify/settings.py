@@ -71,9 +71,20 @@ def simplification(
     """The simplification that `--simplify TEXT` asks for.
 
     Raises:
-        ConfigError: as `parse_stages`.
+        ConfigError: as `parse_stages`, or a choice is made for a stage that is off.
     """
     stages = parse_stages(text)
+    usual = Simplification()
+    for name, given, needed in (
+        ("pointwise", pointwise, ("pms", "fms", "merge")),
+        ("granularity", granularity, ("norm",)),
+        ("scale", scale, ("norm",)),
+    ):
+        if given != getattr(usual, name) and not stages & set(needed):
+            raise ConfigError(
+                f"--{name} {given} changes nothing with --simplify {text}: leave it out, or add "
+                f"{' or '.join(needed)}"
+            )
     on = {stage: stage in stages for stage in STAGES}
     return Simplification(**on, pointwise=pointwise, granularity=granularity, scale=scale)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archwright.cost import Layout, cost_model
-from archwright.cost.model import SummedCost
+from archwright.cost.model import CostModel, SummedCost
 from archwright.derive import discretise, is_connected
 from archwright.errors import ConfigError
 from archwright.ir import Architecture
@@ -82,6 +82,14 @@ def budgets_of(layout: Layout, **parts: float) -> tuple[Budget, ...]:
         Budget(models[name], (1 - part) * models[name].least()[0] + part * models[name].of(heavy))
         for name, part in parts.items()
     )
+
+
+def opposed(layout: Layout) -> tuple[CostModel, CostModel]:
+    """Two costs of which one is small where the other is large."""
+    macs = cost_model("macs", layout.space, layout.size)
+    assert isinstance(macs, SummedCost)
+    reversed_ = replace(macs, name="params", parts=macs.parts.times(-1.0))
+    return macs, replace(reversed_, parts=replace(reversed_.parts, constant=2e6))
 
 
 # What adds up, what does not, and both
@@ -188,6 +196,33 @@ def test_what_was_dropped_is_not_derived(layout: Layout) -> None:
     assert not Derivation(layout, (), null=True, allowed=gone).feasible
 
 
+def test_what_weights_speak_for_is_of_what_is_left(layout: Layout) -> None:
+    terms = Terms(layout.space, SIZE, null=False, deployed=SIZE)
+    weights = {d.name: [0.6, 0.25, 0.1, 0.05, 0.0] for d in layout.decisions}
+    every = {d.name: d.candidates for d in layout.decisions}
+    assert terms.narrowed(every).strongest(weights) == terms.strongest(weights)
+    gone, without, *_ = every
+    left = {**every, gone: ("none",), without: ("none", "nor_conv_1x1", "nor_conv_3x3")}
+    weights |= {gone: [1.0, 0.0, 0.0, 0.0, 0.0], without: [0.9, 0.0, 0.1, 0.0, 0.0]}
+    found = terms.narrowed(left).strongest(weights).answers()
+    assert found.pop(gone) == "none"
+    assert found.pop(without) == "nor_conv_1x1"
+    assert set(found.values()) == {"skip_connect"}
+    with_null = replace(terms, null=True).narrowed(left).strongest(weights)
+    assert set(with_null.answers().values()) == {"none"}
+
+
+def test_what_weights_speak_for_is_of_what_is_left_of_darts() -> None:
+    size = Size(channels=8, cells=3, image_size=16)
+    layout = Layout(get_space("darts"), size)
+    weights = random_weights(layout, 0)
+    left = {d.name: () if "0->" in d.name else d.candidates[2:5] for d in layout.decisions}
+    terms = Terms(layout.space, size, null=False, deployed=size).narrowed(left)
+    found = terms.strongest(weights).answers()
+    assert all(name not in found for name in left if "0->3" in name or "0->4" in name)
+    assert all(taken in left[name] for name, taken in found.items() if left[name])
+
+
 def test_drawn_architectures_are_within_the_budgets(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +253,19 @@ def test_the_span_of_a_cost(
     assert Derivation(layout, (), True).span(cost) == pytest.approx(ends)
 
 
+def test_the_span_heeds_the_other_budgets_in_a_large_space_too(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    macs, other = opposed(layout)
+    budgets = (Budget(macs, 6e5), Budget(other, 1.8e6))
+    exact, _ = Derivation(layout, budgets, null=True).span(macs)
+    monkeypatch.setattr(module, "ENUMERABLE", 10)
+    terms = Terms(*(layout.space, SIZE, True, SIZE, budgets), front=macs)
+    limits = terms.along_front(3)
+    assert macs.least()[0] < exact <= limits[0][0] < limits[-1][0] == 6e5
+    assert all(within.feasible_at_all for _, within in limits)
+
+
 def test_an_infeasible_budget_names_the_least_that_is_possible(layout: Layout) -> None:
     cost = cost_model("macs", layout.space, layout.size)
     least, one = cost.least()
@@ -234,11 +282,7 @@ def test_an_infeasible_budget_names_the_least_that_is_possible(layout: Layout) -
 def test_budgets_may_be_infeasible_together(
     layout: Layout, few: dict[str, tuple[str, ...]]
 ) -> None:
-    """Two costs of which one is small where the other is large."""
-    macs = cost_model("macs", layout.space, layout.size)
-    assert isinstance(macs, SummedCost)
-    reversed_ = replace(macs, name="params", parts=macs.parts.times(-1.0))
-    reversed_ = replace(reversed_, parts=replace(reversed_.parts, constant=2e6))
+    macs, reversed_ = opposed(layout)
     budgets = (Budget(macs, macs.least()[0] * 1.01), Budget(reversed_, 1.8e6))
     assert all(Derivation(layout, (one,), True, few).feasible for one in budgets)
     with pytest.raises(

@@ -1,6 +1,8 @@
 """The augmented Lagrangian brings expected costs within their limits, and then lets go."""
 
+import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor
 from archwright.cost import CostModel, Layout, cost_model
 from archwright.derive import discretise
 from archwright.ir import Architecture
+from archwright.runs.log import RunLog
 from archwright.search.budget.lagrangian import Pressure
 from archwright.search.budget.limits import Budget
 from archwright.search.budget.regularity import Regularity
@@ -112,6 +115,20 @@ def test_multipliers_rise_while_a_budget_is_exceeded_and_fall_when_it_is_met() -
     assert pressure.record()["strongest_costs"]["macs"] == pytest.approx(
         cost.of(strongest(layout, by_name(layout, light)))
     )
+
+
+def test_a_cost_that_was_not_measured_is_none_in_the_log(tmp_path: Path) -> None:
+    layout = Layout(get_space("nasbench201"), Size(channels=16, cells=5))
+    cost = cost_model("latency_ms", layout.space, layout.size, latency_device="edgetpu")
+    c, p = "nor_conv_3x3", "avg_pool_3x3"
+    unknown = read_architecture(f"|{c}~0|+|none~0|none~1|+|{p}~0|{c}~1|{c}~2|")
+    assert cost.of(unknown) == math.inf
+    pressure = pressure_of(layout, [Budget(cost, 1.0)])
+    pressure.ascend(by_name(layout, layout.one_hot(unknown)))
+    assert float(pressure.multipliers) > 0
+    RunLog(tmp_path / "log.jsonl").write("epoch", **pressure.record())
+    (written,) = RunLog(tmp_path / "log.jsonl").records()
+    assert written["strongest_costs"] == {"latency_ms": None}
 
 
 def test_a_budget_that_is_met_adds_nothing() -> None:

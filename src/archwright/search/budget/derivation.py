@@ -160,7 +160,7 @@ class Derivation:
         space, size = self.layout.space, self.layout.size
         for _ in range(_TRIES):
             found = random_architecture(space, size, generator)
-            if all(budget.holds(found) for budget in self.budgets):
+            if self._holds(found):
                 return found
         found = self._solver.best(generator.gumbel(size=tuple(self.layout.zeros().shape)))
         assert found is not None, "checked before anything started"
@@ -176,16 +176,29 @@ class Derivation:
         """
         limits = [budget.limit for budget in self.budgets if budget.cost == cost]
         others = tuple(budget for budget in self.budgets if budget.cost != cost)
-        budgets = (Budget(cost, min(limits, default=1.0)), *others)
         if isinstance(self._solver, Enumeration):
-            found = Enumeration(self._choices, budgets)
+            found = Enumeration(self._choices, (Budget(cost, min(limits, default=1.0)), *others))
             smallest = found.least(0)
             if smallest is None:
                 raise ConfigError(self._infeasible())
             return smallest[0], min([found.largest(0), *limits])
-        smallest, _ = cost.least()
-        dearest = cost.of(cheapest(self.layout, -cost.surrogate.table))
-        return smallest, min([dearest, *limits])
+        cheap = self._near_least(cost, others)
+        if cheap is None:
+            raise ConfigError(self._infeasible())
+        smallest = cost.bound(cheap)
+        dearest = cost.bound(cheapest(self.layout, -cost.surrogate.table))
+        return smallest, min([max(smallest, dearest), *limits])
+
+    def _near_least(self, cost: CostModel, others: Sequence[Budget]) -> Architecture | None:
+        """What costs little within the budgets: the `others` may exclude the cheapest there is."""
+        tried = (_descended(self._choices, others, cost.least()[1]), self._witness)
+        found = [one for one in tried if one is not None and self._holds(one)]
+        if found:
+            return min(found, key=cost.bound)
+        return self._solver.best(self.layout.zeros().numpy())
+
+    def _holds(self, architecture: Architecture) -> bool:
+        return all(budget.holds(architecture) for budget in self.budgets)
 
     def _least(self, budget: int) -> float:
         """The smallest value of a cost that was found, the other budgets being kept if possible."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archwright.derive import is_connected
 from archwright.ir import Architecture
 from archwright.search.budget.choices import Choices, Table
-from archwright.search.budget.limits import Budget, within
+from archwright.search.budget.limits import ROUNDING, Budget, within
 
 
 class Enumeration:
@@ -98,7 +98,7 @@ class Enumeration:
         """Those that may hold, the best first."""
         possible = self._usable.copy()
         for ratios in self._ratios:
-            possible &= ~(ratios > 1 + 1e-9)  # what is not known yet compares as false
+            possible &= ~(ratios > 1 + ROUNDING)  # what is not known yet compares as false
         left = np.flatnonzero(possible)
         return left[np.argsort(-sums[left], kind="stable")]
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from archwright.cost.layout import Layout
 from archwright.cost.model import CostModel
 from archwright.ir import Architecture, Decision
-from archwright.search.budget.limits import Budget
+from archwright.search.budget.limits import Budget, costs_to_json
 from archwright.search.budget.regularity import Regularity
 from archwright.search.signs import Weights
 
@@ -119,6 +119,10 @@ class Pressure:
                 weights = torch.where(place, others * share, weights)
         return weights
 
+    def narrow(self, strongest: Callable[[Weights], Architecture]) -> None:
+        """Go on with the architecture that weights speak for in what is left of the space."""
+        self._strongest = strongest
+
     def _placed(self, decisions: tuple[Decision, ...], strengths: Tensor) -> Tensor:
         """Strengths of a search's own decisions, in the places [E, O] of the whole space."""
         if self._index is None or self._index[0] != decisions:
@@ -127,12 +131,15 @@ class Pressure:
         shape = self._layout.zeros().shape
         return strengths.new_zeros(shape).index_put(places, strengths[own])
 
-    def record(self) -> dict[str, dict[str, float]]:
-        """What is logged: multipliers, and costs of the strongest architecture, by cost."""
+    def record(self) -> dict[str, dict[str, float | None]]:
+        """What is logged: multipliers, and costs of the strongest architecture, by cost.
+
+        A cost that is not known is None.
+        """
         names = (budget.cost.name for budget in self._budgets)
         return {
             "multipliers": dict(zip(names, self.multipliers.tolist(), strict=True)),
-            "strongest_costs": self.costs,
+            "strongest_costs": costs_to_json(self.costs),
         }
 
     def state(self) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Budgets, and what an architecture costs beside them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archwright.cost.model import CostModel, SummedCost
 from archwright.ir import Architecture
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """A cost may exceed its limit by this part of it: sums of floats differ in their last digits."""
 
 
@@ -57,9 +58,14 @@ def flag_of(cost: str) -> str:
 
 def within(ratio: float) -> bool:
     """Whether a cost of so many limits is no more than one."""
-    return ratio <= 1 + _ROUNDING
+    return ratio <= 1 + ROUNDING
 
 
-def costs_of(models: Sequence[CostModel], architecture: Architecture) -> Mapping[str, float]:
-    """What an architecture costs, by the name of the cost."""
-    return {model.name: model.of(architecture) for model in models}
+def costs_to_json(costs: Mapping[str, float]) -> dict[str, float | None]:
+    """Costs by name as JSON has them, which knows no infinity: None is a cost that is not known."""
+    return {name: value if math.isfinite(value) else None for name, value in costs.items()}
+
+
+def costs_from_json(costs: Mapping[str, float | None]) -> dict[str, float]:
+    """The inverse of `costs_to_json`."""
+    return {name: math.inf if value is None else value for name, value in costs.items()}

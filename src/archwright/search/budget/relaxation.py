@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from archwright.derive import is_connected
 from archwright.ir import Architecture
 from archwright.search.budget.choices import Choices, Picks, Table
-from archwright.search.budget.limits import Budget, within
+from archwright.search.budget.limits import ROUNDING, Budget, within
 
 _HALVINGS = 24
 _ROUNDS = 2
@@ -190,7 +190,7 @@ class Relaxation:
         ):
             if budget.adds_up:
                 spent = sum((c[tried[:, g]] for g, c in enumerate(costs)), np.zeros(len(tried)))
-                tried = tried[constant + spent <= 1 + 1e-9]
+                tried = tried[constant + spent <= 1 + ROUNDING]
         gains = self._live_totals(values, tried) - self._live_totals(values, picks[None])
         order = [int(row) for row in np.argsort(-gains, kind="stable") if gains[row] > _GAIN]
         return [(float(gains[row]), tried[row]) for row in order]
@@ -198,7 +198,7 @@ class Relaxation:
     def _exchanges(self, values: list[Table], picks: Picks) -> list[tuple[float, Picks]]:
         """Better picks that hold the budgets that add up, the best first."""
         exact = [j for j, budget in enumerate(self._budgets) if budget.adds_up]
-        room = 1 + 1e-9 - self._spent(picks)
+        room = 1 + ROUNDING - self._spent(picks)
         gains = [value - value[pick] for value, pick in zip(values, picks, strict=True)]
         more = [
             [costs[group] - costs[group][pick] for costs in self._costs]

@@ -82,8 +82,24 @@ class Terms:
         return self._derivation.feasible
 
     def strongest(self, weights: Weights) -> Architecture:
-        """The architecture that weights speak for, whatever it costs."""
-        return discretise(self.space, self.size, weights, null=self.null)
+        """The architecture that weights speak for in what is left, whatever it costs."""
+        if self.allowed is None:
+            return discretise(self.space, self.size, weights, null=self.null)
+        return discretise(self.space, self.size, self._ranked(weights, self.allowed))
+
+    def _ranked(self, weights: Weights, allowed: Mapping[str, Sequence[str]]) -> Weights:
+        """Weights in which what may not win is behind all else.
+
+        The null candidate may win where nothing else is left of an edge.
+        """
+        found: dict[str, list[float]] = {}
+        for decision in self.layout.decisions:
+            left = set(allowed[decision.name])
+            if not self.null:
+                left = left - {self.space.null} or left
+            pairs = zip(decision.candidates, weights[decision.name], strict=True)
+            found[decision.name] = [value if name in left else -1.0 for name, value in pairs]
+        return found
 
     def derive(self, weights: Weights) -> Architecture:
         """The strongest architecture within the budgets; those that it holds change nothing."""
