@@ -24,6 +24,7 @@ from archwright.bench.budgets_table import budgets as page
 from archwright.bench.budgets_table import budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
 from archwright.tables import nasbench201
+from archwright.tables.nasbench201 import DEVICES
 
 BEST = nasbench201.optimum("cifar10").arch
 DEAD = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -125,10 +126,28 @@ def test_a_stopped_bench_goes_on(done: BudgetsConfig, monkeypatch: pytest.Monkey
     assert [replace(one, seconds=0.0) for one in cases] == [
         replace(one, seconds=0.0) for one in whole
     ]
+    assert read_cases(other.file)[0].command == read_cases(done.file)[0].command
     with pytest.raises(
         RunError, match=r"other.json was measured with finalists=2, not 3: repeat its settings, or "
     ):
         bench_budgets(replace(other, finalists=3))
+
+
+def test_the_command_is_that_of_all_cases(done: BudgetsConfig) -> None:
+    """Those of earlier calls among them."""
+    other = replace(done, out=done.runs / "calls.json", devices="edgegpu", percentiles="60")
+    bench_budgets(other)
+    results, _ = bench_budgets(replace(other, devices="edgetpu", percentiles="60,12.345678"))
+    assert results == read_cases(other.file)[0]
+    assert results.command == (
+        "archwright bench budgets --devices edgegpu,edgetpu --percentiles 60,12.345678 --seeds 0 "
+        "--method diffgraph --preset proxy --data digits --finalists 2 --channels 4 --cells 1 "
+        "--epochs 1 --batch-size 16 --limit 64 --test-limit 40 --device cpu --threads 1"
+    )
+    row = results.rows[0]
+    rows = [{**row, "device": name, "seed": seed} for name in DEVICES for seed in (4, 1, 0)]
+    command = BudgetsConfig.command(results.settings, rows)
+    assert "--devices all --percentiles 60 --seeds 0-1,4 " in command
 
 
 def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> None:

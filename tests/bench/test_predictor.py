@@ -124,6 +124,10 @@ def test_a_profiled_table_is_compared_with_networks(tmp_path: Path) -> None:
     assert len(found.rows) == 3
     assert all(one["predicted_ms"] > 0 < one["measured_ms"] for one in found.rows)
     assert read_results(out).rows == found.rows
+    assert found.command == (
+        "archwright bench profile --table table.csv --space nasbench201 --channels 4 --cells 1 "
+        "--image-size 8 --networks 3 --repeats 5"
+    )
     spearman, error = agreement(found)
     assert -1 <= spearman <= 1
     assert error >= 0

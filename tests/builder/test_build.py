@@ -1,6 +1,7 @@
 """Builds from start to end: what they leave, and how they go on."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -180,8 +181,8 @@ def test_a_build_that_is_cut_short_at_every_stage_ends_as_if_it_had_not_been(
     interrupted(monkeypatch, Trainer, "step", 2, go_on)  # of the training
     finished = (out / "search").stat().st_mtime_ns
     monkeypatch.setattr(Bilevel, "step", lambda *given: 1 / 0)
-    interrupted(monkeypatch, Trainer, "step", 4, go_on)  # of the gates
-    interrupted(monkeypatch, Trainer, "step", 8, go_on)  # of the fine-tuning
+    interrupted(monkeypatch, Trainer, "step", 4, go_on)  # of the fine-tuning
+    interrupted(monkeypatch, Trainer, "step", 1, go_on)
     stopped(monkeypatch, "evaluate", go_on)
     monkeypatch.setattr(Trainer, "step", lambda *given: 1 / 0)
     stopped(monkeypatch, "write_report", go_on)
@@ -219,6 +220,45 @@ def test_a_later_stage_may_be_asked_for_afterwards(
     assert [stage.name for stage in result.stages][-2:] == ["prune", "export"]
     assert result.file.read_bytes() != b""
     assert read_trained(result.out / "pruned").cost.macs == result.macs
+
+
+def test_the_file_is_that_of_what_is_asked_for_and_of_the_network_as_it_is(
+    built: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = Path("out")
+
+    def go_on(**changes: Any) -> tuple[BuildResult, dict[str, Any]]:
+        result = build(tiny_build(out, **{**LOOSE, **changes}, resume=True))
+        exported = RunFolder(out).log.last("export")
+        assert exported is not None
+        assert result.file.stat().st_size == exported["bytes"]
+        assert result.latency_ms == exported["latency_ms"]
+        return result, exported
+
+    def exports() -> int:
+        return [record["event"] for record in RunFolder(out).log.records()].count("export")
+
+    first, _ = go_on()
+    _, quantised = go_on(weights="int8")
+    assert quantised["weights"] == "int8"
+    other, program = go_on(format="torch")
+    assert (program["format"], program["weights"]) == ("torch", "float32")
+    assert other.file == out / "model.pt2"
+    again, _ = go_on()
+    assert again.architecture == first.architecture
+    assert again.file.read_bytes() == built.file.read_bytes()
+    # pruned anew
+    shutil.rmtree(out / "pruned")
+    smaller, exported = go_on(macs=0.5)
+    assert smaller.macs <= 0.5 * smaller.rows[1].macs
+    assert exported["macs"] == read_trained(out / "pruned").cost.macs == smaller.macs
+    assert smaller.macs < again.macs
+    # what changes nothing of the file writes none
+    before = exports(), smaller.file.stat().st_mtime_ns
+    smaller.report.unlink()
+    go_on(macs=0.5)
+    assert (exports(), smaller.file.stat().st_mtime_ns) == before
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,9 @@ def test_the_pruning_takes_its_images_from_the_training() -> None:
     assert (found.run, found.out, found.resume) == (OUT / "network", OUT / "pruned", True)
     assert (found.data, found.limit, found.macs, found.fusion) == ("", None, 0.8, "sum")
     assert (found.epochs, found.batch_size) == (3, 32)
+    moved = pruning_config(config(macs=0.8, data_root=Path("there")))
+    assert moved is not None
+    assert moved.on({"data": "mine", "data_root": "here"}).data_root == Path("there")
     for target in ("params", "latency_ms"):
         found = pruning_config(config(**{target: 0.5}))
         assert found is not None
@@ -88,6 +91,7 @@ def test_the_file_is_named_after_its_format() -> None:
     found = export_config(config(weights="int8"))
     assert (found.run, found.out, found.weights) == (OUT / "network", OUT / "model.onnx", "int8")
     assert export_config(config(macs=0.8)).run == OUT / "pruned"
+    assert export_config(config(data_root=Path("there"))).data_root == Path("there")
     assert config(format="torch").file == OUT / "model.pt2"
     assert config(format="executorch").file == OUT / "model.pte"
 

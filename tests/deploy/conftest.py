@@ -43,11 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pruned(trained: Path) -> Path:
     """The folder of a pruning of what was trained."""
     out = trained.parent / "pruned"
-    prune(
-        PruneConfig(
-            run=trained, macs=0.8, gate_epochs=1, epochs=1, batch_size=32, device="cpu", out=out
-        )
-    )
+    prune(PruneConfig(run=trained, macs=0.8, epochs=1, batch_size=32, device="cpu", out=out))
     return out
 
 

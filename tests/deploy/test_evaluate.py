@@ -3,14 +3,18 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import archwright as aw
 from archwright.deploy.config import EvaluateConfig
 from archwright.deploy.evaluate import EvaluateResult, evaluate
 from archwright.errors import ConfigError, DataError, RunError
+from archwright.prune.config import PruneConfig
+from archwright.prune.run import prune
 from archwright.runs.folder import RunFolder
 from archwright.spaces import read_architecture
 
@@ -56,12 +60,45 @@ def test_a_pruning_is_scored_finished_or_not(pruned: Path) -> None:
     assert last.architecture == scored(pruned).architecture
 
 
+@pytest.mark.parametrize("dropped", [False, True])
+def test_gates_are_there_unless_they_were_dropped(
+    trained: Path, tmp_path: Path, dropped: bool
+) -> None:
+    settings: dict[str, Any] = {"macs": 0.8, "epochs": 1, "batch_size": 32, "device": "cpu"}
+    settings |= {"score": "gate", "drop_gates": dropped, "gate_epochs": 1}
+    folder = RunFolder(prune(PruneConfig(run=trained, out=tmp_path / "run", **settings)).out)
+    last, whole = scored(folder.checkpoint("last")), scored(folder.path)
+    assert (last.score, last.architecture) == (whole.score, whole.architecture)
+    assert ("gated=yes" in last.architecture) != dropped
+
+
 def test_other_images_are_normalised_as_the_network_learned(trained: Path) -> None:
     own, others = scored(trained), scored(trained, data="digits", test_limit=96)
     # all training images have another mean than the few that were trained on
     assert others.score.loss == pytest.approx(own.score.loss, abs=1e-4)
     assert scored(trained, test_limit=10).score.images == 10
     assert scored(trained, data="digits").score.images == 359
+
+
+def test_a_file_runs_on_the_device_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def note(path: Path, **options: Any) -> None:
+        asked.append(options["device"])
+        raise ConfigError("there is none here")
+
+    def second(*given: object) -> SimpleNamespace:
+        return SimpleNamespace(device=torch.device("cuda", 1))
+
+    monkeypatch.setattr("archwright.deploy.evaluate.open_exported", note)
+    with pytest.raises(ConfigError, match="there is none here"):
+        evaluate(EvaluateConfig(file=tmp_path / "a.onnx"))
+    monkeypatch.setattr("archwright.deploy.evaluate.make_fabric", second)
+    with pytest.raises(ConfigError, match="there is none here"):
+        evaluate(EvaluateConfig(file=tmp_path / "a.onnx", device="cuda:1"))
+    assert asked == ["cpu", "cuda:1"]
 
 
 def test_the_result_as_json(trained: Path) -> None:

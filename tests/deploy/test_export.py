@@ -102,6 +102,23 @@ def test_a_pruned_network_is_timed_beside_the_whole_one(
     assert score(tmp_path / "a.onnx", test_limit=96)[0] == score(pruned)[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.onnx", {"weights": "int8", "calibration": 64}), ("a.pt2", {"format": "torch"})],
+)
+def test_so_it_is_of_every_format_and_type(
+    pruned: Path, trained: Path, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    result = exported(pruned, tmp_path / name, **options)
+    whole = RunFolder(trained).result()
+    assert whole is not None
+    assert result.macs_unpruned == whole["macs"]
+    assert result.latency_ms_unpruned is not None
+    assert result.latency_ms_unpruned > 0
+    assert (result.latency_ms_float32 is None) == (result.weights == "float32")
+    assert " without " in open_exported(tmp_path / name)[1].architecture
+
+
 def test_a_program_of_torch(trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.pt2"
     result = exported(trained, file, format="torch")
@@ -150,6 +167,11 @@ def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path)
         ("a.onnx", {"weights": "int4"}, "unknown type of weights 'int4': did you mean 'int8'"),
         ("a.pt2", {"format": "torch", "weights": "int8"}, "--weights int8 is a matter of ONNX"),
         ("a.onnx", {"threads": 0}, "--threads must be above 0, got 0"),
+        (
+            "a.pte",
+            {"format": "executorch", "threads": 2},
+            "--threads 2 is not for --format executorch, which runs in one thread here: leave it",
+        ),
         ("a.onnx", {"calibration": -1}, "--calibration must be above 0, got -1"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archwright.derive import restrict
-from archwright.errors import GraphError, RunError
+from archwright.errors import ConfigError, GraphError, RunError
 from archwright.export import Answer, Session, deviation, to_onnx
 from archwright.ir import (
     INPUT,
@@ -180,3 +180,32 @@ def test_what_is_no_model_is_refused(tmp_path) -> None:
         Session(b"nothing")
     with pytest.raises(RunError, match=r"onnxruntime cannot read .*gone\.onnx"):
         Session(tmp_path / "gone.onnx")
+
+
+@pytest.mark.parametrize(
+    ("device", "provider"),
+    [
+        ("cpu", ("CPUExecutionProvider", {})),
+        ("cuda", ("CUDAExecutionProvider", {})),
+        ("cuda:1", ("CUDAExecutionProvider", {"device_id": "1"})),
+    ],
+)
+def test_a_session_runs_on_the_device_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, device: str, provider: tuple[str, dict[str, str]]
+) -> None:
+    asked: list[object] = []
+
+    class Noted:
+        def __init__(self, content: object, options: object, providers: list[object]) -> None:
+            asked.extend(providers)
+
+        def get_inputs(self) -> list[object]:
+            return []
+
+    present = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: present)
+    monkeypatch.setattr("onnxruntime.InferenceSession", Noted)
+    Session(b"", device=device)
+    assert asked == [provider]
+    with pytest.raises(ConfigError, match="onnxruntime has no device 'mps:0' here: give --device"):
+        Session(b"", device="mps:0")

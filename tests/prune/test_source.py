@@ -83,10 +83,18 @@ def copied(folder: Path, to: Path) -> Path:
     return to
 
 
-def test_a_rival_is_another_network(darts: Path) -> None:
-    message = "is no network of the architecture beside it: only the .* has slots.* give the folder"
+def test_a_rival_is_another_network(tmp_path: Path, darts: Path) -> None:
+    message = r"last\.pt holds a network that the run's own is compared with: give .*best\.pt"
     with pytest.raises(RunError, match=message):
         read_source(darts / "checkpoints" / "last.pt")
+    # one of the same shapes, which nothing else tells apart
+    copy = copied(darts, tmp_path / "copy")
+    own = torch.load(copy / "checkpoints" / "best.pt", weights_only=True)
+    last = copy / "checkpoints" / "last.pt"
+    held = torch.load(last, weights_only=True)
+    torch.save({**held, "network": own["network"]}, last)
+    with pytest.raises(RunError, match=message):
+        read_source(last)
 
 
 def test_what_is_no_training(tmp_path: Path, trained: Path, searched: Path) -> None:
@@ -98,8 +106,14 @@ def test_what_is_no_training(tmp_path: Path, trained: Path, searched: Path) -> N
         read_source(tmp_path)
     loose = tmp_path / "loose.pt"
     loose.write_bytes((trained / "checkpoints" / "last.pt").read_bytes())
-    with pytest.raises(RunError, match=r"loose\.pt is no checkpoint in a run folder: only"):
+    with pytest.raises(RunError, match=r"loose\.pt is no checkpoint in a run folder: give"):
         read_source(loose)
+    other = copied(trained, tmp_path / "copy") / "other.safetensors"
+    other.write_bytes((trained / "weights.safetensors").read_bytes())
+    with pytest.raises(
+        RunError, match=r"other\.safetensors is no checkpoint in a run folder: give"
+    ):
+        read_source(other)
     with pytest.raises(RunError, match="is a search, its network has never been trained by itself"):
         read_source(searched)
 
@@ -107,13 +121,13 @@ def test_what_is_no_training(tmp_path: Path, trained: Path, searched: Path) -> N
 def test_what_is_no_network(tmp_path: Path, trained: Path) -> None:
     copy = copied(trained, tmp_path / "copy")
     torch.save({"schema": 1, "network": None}, copy / "checkpoints" / "last.pt")
-    with pytest.raises(RunError, match=r"last\.pt holds no network: only archwright train leaves"):
+    with pytest.raises(RunError, match=r"last\.pt holds no network by itself: give the folder"):
         read_source(copy / "checkpoints" / "last.pt")
     (copy / "weights.safetensors").write_bytes(b"nothing")
-    with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*: train the network"):
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*: make the run again"):
         read_source(copy)
     (copy / "weights.safetensors").unlink()
-    with pytest.raises(RunError, match="has no weights yet: finish its training with --resume"):
+    with pytest.raises(RunError, match="has no weights yet: finish its run with --resume"):
         read_source(copy)
 
 
@@ -186,6 +200,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"calibration": 0}, "--calibration 0 leaves nothing to fit on: give at least 2 images"),
     ({"gate_epochs": 0}, "--gate-epochs 0 learns no gates: give at least 1, --gates RUN, or --sc"),
     ({"gates": Path("x"), "score": "loss"}, "--gates is of no use with --score loss: leave one"),
+    ({"sparsity": 0.1, "score": "loss"}, "--sparsity is of no use with --score loss: leave one o"),
     ({"drop_gates": True, "score": "random"}, "--drop-gates is of no use with --score random: le"),
     ({"fusion": "linaer"}, "unknown fusion 'linaer': did you mean 'linear'?"),
     ({"per": "row"}, "unknown per 'row'"),

@@ -306,6 +306,20 @@ def test_weights_of_another_number_of_classes_are_refused(tmp_path: Path, found:
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_of_a_part_of_the_channels_are_refused(tmp_path: Path) -> None:
+    search(tiny_search(tmp_path / "found", method="pc-darts", epochs=1, alpha_start=0))
+    message = (
+        r"one of 4 parts of the channels \(pc-darts\), so its weights are .*: train it from fre"
+    )
+    with pytest.raises(RunError, match=message) as raised:
+        inherit(tmp_path / "found", tmp_path / "out")
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "out").exists()
+    settings: dict[str, Any] = {"method": "pc-darts", "partial": 1, "alpha_start": 0}
+    search(tiny_search(tmp_path / "all", **settings, epochs=1))
+    inherit(tmp_path / "all", tmp_path / "out", epochs=1)
+
+
 def test_weights_that_are_not_there_or_damaged_are_refused(tmp_path: Path, found: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()

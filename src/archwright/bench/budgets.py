@@ -24,14 +24,12 @@ from archwright.cost import Layout
 from archwright.cost.additive import macs
 from archwright.errors import ArchwrightError, RunError
 from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.search.budget.limits import ROUNDING
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
-
-_ROUNDING = 1e-9
-"""A latency may exceed its budget by this part of it, as in a search."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +88,7 @@ def judged(case: Case) -> Outcome:
     """What the table says of a case."""
     entry = nasbench201.lookup(case.architecture)
     delays = nasbench201.latency(case.device)
-    most = case.budget_ms * (1 + _ROUNDING)
+    most = case.budget_ms * (1 + ROUNDING)
     within = delays <= most  # what was not measured compares as false
     latency = entry.latency_ms[case.device]
     accuracies = {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
@@ -170,7 +168,7 @@ class _Bench:
         device = make_fabric(config.device, config.precision).device
         alike = replace(config, device=device.type, threads=torch.get_num_threads())
         self.empty = Results(
-            command=config.command(),
+            command="",
             settings=alike.settings(),
             versions=versions(),
             hardware=describe_hardware(device),
@@ -233,7 +231,9 @@ class _Bench:
     def _keep(self, case: Case) -> tuple[Results, tuple[Case, ...]]:
         """Add a case to what the file holds now."""
         cases = (*self._held()[1], case)
-        held = replace(self.empty, rows=[asdict(one) for one in cases])
+        rows = [asdict(one) for one in cases]
+        command = BudgetsConfig.command(self.empty.settings, rows)
+        held = replace(self.empty, command=command, rows=rows)
         write_results(self.config.file, held)
         return held, cases
 

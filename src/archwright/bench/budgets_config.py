@@ -1,11 +1,12 @@
 """The configuration of a bench of searches within latency budgets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from archwright.bench.command import PLACES, command_line
-from archwright.bench.contestants import parse_seeds
+from archwright.bench.contestants import parse_seeds, write_seeds
 from archwright.errors import ConfigError, unknown
 from archwright.runs.options import Precision, require, require_not_negative, require_positive
 from archwright.search.config import SearchConfig
@@ -70,7 +71,7 @@ class BudgetsConfig:
     test_limit: int = 1000
     """Score what a search found on so many held-out images; the tables do not show it."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
+    """auto, cpu, cuda or cuda:1."""
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     threads: int | None = None
@@ -172,7 +173,17 @@ class BudgetsConfig:
         )
         return (self.method, stages, self.preset, Path(self.data).stem, *switched, str(seed))
 
-    def command(self) -> str:
-        """The command line that measures this again."""
+    @classmethod
+    def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+        """The command line that decides `rows`, all of these `settings`, again."""
+        devices = dict.fromkeys(row["device"] for row in rows)
+        percentiles = dict.fromkeys(row["percentile"] for row in rows)
+        named = _ALL if set(devices) == set(DEVICES) else ",".join(devices)
+        config = cls(
+            **settings,
+            devices=named or cls.devices,
+            percentiles=",".join(f"{value:.15g}" for value in percentiles) or cls.percentiles,
+            seeds=write_seeds(row["seed"] for row in rows) or cls.seeds,
+        )
         always = ("devices", "percentiles", "seeds", "method", "preset", "data")
-        return command_line("budgets", self, always=always)
+        return command_line("budgets", config, always=always)

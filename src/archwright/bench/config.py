@@ -36,7 +36,7 @@ class SupernetConfig:
     recompute: bool = False
     """Let fused rows compute more a second time in backward, and keep less."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
+    """auto, cpu, cuda or cuda:1."""
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     repeats: int = 20

@@ -70,7 +70,7 @@ class DartsConfig:
     test_limit: int | None = None
     """Score on so many of the test images (else the recipe's)."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
+    """auto, cpu, cuda or cuda:1."""
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     threads: int | None = None

@@ -54,7 +54,7 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
     ]
     settings = {field: value for field, value in asdict(config).items() if field != "out"}
     results = Results(
-        command=f"archwright bench profile --space {config.space} --table {config.table.name}",
+        command=config.command(),
         settings={**settings, "table": config.table.name, "runtime": name, **asdict(size)},
         versions=versions(),
         hardware=describe_hardware(torch.device("cpu")),

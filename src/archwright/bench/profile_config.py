@@ -1,8 +1,9 @@
 """The configuration of a bench of profiled tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from archwright.bench.command import command_line
 from archwright.runs.options import require, require_positive
 
 
@@ -40,3 +41,8 @@ class ProfileBenchConfig:
         require_positive(self, "channels", "cells", "image_size", "classes", "repeats")
         require(self.networks >= 2, "--networks must be 2 or more")
         require(self.seed > 0, "--seed must be 1 or more: the networks of 0 were fitted to")
+
+    def command(self) -> str:
+        """The command line that measures this again, beside the table."""
+        beside = replace(self, table=Path(self.table.name))
+        return command_line("profile", beside, always=("space",))

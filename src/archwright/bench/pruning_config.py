@@ -121,7 +121,7 @@ class PruningConfig:
     latency_rounds: int = 50
     """How often each is timed; 0: not at all."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
+    """auto, cpu, cuda or cuda:1."""
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     threads: int | None = None

@@ -61,7 +61,7 @@ class RankConfig:
     test_limit: int = 1000
     """Score what a search found on so many held-out images; the tables do not show it."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
+    """auto, cpu, cuda or cuda:1."""
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     threads: int | None = None

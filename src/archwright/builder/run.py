@@ -14,7 +14,7 @@ from archwright.builder.plan import Plan, make_plan
 from archwright.builder.profiling import measure_machine
 from archwright.builder.result import BuildResult, Stage
 from archwright.builder.verdict import verdicts
-from archwright.deploy.config import EvaluateConfig
+from archwright.deploy.config import EvaluateConfig, ExportConfig
 from archwright.deploy.evaluate import evaluate
 from archwright.deploy.export import export
 from archwright.deploy.network import read_trained
@@ -136,7 +136,7 @@ class _Build:
     def _export(self) -> dict[str, Any]:
         """The export as the log has it, with the accuracy of the file; it is done once."""
         settings, last = self.plan.export, self.folder.log.last("export")
-        if last is not None and last["network"] == settings.run.name and settings.out.is_file():
+        if last is not None and _is_of(last, settings):
             return last
         began = time.monotonic()
         written = self._stage("export", lambda: export(settings))
@@ -184,6 +184,23 @@ class _Build:
             seconds=round(sum(stage.seconds for stage in stages), 3),
             out=self.config.out,
         )
+
+
+def _is_of(exported: Mapping[str, Any], settings: ExportConfig) -> bool:
+    """Whether an export that the build noted is the one that is asked for, of the network as it is.
+
+    The network's own run noted it, too: one that was made anew has another log.
+    """
+    asked = {"network": settings.run.name, "format": settings.format, "weights": settings.weights}
+    if any(exported[name] != value for name, value in asked.items()):
+        return False
+    if not settings.out.is_file() or settings.out.stat().st_size != exported["bytes"]:
+        return False
+    measured = ("bytes", "deviation", "latency_ms", "latency_spread_ms")
+    return any(
+        record["event"] == "export" and all(record[name] == exported[name] for name in measured)
+        for record in RunFolder(settings.run).log.records()
+    )
 
 
 def _rows(

@@ -98,6 +98,7 @@ def pruning_config(config: BuildConfig) -> PruneConfig | None:
         params=config.params,
         latency_ms=config.latency_ms,
         fusion=config.fusion,
+        data_root=config.data_root,
         run=config.out / "network",
         out=config.out / "pruned",
         resume=True,
@@ -111,6 +112,7 @@ def export_config(config: BuildConfig) -> ExportConfig:
         out=config.file,
         format=config.format,
         weights=config.weights,
+        data_root=config.data_root,
     )
 
 

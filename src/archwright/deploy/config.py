@@ -45,6 +45,11 @@ class ExportConfig:
         """
         check_format(self.format, self.weights, self.out)
         require_positive(self, "calibration", "test_limit", "batch_size", "threads", "repeats")
+        require(
+            self.format != "executorch" or self.threads == 1,
+            f"--threads {self.threads} is not for --format executorch, which runs in one thread "
+            f"here: leave it out",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +66,7 @@ class EvaluateConfig:
     test_limit: int | None = None
     """Use so many of the test images, a fixed sample (else as many as in the run)."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps; exported files run on the CPU unless cuda is asked for."""
+    """auto, cpu, cuda or cuda:1; exported files run on the CPU unless cuda is asked for."""
     precision: Precision | None = None
     """32-true, or bf16-mixed for autocast (else the run's)."""
 

@@ -62,7 +62,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         device = "cpu" if config.device == "auto" else config.device
         fabric = make_fabric(device, "32-true")
         exported, card = open_exported(
-            config.file, threads=torch.get_num_threads(), device=fabric.device.type
+            config.file, threads=torch.get_num_threads(), device=str(fabric.device)
         )
         kind, images = form, images_for(config.file, card, {}, asked)
         began = time.perf_counter()

@@ -41,7 +41,8 @@ class ExportResult:
     was made of.
 
     Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
-    takes; of a pruned network, what the unpruned one takes. Both were timed in turns with the file.
+    takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
+    same type. Both were timed in turns with the file.
     `noted` is the run folder in whose log the result stands, None for a run that goes on.
     """
 
@@ -92,12 +93,13 @@ def export(config: ExportConfig) -> ExportResult:
     gap = deviation(Answer(trained.module), _open(config, plain), trained.network.image)
     files: dict[str, bytes] = {"": plain}
     scores: dict[str, Any] = {}
-    if config.weights == "int8":
-        files, scores = _quantised(config, trained, plain)
-    elif config.format == "onnx" and trained.unpruned is not None:
+    if trained.unpruned is not None:
         whole = NaiveNetwork(trained.unpruned).eval()  # its weights do not change its time
-        files["unpruned"] = pack(whole, "onnx", trained.card())
-        scores = {"macs_unpruned": graph_cost(trained.unpruned).macs}
+        files["unpruned"] = pack(whole, config.format, trained.card())
+        scores["macs_unpruned"] = graph_cost(trained.unpruned).macs
+    if config.weights == "int8":
+        files, scored = _quantised(config, trained, files)
+        scores |= scored
     result = ExportResult(
         run=config.run,
         file=config.out,
@@ -135,20 +137,24 @@ def _open(config: ExportConfig, content: bytes) -> Exported:
 
 
 def _quantised(
-    config: ExportConfig, trained: Trained, plain: bytes
+    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The quantised file beside the plain one, and how well each of them does."""
+    """The quantised files beside the plain one, and how well it does before and after."""
     asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
     images = images_for(config.run, trained.card(), trained.settings, asked)
-    shown = _calibration(images, config.calibration)
-    files = {"": to_int8(plain, shown, trained.card("int8").to_texts()), "float32": plain}
+    texts, plain = trained.card("int8").to_texts(), files[""]
+    made = {
+        name: to_int8(content, _calibration(images, config.calibration), texts)
+        for name, content in files.items()
+    }
     fabric = make_fabric("cpu", "32-true")
     threads = torch.get_num_threads()
     own, before = (
         score_exported(fabric, unpack(content, "onnx", threads=threads), images).top1
-        for content in files.values()
+        for content in (made[""], plain)
     )
-    return files, {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
+    scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
+    return {**made, "float32": plain}, scored
 
 
 def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:

@@ -150,11 +150,6 @@ def _in_checkpoint(
             f"it with --resume, and give {folder.path}"
         )
     content = load_checkpoint(path)
-    if content.get("rows"):  # of a training, the networks that are done
-        raise RunError(
-            f"{path} holds a network that the run's own is compared with: give {folder.path}, or "
-            f"{folder.checkpoint('best')}"
-        )
     architecture = read_architecture(str(settings.get("architecture", "")))
     if settings["kind"] == "prune":
         if content.get("stage") != "tuning":
@@ -175,7 +170,8 @@ def _pruning(settings: Mapping[str, Any], content: Mapping[str, Any]) -> Pruning
         floor=settings["floor"],
     )
     deleted = frozenset((str(step), int(node)) for step, node in content["facts"]["deleted"])
-    return Pruning(deleted=deleted, fusion=fusion, gated=settings["score"] == "gate")
+    gated = settings["score"] == "gate" and not settings.get("drop_gates")
+    return Pruning(deleted=deleted, fusion=fusion, gated=gated)
 
 
 def _network(

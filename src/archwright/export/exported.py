@@ -52,7 +52,7 @@ def pack(module: NaiveNetwork, form: Format, card: Card) -> bytes:
 def unpack(
     content: bytes | Path, form: Format, *, threads: int = 1, device: str = "cpu"
 ) -> Exported:
-    """A file, or its bytes, at work.
+    """A file, or its bytes, at work; programs of ExecuTorch run in one thread, whatever is given.
 
     Raises:
         ConfigError: the library of the format is not installed, or cannot use the device.

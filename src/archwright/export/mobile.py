@@ -19,8 +19,11 @@ from archwright.ir import Shape
 from archwright.lower import NaiveNetwork
 
 _EXTRA = "executorch"
+_POOL = "executorch.extension.pybindings.portable_lib"
 _TEXTS = "archwright"
 """The method of the program that answers with its metadata."""
+_THREADS = 1
+"""Of all programs: they share a pool, which may not change any more once one of them is loaded."""
 
 
 def to_executorch(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
@@ -41,7 +44,10 @@ def to_executorch(module: NaiveNetwork, texts: Mapping[str, str] | None = None) 
 
 
 class MobileProgram:
-    """A loaded program of ExecuTorch: callable on images [B, C, H, W], taken one by one."""
+    """A loaded program of ExecuTorch: callable on images [B, C, H, W], taken one by one.
+
+    It runs in one thread.
+    """
 
     def __init__(self, content: bytes | Path) -> None:
         """Load a program from a file, or from its bytes.
@@ -50,7 +56,10 @@ class MobileProgram:
             ConfigError: executorch is not installed.
             RunError: the file is missing or no program.
         """
-        runtime = optional("executorch.runtime", _EXTRA)
+        runtime, pool = optional("executorch.runtime", _EXTRA), optional(_POOL, _EXTRA)
+        # else there is a thread for each core, whatever torch is set to
+        if pool._threadpool_get_thread_count() != _THREADS:
+            pool._unsafe_reset_threadpool(_THREADS)
         try:
             read = content if isinstance(content, bytes) else content.read_bytes()
             program = runtime.Runtime.get().load_program(read)

@@ -25,14 +25,16 @@ class Session:
     """A loaded ONNX model: callable on images [B, C, H, W], or on several inputs."""
 
     def __init__(self, content: bytes | Path, *, threads: int = 1, device: str = "cpu") -> None:
-        """Load a model from a file, or from its bytes.
+        """Load a model from a file, or from its bytes; on `cpu`, `cuda` or `cuda:1`.
 
         Raises:
             ConfigError: onnxruntime is not installed, or cannot use the device.
             RunError: the file is missing or no ONNX model.
         """
         runtime = optional("onnxruntime")
-        if device not in _PROVIDERS or _PROVIDERS[device] not in runtime.get_available_providers():
+        kind, _, index = device.partition(":")
+        provider = _PROVIDERS.get(kind)
+        if provider not in runtime.get_available_providers():
             raise ConfigError(f"onnxruntime has no device {device!r} here: give --device cpu")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -40,7 +42,9 @@ class Session:
         given = str(content) if isinstance(content, Path) else content
         try:
             self._session: Any = runtime.InferenceSession(
-                given, options, providers=[_PROVIDERS[device]]
+                given,
+                options,
+                providers=[(provider, {"device_id": index} if index else {})],
             )
         except Exception as error:  # its errors have no base in common
             name = content if isinstance(content, Path) else "the model"

@@ -104,8 +104,8 @@ def inherited(entrant: Entrant, network: Network) -> dict[str, Tensor]:
     """The weights that `entrant` inherits; those of an auxiliary head are not among them.
 
     Raises:
-        RunError: there is no such search, it is of another size or architecture, or its weights
-            are damaged.
+        RunError: there is no such search, it is of another size or architecture, it searched only a
+            part of the channels, or its weights are damaged.
     """
     assert entrant.inherit is not None, "asked only of those that inherit"
     held = read_config(entrant.inherit)
@@ -118,4 +118,10 @@ def inherited(entrant: Entrant, network: Network) -> dict[str, Tensor]:
                 f"weights of {entrant.inherit} are of {name}={held.get(name)}, not {wanted}: "
                 f"inherit at the size of the search, or train from fresh weights"
             )
+    parts = held.get("partial") or 1
+    if parts > 1:  # the other channels pass by: the space's own network has larger weights
+        raise RunError(
+            f"{entrant.inherit} searched one of {parts} parts of the channels ({held['method']}), "
+            f"so its weights are of another network: train it from fresh weights"
+        )
     return load_weights(RunFolder(entrant.inherit).weights, network)

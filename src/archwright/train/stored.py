@@ -20,7 +20,8 @@ from archwright.runs.folder import RunFolder
 State = Mapping[str, Tensor]
 """Weights and statistics by name, as a module's `state_dict`."""
 
-_AUXILIARY = "slots.auxiliary/"
+AUXILIARY = "slots.auxiliary/"
+"""How names of weights of an auxiliary head begin."""
 _AVERAGE = "module."
 
 
@@ -35,7 +36,7 @@ def folder_of(path: Path) -> RunFolder:
     if path.is_dir():
         return RunFolder(path)
     folder = RunFolder(path.parent.parent if path.parent.name == "checkpoints" else path.parent)
-    if not folder.config.is_file() or path.suffix not in (".pt", ".safetensors"):
+    if not folder.config.is_file() or (path.suffix != ".pt" and path != folder.weights):
         raise RunError(f"{path} is no checkpoint in a run folder: give the folder of a run")
     return folder
 
@@ -63,8 +64,14 @@ def held_weights(path: Path, content: Mapping[str, Any]) -> State:
     Those of an auxiliary head are left out.
 
     Raises:
-        RunError: it holds no network by itself.
+        RunError: it holds no network by itself, or another one than the run's own.
     """
+    if content.get("rows"):  # of a training, the networks that are done
+        folder = folder_of(path)
+        raise RunError(
+            f"{path} holds a network that the run's own is compared with: give {folder.path}, or "
+            f"{folder.checkpoint('best')}"
+        )
     trainer = cast("dict[str, Any]", content.get("trainer") or {})
     state = cast("dict[str, Tensor] | None", content.get("network") or trainer.get("network"))
     average = cast("dict[str, Tensor] | None", trainer.get("average"))
@@ -73,7 +80,7 @@ def held_weights(path: Path, content: Mapping[str, Any]) -> State:
         state = {name.removeprefix(_AVERAGE): value for name, value in named.items()}
     if not state:
         raise RunError(f"{path} holds no network by itself: give the folder of its run")
-    return {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
+    return {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
 
 
 def require_state(path: Path, network: Network, state: State) -> None:

@@ -14,8 +14,7 @@ from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder
 from archwright.spaces import write_architecture
-
-_AUXILIARY = "slots.auxiliary/"
+from archwright.train.stored import AUXILIARY
 
 
 def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNetwork) -> None:
@@ -25,7 +24,7 @@ def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNe
         RunError: they cannot be written.
     """
     state = network.state_dict()
-    kept = {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
+    kept = {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
     weights = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
     try:
         write_bytes(folder.weights, pack(weights))
@@ -53,7 +52,7 @@ def load_weights(path: Path, network: Network) -> dict[str, Tensor]:
         raise RunError(f"{path} is damaged ({error}): run the search again") from None
     with torch.device("meta"):
         state = NaiveNetwork(network).state_dict()
-    wanted = {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
+    wanted = {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
     foreign = sorted(set(wanted) ^ set(given))
     if foreign:
         where = "the other network" if foreign[0] in given else "this one"
