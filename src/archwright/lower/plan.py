@@ -22,6 +22,7 @@ from archwright.ir import (
     Module,
     Network,
     Primitive,
+    Shuffle,
     chain,
     choices,
 )
@@ -187,12 +188,30 @@ class Plan:
 
     def _whole(self, body: Expr, x: int) -> list[_Scaled]:
         """The expression of an edge or a step, by how far it is there."""
-        terms = self._eval(body, x)
         if not self._present:
-            return terms
+            return self._eval(body, x)
         decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
-        factors = tuple(Factor(self._coefficients.rows[name]) for name in decisions)
-        return [_Scaled((*factors, *term.coefficient), term.value) for term in terms]
+        return self._times(
+            tuple(Factor(self._coefficients.rows[name]) for name in decisions), body, x
+        )
+
+    def _times(self, factors: Coefficient, expr: Expr, x: int) -> list[_Scaled]:
+        """`factors` times the expression, taken into it as far as they fold into something."""
+        match expr:
+            case Chain((*before, Module(Shuffle()) as last)):
+                return self._module(
+                    last, self._value(self._times(factors, Chain(tuple(before)), x))
+                )
+            case Chain((*before, Concat() | Choice() as last)) if before:
+                return self._times(factors, last, self._value(self._eval(Chain(tuple(before)), x)))
+            case Chain((Concat() as only,)):
+                return self._times(factors, only, x)
+            case Concat(branches):
+                values = [self._value(self._times(factors, branch, x)) for branch in branches]
+                return [_Scaled((), self._join(values))]
+            case _:
+                terms = self._eval(expr, x)
+                return [_Scaled((*factors, *term.coefficient), term.value) for term in terms]
 
     def _eval(self, expr: Expr, x: int) -> list[_Scaled]:
         match expr:
