@@ -136,7 +136,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
     def loss(candidates: Tensor, edges: Tensor) -> Tensor:
         presence = torch.cat([edges[:1].softmax(0), edges[1:3].softmax(0), edges[3:].softmax(0)])
         weights = candidates.softmax(1)
-        mixture = Mixture(weights * presence[:, None], weights.log())
+        mixture = Mixture(weights, weights.log()).times(presence)
         scores, _ = run.network(images[:3], mixture)  # a quarter of the batch
         return functional.cross_entropy(scores, labels[:3])
 
