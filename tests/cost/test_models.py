@@ -10,7 +10,7 @@ import torch
 
 from archwright.cost import Layout, cost_model, fit, graph_cost
 from archwright.cost.additive import macs
-from archwright.cost.files import write_rows
+from archwright.cost.files import read_rows, write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
 from archwright.cost.model import CostModel
 from archwright.derive import is_connected, random_architecture
@@ -243,6 +243,14 @@ def test_an_operation_that_is_missing_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match=message):
         read(rows, tmp_path)
+
+
+def test_a_table_that_a_spreadsheet_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "\N{ZERO WIDTH NO-BREAK SPACE}architecture,latency_ms\na,1.5\n", encoding="utf-8"
+    )
+    assert read_rows(path) == [{"architecture": "a", "latency_ms": "1.5"}]
 
 
 def test_tables_that_are_none(tmp_path: Path) -> None:

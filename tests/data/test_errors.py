@@ -109,6 +109,8 @@ def test_labels_that_are_missing_or_out_of_range(
     cells = [encoded(index) for index in range(4)]
     path = write_parquet("a.parquet", img=cells, label=[0, None, 0, 1])
     refused(r"^row 1 of \S*a.parquet has no label: remove it$", path)
+    path = write_parquet("id.parquet", features=False, img=cells, label=[0, 10**12, 0, 1])
+    refused(r"id.parquet has the label 1000000000000: labels must be texts, or 0 to N-1", path)
     path = write_parquet("b.parquet", features=False, img=cells, label=[0, 1, -1, 1])
     refused(r"b.parquet holds label -1, outside its 2 classes: labels are 0 to 1$", path)
 

@@ -124,6 +124,10 @@ def test_it_is_inspected_like_any_other(
     facts = json.loads(capsys.readouterr().out)
     assert (facts["macs"], facts["params"]) == (pruned.macs_after, pruned.params_after)
     assert facts["architecture"] == pruned.architecture
+    assert facts["costs"] == {
+        **{"macs": pruned.macs_after, "params": pruned.params_after},
+        "size_mb": pytest.approx(pruned.params_after * 4e-6),
+    }
 
 
 def test_it_is_trained_like_any_other(pruned: PruneResult, tmp_path: Path) -> None:

@@ -102,8 +102,11 @@ def _costs(
     config: InspectConfig, architecture: "Architecture", space: "Space", size: "Size"
 ) -> dict[str, float]:
     """Every cost by its name; what is predicted has what it will hardly exceed beside it."""
-    from archwright.cost import COSTS, cost_model
+    from archwright.cost import COSTS, cost_model, graph_cost
 
+    if architecture.pruning is not None:  # what is measured of a space says nothing of it
+        cost = graph_cost(space.discrete(architecture, size))
+        return {"macs": cost.macs, "params": cost.params, "size_mb": 4e-6 * cost.params}
     measured = _measured(config)
     found: dict[str, float] = {}
     for name in COSTS:

@@ -35,7 +35,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _csv(content: bytes) -> list[Row]:
-    return list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
 
 
 def _parquet(content: bytes) -> list[Row]:

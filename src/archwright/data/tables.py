@@ -12,6 +12,9 @@ import torch
 from archwright.data.decode import EncodedImages
 from archwright.errors import DataError
 
+_MOST_CLASSES = 1_000_000
+"""Whole numbers from here on are something else than classes: each would get a name."""
+
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target", "category", "y")
 
@@ -102,6 +105,11 @@ def labelled(table: Any, place: str) -> Labelled:
         number = {name: index for index, name in enumerate(classes)}
         values = [number[value] for value in values]
     else:
+        if max(values, default=0) >= _MOST_CLASSES:
+            raise DataError(
+                f"{place} has the label {max(values)}: labels must be texts, or 0 to N-1 for "
+                f"N classes"
+            )
         classes = tuple(str(index) for index in range(max(values, default=-1) + 1))
     labels = torch.tensor(values, dtype=torch.int64)
     rows = torch.arange(len(values))
