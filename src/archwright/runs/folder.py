@@ -20,6 +20,8 @@ _FREE = frozenset(
     {"out", "resume", "data_root", "data_title", "workers", "command", "checkpoint_seconds"}
 )
 """Settings that a resumed run may change: they do not touch the result."""
+_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
+"""What follows from the images that are asked for."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def differing(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The names of settings that are not the same, of those that touch the result."""
+    """The names of settings that are not the same, of those that touch the result.
+
+    What follows from others comes last.
+    """
     plain = _as_json(wanted)
-    names = sorted({*held, *plain} - _FREE)
+    names = sorted({*held, *plain} - _FREE, key=lambda name: (name in _FOLLOWS, name))
     return [name for name in names if held.get(name) != plain.get(name)]
 
 
