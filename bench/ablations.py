@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from archwright.bench.contestants import parse_seeds
 from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.cost import cost_model
 from archwright.runs.device import describe_hardware, versions
@@ -51,7 +52,7 @@ class Case:
 
 def parts(asked: argparse.Namespace) -> Iterator[Case]:
     """Each part, seed by seed."""
-    for seed in seeds(asked.seeds):
+    for seed in parse_seeds(asked.seeds):
         for number, (part, options) in enumerate(PARTS.items()):
             config = SearchConfig(
                 **options,
@@ -89,7 +90,7 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
         cost = cost_model("macs", terms.space, terms.deployed)
         least, most = Derivation(terms.layout, (), terms.null).span(cost)
         limit = least + SHARE * (most - least)
-        for seed in seeds(asked.seeds):
+        for seed in parse_seeds(asked.seeds):
             asks: dict[str, dict[str, Any]] = {"budget": {"max_macs": limit}}
             asks |= {f"{weight:g}": {"objective": f"macs={weight:g}"} for weight in WEIGHTS}
             for name, options in asks.items():
@@ -97,11 +98,6 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
                 config = replace(plain, **options, seed=seed, out=out)
                 row = {"space": space, "penalty": name, "seed": seed, "limit": limit}
                 yield Case({**row, "least": least, "most": most}, config)
-
-
-def seeds(text: str) -> list[int]:
-    """The numbers of a list such as 0,1,2."""
-    return [int(word) for word in text.split(",")]
 
 
 def measured(case: Case) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """What parts of a search within budgets came to, as tables: files of `bench/ablations.py`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median, stdev
 
-from archwright.bench.pages import markdown
-from archwright.bench.results import Results, read_results
+from archwright.bench.pages import page
+from archwright.bench.results import Results
 from archwright.bench.tabulate import TITLES, Table, number, spread
 from archwright.tables import nasbench201
 
@@ -39,21 +39,12 @@ def penalties_table(results: Results) -> Table:
 
 def parts(folder: Path) -> str:
     """What switching a part of diffgraph off or on changes."""
-    return _page(folder / "ablation-parts.json", parts_table)
+    return page(folder / "ablation-parts.json", parts_table)
 
 
 def penalties(folder: Path) -> str:
     """Budgets beside fixed weights of a cost."""
-    return _page(folder / "ablation-penalties.json", penalties_table)
-
-
-def _page(path: Path, table: Callable[[Results], Table]) -> str:
-    if not path.exists():
-        return ""
-    results = read_results(path)
-    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    text = f"`{results.command}`\n\n{results.hardware}, {results.threads} threads; {versions}."
-    return f"{text}\n\n{markdown(table(results))}"
+    return page(folder / "ablation-penalties.json", penalties_table)
 
 
 def _titled(penalty: str) -> str:

@@ -116,6 +116,16 @@ def _compared(results: Searches, chosen: Sequence[Search]) -> str:
     return "\n\n".join(parts)
 
 
+def page(path: Path, table: Callable[[Results], Table]) -> str:
+    """The table of a results file, with how it was measured; nothing where there is no file."""
+    if not path.exists():
+        return ""
+    results = read_results(path)
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    text = f"`{results.command}`\n\n{results.hardware}, {results.threads} threads; {versions}."
+    return f"{text}\n\n{markdown(table(results))}"
+
+
 def markdown(table: Table) -> str:
     """A table in Markdown, its texts to the left and its numbers to the right."""
     ruler = ["---"] * table.texts + ["---:"] * (len(table.columns) - table.texts)

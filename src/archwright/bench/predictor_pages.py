@@ -3,8 +3,8 @@
 from pathlib import Path
 from statistics import mean
 
-from archwright.bench.pages import markdown
-from archwright.bench.results import Results, read_results
+from archwright.bench.pages import page
+from archwright.bench.results import Results
 from archwright.bench.tabulate import Table
 
 
@@ -42,10 +42,4 @@ def predictor_table(results: Results) -> Table:
 
 def predictor(folder: Path) -> str:
     """What the documentation says of predicted latencies, in Markdown."""
-    path = folder / "predictor.json"
-    if not path.exists():
-        return ""
-    results = read_results(path)
-    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    text = f"`{results.command}`\n\n{results.hardware}, {results.threads} threads; {versions}."
-    return f"{text}\n\n{markdown(predictor_table(results))}"
+    return page(folder / "predictor.json", predictor_table)

@@ -6,16 +6,18 @@ A comparison of prunings uses them too, so that every network is treated alike.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from archwright import data
 from archwright.errors import RunError
 from archwright.ir import Node, Pruning
 from archwright.lower import NaiveNetwork
-from archwright.prune.calibration import calibration_batches, calibration_images
+from archwright.prune.calibration import calibration_batches
 from archwright.prune.compensate import compensate, pruned_network
 from archwright.prune.config import PruneConfig
 from archwright.prune.distill import distillation
@@ -34,7 +36,7 @@ from archwright.runs.checkpoint import load_checkpoint, loading
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.keeper import Keeper
-from archwright.train.evaluate import Labelled, evaluate, scoring_batches
+from archwright.train.evaluate import evaluate, scoring_batches
 from archwright.train.loop import Loop, augmented_batches, cutout_side
 from archwright.train.trainer import Trainer
 
@@ -178,8 +180,9 @@ class Stages:
 
         return loss_scores(without, tuple(gated.gates), deleted, self._calibration)
 
-    @property
-    def _calibration(self) -> Labelled:
+    @cached_property
+    def _calibration(self) -> list[tuple[Tensor, Tensor]]:
+        """Images that fusions are fitted and losses compared on, the same for every trial."""
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, config.seed)
 
@@ -216,7 +219,7 @@ class Stages:
     def _fitted(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
         """What is left, fitted to the calibration images also where it is all."""
         config, network = self.config, self._left(gated, pruning)
-        x = calibration_images(self.fabric, self.images, config.calibration, config.seed)
+        x = torch.cat([images for images, _ in self._calibration])
         anew = not config.keep_statistics
         compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
         return network
