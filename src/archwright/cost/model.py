@@ -152,4 +152,12 @@ class GraphwiseCost(CostModel):
 
     @override
     def of(self, architecture: Architecture) -> float:
-        return self.exact(self.layout.space.discrete(architecture, self.layout.size))
+        if architecture not in self._known:
+            network = self.layout.space.discrete(architecture, self.layout.size)
+            self._known[architecture] = self.exact(network)
+        return self._known[architecture]
+
+    @cached_property
+    def _known(self) -> dict[Architecture, float]:
+        """What was read already: several derivations go through the same space."""
+        return {}
