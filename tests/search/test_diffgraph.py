@@ -123,6 +123,19 @@ def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
     assert [point.limit for point in asked.judge.front(terms, asked.weights, 3)] == limits[1:]
 
 
+def test_a_small_set_of_images_is_decoded_once(
+    done: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Reopened.of(done)
+    batches, epochs = asked.searching.alpha_batches, list[int]()
+    assert len(batches) < answer._FIRST
+    original = batches.epoch
+    monkeypatch.setattr(batches, "epoch", lambda epoch: epochs.append(epoch) or original(epoch))
+    asked.judge.best(asked.searching.terms.top(asked.weights, 4))
+    asked.judge.accuracy(_found(done))
+    assert epochs == [0]
+
+
 def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
     costs = {"latency_ms": math.inf, "macs": 1e6}
     found = SearchResult(_found(done), *(1, 2, 50.0, 1.0, done.out), costs=costs)
@@ -131,6 +144,58 @@ def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
     assert SearchResult.from_json(written) == found
     point = FrontPoint(limit=1.0, architecture=_found(done), costs=costs, accuracy=50.0)
     assert point.to_json()["costs"] == written["costs"]
+
+
+def test_finalists_are_ranked_by_loss_and_regularity(
+    done: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Reopened.of(done)
+    terms = asked.searching.terms
+    c, s = "nor_conv_3x3", "skip_connect"
+    plain = read_architecture(f"|{c}~0|+|none~0|{c}~1|+|none~0|none~1|{c}~2|")
+    wild = read_architecture(f"|nor_conv_1x1~0|+|avg_pool_3x3~0|{c}~1|+|{s}~0|{c}~1|{s}~2|")
+    losses = {plain: 1.0, wild: 0.9}
+    monkeypatch.setattr(
+        answer.Judge, "_mean", lambda self, one, count: (losses[one], 100 * (1 - losses[one]))
+    )
+    bilevel = asked.judge._bilevel
+
+    def best(regularity: float) -> object:
+        regular = replace(terms, regularity=regularity)
+        judge = Judge(bilevel, asked.searching.alpha_batches, regular, finalists=2)
+        return judge.best([plain, wild])
+
+    assert best(0.0) == wild
+    assert best(1.0) == plain
+
+
+def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
+    done: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Reopened.of(replace(done, finalists=None))
+    compared: list[int] = []
+    monkeypatch.setattr(
+        answer.Judge,
+        "best",
+        lambda self, architectures, count=4: (
+            compared.append(len(architectures)) or architectures[0]
+        ),
+    )
+    cost = cost_model("macs", get_space("nasbench201"), SIZE)
+    strongest = cost.of(asked.answer(done))
+    for limit in (2 * strongest, (cost.least()[0] + strongest) / 2):
+        asked.answer(replace(done, max_macs=limit))
+    assert compared == [1, 1, 16]
+
+
+def test_asking_leaves_the_supernet_as_it_was(done: SearchConfig) -> None:
+    asked = Reopened.of(done)
+    network = asked.judge._bilevel.network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    random = torch.get_rng_state()
+    asked.judge.accuracy(_found(done))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
 
 
 def _found(config: SearchConfig) -> Any:

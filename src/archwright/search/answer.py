@@ -1,26 +1,32 @@
-"""The answer of a search: the best of its finalists; and whole fronts.
+"""The answer of a search: finalists, compared with the supernet's weights; and whole fronts.
 
 What alpha learned ranks architectures by a sum over their parts. The strongest of them are compared
-as wholes: each is trained for a moment by itself, from the supernet's weights (see `trial`).
+as wholes: by the loss that each has alone with the supernet's weights, on images of alpha's half.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from archwright import data
 from archwright.ir import Architecture
-from archwright.runs.progress import Progress
+from archwright.search.bilevel import Batch, Bilevel
 from archwright.search.budget.limits import costs_to_json
 from archwright.search.budget.regularity import Regularity
 from archwright.search.budget.terms import Terms
+from archwright.search.oneshot import alone, mixture_score
 from archwright.search.signs import Weights
-from archwright.search.trial import Trials
+from archwright.search.watch import undisturbed
 from archwright.spaces import write_architecture
 
-_BOUND = 48
+_FIRST, _LAST = 4, 64
+"""Batches that all finalists see, and that the last two see at most."""
+_REGULAR = 32
+"""Finalists where regularity counts and no others are asked for."""
+_BOUND = 16
 """Finalists where budgets exclude what alpha speaks for and no number is asked for."""
-_FEW = 16
-"""Finalists at each point of a front, and where regularity counts, when no number is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +34,7 @@ class FrontPoint:
     """An architecture of a front.
 
     `limit` is the budget that it was derived for, `costs` what it takes, `accuracy` the percent of
-    alpha's images that it gets right at the end of its trial.
+    alpha's images that it gets right with the supernet's weights.
     """
 
     limit: float
@@ -45,50 +51,59 @@ class FrontPoint:
 
 
 class Judge:
-    """Compares architectures of a supernet as wholes."""
+    """Compares architectures of a supernet as wholes; what was seen of one is kept."""
 
-    def __init__(self, trials: Trials, terms: Terms, *, finalists: int | None) -> None:
-        """`finalists` None: as many as the terms call for."""
-        self._trials = trials
+    def __init__(
+        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
+    ) -> None:
+        """`batches` are of alpha's images; `finalists` None: as many as the terms call for."""
+        self._bilevel = bilevel
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
-        self._finalists = finalists
+        asked = finalists is not None or not terms.regularity
+        self._finalists = finalists if asked else _REGULAR
+        self._source, self._held = batches, list[Batch]()
+        self._seen: dict[Architecture, list[tuple[float, float]]] = {}
 
-    def choose(self, terms: Terms, weights: Weights, bound: int = _BOUND) -> Architecture:
-        """The best within the terms of those that weights speak for.
-
-        `bound`: how many are compared where budgets exclude the strongest, if nothing else is
-        asked for.
-        """
+    def choose(self, terms: Terms, weights: Weights) -> Architecture:
+        """The best within the terms of those that weights speak for."""
         count = self._finalists
         if count is None:
-            excluded = terms.exclude_strongest(weights)
-            count = bound if excluded else _FEW if self._regularity else 1
+            count = _BOUND if terms.exclude_strongest(weights) else 1
         return self.best(terms.top(weights, count))
 
-    def best(self, architectures: Sequence[Architecture]) -> Architecture:
-        """The one that ends its trial with the least loss; irregularity counts beside it."""
+    def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
+        """The one of the least loss; the better half sees twice as many batches, and so on."""
         left = list(dict.fromkeys(architectures))
-        if len(left) == 1:
-            return left[0]
-        ranked: dict[Architecture, float] = {}
-        with Progress("finalists", len(left), visible=self._trials.visible) as progress:
-            for one in left:
-                ranked[one] = self._ranked(one)
-                progress.advance()
-            progress.note(f"{len(left)} finalists tried")
-        return min(left, key=ranked.__getitem__)
+        while len(left) > 1:
+            losses = {one: self._ranked(one, count) for one in left}
+            left = sorted(left, key=lambda one: losses[one])[: max(1, len(left) // 2)]
+            count = min(2 * count, _LAST)
+        return left[0]
 
-    def record(self) -> list[dict[str, Any]]:
-        """Every architecture that was tried, and how its trial ended, as the log has it."""
-        return [
-            {"architecture": write_architecture(one), **score.to_json()}
-            for one, score in self._trials.seen.items()
-        ]
+    def accuracy(self, architecture: Architecture) -> float:
+        """Percent of the most images that anything sees."""
+        return self._mean(architecture, _LAST)[1]
 
-    def _ranked(self, architecture: Architecture) -> float:
+    def _ranked(self, architecture: Architecture, count: int) -> float:
         """What architectures are ranked by, the least first: nats."""
         irregular = self._regularity and self._irregular.of(architecture)
-        return self._trials.score(architecture).loss + self._regularity * irregular
+        return self._mean(architecture, count)[0] + self._regularity * irregular
+
+    def _mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        """Loss and accuracy on the first `count` batches."""
+        if len(self._held) < min(count, len(self._source)):  # a small set has no more of them
+            self._held = list(islice(self._source.epoch(0), count))
+        seen = self._seen.setdefault(architecture, [])
+        network, fabric = self._bilevel.network, self._bilevel.fabric
+        if len(seen) < min(count, len(self._held)):
+            mixture = alone(network, architecture)
+            with undisturbed(self._bilevel):
+                for batch in self._held[len(seen) : count]:
+                    score = mixture_score(fabric, network, mixture, [batch])
+                    loss, top1 = score.loss, score.top1
+                    seen.append((math.inf if loss is None else loss, top1 or 0.0))
+        losses, hits = zip(*seen[:count], strict=True)
+        return sum(losses) / len(losses), sum(hits) / len(hits)
 
     def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
         """So many architectures, at budgets from the least possible to the largest.
@@ -100,13 +115,13 @@ class Judge:
         for limit, within in terms.along_front(count):
             if not within.feasible_at_all:
                 continue
-            chosen = self.choose(within, weights, _FEW)
-            if points and self._finalists != 1:
-                chosen = self.best([points[-1].architecture, chosen])
+            chosen = self.choose(within, weights)
+            if points and self._finalists not in (None, 1):
+                chosen = self.best([points[-1].architecture, chosen], count=_LAST)
             costs = within.costs(chosen)
             assert costs is not None, "a front has a cost"
-            reached = round(self._trials.score(chosen).top1, 4)
+            accuracy = round(self.accuracy(chosen), 4)
             points.append(
-                FrontPoint(limit=limit, architecture=chosen, costs=costs, accuracy=reached)
+                FrontPoint(limit=limit, architecture=chosen, costs=costs, accuracy=accuracy)
             )
         return points

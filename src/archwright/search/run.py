@@ -32,7 +32,6 @@ from archwright.search.oneshot import best_of
 from archwright.search.outcome import hand_over
 from archwright.search.recipe import Recipe
 from archwright.search.signs import Roles
-from archwright.search.trial import Trials
 from archwright.search.watch import Watch, check_watch
 from archwright.simplify import check_pointwise, simplify
 from archwright.spaces import get_space, read_architecture, write_architecture
@@ -248,12 +247,8 @@ class Searching:
 
     def judge(self, bilevel: Bilevel) -> Judge:
         """Who compares finalists."""
-        config = self.config
-        trials = Trials(
-            *(bilevel, self.weights_batches, self.alpha_batches),
-            **{"epochs": config.finalist_epochs, "out": config.out},
-        )
-        return Judge(trials, self.terms, finalists=config.finalists)
+        finalists = self.config.finalists
+        return Judge(bilevel, self.alpha_batches, self.terms, finalists=finalists)
 
     def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[FrontPoint] | None]:
         """The architecture, and a front if one is asked for.
@@ -265,11 +260,7 @@ class Searching:
             strengths = bilevel.standing() if taken is None else taken.weights
             found = judge.choose(self.terms, strengths)
             pareto = self.config.pareto
-            front = None if pareto is None else judge.front(self.terms, strengths, pareto)
-            tried = judge.record()
-            if tried and self.keeper.writes:
-                self.keeper.folder.log.write("finalists", tried=tried)
-            return found, front
+            return found, None if pareto is None else judge.front(self.terms, strengths, pareto)
         drawn = self.terms.draw(self.method.drawn, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.network, drawn, seen), None

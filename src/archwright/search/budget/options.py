@@ -71,12 +71,9 @@ class BudgetOptions(LimitOptions):
     the largest."""
 
     finalists: int | None = None
-    """Train so many of the strongest architectures within the budgets alone for a moment, from the
-    supernet's weights, and take the best of them; 1: the strongest is taken. By default 48 where
-    budgets exclude what alpha speaks for, 16 a point of a front and where regularity counts, else
-    1."""
-    finalist_epochs: float = 0.5
-    """Passes over the weights' images for which a finalist is trained."""
+    """Compare so many of the strongest architectures within the budgets by their loss with the
+    supernet's weights, on alpha's images; 1: the strongest is taken. By default 16 where budgets
+    exclude what alpha speaks for, else 1."""
     spend: float = 1.5
     """What taking all of its budgets is worth to an architecture, in nats for each of its
     decisions: of those that alpha hardly tells apart, the larger one is taken. 0: nothing."""
@@ -92,7 +89,7 @@ class BudgetOptions(LimitOptions):
         """
         super().__post_init__()
         require_positive(self, "deploy_channels", "deploy_cells", "deploy_image_size")
-        require_positive(self, "finalists", "finalist_epochs")
+        require_positive(self, "finalists")
         require_not_negative(self, "regularity", "spend")
         if self.pareto is not None:
             require(self.pareto > 1, f"--pareto must be 2 or more, got {self.pareto}")
