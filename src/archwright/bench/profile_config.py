@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archwright.bench.command import command_line
-from archwright.runs.options import require, require_positive
+from archwright.runs.options import require, require_kinds, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class ProfileBenchConfig:
         Raises:
             ConfigError: one is out of range.
         """
+        require_kinds(self)
         require_positive(self, "channels", "cells", "image_size", "classes", "repeats")
         require(self.networks >= 2, "--networks must be 2 or more")
         require(self.seed > 0, "--seed must be 1 or more: the networks of 0 were fitted to")

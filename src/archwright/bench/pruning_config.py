@@ -15,6 +15,7 @@ from archwright.runs.options import (
     Precision,
     require,
     require_fraction,
+    require_kinds,
     require_not_negative,
     require_positive,
 )
@@ -137,14 +138,13 @@ class PruningConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
+        require_kinds(self)
         require_positive(self, "image_size", "limit", "test_limit", "channels", "cells", "threads")
         require_positive(self, "train_epochs", "train_lr", "gate_epochs", "gate_lr", "lr")
         require_positive(self, "batch_size", "calibration")
         require_not_negative(self, "sparsity", "epochs", "weight_decay", "cutout")
         require_not_negative(self, "latency_rounds")
         require_fraction(self, "momentum")
-        known = get_args(Precision)
-        require(self.precision in known, unknown("precision", self.precision, known))
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         if self.trained is not None:
             for name in ("channels", "cells"):

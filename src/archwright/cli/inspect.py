@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show, count, shorten
-from archwright.runs.options import require, require_positive
+from archwright.runs.options import require, require_kinds, require_positive
 
 if TYPE_CHECKING:
     from archwright.ir import Architecture
@@ -46,6 +46,7 @@ class InspectConfig:
         Raises:
             ConfigError: a number is out of range, or there is none or two.
         """
+        require_kinds(self)
         one = (self.architecture is None) != (self.space is None)
         require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
         require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
