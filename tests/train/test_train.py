@@ -108,6 +108,15 @@ def test_best_and_last_checkpoints_and_weights_are_those_scored(
     assert any(not torch.equal(weights[name], last["trainer"]["network"][name]) for name in weights)
 
 
+def test_no_more_than_the_image_is_cut_out(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"^--cutout 9 is larger than the images: give at most 8, or 0 for none$",
+    ):
+        train(tiny_training(tmp_path / "out", cutout=9))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, 4), (0, 0), (3, 3)])
 def test_cutout_is_half_the_image_unless_given(
     tmp_path: Path, given: int | None, expected: int, monkeypatch: pytest.MonkeyPatch

@@ -67,8 +67,8 @@ def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
     """The search with so many epochs; what begins or ends on the way stays at its share of them."""
     if epochs is None:
         return config
-    settled, method = config.settled(), config.chosen_method()
-    recipe = settled.recipe(method.recipe(config.space))
+    settled = config.settled()
+    recipe = settled.recipe(settled.chosen_method().recipe(config.space))
     return replace(
         config,
         epochs=epochs,
