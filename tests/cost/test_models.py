@@ -239,7 +239,8 @@ def test_an_operation_that_is_missing_is_named(tmp_path: Path) -> None:
     message = (
         rf"table.csv lacks the operation nor_conv_3x3 from \S+ to \S+ and 2 more: archwright "
         rf"profile --space nasbench201 --channels {size.channels} --cells {size.cells} "
-        rf"--image-size {size.image_size} --classes {size.classes} measures all"
+        rf"--classes {size.classes} --image-size {size.image_size} --image-channels "
+        rf"{size.image_channels} --out {tmp_path}/table-all.csv measures all$"
     )
     with pytest.raises(ConfigError, match=message):
         read(rows, tmp_path)

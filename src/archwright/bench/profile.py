@@ -33,6 +33,7 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
         cells=config.cells or cells,
         classes=config.classes,
         image_size=config.image_size or space.image_size,
+        image_channels=config.image_channels,
     )
     cost = cost_model("latency_ms", space, size, latency_table=config.table)
     name, device, count = _where(config.table)

@@ -21,6 +21,8 @@ class ProfileBenchConfig:
     """Their depth, as profiled (else as published)."""
     image_size: int | None = None
     """Side of an image in pixels, as profiled (else the space's)."""
+    image_channels: int = 3
+    """Channels of an image, as profiled."""
     classes: int = 10
     """Outputs of the classifier, as profiled."""
     networks: int = 50
@@ -39,7 +41,8 @@ class ProfileBenchConfig:
             ConfigError: one is out of range.
         """
         require_kinds(self)
-        require_positive(self, "channels", "cells", "image_size", "classes", "repeats")
+        require_positive(self, "channels", "cells", "image_size", "image_channels")
+        require_positive(self, "classes", "repeats")
         require(self.networks >= 2, "--networks must be 2 or more")
         require(self.seed > 0, "--seed must be 1 or more: the networks of 0 were fitted to")
 
