@@ -75,9 +75,10 @@ def test_a_corrupt_row(write_parquet: Callable[..., Path], encoded: Callable[...
     refused(r"^row 7 of \S*missing.parquet holds no image: remove it$", path)
 
 
-def test_a_corrupt_parquet_file(tmp_path: Path) -> None:
+def test_a_corrupt_parquet_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     refused(r"train.parquet gives no rows \(.*\): replace or remove it$", tmp_path)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_parquet_folder_without_training_images(write_parquet: Callable[..., Path]) -> None:
