@@ -269,6 +269,26 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
         read_latency(SMALL, path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "architecture,latency_ms,latency_ms\na,1,2\n",
+            "line 1: there are two columns 'latency_ms'",
+        ),
+        (
+            'architecture,latency_ms\n"a\nb",1\nc,2,3,4\n',
+            "line 4: 2 more cells than the 2 columns; quote what has a comma in it",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_the_columns(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"table\.csv, {message}"):
+        read_rows(path)
+
+
 def test_rows_that_contradict_each_other(tmp_path: Path) -> None:
     rows = by_architecture()
     with pytest.raises(ConfigError, match=r"row 21: .* is given twice, with latency_ms 9"):
