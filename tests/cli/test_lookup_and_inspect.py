@@ -67,6 +67,16 @@ def test_lookup_reads_files_and_run_folders(call, tmp_path: Path) -> None:
             "expected '|'",
         ),
         ("runs/none", "no architecture at runs/none: give a file, a run folder, or a string"),
+        (
+            "darts-v2 without cell0:2",
+            "darts-v2 without cell0:2 is pruned, and the table has whole cells only: archwright "
+            "inspect --architecture 'darts-v2 without cell0:2' says what it costs",
+        ),
+        (
+            f"{BEST} without cell0:2",
+            f"{BEST} without cell0:2 is pruned, and the table has whole cells only: archwright "
+            f"inspect --architecture '{BEST} without cell0:2' says what it costs",
+        ),
     ],
 )
 def test_lookup_says_what_is_no_architecture_of_the_table(call, given: str, line: str) -> None:
