@@ -1,6 +1,7 @@
 """Questions that train nothing: `lookup` and `inspect`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,25 @@ def test_inspect_says_every_cost(call) -> None:
     assert "features while one image is answered, at most: " in done.err
     without = json.loads(call("inspect", "--architecture", BEST, "--json").out)["costs"]
     assert {*without} == {*found} - {"latency_ms", "energy_mj"}
+
+
+def test_inspect_says_what_was_not_measured(call) -> None:
+    unmeasured = "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"
+    assert lookup(unmeasured).latency_ms["edgetpu"] is None
+    done = call("inspect", "--architecture", unmeasured, "--latency-device", "edgetpu", "--json")
+    assert json.loads(done.out)["costs"]["latency_ms"] is None
+    assert "latency: not measured\n" in done.err
+
+
+@pytest.mark.parametrize("words", [("--space", "darts"), ("--architecture", BEST)])
+def test_inspect_needs_an_image_that_leaves_statistics(call, words: tuple[str, ...]) -> None:
+    done = call("inspect", *words, "--image-size", 1)
+    assert done.code == 1
+    assert re.fullmatch(
+        r"archwright: error: --image-size 1 leaves the batch norm \S+ a single value of an image: "
+        r"give more pixels\n",
+        done.err,
+    )
 
 
 def test_inspect_predicts_what_a_table_lacks(call, tmp_path: Path) -> None:

@@ -168,6 +168,11 @@ def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path)
         ("a.pt2", {"format": "torch", "weights": "int8"}, "--weights int8 is a matter of ONNX"),
         ("a.onnx", {"threads": 0}, "--threads must be above 0, got 0"),
         (
+            "a.onnx",
+            {"threads": 10**5},
+            r"--threads 100000 is more than is of use here: give at most \d+$",
+        ),
+        (
             "a.pte",
             {"format": "executorch", "threads": 2},
             "--threads 2 is not for --format executorch, which runs in one thread here: leave it",

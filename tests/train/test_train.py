@@ -250,7 +250,7 @@ CHECKS: list[tuple[dict[str, Any], type[ArchwrightError], str]] = [
     ({"architecture": "darts-v3"}, GenotypeError, "unknown architecture 'darts-v3'"),
     ({"batch_size": 49}, DataError, "a batch of 49 is larger than the 48 images"),
     ({"batch_size": 1}, ConfigError, "auxiliary/.* a single value a channel: give at least 2"),
-    ({"channels": 10**6}, ConfigError, r"the found network needs about \d+\.\d GB, and cpu has"),
+    ({"channels": 10**5}, ConfigError, r"the found network needs about \d+\.\d GB, and cpu has"),
     ({"device": "tpu"}, ConfigError, "unknown device 'tpu'"),
     ({"inherit": Path("nowhere")}, RunError, "nowhere is no run folder"),
 ]

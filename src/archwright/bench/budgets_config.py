@@ -14,6 +14,7 @@ from archwright.runs.options import (
     require_kinds,
     require_not_negative,
     require_positive,
+    require_threads,
 )
 from archwright.search.config import SearchConfig
 from archwright.search.methods import get_method, options_of
@@ -95,7 +96,8 @@ class BudgetsConfig:
         """
         require_kinds(self)
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
-        require_positive(self, "threads", "finalists")
+        require_positive(self, "finalists")
+        require_threads(self)
         require_not_negative(self, "penalty", "spend")
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         for flag, given in (("--penalty", self.penalty), ("--progressive", self.progressive)):

@@ -6,7 +6,13 @@ from typing import Any
 
 from archwright.bench.command import command_line
 from archwright.bench.variants import Lowering, Variant, parse_variants
-from archwright.runs.options import Precision, require, require_kinds, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +61,7 @@ class SupernetConfig:
         """
         require_kinds(self)
         require_positive(self, "channels", "cells", "image_size", "batch_size", "repeats")
-        require_positive(self, "threads")
+        require_threads(self)
         require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
         if self.out is not None:
             require(not self.out.is_dir(), f"--out {self.out} is a folder: name a file")

@@ -7,7 +7,13 @@ from typing import Any, Literal
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, parse_seeds
-from archwright.runs.options import Precision, require, require_kinds, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 from archwright.search.config import SearchConfig
 from archwright.train.config import TrainConfig
 
@@ -87,7 +93,8 @@ class DartsConfig:
         """
         require_kinds(self)
         require_positive(self, "search_channels", "search_cells", "search_epochs", "search_limit")
-        require_positive(self, "channels", "cells", "epochs", "limit", "test_limit", "threads")
+        require_positive(self, "channels", "cells", "epochs", "limit", "test_limit")
+        require_threads(self)
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         _ = self.contestants, self.all_seeds
 

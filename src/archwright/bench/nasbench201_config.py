@@ -13,7 +13,13 @@ from archwright.bench.contestants import (
     parse_seeds,
     write_seeds,
 )
-from archwright.runs.options import Precision, require, require_kinds, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 from archwright.search.config import SearchConfig
 
 if TYPE_CHECKING:
@@ -77,7 +83,7 @@ class Nasbench201Config:
         """
         require_kinds(self)
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
-        require_positive(self, "threads")
+        require_threads(self)
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         _ = self.contestants, self.all_seeds
 

@@ -18,6 +18,7 @@ from archwright.runs.options import (
     require_kinds,
     require_not_negative,
     require_positive,
+    require_threads,
 )
 from archwright.train.config import TrainConfig
 
@@ -139,7 +140,8 @@ class PruningConfig:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
         require_kinds(self)
-        require_positive(self, "image_size", "limit", "test_limit", "channels", "cells", "threads")
+        require_positive(self, "image_size", "limit", "test_limit", "channels", "cells")
+        require_threads(self)
         require_positive(self, "train_epochs", "train_lr", "gate_epochs", "gate_lr", "lr")
         require_positive(self, "batch_size", "calibration")
         require_not_negative(self, "sparsity", "epochs", "weight_decay", "cutout")

@@ -14,9 +14,8 @@ from archwright.bench.peaks import peaks_apart
 from archwright.bench.results import Results, write_results
 from archwright.bench.rows import rows_of
 from archwright.bench.threads import threads
-from archwright.cost import estimate_training_bytes
+from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError
-from archwright.ir import BatchNorm, Module, Network, Shape, walk_network
 from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
 from archwright.runs.progress import Progress
 from archwright.spaces import Size, Space, get_space, write_architecture
@@ -48,7 +47,12 @@ def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric")
     supernet = space.supernet(size)
     what = f"the supernet of {space.name}"
     require_memory(estimate_training_bytes(supernet, config.batch_size), fabric.device, what)
-    _require_statistics(supernet, config.batch_size)
+    norm = starved_norm(supernet, config.batch_size)
+    if norm is not None:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} leaves the batch norm {norm} a single value a "
+            f"channel: give at least 2"
+        )
     entrants = build_entrants(config, space, fabric.device)
     images, labels = make_batch(config, space, fabric.device)
     total = Contest.length(len(entrants), config.repeats)
@@ -72,15 +76,3 @@ def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric")
         threads=torch.get_num_threads(),
         rows=rows_of(measured),
     )
-
-
-def _require_statistics(network: Network, batch_size: int) -> None:
-    def check(module: Module, shape: Shape) -> None:
-        alone = batch_size * shape.height * shape.width == 1
-        if alone and isinstance(module.primitive, BatchNorm):
-            raise ConfigError(
-                f"--batch-size {batch_size} leaves the batch norm {module.slot} a single value a "
-                f"channel: give at least 2"
-            )
-
-    walk_network(network, check)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show, decimals
-from archwright.runs.options import require, require_kinds, require_positive
+from archwright.runs.options import require, require_kinds, require_positive, require_threads
 
 if TYPE_CHECKING:
     from archwright.cost.profile import Profile
@@ -50,7 +50,8 @@ class ProfileConfig:
             ConfigError: one is out of range, or the file is there already.
         """
         require_kinds(self)
-        require_positive(self, "threads", "channels", "cells", "image_size", "image_channels")
+        require_threads(self)
+        require_positive(self, "channels", "cells", "image_size", "image_channels")
         require_positive(self, "classes", "networks", "repeats")
         require(
             not self.out.exists(),

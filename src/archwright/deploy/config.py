@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archwright.export.formats import Format, Weights, check_format
-from archwright.runs.options import Precision, require, require_kinds, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +49,8 @@ class ExportConfig:
         """
         require_kinds(self)
         check_format(self.format, self.weights, self.out)
-        require_positive(self, "calibration", "test_limit", "batch_size", "threads", "repeats")
+        require_positive(self, "calibration", "test_limit", "batch_size", "repeats")
+        require_threads(self)
         require(
             self.format != "executorch" or self.threads == 1,
             f"--threads {self.threads} is not for --format executorch, which runs in one thread "

@@ -1,6 +1,7 @@
 """The options that every run has, whatever it does."""
 
 import math
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -111,6 +112,20 @@ def require_positive(config: object, *names: str) -> None:
     """
     for flag, value in _given(config, names):
         require(0 < value < math.inf, f"{flag} must be above 0, got {value}")
+
+
+def require_threads(config: Any) -> None:
+    """Check that the option `threads`, where given, is a number that this machine can start.
+
+    Raises:
+        ConfigError: it is not (the most is named).
+    """
+    require_positive(config, "threads")
+    most = max(64, 4 * (os.cpu_count() or 1))
+    require(
+        config.threads is None or config.threads <= most,
+        f"--threads {config.threads} is more than is of use here: give at most {most}",
+    )
 
 
 def require_not_negative(config: object, *names: str) -> None:
