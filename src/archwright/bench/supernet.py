@@ -11,7 +11,7 @@ from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, discrete_architecture, make_batch, size_of
 from archwright.bench.peaks import peaks_apart
-from archwright.bench.results import Results, write_results
+from archwright.bench.results import Results, require_writable, write_results
 from archwright.bench.rows import rows_of
 from archwright.bench.threads import threads
 from archwright.cost import estimate_training_bytes, starved_norm
@@ -29,13 +29,14 @@ def bench_supernet(config: SupernetConfig) -> Results:
 
     Raises:
         ConfigError: space, size or device do not exist, or the supernet does not fit into memory.
+        RunError: the results file cannot be written.
     """
     space = get_space(config.space)
     size = size_of(config, space)
     config = replace(config, channels=size.channels, cells=size.cells, image_size=size.image_size)
     fabric = make_fabric(config.device, config.precision)
-    if config.out is not None:  # what cannot be written is known before it is measured
-        config.out.parent.mkdir(parents=True, exist_ok=True)
+    if config.out is not None:
+        require_writable(config.out)
     with threads(config.threads):
         results = _measure(config, space, size, fabric)
     if config.out is not None:
