@@ -65,6 +65,12 @@ def test_a_corrupt_file(write_folder: Callable[..., Path]) -> None:
         refused(r"^\S*owl/002.png is not a readable image: replace or remove it$", folder)
 
 
+def test_a_link_that_leads_nowhere(write_folder: Callable[..., Path]) -> None:
+    folder = write_folder({"auk": 5, "owl": 5})
+    (folder / "owl" / "009.png").symlink_to(folder / "gone.png")
+    refused(r"owl/009.png cannot be read \(No such file or directory\): replace or remove", folder)
+
+
 def test_a_corrupt_row(write_parquet: Callable[..., Path], encoded: Callable[..., Any]) -> None:
     cells = [encoded(index) for index in range(10)]
     cells[7]["bytes"] = b"\x89PNG broken"

@@ -334,7 +334,7 @@ def test_weights_that_are_not_there_or_damaged_are_refused(tmp_path: Path, found
     copy.mkdir()
     for name in ("config.json", "architecture.json"):
         (copy / name).write_bytes((found / name).read_bytes())
-    with pytest.raises(RunError, match=r"no weights at .*: the search has not finished"):
+    with pytest.raises(RunError, match=r"no weights at .*: finish the search with --resume"):
         inherit(copy, tmp_path / "out")
     content = (found / "weights.safetensors").read_bytes()
     for length in (0, 4, 100, len(content) - 1):
