@@ -1,6 +1,8 @@
 """The one family of errors that a user can meet: a single line each, with fact and remedy."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -40,3 +42,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     close.sort(key=lambda other: sorted(other) != sorted(name))
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}"
+
+
+@contextmanager
+def silenced(name: str) -> Generator[None]:
+    """Without what the library of that name logs of a failure, which one line of ours says."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -33,6 +33,8 @@ def test_the_search_is_held_to_budgets_at_the_final_size() -> None:
     assert (found.channels, found.cells, found.epochs) == (None, 2, None)
     assert (found.seed, found.limit, found.preset) == (5, 100, "paper")
     assert (found.out, found.resume) == (OUT / "search", True)
+    free = search_config(config(channels=24, cells=3), NB201, 32)
+    assert (free.deploy_channels, free.deploy_cells, free.deploy_image_size) == (None, None, None)
 
 
 def test_a_latency_is_that_of_this_machine_unless_something_else_says() -> None:
@@ -55,11 +57,12 @@ def test_a_shorter_search_keeps_the_share_before_alpha_starts() -> None:
 @pytest.mark.parametrize(("name", "least"), [("nasbench201", 1), ("darts", 3), ("spos", 4)])
 def test_small_presets_are_as_shallow_as_the_space_has_it(name: str, least: int) -> None:
     space = get_space(name)
-    found = search_config(config(space=name, preset="tiny"), space, 32)
+    within: dict[str, Any] = {"space": name, "max_macs": 1e8}
+    found = search_config(config(**within, preset="tiny"), space, 32)
     assert (found.cells, found.deploy_cells) == (least, least)
-    found = search_config(config(space=name, preset="proxy"), space, 32)
+    found = search_config(config(**within, preset="proxy"), space, 32)
     assert (found.cells, found.deploy_cells) == (least, None)
-    found = search_config(config(space=name, preset="tiny", cells=7, search_cells=6), space, 32)
+    found = search_config(config(**within, preset="tiny", cells=7, search_cells=6), space, 32)
     assert (found.cells, found.deploy_cells) == (6, 7)
 
 
@@ -100,7 +103,7 @@ def test_the_file_is_named_after_its_format() -> None:
 def test_what_is_given_counts_beside_a_preset(name: Any) -> None:
     asked = config(
         **{"preset": name, "macs": 0.8, "search_epochs": 40, "epochs": 7, "finetune_epochs": 2},
-        **{"batch_size": 48, "limit": 500, "channels": 8, "cells": 2},
+        **{"batch_size": 48, "limit": 500, "channels": 8, "cells": 2, "max_macs": 1e8},
     )
     pruning = pruning_config(asked)
     assert pruning is not None

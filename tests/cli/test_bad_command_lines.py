@@ -58,6 +58,11 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
             (*TRAIN, "--against", "random", "hand-mad"),
             "--against knows no 'hand-mad': did you mean 'hand-made'? give hand-made or random",
         ),
+        ((*TRAIN, "--against"), "--against needs hand-made or random, got nothing"),
+        (
+            (*TRAIN, "--against", "--epochs", "3"),
+            "--against needs hand-made or random, got nothing",
+        ),
         ((*SEARCH, "--nesterov=yes"), "--nesterov takes no value, got 'yes'"),
         ((*SEARCH, "y"), "unexpected argument 'y': the command takes flags only"),
         ((*SEARCH, "--resume", "y"), "unexpected argument 'y': the command takes flags only"),

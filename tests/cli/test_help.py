@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ import archwright
 from archwright.cli.command import Command, Group
 from archwright.cli.flags import flags_of
 from archwright.cli.main import COMMANDS
+from archwright.errors import ConfigError
+from archwright.runs.options import choices
 
 
 def commands() -> Iterator[Command]:
@@ -103,3 +107,17 @@ def _seconds(code: str) -> float:
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     return time.perf_counter() - start
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.name)
+def test_what_the_parser_checks_the_configuration_checks_too(command: Command) -> None:
+    flags = flags_of(command)
+    needed = {f.name: Path("x") if f.kind is Path else "x" for f in flags if f.required}
+    for flag in flags:
+        given: dict[str, Any] = {**needed, flag.name: "no-such-word"}
+        if flag.kind is Path:
+            with pytest.raises(ConfigError, match=r"^--.* must be a pathlib.Path, got 'no-such-w"):
+                command.config(**given)
+        if choices(flag.kind):
+            with pytest.raises(ConfigError, match=r"^unknown .* 'no-such-word': "):
+                command.config(**given)

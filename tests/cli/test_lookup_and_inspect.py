@@ -1,6 +1,7 @@
 """Questions that train nothing: `lookup` and `inspect`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,16 @@ def test_lookup_reads_files_and_run_folders(call, tmp_path: Path) -> None:
             "expected '|'",
         ),
         ("runs/none", "no architecture at runs/none: give a file, a run folder, or a string"),
+        (
+            "darts-v2 without cell0:2",
+            "darts-v2 without cell0:2 is pruned, and the table has whole cells only: archwright "
+            "inspect --architecture 'darts-v2 without cell0:2' says what it costs",
+        ),
+        (
+            f"{BEST} without cell0:2",
+            f"{BEST} without cell0:2 is pruned, and the table has whole cells only: archwright "
+            f"inspect --architecture '{BEST} without cell0:2' says what it costs",
+        ),
     ],
 )
 def test_lookup_says_what_is_no_architecture_of_the_table(call, given: str, line: str) -> None:
@@ -139,6 +150,25 @@ def test_inspect_says_every_cost(call) -> None:
     assert "features while one image is answered, at most: " in done.err
     without = json.loads(call("inspect", "--architecture", BEST, "--json").out)["costs"]
     assert {*without} == {*found} - {"latency_ms", "energy_mj"}
+
+
+def test_inspect_says_what_was_not_measured(call) -> None:
+    unmeasured = "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"
+    assert lookup(unmeasured).latency_ms["edgetpu"] is None
+    done = call("inspect", "--architecture", unmeasured, "--latency-device", "edgetpu", "--json")
+    assert json.loads(done.out)["costs"]["latency_ms"] is None
+    assert "latency: not measured\n" in done.err
+
+
+@pytest.mark.parametrize("words", [("--space", "darts"), ("--architecture", BEST)])
+def test_inspect_needs_an_image_that_leaves_statistics(call, words: tuple[str, ...]) -> None:
+    done = call("inspect", *words, "--image-size", 1)
+    assert done.code == 1
+    assert re.fullmatch(
+        r"archwright: error: --image-size 1 leaves the batch norm \S+ a single value of an image: "
+        r"give more pixels\n",
+        done.err,
+    )
 
 
 def test_inspect_predicts_what_a_table_lacks(call, tmp_path: Path) -> None:

@@ -239,7 +239,8 @@ def test_an_operation_that_is_missing_is_named(tmp_path: Path) -> None:
     message = (
         rf"table.csv lacks the operation nor_conv_3x3 from \S+ to \S+ and 2 more: archwright "
         rf"profile --space nasbench201 --channels {size.channels} --cells {size.cells} "
-        rf"--image-size {size.image_size} --classes {size.classes} measures all"
+        rf"--classes {size.classes} --image-size {size.image_size} --image-channels "
+        rf"{size.image_channels} --out {tmp_path}/table-all.csv measures all$"
     )
     with pytest.raises(ConfigError, match=message):
         read(rows, tmp_path)
@@ -266,6 +267,26 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     path.write_text("name,ms\na,1\n")
     with pytest.raises(ConfigError, match="has the columns ms, name: a table needs architecture"):
         read_latency(SMALL, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "architecture,latency_ms,latency_ms\na,1,2\n",
+            "line 1: there are two columns 'latency_ms'",
+        ),
+        (
+            'architecture,latency_ms\n"a\nb",1\nc,2,3,4\n',
+            "line 4: 2 more cells than the 2 columns; quote what has a comma in it",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_the_columns(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"table\.csv, {message}"):
+        read_rows(path)
 
 
 def test_rows_that_contradict_each_other(tmp_path: Path) -> None:

@@ -65,6 +65,12 @@ def test_a_corrupt_file(write_folder: Callable[..., Path]) -> None:
         refused(r"^\S*owl/002.png is not a readable image: replace or remove it$", folder)
 
 
+def test_a_link_that_leads_nowhere(write_folder: Callable[..., Path]) -> None:
+    folder = write_folder({"auk": 5, "owl": 5})
+    (folder / "owl" / "009.png").symlink_to(folder / "gone.png")
+    refused(r"owl/009.png cannot be read \(No such file or directory\): replace or remove", folder)
+
+
 def test_a_corrupt_row(write_parquet: Callable[..., Path], encoded: Callable[..., Any]) -> None:
     cells = [encoded(index) for index in range(10)]
     cells[7]["bytes"] = b"\x89PNG broken"
@@ -75,9 +81,10 @@ def test_a_corrupt_row(write_parquet: Callable[..., Path], encoded: Callable[...
     refused(r"^row 7 of \S*missing.parquet holds no image: remove it$", path)
 
 
-def test_a_corrupt_parquet_file(tmp_path: Path) -> None:
+def test_a_corrupt_parquet_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     refused(r"train.parquet gives no rows \(.*\): replace or remove it$", tmp_path)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_parquet_folder_without_training_images(write_parquet: Callable[..., Path]) -> None:

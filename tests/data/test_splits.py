@@ -38,7 +38,9 @@ def test_fraction_and_seed_are_honoured(memory_set: MemorySet) -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, 0.001])
 def test_an_empty_part_is_refused(memory_set: MemorySet, fraction: float) -> None:
-    with pytest.raises(DataError, match=r"^50 images cannot be split at .* use more images"):
+    with pytest.raises(
+        DataError, match=r"^50 images cannot be split at .* use more images, or a larger --limit$"
+    ):
         search_split(memory_set, fraction=fraction)
 
 

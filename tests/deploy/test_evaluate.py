@@ -147,12 +147,18 @@ def test_what_is_no_network_is_refused(
         scored(last)
 
 
-def test_a_run_that_is_not_finished_has_no_network_yet(trained: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_not_finished_has_no_network_yet(
+    trained: Path, searched: Callable[[str], Path], tmp_path: Path
+) -> None:
     folder = copy(trained, tmp_path / "run")
     folder.weights.unlink()
     with pytest.raises(RunError, match="run has no weights yet: finish its run with --resume, or"):
         scored(folder.path)
     assert scored(folder.checkpoint("best")).kind == "train"
+    folder = copy(searched("darts"), tmp_path / "search")
+    folder.weights.unlink()
+    with pytest.raises(RunError, match=r"h has no weights yet: finish its run with --resume$"):
+        scored(folder.path)
 
 
 def test_what_is_another_network_in_a_checkpoint_is_refused(

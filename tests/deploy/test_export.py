@@ -164,9 +164,14 @@ def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path)
         ("a.onnx", {"format": "torch"}, r"--out a\.onnx must end in \.pt2"),
         ("a.onnx", {"format": "executorch"}, r"--out a\.onnx must end in \.pte"),
         ("a.onnx", {"format": "onx"}, "unknown format 'onx': did you mean 'onnx'"),
-        ("a.onnx", {"weights": "int4"}, "unknown type of weights 'int4': did you mean 'int8'"),
+        ("a.onnx", {"weights": "int4"}, "unknown weights 'int4': did you mean 'int8'"),
         ("a.pt2", {"format": "torch", "weights": "int8"}, "--weights int8 is a matter of ONNX"),
         ("a.onnx", {"threads": 0}, "--threads must be above 0, got 0"),
+        (
+            "a.onnx",
+            {"threads": 10**5},
+            r"--threads 100000 is more than is of use here: give at most \d+$",
+        ),
         (
             "a.pte",
             {"format": "executorch", "threads": 2},

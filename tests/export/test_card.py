@@ -31,3 +31,26 @@ def test_a_field_that_is_missing_or_damaged(name: str) -> None:
     for damaged in ({n: t for n, t in texts.items() if n != name}, {**texts, name: "[1,"}):
         with pytest.raises(RunError, match=line):
             Card.from_texts(damaged, "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("channels", '"16"', "'16'"),
+        ("classes", "3", "3"),
+        ("classes", "[1, 2]", r"\[1, 2\]"),
+        ("mean", '["a"]', r"\['a'\]"),
+        ("weights", '"int4"', "'int4'"),
+        ("data", "null", "None"),
+    ],
+)
+def test_a_field_of_another_type(name: str, text: str, shown: str) -> None:
+    with pytest.raises(
+        RunError, match=rf"^a\.onnx is damaged: its {name} is {shown}; export it again$"
+    ):
+        Card.from_texts({**CARD.to_texts(), name: text}, "a.onnx")
+
+
+def test_a_field_that_is_no_text() -> None:
+    with pytest.raises(RunError, match=r"a\.onnx does not say its cells: "):
+        Card.from_texts({**CARD.to_texts(), "cells": 5}, "a.onnx")  # pyright: ignore

@@ -68,8 +68,11 @@ def test_an_open_decision_is_refused() -> None:
         to_program(supernet)
 
 
-def test_what_is_no_program_is_refused(content: bytes, tmp_path) -> None:
+def test_what_is_no_program_is_refused(
+    content: bytes, tmp_path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(RunError, match="torch cannot read the program: "):
         Program(content[: len(content) // 2])
+    assert capfd.readouterr().err == ""
     with pytest.raises(RunError, match=r"torch cannot read .*gone\.pt2: "):
         Program(tmp_path / "gone.pt2")

@@ -98,6 +98,10 @@ def test_a_folder_that_cannot_be_listed_is_one_line(
         (b"\xff\xfe", "damaged: it is no JSON"),
         (b"[]", "of another version: this one reads schema 1"),
         (b'{"schema": 2}', "of another version: this one reads schema 1"),
+        (b'{"schema": 1, "kind": 3}', r"config\.json is damaged: its kind is 3; restore it, or ma"),
+        (b'{"schema": 1, "cells": "5"}', "is damaged: its cells is '5'; restore it"),
+        (b'{"schema": 1, "cells": true}', "is damaged: its cells is True; restore it"),
+        (b'{"schema": 1, "mean": [0, "a"]}', r"is damaged: its mean is \[0, 'a'\]; restore it"),
     ],
 )
 def test_settings_that_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
@@ -106,6 +110,17 @@ def test_settings_that_cannot_be_read(tmp_path: Path, content: bytes, message: s
         read_config(tmp_path)
     with pytest.raises(RunError, match=message):
         open_run(tmp_path, "search", SETTINGS, resume=True)
+
+
+def test_a_setting_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"schema": 1, "cells": null, "mean": [0]}')
+    settings = read_config(tmp_path)
+    assert (settings.get("cells"), settings["mean"]) == (None, [0])
+    for name in ("cells", "space"):
+        with pytest.raises(
+            RunError, match=rf"config\.json does not say its {name}: make the run again$"
+        ):
+            _ = settings[name]
 
 
 def test_no_settings(tmp_path: Path) -> None:

@@ -46,8 +46,23 @@ def test_cut_goes_back_to_a_size_and_writing_goes_on_there(log: RunLog) -> None:
     log.cut(size)
     log.write("epoch", epoch=2)
     assert [record["epoch"] for record in log.records()] == [0, 2]
-    log.cut(10**6)  # shorter than that already
+    log.cut(log.size())
     assert len(log.records()) == 2
+
+
+def test_a_log_that_is_shorter_than_it_was_is_refused(log: RunLog) -> None:
+    log.write("epoch", epoch=0)
+    log.write("epoch", epoch=1)
+    size = log.size()
+    for content in (log.path.read_bytes()[: size - 3], b""):
+        log.path.write_bytes(content)
+        with pytest.raises(
+            RunError,
+            match=r"log\.jsonl has lost lines that the last checkpoint counts on: restore it, or "
+            r"start a new run$",
+        ):
+            log.cut(size)
+        assert log.path.read_bytes() == content
 
 
 @pytest.mark.parametrize("line", [b'{"event": "ep', b"[1]", b'{"epoch": 3}', b"\xff"])

@@ -23,6 +23,8 @@ OUT = Path("out")
         ({"workers": -1}, "--workers must not be negative, got -1"),
         ({"checkpoint_seconds": -1.0}, "--checkpoint-seconds must not be negative"),
         ({"precision": "16"}, "unknown precision '16'"),
+        ({"precision": None}, "unknown precision 'None'"),
+        ({"data_root": "here"}, "--data-root must be a pathlib.Path, got 'here'"),
     ],
 )
 def test_what_every_run_refuses(make: Any, changed: dict[str, Any], message: str) -> None:
@@ -41,6 +43,8 @@ def test_what_every_run_refuses(make: Any, changed: dict[str, Any], message: str
         ({"momentum": 1.0}, "--momentum must be at least 0 and below 1"),
         ({"alpha_betas": (0.5, 1.0)}, "--alpha-betas must be at least 0 and below 1, got 1.0"),
         ({"alpha_init": -1e-3}, "--alpha-init must not be negative"),
+        ({"lowering": "fusd"}, "unknown lowering 'fusd': did you mean 'fused'?"),
+        ({"estimator": "hard"}, "unknown estimator 'hard'"),
         ({"alpha_start": -1}, "--alpha-start must not be negative"),
     ],
 )

@@ -27,12 +27,12 @@ from archwright.spaces import Size, get_space, read_architecture
 from ..runs.helpers import tiny_search, traces
 
 SIZE = Size(channels=4, cells=1, image_size=8, image_channels=1)
+DEPLOYED = {"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8}
 
 
 def short(out: Path, **changes: Any) -> SearchConfig:
     settings: dict[str, Any] = {
         **{"method": "diffgraph", "epochs": 2, "draws": 2, "watch": False, "finalists": 3},
-        **{"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8},
     }
     return tiny_search(out, **{**settings, **changes})
 
@@ -51,7 +51,7 @@ def test_an_infeasible_budget_is_refused_before_anything_starts(tmp_path: Path) 
         match=r"^--max-params 100 is infeasible: the smallest possible is [\d,]+ \(nasbench201 at "
         r"4 channels, 1 cells, 8 pixels\)$",
     ):
-        search(short(tmp_path / "out", max_params=100.0))
+        search(short(tmp_path / "out", max_params=100.0, **DEPLOYED))
     assert not (tmp_path / "out").exists()
 
 
@@ -60,7 +60,8 @@ def test_a_search_ends_within_its_budget_and_says_so(tmp_path: Path, encoder: bo
     space = get_space("nasbench201")
     macs = cost_model("macs", space, SIZE)
     limit = macs.least()[0] * 1.1
-    config = short(tmp_path / "out", max_macs=limit, max_size_mb=1.0, encoder=encoder)
+    budgets = {"max_macs": limit, "max_size_mb": 1.0, **DEPLOYED}
+    config = short(tmp_path / "out", encoder=encoder, **budgets)
     result = search(config)
     assert result.feasible is True
     assert result.costs is not None
@@ -76,11 +77,11 @@ def test_one_supernet_answers_to_several_budgets(done: SearchConfig) -> None:
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
     least, answers = macs.least()[0], list[float]()
     for times in (1.0, 2.0, 100.0):
-        config = replace(done, max_macs=least * times)
+        config = replace(done, max_macs=least * times, **DEPLOYED)
         answers.append(macs.of(asked.answer(config)))
         assert answers[-1] <= least * times * (1 + 1e-9)
     assert len(set(answers)) > 1
-    loose = replace(done, max_macs=least * 100)
+    loose = replace(done, max_macs=least * 100, **DEPLOYED)
     (log,) = (r for r in traces(done.out)["log"] if r["event"] == "result")
     assert asked.answer(loose) == read_architecture(log["architecture"])
 
@@ -93,7 +94,7 @@ def test_only_a_search_that_has_ended_is_asked_again(tmp_path: Path) -> None:
 
 
 def test_a_front_from_one_supernet(tmp_path: Path) -> None:
-    result = search(short(tmp_path / "out", pareto=4, finalists=1))
+    result = search(short(tmp_path / "out", pareto=4, finalists=1, **DEPLOYED))
     assert result.front is not None
     assert len(result.front) == 4
     limits = [point["limit"] for point in result.front]
@@ -116,7 +117,7 @@ def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
 ) -> None:
     asked = Reopened.of(done)
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
-    terms = replace(asked.searching.terms, front=macs)
+    terms = replace(asked.searching.terms, deployed=SIZE, front=macs)
     limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
     along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
     monkeypatch.setattr(Terms, "along_front", lambda self, count: along)
@@ -184,7 +185,7 @@ def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
     cost = cost_model("macs", get_space("nasbench201"), SIZE)
     strongest = cost.of(asked.answer(done))
     for limit in (2 * strongest, (cost.least()[0] + strongest) / 2):
-        asked.answer(replace(done, max_macs=limit))
+        asked.answer(replace(done, max_macs=limit, **DEPLOYED))
     assert compared == [1, 1, 16]
 
 

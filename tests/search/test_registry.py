@@ -161,6 +161,20 @@ def test_an_option_of_another_method_is_refused() -> None:
         get_method("darts", tau=1.0)
 
 
+@pytest.mark.parametrize("name", ["gdas", "snas", "diffgraph"])
+def test_a_temperature_does_not_rise(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--tau-min 2 must not be above --tau 0\.5$"):
+        get_method(name, tau=0.5, tau_min=2.0)
+    get_method(name, tau=2.0, tau_min=2.0)
+
+
+def test_a_temperature_is_held_against_that_of_the_preset(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"out": tmp_path, "method": "diffgraph", "preset": "proxy"}
+    SearchConfig(**settings, tau_min=2.0).settled().chosen_method()
+    with pytest.raises(ConfigError, match=r"^--tau-min 6 must not be above --tau 5$"):
+        SearchConfig(**settings, tau_min=6.0).settled().chosen_method()
+
+
 def test_an_unknown_method_is_named() -> None:
     with pytest.raises(ConfigError, match=r"^unknown method 'drts': did you mean 'darts'\?"):
         get_method("drts")
@@ -190,6 +204,7 @@ def test_every_option_of_a_method_is_a_flag() -> None:
     [
         ("papr", "darts", "unknown preset 'papr': did you mean 'paper'? known are "),
         ("doubled", "darts", "preset 'doubled' is for beta-darts, not for darts"),
+        ("proxy", "dart", "unknown method 'dart': did you mean 'darts'?"),
     ],
 )
 def test_an_impossible_preset_is_refused(

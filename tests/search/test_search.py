@@ -187,10 +187,14 @@ CHECKS: list[tuple[dict[str, Any], type[ArchwrightError], str]] = [
     ({"method": "drats"}, ConfigError, "unknown method 'drats': did you mean 'darts'"),
     ({"device": "gpu"}, ConfigError, "unknown device 'gpu'"),
     ({"data": "digit"}, DataError, "digit"),
-    ({"batch_size": 49}, DataError, "a batch of 49 is larger than the 48 images it is drawn from"),
+    (
+        {"batch_size": 49},
+        DataError,
+        r"a batch of 49 is larger than the 48 images it is drawn from: give --batch-size 48 or l",
+    ),
     ({"space": "spos", "channels": 7, "cells": 4}, ConfigError, "channels=7 makes a stage of"),
     ({"space": "spos", "channels": 8, "cells": 4, "batch_size": 1}, ConfigError, "a single value"),
-    ({"channels": 10**6}, ConfigError, r"this supernet needs about \d+\.\d GB, and cpu has"),
+    ({"channels": 10**5}, ConfigError, r"this supernet needs about \d+\.\d GB, and cpu has"),
     ({"lr_min": 1.0}, ConfigError, "--lr-min 1 must not be above --lr 0.025"),
 ]
 

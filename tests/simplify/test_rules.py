@@ -368,6 +368,8 @@ def test_settings_are_read_as_they_are_written() -> None:
         assert str(simplification(words)) == words
         assert from_settings({"simplify": words}) == simplification(words)
     assert from_settings({}) == simplification("none")
+    with pytest.raises(ConfigError, match=r"^--simplify pms\+norm\+pms names pms twice$"):
+        simplification("pms+norm+pms")
     with pytest.raises(ConfigError, match="unknown simplification 'fsm': did you mean 'fms'"):
         simplification("pms+fsm")
 

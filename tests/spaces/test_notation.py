@@ -86,6 +86,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for missing in (f"{tmp_path}/none", "missing.json", f"{tmp_path}"):
         with pytest.raises(GenotypeError, match=r"no architecture at .*: give a file, a run fold"):
             read_architecture(missing)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(GenotypeError, match=r"has no architecture yet: finish its run with --resu"):
+        read_architecture(str(tmp_path))
 
 
 @pytest.mark.parametrize(

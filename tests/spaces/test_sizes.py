@@ -150,6 +150,8 @@ def test_blocks_are_spread_in_proportion(depths: list[int], blocks: int) -> None
 
 @pytest.mark.parametrize("field", ["channels", "cells", "classes", "image_size", "image_channels"])
 def test_sizes_are_positive(field: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{field} must be at most [\d,]+, got 10,000,000$"):
+        Size(**{"channels": 1, "cells": 1, field: 10_000_000})
     with pytest.raises(ConfigError, match=f"^{field} must be at least 1, got 0$"):
         Size(**{"channels": 1, "cells": 1, field: 0})
 

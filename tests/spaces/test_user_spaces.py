@@ -132,6 +132,7 @@ def test_a_candidate_name_that_cannot_be_written(file: Path, name: str) -> None:
         ("def (", "{file} cannot be run: SyntaxError: "),
         ("import nothing_of_that_name", "{file} cannot be run: ModuleNotFoundError: No module"),
         ("space = 1 / 0", "{file} cannot be run: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "{file} cannot be run: SystemExit: 3"),
         ("thing = 3", "{file} declares no space: assign an archwright.spaces.Space to `space`"),
         ("space = 'darts'", "{file} declares no space: assign an archwright.spaces.Space"),
         (GOOD.replace('"mine"', '"darts"'), "{file} declares a space 'darts', a name that is tak"),

@@ -18,7 +18,13 @@ import torch
 from numpy.typing import NDArray
 
 from archwright.bench.budgets_config import BudgetsConfig
-from archwright.bench.results import Results, read_results, require_same, write_results
+from archwright.bench.results import (
+    Results,
+    read_results,
+    require_same,
+    require_writable,
+    write_results,
+)
 from archwright.bench.threads import threads
 from archwright.cost import Layout
 from archwright.cost.additive import macs
@@ -152,10 +158,11 @@ def bench_budgets(config: BudgetsConfig) -> tuple[Results, tuple[Case, ...]]:
     After each case the file is written anew, so that nothing is lost when this is stopped.
 
     Raises:
-        RunError: the results file is of another version or of other settings, or a run folder is.
+        RunError: the results file cannot be written; it, or a run folder, is of another version or
+            of other settings.
         ConfigError, DataError, DivergedError: as `search`.
     """
-    config.file.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(config.file)
     with threads(config.threads):
         return _Bench(config).run()
 

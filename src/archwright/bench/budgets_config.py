@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import parse_seeds, write_seeds
 from archwright.errors import ConfigError, unknown
-from archwright.runs.options import Precision, require, require_not_negative, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_not_negative,
+    require_positive,
+    require_threads,
+)
 from archwright.search.config import SearchConfig
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
@@ -87,11 +94,11 @@ class BudgetsConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
+        require_kinds(self)
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
-        require_positive(self, "threads", "finalists")
+        require_positive(self, "finalists")
+        require_threads(self)
         require_not_negative(self, "penalty", "spend")
-        known = get_args(Precision)
-        require(self.precision in known, unknown("precision", self.precision, known))
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         for flag, given in (("--penalty", self.penalty), ("--progressive", self.progressive)):
             require(not given or self.separate, f"{flag} has no use without --separate")

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from archwright.bench.command import command_line
 from archwright.bench.variants import Lowering, Variant, parse_variants
-from archwright.errors import unknown
-from archwright.runs.options import Precision, require, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +59,10 @@ class SupernetConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a row is unknown.
         """
+        require_kinds(self)
         require_positive(self, "channels", "cells", "image_size", "batch_size", "repeats")
-        require_positive(self, "threads")
+        require_threads(self)
         require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
-        for name, kind in (("precision", Precision), ("lowering", Lowering)):
-            given, known = getattr(self, name), get_args(kind)
-            require(given in known, unknown(name, given, known))
         if self.out is not None:
             require(not self.out.is_dir(), f"--out {self.out} is a folder: name a file")
         _ = self.variants

@@ -12,7 +12,13 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.darts_config import DartsConfig
 from archwright.bench.memory import step_bytes
-from archwright.bench.results import Results, read_results, require_same, write_results
+from archwright.bench.results import (
+    Results,
+    read_results,
+    require_same,
+    require_writable,
+    write_results,
+)
 from archwright.bench.tabulate import NOTHING, Table, number
 from archwright.bench.threads import threads
 from archwright.errors import RunError
@@ -29,10 +35,11 @@ def bench_darts(config: DartsConfig) -> Results:
     """Run what is missing; all that the results file then holds.
 
     Raises:
-        RunError: the results file is of another version or of other settings, or a run folder is.
+        RunError: the results file cannot be written; it, or a run folder, is of another version or
+            of other settings.
         ConfigError, DataError, DivergedError: as `search` and `train`.
     """
-    config.file.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(config.file)
     with threads(config.threads):
         return _run(config)
 

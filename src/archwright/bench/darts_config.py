@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, parse_seeds
-from archwright.errors import unknown
-from archwright.runs.options import Precision, require, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 from archwright.search.config import SearchConfig
 from archwright.train.config import TrainConfig
 
@@ -86,11 +91,10 @@ class DartsConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
+        require_kinds(self)
         require_positive(self, "search_channels", "search_cells", "search_epochs", "search_limit")
-        require_positive(self, "channels", "cells", "epochs", "limit", "test_limit", "threads")
-        for name, kind in (("precision", Precision), ("recipe", RecipeName)):
-            value = getattr(self, name)
-            require(value in get_args(kind), unknown(name, value, get_args(kind)))
+        require_positive(self, "channels", "cells", "epochs", "limit", "test_limit")
+        require_threads(self)
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         _ = self.contestants, self.all_seeds
 

@@ -9,7 +9,7 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.results import require_same
+from archwright.bench.results import require_same, require_writable
 from archwright.bench.searches import (
     Search,
     Searches,
@@ -32,10 +32,11 @@ def bench_nasbench201(config: Nasbench201Config) -> Searches:
     After each search the file is written anew, so that nothing is lost when this is stopped.
 
     Raises:
-        RunError: the results file is of another version or of other settings, or a run folder is.
+        RunError: the results file cannot be written; it, or a run folder, is of another version or
+            of other settings.
         ConfigError, DataError, DivergedError: as `search`.
     """
-    config.file.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(config.file)
     with threads(config.threads):
         return _Bench(config).run()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import (
@@ -13,8 +13,13 @@ from archwright.bench.contestants import (
     parse_seeds,
     write_seeds,
 )
-from archwright.errors import unknown
-from archwright.runs.options import Precision, require, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 from archwright.search.config import SearchConfig
 
 if TYPE_CHECKING:
@@ -76,10 +81,9 @@ class Nasbench201Config:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
+        require_kinds(self)
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
-        require_positive(self, "threads")
-        known = get_args(Precision)
-        require(self.precision in known, unknown("precision", self.precision, known))
+        require_threads(self)
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         _ = self.contestants, self.all_seeds
 

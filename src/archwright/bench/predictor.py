@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from archwright.bench.predictor_config import PredictorConfig
-from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.results import Results, read_results, require_writable, write_results
 from archwright.cost import Layout, fit
 from archwright.cost.predictor import fit_predictor
 from archwright.errors import RunError
@@ -34,8 +34,11 @@ def bench_predictor(config: PredictorConfig) -> Results:
     """Measure every device and seed that the results file does not hold; all that it then holds.
 
     Raises:
-        RunError: the file holds something else, or results of other settings.
+        RunError: the file holds something else, or results of other settings; it cannot be
+            written.
     """
+    if config.out is not None:
+        require_writable(config.out)
     rows = _held(config)
     known = {(row["device"], row["seed"]) for row in rows}
     space = _Space()

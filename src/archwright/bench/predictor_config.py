@@ -8,7 +8,7 @@ from typing import Any
 from archwright.bench.command import command_line
 from archwright.bench.contestants import parse_seeds
 from archwright.errors import ConfigError, unknown
-from archwright.runs.options import require, require_positive
+from archwright.runs.options import require, require_kinds, require_positive
 from archwright.tables.nasbench201 import DEVICES
 
 _FEWEST = 10
@@ -35,6 +35,7 @@ class PredictorConfig:
         Raises:
             ConfigError: one is out of range, or a name is unknown.
         """
+        require_kinds(self)
         require_positive(self, "choices")
         require(self.samples >= _FEWEST, f"--samples must be {_FEWEST} or more")
         if self.out is not None:

@@ -8,7 +8,7 @@ import torch
 
 from archwright.bench.predictor import rank_correlation
 from archwright.bench.profile_config import ProfileBenchConfig
-from archwright.bench.results import Results, write_results
+from archwright.bench.results import Results, require_writable, write_results
 from archwright.bench.threads import threads
 from archwright.cost import Layout, cost_model
 from archwright.cost.files import read_rows
@@ -25,7 +25,10 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
 
     Raises:
         ConfigError: the table is unusable, or does not say its runtime.
+        RunError: the results file cannot be written.
     """
+    if config.out is not None:
+        require_writable(config.out)
     space = get_space(config.space)
     channels, cells = space.train_size
     size = Size(
@@ -33,6 +36,7 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
         cells=config.cells or cells,
         classes=config.classes,
         image_size=config.image_size or space.image_size,
+        image_channels=config.image_channels,
     )
     cost = cost_model("latency_ms", space, size, latency_table=config.table)
     name, device, count = _where(config.table)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archwright.bench.command import command_line
-from archwright.runs.options import require, require_positive
+from archwright.runs.options import require, require_kinds, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,8 @@ class ProfileBenchConfig:
     """Their depth, as profiled (else as published)."""
     image_size: int | None = None
     """Side of an image in pixels, as profiled (else the space's)."""
+    image_channels: int = 3
+    """Channels of an image, as profiled."""
     classes: int = 10
     """Outputs of the classifier, as profiled."""
     networks: int = 50
@@ -38,7 +40,9 @@ class ProfileBenchConfig:
         Raises:
             ConfigError: one is out of range.
         """
-        require_positive(self, "channels", "cells", "image_size", "classes", "repeats")
+        require_kinds(self)
+        require_positive(self, "channels", "cells", "image_size", "image_channels")
+        require_positive(self, "classes", "repeats")
         require(self.networks >= 2, "--networks must be 2 or more")
         require(self.seed > 0, "--seed must be 1 or more: the networks of 0 were fitted to")
 

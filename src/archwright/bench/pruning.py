@@ -15,7 +15,13 @@ from archwright.bench.pruning_config import UNPRUNED, Contestant, PruningConfig
 from archwright.bench.pruning_latency import latencies, write_onnx
 from archwright.bench.pruning_methods import Trained, cost_of
 from archwright.bench.pruning_rows import PrunedRow, rows_of
-from archwright.bench.results import Results, read_results, require_same, write_results
+from archwright.bench.results import (
+    Results,
+    read_results,
+    require_same,
+    require_writable,
+    write_results,
+)
 from archwright.bench.threads import threads
 from archwright.export.optional import optional
 from archwright.prune.source import read_source
@@ -34,12 +40,13 @@ def bench_pruning(config: PruningConfig) -> Results:
     After each network the file is written anew, so that nothing is lost when this is stopped.
 
     Raises:
-        RunError: the results file is of another version or of other settings, or a run folder is;
+        RunError: the results file cannot be written; it, or a run folder, is of another version or
+            of other settings;
             there is nothing to prune where it is said to be.
         ConfigError: a target cannot be reached (with the least that can).
         DataError, DivergedError: as `train`.
     """
-    config.file.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(config.file)
     with threads(config.threads):
         return _Bench(config).run()
 

@@ -15,8 +15,10 @@ from archwright.runs.options import (
     Precision,
     require,
     require_fraction,
+    require_kinds,
     require_not_negative,
     require_positive,
+    require_threads,
 )
 from archwright.train.config import TrainConfig
 
@@ -137,14 +139,14 @@ class PruningConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
-        require_positive(self, "image_size", "limit", "test_limit", "channels", "cells", "threads")
+        require_kinds(self)
+        require_positive(self, "image_size", "limit", "test_limit", "channels", "cells")
+        require_threads(self)
         require_positive(self, "train_epochs", "train_lr", "gate_epochs", "gate_lr", "lr")
         require_positive(self, "batch_size", "calibration")
         require_not_negative(self, "sparsity", "epochs", "weight_decay", "cutout")
         require_not_negative(self, "latency_rounds")
         require_fraction(self, "momentum")
-        known = get_args(Precision)
-        require(self.precision in known, unknown("precision", self.precision, known))
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         if self.trained is not None:
             for name in ("channels", "cells"):

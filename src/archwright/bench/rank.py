@@ -12,7 +12,7 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import Ranking, Rankings, agreements, read_rankings, write_rankings
-from archwright.bench.results import require_same
+from archwright.bench.results import require_same, require_writable
 from archwright.bench.threads import threads
 from archwright.derive import random_architecture
 from archwright.errors import RunError
@@ -34,10 +34,11 @@ def bench_rank(config: RankConfig) -> Rankings:
     """Train and ask the supernets that are missing; all that the results file then holds.
 
     Raises:
-        RunError: the results file is of another version or of other settings, or a run folder is.
+        RunError: the results file cannot be written; it, or a run folder, is of another version or
+            of other settings.
         ConfigError, DataError, DivergedError: as `search`.
     """
-    config.file.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(config.file)
     with threads(config.threads):
         return _run(config)
 

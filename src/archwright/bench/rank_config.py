@@ -9,7 +9,7 @@ from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import RANDOM, Contestant, write_seeds
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.errors import ConfigError
-from archwright.runs.options import Precision, require, require_positive
+from archwright.runs.options import Precision, require, require_kinds, require_positive
 from archwright.search.config import SearchConfig
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class RankConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
+        require_kinds(self)
         require_positive(self, "samples", "batches")
         require(2 <= self.samples <= _MOST, f"--samples must be 2 to {_MOST:,}, got {self.samples}")
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")

@@ -1,6 +1,7 @@
 """Result files: the rows of a bench, with all that is needed to repeat and to judge them."""
 
 import json
+import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -25,6 +26,20 @@ class Results:
     hardware: str
     threads: int
     rows: list[dict[str, Any]]
+
+
+def require_writable(path: Path) -> None:
+    """Check, before anything is measured, that results can be written to `path`; nothing is left.
+
+    Raises:
+        RunError: they cannot.
+    """
+    try:
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}; give another --out") from None
 
 
 def write_results(path: Path, results: Results) -> None:

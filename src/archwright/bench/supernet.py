@@ -11,12 +11,11 @@ from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, discrete_architecture, make_batch, size_of
 from archwright.bench.peaks import peaks_apart
-from archwright.bench.results import Results, write_results
+from archwright.bench.results import Results, require_writable, write_results
 from archwright.bench.rows import rows_of
 from archwright.bench.threads import threads
-from archwright.cost import estimate_training_bytes
+from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError
-from archwright.ir import BatchNorm, Module, Network, Shape, walk_network
 from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
 from archwright.runs.progress import Progress
 from archwright.spaces import Size, Space, get_space, write_architecture
@@ -30,13 +29,14 @@ def bench_supernet(config: SupernetConfig) -> Results:
 
     Raises:
         ConfigError: space, size or device do not exist, or the supernet does not fit into memory.
+        RunError: the results file cannot be written.
     """
     space = get_space(config.space)
     size = size_of(config, space)
     config = replace(config, channels=size.channels, cells=size.cells, image_size=size.image_size)
     fabric = make_fabric(config.device, config.precision)
-    if config.out is not None:  # what cannot be written is known before it is measured
-        config.out.parent.mkdir(parents=True, exist_ok=True)
+    if config.out is not None:
+        require_writable(config.out)
     with threads(config.threads):
         results = _measure(config, space, size, fabric)
     if config.out is not None:
@@ -48,7 +48,12 @@ def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric")
     supernet = space.supernet(size)
     what = f"the supernet of {space.name}"
     require_memory(estimate_training_bytes(supernet, config.batch_size), fabric.device, what)
-    _require_statistics(supernet, config.batch_size)
+    norm = starved_norm(supernet, config.batch_size)
+    if norm is not None:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} leaves the batch norm {norm} a single value a "
+            f"channel: give at least 2"
+        )
     entrants = build_entrants(config, space, fabric.device)
     images, labels = make_batch(config, space, fabric.device)
     total = Contest.length(len(entrants), config.repeats)
@@ -72,15 +77,3 @@ def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric")
         threads=torch.get_num_threads(),
         rows=rows_of(measured),
     )
-
-
-def _require_statistics(network: Network, batch_size: int) -> None:
-    def check(module: Module, shape: Shape) -> None:
-        alone = batch_size * shape.height * shape.width == 1
-        if alone and isinstance(module.primitive, BatchNorm):
-            raise ConfigError(
-                f"--batch-size {batch_size} leaves the batch norm {module.slot} a single value a "
-                f"channel: give at least 2"
-            )
-
-    walk_network(network, check)

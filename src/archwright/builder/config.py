@@ -71,9 +71,6 @@ class BuildConfig(LimitOptions):
         require_positive(self, "search_epochs", "epochs", "batch_size")
         require_positive(self, "macs", "params", "latency_ms")
         require_not_negative(self, "finetune_epochs")
-        for name, kind in (("preset", Preset), ("fusion", FusionName)):
-            given, known = getattr(self, name), get_args(kind)
-            require(given in known, unknown(name, given, known))
         for name in self.against:
             known = get_args(Rival)
             require(name in known, unknown("network for --against", name, known))
@@ -100,7 +97,7 @@ class BuildConfig(LimitOptions):
     @property
     def file(self) -> Path:
         """The exported file."""
-        return self.out / f"model{SUFFIXES.get(self.format, '')}"
+        return self.out / f"model{SUFFIXES[self.format]}"
 
     @property
     def page(self) -> Path:

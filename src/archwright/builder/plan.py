@@ -6,7 +6,9 @@ from typing import Any
 from archwright import __version__, data
 from archwright.builder.config import BuildConfig
 from archwright.builder.stages import (
+    TABLE,
     export_config,
+    final_size,
     pruning_config,
     search_config,
     training_config,
@@ -107,9 +109,9 @@ def make_plan(config: BuildConfig) -> Plan:
     """
     space, images = get_space(config.space), load_images(config)
     search = search_config(config, space, images.image_size)
-    size = _final_size(space, search, images)
+    size = _final_size(config, space, search, images)
     if not (search.out / "config.json").exists():  # else it was checked when it started
-        prepare(_before_profile(search) if config.profiles else search)
+        prepare(search_config(_before_profile(config), space, images.image_size))
     stand_in = reference_architecture(space, size)
     network = space.discrete(stand_in, size)
     if config.prunes and not deletable(network):
@@ -138,14 +140,15 @@ def _targets(config: BuildConfig) -> str:
     return " and ".join(given)
 
 
-def _before_profile(search: SearchConfig) -> SearchConfig:
-    """What of a search can be checked before this machine is measured, and all of it afterwards."""
-    if search.latency_table is not None and search.latency_table.exists():
-        return search
-    return replace(search, max_latency_ms=None, latency_table=None)
+def _before_profile(config: BuildConfig) -> BuildConfig:
+    """What can be checked of it before this machine is measured, and all of it afterwards."""
+    measured = not config.profiles or (config.out / TABLE).exists()
+    return config if measured else replace(config, max_latency_ms=None)
 
 
-def _final_size(space: Space, search: SearchConfig, images: data.ImageData) -> Size:
+def _final_size(
+    config: BuildConfig, space: Space, search: SearchConfig, images: data.ImageData
+) -> Size:
     """The size of the final network, which a search's budgets count for.
 
     Raises:
@@ -153,11 +156,11 @@ def _final_size(space: Space, search: SearchConfig, images: data.ImageData) -> S
     """
     settled, (channels, cells) = search.settled(), space.search_size
     searched = size_for(images, settled.channels or channels, settled.cells or cells)
-    channels, cells = space.train_size
-    final = size_for(images, search.deploy_channels or channels, search.deploy_cells or cells)
+    (wide, deep), (channels, cells) = final_size(config, space), space.train_size
+    final = size_for(images, wide or channels, deep or cells)
     if space.skeleton.cells(searched) == space.skeleton.cells(final):
         return final
-    if search.deploy_cells is None:  # depth is a matter of decisions: as deep as it is searched
+    if deep is None:  # depth is a matter of decisions: as deep as it is searched
         return replace(final, cells=searched.cells)
     raise ConfigError(
         f"--cells {final.cells} makes networks with other decisions than the {searched.cells} "

@@ -23,15 +23,17 @@ TABLE = "latency.csv"
 def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchConfig:
     """The search, within budgets on networks of the final size."""
     shared = _shared(config, [field.name for field in fields(LimitOptions)])
-    preset, least = PRESETS[config.preset], _least_cells(space)
+    preset = PRESETS[config.preset]
     options: dict[str, Any] = {
-        "deploy_channels": config.channels,
-        "deploy_cells": config.cells or (least if "final" in preset.shallow else None),
-        "deploy_image_size": image_size,
         **_given(channels=config.search_channels),
-        "cells": config.search_cells or (least if "supernet" in preset.shallow else None),
+        "cells": config.search_cells
+        or (_least_cells(space) if "supernet" in preset.shallow else None),
         **_given(batch_size=config.batch_size),
     }
+    if config.limits:
+        channels, cells = final_size(config, space)
+        options |= {"deploy_channels": channels, "deploy_cells": cells}
+        options |= {"deploy_image_size": image_size}
     table: dict[str, Any] = {"latency_table": config.out / TABLE} if config.profiles else {}
     found = SearchConfig(
         **{**shared, **table, **_left(preset.search, shared), **options},
@@ -41,6 +43,12 @@ def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchC
         resume=True,
     )
     return _of_epochs(found, config.search_epochs)
+
+
+def final_size(config: BuildConfig, space: Space) -> tuple[int | None, int | None]:
+    """Channels and cells of the final network as asked for; None: as the space has them."""
+    shallow = "final" in PRESETS[config.preset].shallow
+    return config.channels, config.cells or (_least_cells(space) if shallow else None)
 
 
 def _least_cells(space: Space) -> int:
@@ -59,8 +67,8 @@ def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
     """The search with so many epochs; what begins or ends on the way stays at its share of them."""
     if epochs is None:
         return config
-    settled, method = config.settled(), config.chosen_method()
-    recipe = settled.recipe(method.recipe(config.space))
+    settled = config.settled()
+    recipe = settled.recipe(settled.chosen_method().recipe(config.space))
     return replace(
         config,
         epochs=epochs,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from archwright.cli.flags import Flag, choices
+from archwright.cli.flags import Flag
+from archwright.runs.options import choices
 
 _EXPECTED: dict[Any, tuple[Callable[[str], object], str]] = {
     int: (int, "a whole number"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.cli.command import Command
 from archwright.cli.show import Show
 from archwright.errors import ConfigError
+from archwright.runs.options import require_kinds
 from archwright.simplify.settings import (
     Granularity,
     Pointwise,
@@ -44,11 +45,12 @@ class ExplainConfig:
     """The edge, as decisions are named: reduce/0->2 (else the first one of stride 1)."""
 
     def __post_init__(self) -> None:
-        """Check that the stages exist.
+        """Check that the stages, and what they are asked to do, exist.
 
         Raises:
             ConfigError: one does not (the nearest is named).
         """
+        require_kinds(self)
         _ = self.simplification
 
     @property

@@ -3,15 +3,14 @@
 import ast
 import inspect
 import textwrap
-import types
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from archwright.cli.command import Command, Output
-from archwright.runs.options import RunOptions
+from archwright.runs.options import RunOptions, choices, without_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +70,6 @@ class Flag:
         return " ".join([", ".join(self.spellings), *map(_metavar, self.values)]) + dots
 
 
-def choices(kind: Any) -> tuple[str, ...]:
-    """The words that a literal type allows; none for other types."""
-    return get_args(kind) if get_origin(kind) is Literal else ()
-
-
 def flags_of(command: Command) -> tuple[Flag, ...]:
     """Every flag of a sub-command: required ones first, those that all have last."""
     found = [*_read(command.config, command), *_read(Output, command)]
@@ -92,19 +86,12 @@ def _read(config: type, command: Command) -> Iterator[Flag]:
         section = "run" if issubclass(config, RunOptions) and field.name in shared else command.name
         yield Flag(
             name=field.name,
-            kind=_without_none(hints[field.name]),
+            kind=without_none(hints[field.name]),
             default=field.default,
             text=texts.get(field.name, ""),
             section="output" if config is Output else section,
             positional=field.name == command.positional,
         )
-
-
-def _without_none(hint: Any) -> Any:
-    if get_origin(hint) not in (Union, types.UnionType):
-        return hint
-    (kind,) = (part for part in get_args(hint) if part is not type(None))
-    return kind
 
 
 def _metavar(kind: Any) -> str:

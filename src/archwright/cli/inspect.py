@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show, count, shorten
-from archwright.runs.options import require, require_positive
+from archwright.runs.options import require, require_kinds, require_positive
 
 if TYPE_CHECKING:
-    from archwright.ir import Architecture
+    from archwright.ir import Architecture, Network
     from archwright.spaces import Size, Space
 
 
@@ -46,6 +46,7 @@ class InspectConfig:
         Raises:
             ConfigError: a number is out of range, or there is none or two.
         """
+        require_kinds(self)
         one = (self.architecture is None) != (self.space is None)
         require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
         require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
@@ -68,13 +69,13 @@ def _run(config: InspectConfig) -> dict[str, Any]:
         assert config.space is not None, "the configuration has one of the two"
         space = get_space(config.space)
         size = _size(config, space, space.search_size, {})
-        network = space.supernet(size)
+        network = _countable(space.supernet(size))
         own = {"decisions": {d.name: list(d.candidates) for d in network.decisions()}}
     else:
         architecture = read_architecture(config.architecture)
         space = get_space(architecture.origin or architecture.space)
         size = _size(config, space, space.train_size, _run_settings(config.architecture))
-        network = space.discrete(architecture, size)
+        network = _countable(space.discrete(architecture, size))
         live = graph_cost(network, live=True)
         text = write_architecture(architecture)
         own = {
@@ -98,10 +99,30 @@ def _run(config: InspectConfig) -> dict[str, Any]:
     }
 
 
+def _countable(network: "Network") -> "Network":
+    """`network`, if a training step on one image could be taken, which is what is counted.
+
+    Raises:
+        ConfigError: it could not.
+    """
+    from archwright.cost import starved_norm
+
+    norm, pixels = starved_norm(network, 1), network.image.height
+    require(
+        norm is None,
+        f"--image-size {pixels} leaves the batch norm {norm} a single value of an image: give more "
+        f"pixels",
+    )
+    return network
+
+
 def _costs(
     config: InspectConfig, architecture: "Architecture", space: "Space", size: "Size"
-) -> dict[str, float]:
-    """Every cost by its name; what is predicted has what it will hardly exceed beside it."""
+) -> dict[str, float | None]:
+    """Every cost by its name; what is predicted has what it will hardly exceed beside it.
+
+    None: it was not measured on the device.
+    """
     from archwright.cost import COSTS, cost_model, graph_cost
 
     if architecture.pruning is not None:  # what is measured of a space says nothing of it
@@ -122,8 +143,7 @@ def _costs(
         found[name] = cost.of(architecture)
         if (bound := cost.bound(architecture)) != found[name]:
             found[f"{name}_bound"] = bound
-    # what was not measured on a device is infinite, which JSON does not know
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
 def _measured(config: InspectConfig) -> tuple[str, ...]:
@@ -164,10 +184,10 @@ def _size(
 
 
 _SHOWN = {
-    "size_mb": "weights: {} MB in float32",
-    "memory_mb": "features while one image is answered, at most: {} MB",
-    "latency_ms": "latency: {} ms",
-    "energy_mj": "energy: {} mJ",
+    "size_mb": ("weights", "MB in float32"),
+    "memory_mb": ("features while one image is answered, at most", "MB"),
+    "latency_ms": ("latency", "ms"),
+    "energy_mj": ("energy", "mJ"),
 }
 
 
@@ -190,7 +210,9 @@ def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
         if name in _SHOWN:
             bound = facts["costs"].get(f"{name}_bound")
             more = "" if bound is None else f" (predicted; hardly above {bound:,.4g})"
-            show.line(f"{_SHOWN[name].format(f'{value:,.4g}')}{more}")
+            what, unit = _SHOWN[name]
+            said = "not measured" if value is None else f"{value:,.4g} {unit}"
+            show.line(f"{what}: {said}{more}")
     return facts
 
 

@@ -1,5 +1,6 @@
 """`archwright lookup`."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,16 @@ def _run(config: LookupConfig) -> "Entry":
 
 def _text(arch: str) -> str:
     """The string itself: what is no file's name is left to the table, which says what is wrong."""
-    if "~" in arch:
+    if "~" in arch and " without " not in arch:
         return arch
     from archwright.spaces import read_architecture, write_architecture
 
     architecture = read_architecture(arch)
+    if architecture.pruning is not None:
+        raise GenotypeError(
+            f"{arch} is pruned, and the table has whole cells only: archwright inspect "
+            f"--architecture {shlex.quote(arch)} says what it costs"
+        )
     if architecture.space != "nasbench201":
         raise GenotypeError(f"{arch} is of space {architecture.space}: the table has nasbench201")
     return write_architecture(architecture)

@@ -38,6 +38,9 @@ def parse(command: Command, words: Sequence[str]) -> Parsed:
     except SystemExit:
         fallback = plain(said.getvalue())
         raise UsageError(complaint(command.name, flags, words) or fallback) from None
+    for flag in flags:  # for tyro, none is a number of values, too
+        if flag.many and not getattr(options, flag.name) and set(flag.spellings) & set(words):
+            raise UsageError(complaint(command.name, flags, words))
     values: dict[str, Any] = {flag.name: getattr(options, flag.name) for flag in flags}
     output = Output(**{field.name: values.pop(field.name) for field in fields(Output)})
     if "command" in {field.name for field in fields(command.config)}:

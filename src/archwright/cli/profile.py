@@ -2,12 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show, decimals
-from archwright.errors import unknown
-from archwright.runs.options import require, require_positive
+from archwright.runs.options import require, require_kinds, require_positive, require_threads
 
 if TYPE_CHECKING:
     from archwright.cost.profile import Profile
@@ -50,9 +49,9 @@ class ProfileConfig:
         Raises:
             ConfigError: one is out of range, or the file is there already.
         """
-        known = get_args(Runtime)
-        require(self.runtime in known, unknown("runtime", self.runtime, known))
-        require_positive(self, "threads", "channels", "cells", "image_size", "image_channels")
+        require_kinds(self)
+        require_threads(self)
+        require_positive(self, "channels", "cells", "image_size", "image_channels")
         require_positive(self, "classes", "networks", "repeats")
         require(
             not self.out.exists(),

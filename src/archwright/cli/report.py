@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show
-from archwright.runs.options import require
+from archwright.runs.options import require, require_kinds
 
 if TYPE_CHECKING:
     from archwright.report.load import Row
@@ -28,6 +28,7 @@ class ReportConfig:
         Raises:
             ConfigError: there is none.
         """
+        require_kinds(self)
         require(bool(self.runs), "report needs RUN ...: one or more run folders")
         if self.out is not None:
             require(not self.out.is_dir(), f"--out {self.out} is a folder: name a file")

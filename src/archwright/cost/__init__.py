@@ -6,7 +6,12 @@ from archwright.cost.encoder import GraphEncoder
 from archwright.cost.encoding import Encoding
 from archwright.cost.graph import GraphCost, graph_cost
 from archwright.cost.layout import Layout
-from archwright.cost.memory import activation_bytes, estimate_training_bytes, saved_bytes
+from archwright.cost.memory import (
+    activation_bytes,
+    estimate_training_bytes,
+    saved_bytes,
+    starved_norm,
+)
 from archwright.cost.model import CostModel
 from archwright.cost.peak import peak_bytes
 
@@ -25,4 +30,5 @@ __all__ = [
     "graph_cost",
     "peak_bytes",
     "saved_bytes",
+    "starved_norm",
 ]

@@ -12,6 +12,9 @@ from archwright.files import write_bytes
 
 Row = Mapping[str, Any]
 
+_REST = ""
+"""What stands for the cells of a row that no column is for."""
+
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a CSV file with a header, or of a parquet file.
@@ -24,7 +27,7 @@ def read_rows(path: Path) -> list[Row]:
     except OSError as error:
         raise ConfigError(f"no table at {path}: {error.strerror}") from None
     try:
-        rows = _parquet(content) if content.startswith(b"PAR1") else _csv(content)
+        rows = _parquet(content) if content.startswith(b"PAR1") else _csv(path, content)
     except (ValueError, OSError, csv.Error):  # pyarrow's errors are ValueErrors and OSErrors
         raise ConfigError(
             f"{path} is no table: give a CSV file with a header, or parquet"
@@ -34,8 +37,22 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def _csv(content: bytes) -> list[Row]:
-    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+def _csv(path: Path, content: bytes) -> list[Row]:
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    reader = csv.DictReader(text, restkey=_REST, strict=True)
+    columns = list(reader.fieldnames or ())
+    for column in columns:
+        if columns.count(column) > 1:
+            raise ConfigError(f"{path}, line 1: there are two columns {column!r}; remove one")
+    rows: list[Row] = []
+    for row in reader:
+        if _REST in row:
+            raise ConfigError(
+                f"{path}, line {reader.line_num}: {len(row[_REST])} more cells than the "
+                f"{len(columns)} columns; quote what has a comma in it"
+            )
+        rows.append(row)
+    return rows
 
 
 def _parquet(content: bytes) -> list[Row]:

@@ -1,6 +1,8 @@
 """Latencies from a table: of operations, which add up, or of whole architectures."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast, get_args
 
@@ -113,10 +115,11 @@ def _counted(path: Path, rows: Sequence[Row]) -> Counted:
 def _require_all(layout: Layout, path: Path, table: Mapping[Operation, float]) -> None:
     missing = [operation for operation in operations(layout) if operation not in table]
     if missing:
-        size = layout.size
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        words = ["archwright", "profile", "--space", layout.space.origin or layout.space.name]
+        for name, value in asdict(layout.size).items():
+            words += ["--" + name.replace("_", "-"), str(value)]
+        words += ["--out", str(path.with_stem(f"{path.stem}-all"))]
         raise ConfigError(
-            f"{path} lacks the operation {missing[0]}{more}: archwright profile --space "
-            f"{layout.space.origin or layout.space.name} --channels {size.channels} --cells "
-            f"{size.cells} --image-size {size.image_size} --classes {size.classes} measures all"
+            f"{path} lacks the operation {missing[0]}{more}: {shlex.join(words)} measures all"
         )

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from archwright.cost.places import Place
-from archwright.ir import INPUT, Module, Network, Shape, Step, walk_network
+from archwright.ir import INPUT, BatchNorm, Module, Network, Shape, Step, walk_network
 from archwright.lower import Mixture, NaiveNetwork, logits_table
 
 
@@ -51,6 +51,22 @@ def estimate_training_bytes(network: Network, batch_size: int) -> int:
 
     walk_network(network, count)
     return 4 * (features * batch_size + 4 * sum(weights.values()))
+
+
+def starved_norm(network: Network, batch_size: int) -> str | None:
+    """The first batch norm that a step would leave a single value a channel; None: there is none.
+
+    There is no deviation of one value: such a step cannot be taken.
+    """
+    found: list[str] = []
+
+    def check(module: Module, shape: Shape) -> None:
+        alone = batch_size * shape.height * shape.width == 1
+        if alone and isinstance(module.primitive, BatchNorm):
+            found.append(module.slot)
+
+    walk_network(network, check)
+    return found[0] if found else None
 
 
 def activation_bytes(network: Network, batch_size: int = 1) -> int:

@@ -118,7 +118,7 @@ def _check(images: ImageSet, batch_size: int, drop_last: bool, rank: int, world:
     if drop_last and batch_size > len(images):
         raise DataError(
             f"a batch of {batch_size} is larger than the {len(images)} images it is drawn from: "
-            "lower the batch size or use more images"
+            f"give --batch-size {len(images)} or less, or use more images"
         )
     if not 0 <= rank < world:
         raise DataError(f"rank {rank} is not among {world} processes: ranks are 0 to {world - 1}")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archwright.errors import DataError
 from archwright.files import write_atomic
 
 _VERSION = 1  # raised whenever decoding changes, so that older files are not read
@@ -37,11 +38,17 @@ def cache_path(files: Iterable[Path], *settings: object) -> Path:
     """Where the decoded form of `files` under `settings` is kept.
 
     A file is known by its path, size and time of change. The folder is `$ARCHWRIGHT_CACHE`, or
-    `~/.cache/archwright`; nothing in it is ever needed, so it may be deleted at any time.
+    `~/.cache/archwright`; nothing in it is ever needed, so it may be deleted at any time. Raises
+    DataError for a file that cannot be read.
     """
     digest = blake2b(repr((_VERSION, settings)).encode(), digest_size=12)
     for file in files:
-        stat = file.stat()
+        try:
+            stat = file.stat()
+        except OSError as error:  # a link that leads nowhere
+            raise DataError(
+                f"{file} cannot be read ({error.strerror}): replace or remove it"
+            ) from None
         entry = (str(file.absolute()), stat.st_size, stat.st_mtime_ns)
         digest.update(repr(entry).encode())
     folder = os.environ.get("ARCHWRIGHT_CACHE") or Path.home() / ".cache" / "archwright"

@@ -27,7 +27,7 @@ def search_split(
     if not 0 < cut < len(image_set):
         raise DataError(
             f"{len(image_set)} images cannot be split at {fraction:g} into weights and alpha: "
-            "use more images or a fraction nearer 0.5"
+            "use more images, or a larger --limit"
         )
     return image_set.subset(order[:cut]), image_set.subset(order[cut:])
 

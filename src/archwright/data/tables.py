@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from archwright.data.decode import EncodedImages
-from archwright.errors import DataError
+from archwright.errors import DataError, silenced
 
 _MOST_CLASSES = 1_000_000
 """Whole numbers from here on are something else than classes: each would get a name."""
@@ -57,7 +57,7 @@ def from_parquet(paths: list[Path]) -> Any:
     """The rows of parquet files as one table; raises DataError where one cannot be read."""
     datasets = optional("datasets")
     try:
-        with _quiet(datasets):
+        with _quiet(datasets), silenced("datasets"):
             return datasets.load_dataset(
                 "parquet", data_files=[str(path.resolve()) for path in paths], split="train"
             )

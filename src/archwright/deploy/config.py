@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
-from archwright.errors import unknown
 from archwright.export.formats import Format, Weights, check_format
-from archwright.runs.options import Precision, require, require_positive
+from archwright.runs.options import (
+    Precision,
+    require,
+    require_kinds,
+    require_positive,
+    require_threads,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +47,10 @@ class ExportConfig:
         Raises:
             ConfigError: it cannot, or one is out of range (the flag is named).
         """
+        require_kinds(self)
         check_format(self.format, self.weights, self.out)
-        require_positive(self, "calibration", "test_limit", "batch_size", "threads", "repeats")
+        require_positive(self, "calibration", "test_limit", "batch_size", "repeats")
+        require_threads(self)
         require(
             self.format != "executorch" or self.threads == 1,
             f"--threads {self.threads} is not for --format executorch, which runs in one thread "
@@ -76,7 +82,5 @@ class EvaluateConfig:
         Raises:
             ConfigError: one is out of range (its flag is named).
         """
+        require_kinds(self)
         require_positive(self, "test_limit")
-        known = get_args(Precision)
-        given = self.precision
-        require(given is None or given in known, unknown("precision", str(given), known))

@@ -26,6 +26,8 @@ from archwright.train.stored import State, folder_of, held_weights, require_stat
 
 KINDS = ("search", "train", "prune")
 """Runs that leave a network."""
+_NEEDED = ("channels", "cells", "classes", "image_size", "image_channels", "mean", "std", "data")
+"""Settings that say what the network is given, and answers with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,8 @@ def read_trained(path: Path) -> Trained:
             f"{folder.path} is the run of {settings.get('kind')}, which leaves no network: give "
             f"the folder of archwright {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         )
-    _require_settings(folder, settings)
+    for name in _NEEDED:
+        _ = settings[name]  # what is missing is said at once
     if path.suffix == ".pt" and path.is_file():
         architecture, state = _in_checkpoint(path, folder, settings)
     else:
@@ -131,13 +134,6 @@ def read_trained(path: Path) -> Trained:
         network=network,
         state=state,
     )
-
-
-def _require_settings(folder: RunFolder, settings: Mapping[str, Any]) -> None:
-    needed = ("channels", "cells", "classes", "image_size", "image_channels", "mean", "std", "data")
-    for name in needed:
-        if settings.get(name) is None:
-            raise RunError(f"{folder.config} does not say its {name}: make the run again")
 
 
 def _in_checkpoint(

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_type_hints
 
 from archwright.errors import RunError
 from archwright.export.formats import Weights
+from archwright.files import is_of
 from archwright.ir import Shape
 
 
@@ -45,16 +46,18 @@ class Card:
         """The inverse of `to_texts`; further names are ignored.
 
         Raises:
-            RunError: the file at `path` was not exported by archwright: a field is missing, or no
-                JSON.
+            RunError: the file at `path` was not exported by archwright (a field is missing, or no
+                JSON), or was changed since (a field is of another type).
         """
-        values: dict[str, Any] = {}
+        values, kinds = dict[str, Any](), get_type_hints(cls)
         for field in fields(cls):
             try:
                 value = json.loads(texts[field.name])
-            except (KeyError, ValueError):
+            except (KeyError, TypeError, ValueError):
                 raise RunError(
                     f"{path} does not say its {field.name}: it was not written by archwright export"
                 ) from None
+            if not is_of(value, kinds[field.name]):
+                raise RunError(f"{path} is damaged: its {field.name} is {value!r}; export it again")
             values[field.name] = tuple(value) if isinstance(value, list) else value
         return cls(**values)

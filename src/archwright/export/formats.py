@@ -1,9 +1,9 @@
 """The formats that there are, by name."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from archwright.errors import ConfigError, unknown
+from archwright.errors import ConfigError
 
 Format = Literal["onnx", "torch", "executorch"]
 Weights = Literal["float32", "int8"]
@@ -15,16 +15,12 @@ WEIGHT_BYTES = {"float32": 4, "int8": 1}
 """Bytes of a weight."""
 
 
-def check_format(form: str, weights: str, out: Path) -> None:
-    """Check that there is such a format with such weights, and that the file is named after it.
+def check_format(form: Format, weights: Weights, out: Path) -> None:
+    """Check that a file of the format has such weights, and that it is named after it.
 
     Raises:
-        ConfigError: there is not, or it is not (the flag is named).
+        ConfigError: it has not, or it is not (the flag is named).
     """
-    if form not in SUFFIXES:
-        raise ConfigError(unknown("format", form, SUFFIXES))
-    if weights not in get_args(Weights):
-        raise ConfigError(unknown("type of weights", weights, get_args(Weights)))
     if weights != "float32" and form != "onnx":
         raise ConfigError(f"--weights {weights} is a matter of ONNX: give --format onnx with it")
     if out.suffix != SUFFIXES[form]:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from archwright.errors import RunError
+from archwright.errors import RunError, silenced
 from archwright.export.answer import Answer
 from archwright.export.session import line_of
 from archwright.ir import Shape, verify_discrete
@@ -63,7 +63,8 @@ class Program:
         held: dict[str, Any] = {_TEXTS: "{}"}
         try:
             read = content if isinstance(content, bytes) else content.read_bytes()
-            loaded = torch.export.load(io.BytesIO(read), extra_files=held)
+            with silenced("torch.export"):
+                loaded = torch.export.load(io.BytesIO(read), extra_files=held)
             self.texts: dict[str, str] = json.loads(held[_TEXTS])
         except Exception as error:  # torch raises a dozen types for a damaged file
             name = content if isinstance(content, Path) else "the program"

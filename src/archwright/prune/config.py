@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from archwright.errors import unknown
 from archwright.ir import Fusion, Pruning, named_fusion
 from archwright.runs.options import (
     RunOptions,
@@ -102,9 +101,6 @@ class PruneConfig(RunOptions):
         require_not_negative(self, "gate_epochs", "sparsity", "epochs", "lr_min", "weight_decay")
         require_not_negative(self, "cutout", "distill")
         require_fraction(self, "momentum")
-        for name, kind in (("fusion", FusionName), ("per", Per), ("score", Score)):
-            given, known = getattr(self, name), get_args(kind)
-            require(given in known, unknown(name, given, known))
         require(
             self.calibration >= 2,
             f"--calibration {self.calibration} leaves nothing to fit on: give at least 2 images",

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn
 
 from archwright.errors import RunError
-from archwright.files import write_json
+from archwright.files import is_of, write_json
 from archwright.runs.log import RunLog
 
 SCHEMA = 1
@@ -22,6 +22,24 @@ _FREE = frozenset(
 """Settings that a resumed run may change: they do not touch the result."""
 _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
 """What follows from the images that are asked for."""
+
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("kind", "space", "architecture", "data"), str),
+    **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
+    **{"classes": list[str], "mean": list[float], "std": list[float]},
+}
+"""Types of the settings that later commands read."""
+
+
+class Settings(dict[str, Any]):
+    """The settings of a run, read from `file`."""
+
+    def __init__(self, file: Path, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self._file = file
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise RunError(f"{self._file} does not say its {name}: make the run again")
 
 
 @dataclass(frozen=True)
@@ -86,22 +104,30 @@ def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool)
     return folder
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The settings of the run in the folder `path`.
+def read_config(path: Path) -> Settings:
+    """The settings of the run in the folder `path`; to ask for one that is not there is a RunError.
 
     Raises:
-        RunError: there is no run, or its settings cannot be read.
+        RunError: there is no run, or its settings cannot be read, or are not what a run writes.
     """
     file = path / "config.json"
     if not file.is_file():
         raise RunError(f"{path} is no run folder: it has no config.json")
     try:
-        content = json.loads(file.read_text())
+        content: Any = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
-    if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != SCHEMA:
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")
-    return cast("dict[str, Any]", content)
+    for name, kind in _KINDS.items():
+        value = content.get(name)
+        if value is None:
+            content.pop(name, None)
+        elif not is_of(value, kind):
+            raise RunError(
+                f"{file} is damaged: its {name} is {value!r}; restore it, or make the run again"
+            )
+    return Settings(file, content)
 
 
 def differing(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -64,7 +64,7 @@ class Keeper:
         """The last checkpoint's state, the log cut back to it; None: start from the beginning.
 
         Raises:
-            RunError: the checkpoint is damaged.
+            RunError: the checkpoint is damaged, or the log has lost lines since.
         """
         path = self.folder.checkpoint("last")
         state = load_checkpoint(path) if path.exists() else None

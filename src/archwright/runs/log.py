@@ -27,6 +27,8 @@ class RunLog:
         try:
             with self.path.open("a") as file:
                 file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # a checkpoint counts on it
         except OSError as error:
             raise RunError(
                 f"cannot write {self.path}: {error.strerror}; make room, then go on with --resume"
@@ -37,7 +39,16 @@ class RunLog:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def cut(self, size: int) -> None:
-        """Forget what was logged after the first `size` bytes (it will be done again)."""
+        """Forget what was logged after the first `size` bytes (it will be done again).
+
+        Raises:
+            RunError: there are not so many: lines have been lost.
+        """
+        if self.size() < size:
+            raise RunError(
+                f"{self.path} has lost lines that the last checkpoint counts on: restore it, or "
+                f"start a new run"
+            )
         if self.size() > size:
             os.truncate(self.path, size)
 

@@ -1,9 +1,11 @@
 """The options that every run has, whatever it does."""
 
 import math
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from archwright.errors import ConfigError, unknown
 
@@ -53,11 +55,10 @@ class RunOptions:
         Raises:
             ConfigError: one is out of range (its flag is named).
         """
+        require_kinds(self)
         require_positive(self, "limit", "test_limit", "image_size", "devices")
         require_not_negative(self, "workers", "checkpoint_seconds")
         require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
-        known = get_args(Precision)
-        require(self.precision in known, unknown("precision", self.precision, known))
 
     def settings(self) -> dict[str, Any]:
         """Every option by name, as JSON holds it."""
@@ -71,6 +72,38 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def require_kinds(config: object) -> None:
+    """Check the options that are one of some words, or a path, where they are given.
+
+    The command line has them from its parser; Python gives what it likes.
+
+    Raises:
+        ConfigError: one is another word (the nearest is named), or no path (its flag is named).
+    """
+    for name, hint in get_type_hints(type(config)).items():
+        value, kind = getattr(config, name), without_none(hint)
+        if value is None and kind != hint:
+            continue
+        if words := choices(kind):
+            require(value in words, unknown(name.replace("_", " "), str(value), words))
+        if kind is Path:
+            got = f"{_flag(name)} must be a pathlib.Path, got {value!r}"
+            require(isinstance(value, Path), got)
+
+
+def without_none(hint: Any) -> Any:
+    """The type of an option where it is given."""
+    if get_origin(hint) not in (Union, UnionType):
+        return hint
+    (kind,) = (part for part in get_args(hint) if part is not NoneType)
+    return kind
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The words that a literal type allows; none for other types."""
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
 def require_positive(config: object, *names: str) -> None:
     """Check that the named options, where given, are finite and above zero.
 
@@ -79,6 +112,20 @@ def require_positive(config: object, *names: str) -> None:
     """
     for flag, value in _given(config, names):
         require(0 < value < math.inf, f"{flag} must be above 0, got {value}")
+
+
+def require_threads(config: Any) -> None:
+    """Check that the option `threads`, where given, is a number that this machine can start.
+
+    Raises:
+        ConfigError: it is not (the most is named).
+    """
+    require_positive(config, "threads")
+    most = max(64, 4 * (os.cpu_count() or 1))
+    require(
+        config.threads is None or config.threads <= most,
+        f"--threads {config.threads} is more than is of use here: give at most {most}",
+    )
 
 
 def require_not_negative(config: object, *names: str) -> None:
@@ -120,5 +167,9 @@ def _given(config: object, names: tuple[str, ...]) -> list[tuple[str, float]]:
     for name in names:
         value: Any = getattr(config, name)
         values = value if isinstance(value, tuple) else () if value is None else (value,)
-        found += [("--" + name.replace("_", "-"), number) for number in values]
+        found += [(_flag(name), number) for number in values]
     return found
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archwright import data
-from archwright.cost import estimate_training_bytes
+from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError, DataError
-from archwright.ir import BatchNorm, Module, Network, Shape, walk_network
+from archwright.ir import Network
 from archwright.runs.device import require_memory
 from archwright.runs.folder import RunFolder, open_run
 from archwright.runs.options import RunOptions
@@ -90,16 +90,12 @@ def require_trainable(
     sharing = options.devices if fabric.device.type == "cpu" else 1  # processes of one memory
     needed = sharing * estimate_training_bytes(network, batch)
     require_memory(needed, fabric.device, what)
-
-    def check(module: Module, shape: Shape) -> None:
-        alone = batch * shape.height * shape.width == 1
-        if alone and isinstance(module.primitive, BatchNorm):
-            raise ConfigError(
-                f"--batch-size {batch_size} leaves the batch norm {module.slot} a single value a "
-                f"channel: give at least {2 * options.devices}"
-            )
-
-    walk_network(network, check)
+    norm = starved_norm(network, batch)
+    if norm is not None:
+        raise ConfigError(
+            f"--batch-size {batch_size} leaves the batch norm {norm} a single value a channel: "
+            f"give at least {2 * options.devices}"
+        )
 
 
 def start(

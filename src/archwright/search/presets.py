@@ -3,6 +3,7 @@
 from typing import Any
 
 from archwright.errors import ConfigError, unknown
+from archwright.search.methods import METHODS
 
 _PROXY: dict[str, Any] = {
     **{"channels": 8, "cells": 3, "image_size": 16, "limit": 20_000},
@@ -42,8 +43,10 @@ def preset_options(name: str, method: str, space: str = "nasbench201") -> dict[s
     """What a preset sets for a method on a space; nothing for those that stay as published.
 
     Raises:
-        ConfigError: there is no such preset, or it has nothing to say of the method.
+        ConfigError: there is no such preset or method, or the one has nothing to say of the other.
     """
+    if method not in METHODS:
+        raise ConfigError(unknown("method", method, METHODS))
     if name not in PRESETS:
         raise ConfigError(unknown("preset", name, PRESETS))
     preset = PRESETS[name]

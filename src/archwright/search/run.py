@@ -105,11 +105,10 @@ def prepare(config: SearchConfig) -> "Searching":
     Raises:
         ConfigError, DataError: as `search`.
     """
-    space, method = get_space(config.space), config.chosen_method()
+    space, config = get_space(config.space), config.settled()
+    method = config.chosen_method()
     watch = check_watch(method, config.method, config.watch, config.stop_early)
     require_alpha(method, config)
-    config = config.settled()
-    method = config.chosen_method()  # a preset may set its options, too
     recipe = config.recipe(method.recipe(space.name))
     channels = config.channels or space.search_size[0]
     cells = config.cells or space.search_size[1]

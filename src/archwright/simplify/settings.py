@@ -47,7 +47,7 @@ def parse_stages(text: str) -> frozenset[str]:
     """The stages named by `none`, `all`, or names joined by `+`.
 
     Raises:
-        ConfigError: a name is unknown; the nearest one is given.
+        ConfigError: a name is unknown (the nearest one is given), or there twice.
     """
     if text == "all":
         return frozenset(STAGES)
@@ -58,6 +58,8 @@ def parse_stages(text: str) -> frozenset[str]:
         if name not in STAGES:
             known = ("all", "none", *STAGES)
             raise ConfigError(f"{unknown('simplification', name, known)}, joined by +")
+        if names.count(name) > 1:
+            raise ConfigError(f"--simplify {text} names {name} twice")
     return frozenset(names)
 
 

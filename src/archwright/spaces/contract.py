@@ -9,13 +9,19 @@ from archwright.ir import Cell, Expr, Network, Shape
 from archwright.spaces.cells import CellSpec
 from archwright.spaces.operations import Site
 
+MOST = {
+    **{"channels": 100_000, "cells": 200},
+    **{"classes": 1_000_000, "image_size": 10_000, "image_channels": 1_000},
+}
+"""Numbers from here on are slips: the graph of such a network takes minutes to be made."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
     """How large a network of a space is.
 
     `channels` is the width at full resolution; what `cells` counts is the skeleton's to say
-    (cells a stage in nasbench201, all cells in darts, all blocks in spos).
+    (cells a stage in nasbench201, all cells in darts, all blocks in spos). None is above `MOST`.
     """
 
     channels: int
@@ -25,14 +31,17 @@ class Size:
     image_channels: int = 3
 
     def __post_init__(self) -> None:
-        """Check that every number is positive.
+        """Check that every number is positive, and not beyond what any network has.
 
         Raises:
             ConfigError: one is not (named).
         """
-        for name in ("channels", "cells", "classes", "image_size", "image_channels"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if value < 1:
+                raise ConfigError(f"{name} must be at least 1, got {value}")
+            if value > most:
+                raise ConfigError(f"{name} must be at most {most:,}, got {value:,}")
 
     @property
     def image(self) -> Shape:

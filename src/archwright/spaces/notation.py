@@ -158,6 +158,8 @@ def _read_cells(space: Space, text: str) -> Architecture:
 def _read_file(text: str) -> Architecture:
     path = Path(text)
     if isdir(path):
+        if isfile(path / "config.json") and not exists(path / "architecture.json"):
+            raise GenotypeError(f"{path} has no architecture yet: finish its run with --resume")
         path = path / "architecture.json"
     if not isfile(path):  # unlike Path's, these take a text too long to be a name
         if path.suffix == ".json" or path.name == "architecture.json" or "/" in text:

@@ -45,7 +45,7 @@ def _from_file(path: str) -> Space:
         spec.loader.exec_module(module)
     except ArchwrightError:
         raise
-    except Exception as error:  # a user's file may fail in any way
+    except (Exception, SystemExit) as error:  # a user's file may fail in any way
         raise ConfigError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     space = getattr(module, "space", None)
     if not isinstance(space, Space):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archwright import data
 from archwright.runs.checkpoint import loading, restore_random, save_checkpoint
 from archwright.runs.keeper import Keeper
+from archwright.runs.options import require
 from archwright.runs.progress import Progress
 from archwright.runs.start import training_batches
 from archwright.train.config import TrainConfig
@@ -21,8 +22,17 @@ State = dict[str, Any]
 
 
 def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
-    """Side in pixels of the square that is cut out of these images."""
+    """Side in pixels of the square that is cut out of these images.
+
+    Raises:
+        ConfigError: it is larger than they are.
+    """
     if config.cutout is not None:
+        require(
+            config.cutout <= images.image_size,
+            f"--cutout {config.cutout} is larger than the images: give at most "
+            f"{images.image_size}, or 0 for none",
+        )
         return config.cutout
     streamed = data.default_augmentation(images).resized_crop
     return 0 if streamed else images.image_size // 2
@@ -34,6 +44,7 @@ def augmented_batches(
     """The training images as a network sees them while it is trained.
 
     Raises:
+        ConfigError: what is to be cut out is larger than the images.
         DataError: the batch is larger than the images, or does not divide over the processes.
     """
     augment = replace(data.default_augmentation(images), cutout=cutout_side(config, images))

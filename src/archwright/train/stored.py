@@ -15,7 +15,7 @@ from torch import Tensor
 from archwright.errors import RunError
 from archwright.ir import Network
 from archwright.lower import NaiveNetwork
-from archwright.runs.folder import RunFolder
+from archwright.runs.folder import RunFolder, read_config
 
 State = Mapping[str, Tensor]
 """Weights and statistics by name, as a module's `state_dict`."""
@@ -48,10 +48,9 @@ def stored_weights(folder: RunFolder) -> State:
         RunError: there are none yet, or they are damaged.
     """
     if not folder.weights.is_file():
-        raise RunError(
-            f"{folder.path} has no weights yet: finish its run with --resume, or give one of its "
-            f"checkpoints"
-        )
+        supernet = read_config(folder.path).get("kind") == "search"  # is all its checkpoints hold
+        others = "" if supernet else ", or give one of its checkpoints"
+        raise RunError(f"{folder.path} has no weights yet: finish its run with --resume{others}")
     try:
         return load_file(folder.weights)
     except (SafetensorError, OSError) as error:

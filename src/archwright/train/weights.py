@@ -47,7 +47,7 @@ def load_weights(path: Path, network: Network) -> dict[str, Tensor]:
     try:
         given = load_file(path)
     except FileNotFoundError:
-        raise RunError(f"no weights at {path}: the search has not finished") from None
+        raise RunError(f"no weights at {path}: finish the search with --resume") from None
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path} is damaged ({error}): run the search again") from None
     with torch.device("meta"):

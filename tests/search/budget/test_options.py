@@ -9,7 +9,11 @@ from archwright.search.config import SearchConfig, require_alpha
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"max_macs": 0.0}, "--max-macs must be above 0, got 0.0"),
     ({"max_latency_ms": float("nan")}, "--max-latency-ms must be above 0, got nan"),
-    ({"deploy_cells": 0}, "--deploy-cells must be above 0, got 0"),
+    ({"deploy_cells": 0, "max_macs": 1e6}, "--deploy-cells must be above 0, got 0"),
+    (
+        {"deploy_image_size": 32},
+        "--deploy-image-size has no use without a budget, --objective or --pareto",
+    ),
     ({"pareto": 1}, "--pareto must be 2 or more, got 1"),
     ({"finalists": 0}, "--finalists must be above 0, got 0"),
     ({"regularity": -1.0}, "--regularity must not be negative, got -1.0"),

@@ -101,6 +101,13 @@ class BudgetOptions(LimitOptions):
                 f"give one of the two"
             )
         require_sources(self, weights, front=self.pareto is not None)
+        if not self.limits and not weights and self.pareto is None:
+            for name in ("deploy_channels", "deploy_cells", "deploy_image_size"):
+                require(
+                    getattr(self, name) is None,
+                    f"--{name.replace('_', '-')} has no use without a budget, --objective or "
+                    f"--pareto",
+                )
 
     @property
     def objective_weights(self) -> dict[str, float]:

@@ -21,6 +21,7 @@ from archwright.search.graph.estimators import draw
 from archwright.search.method import Moment
 from archwright.search.methods.darts import Darts
 from archwright.search.recipe import Estimator, Recipe
+from archwright.search.sampling import require_annealing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,9 @@ class DiffGraph(Darts):
     tau_min: float = 0.1
     encoder: bool = False
     progressive: bool = True
+
+    def __post_init__(self) -> None:
+        require_annealing(self.tau, self.tau_min)
 
     @override
     def recipe(self, space: str) -> Recipe:

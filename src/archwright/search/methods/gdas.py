@@ -14,7 +14,7 @@ from archwright.lower import Mixture
 from archwright.search.method import Moment
 from archwright.search.methods.darts import Darts
 from archwright.search.recipe import Recipe
-from archwright.search.sampling import gumbel
+from archwright.search.sampling import gumbel, require_annealing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,9 @@ class Gdas(Darts):
 
     tau: float = 10.0
     tau_min: float = 0.1
+
+    def __post_init__(self) -> None:
+        require_annealing(self.tau, self.tau_min)
 
     @override
     def recipe(self, space: str) -> Recipe:
