@@ -45,11 +45,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
-def silenced(name: str) -> Generator[None]:
-    """Without what the library of that name logs of a failure, which one line of ours says."""
+def silenced(name: str, *, below: int = logging.CRITICAL) -> Generator[None]:
+    """Without what the library of that name (all of them: "") logs below a level.
+
+    By default that is what it says of a failure, of which one line of ours speaks.
+    """
     logger = logging.getLogger(name)
     before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    logger.setLevel(below)
     try:
         yield
     finally:

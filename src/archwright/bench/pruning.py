@@ -41,8 +41,7 @@ def bench_pruning(config: PruningConfig) -> Results:
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or
-            of other settings;
-            there is nothing to prune where it is said to be.
+            of other settings; there is nothing to prune where it is said to be.
         ConfigError: a target cannot be reached (with the least that can).
         DataError, DivergedError: as `train`.
     """

@@ -7,13 +7,13 @@ computed.
 
 import logging
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from archwright.errors import silenced
 from archwright.export.onnx_graph import IMAGES
 from archwright.export.optional import optional
 
@@ -28,7 +28,7 @@ def to_int8(content: bytes, batches: Iterable[Tensor], texts: Mapping[str, str])
         ConfigError: onnx or onnxruntime is not installed.
     """
     onnx, quantization = optional("onnx"), optional("onnxruntime.quantization")
-    with tempfile.TemporaryDirectory() as name, _quiet():
+    with tempfile.TemporaryDirectory() as name, silenced("", below=logging.ERROR):
         given, folded, made = (
             Path(name) / f"{stage}.onnx" for stage in ("given", "folded", "made")
         )
@@ -60,15 +60,3 @@ def _reader(quantization: Any, batches: Iterator[Tensor]) -> Any:
             return None if images is None else {IMAGES: images.cpu().numpy()}
 
     return Reader()
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Without the hints that onnxruntime logs while it quantises."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)

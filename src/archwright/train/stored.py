@@ -20,7 +20,7 @@ from archwright.runs.folder import RunFolder, read_config
 State = Mapping[str, Tensor]
 """Weights and statistics by name, as a module's `state_dict`."""
 
-AUXILIARY = "slots.auxiliary/"
+_AUXILIARY = "slots.auxiliary/"
 """How names of weights of an auxiliary head begin."""
 _AVERAGE = "module."
 
@@ -79,7 +79,12 @@ def held_weights(path: Path, content: Mapping[str, Any]) -> State:
         state = {name.removeprefix(_AVERAGE): value for name, value in named.items()}
     if not state:
         raise RunError(f"{path} holds no network by itself: give the folder of its run")
-    return {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
+    return without_auxiliary(state)
+
+
+def without_auxiliary(state: State) -> dict[str, Tensor]:
+    """The weights by name but for those of an auxiliary head, which is no part of the network."""
+    return {name: value for name, value in state.items() if not name.startswith(_AUXILIARY)}
 
 
 def require_state(path: Path, network: Network, state: State) -> None:

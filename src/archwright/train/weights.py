@@ -14,7 +14,7 @@ from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder
 from archwright.spaces import write_architecture
-from archwright.train.stored import AUXILIARY
+from archwright.train.stored import without_auxiliary
 
 
 def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNetwork) -> None:
@@ -23,8 +23,7 @@ def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNe
     Raises:
         RunError: they cannot be written.
     """
-    state = network.state_dict()
-    kept = {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
+    kept = without_auxiliary(network.state_dict())
     weights = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
     try:
         write_bytes(folder.weights, pack(weights))
@@ -51,8 +50,7 @@ def load_weights(path: Path, network: Network) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path} is damaged ({error}): run the search again") from None
     with torch.device("meta"):
-        state = NaiveNetwork(network).state_dict()
-    wanted = {name: value for name, value in state.items() if not name.startswith(AUXILIARY)}
+        wanted = without_auxiliary(NaiveNetwork(network).state_dict())
     foreign = sorted(set(wanted) ^ set(given))
     if foreign:
         where = "the other network" if foreign[0] in given else "this one"
