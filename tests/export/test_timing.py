@@ -1,5 +1,7 @@
 """Latencies are medians of calls in turns, after calls that do not count."""
 
+from collections.abc import Callable
+
 import pytest
 
 from archwright.export import measure, measure_in_turns
@@ -41,8 +43,23 @@ def test_calls_take_turns(clock: Clock) -> None:
     one, two = measure_in_turns(
         [clock.call("a", 0.001), clock.call("b", 0.004)], warmup=1, repeats=6
     )
-    assert clock.order == ["a", "b", *["a", "b"] * 6]
+    assert clock.order == ["a", "b", *["a", "a", "b", "b"] * 6]
     assert (one.median_ms, two.median_ms) == (pytest.approx(1), pytest.approx(4))
+
+
+def test_a_call_is_timed_with_warm_caches(clock: Clock) -> None:
+    last = ""
+
+    def call(name: str) -> Callable[[], None]:
+        def run() -> None:
+            nonlocal last
+            clock.now += 0.001 if last == name else 0.002
+            last = name
+
+        return run
+
+    timings = measure_in_turns([call("a"), call("b"), call("c")], warmup=1, repeats=5)
+    assert [timing.median_ms for timing in timings] == [pytest.approx(1)] * 3
 
 
 def test_what_is_slow_is_timed_five_times(clock: Clock) -> None:

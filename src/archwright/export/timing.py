@@ -40,7 +40,8 @@ def measure_in_turns(
 ) -> list[Timing]:
     """Time several calls in turns, so that whatever slows the machine down meets them all.
 
-    As `measure` otherwise; `seconds` are those of one call.
+    As `measure` otherwise; `seconds` are those of one call. A call comes once more before it is
+    timed: those between have taken the caches from it, and small networks take twice as long cold.
     """
     inner = [_warm(call, warmup) for call in calls]
     taken: list[list[float]] = [[] for _ in calls]
@@ -49,6 +50,8 @@ def measure_in_turns(
         if done >= _LEAST and time.perf_counter() >= over:
             break
         for call, times, found in zip(calls, inner, taken, strict=True):
+            if len(calls) > 1:
+                call()
             began = time.perf_counter()
             for _ in range(times):
                 call()
