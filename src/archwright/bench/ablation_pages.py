@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 
 from archwright.bench.pages import page
 from archwright.bench.results import Results
-from archwright.bench.tabulate import TITLES, Table, number, spread
+from archwright.bench.spread import Spread
+from archwright.bench.tabulate import TITLES, Table, number
 from archwright.tables import nasbench201
 
 
@@ -17,7 +18,9 @@ def parts_table(results: Results) -> Table:
     for part in dict.fromkeys(row["part"] for row in results.rows):
         own = [row for row in results.rows if row["part"] == part]
         found = [nasbench201.lookup(row["architecture"]) for row in own]
-        accuracies = [_over([getattr(one, f"{name}_test") for one in found]) for name in TITLES]
+        accuracies = [
+            Spread.of(getattr(one, f"{name}_test") for one in found).text() for name in TITLES
+        ]
         seconds = number(median(row["cpu_s"] for row in own), 0)
         rows.append((part, str(len(own)), *accuracies, seconds))
     return Table(columns, rows, texts=1)
@@ -49,10 +52,6 @@ def penalties(folder: Path) -> str:
 
 def _titled(penalty: str) -> str:
     return penalty if penalty == "budget" else f"weight {penalty}"
-
-
-def _over(values: Sequence[float]) -> str:
-    return spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 
 def _range(values: Sequence[float]) -> str:

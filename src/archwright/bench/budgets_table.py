@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
 
 from archwright.bench.budgets import Outcome, judged, mean_regrets, read_cases
 from archwright.bench.pages import markdown
-from archwright.bench.tabulate import NOTHING, TITLES, Table, number, spread
+from archwright.bench.spread import Spread
+from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 
 
 def budgets_table(outcomes: Sequence[Outcome]) -> Table:
@@ -72,8 +72,7 @@ def _within(outcomes: Sequence[Outcome]) -> str:
 
 
 def _regret(outcomes: Sequence[Outcome], name: str) -> str:
-    values = [outcome.regrets[name] for outcome in outcomes]
-    return spread(mean(values), stdev(values) if len(values) > 1 else None)
+    return Spread.of(outcome.regrets[name] for outcome in outcomes).text()
 
 
 def _milliseconds(value: float | None) -> str:

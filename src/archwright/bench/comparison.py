@@ -5,13 +5,14 @@ Every number here is computed from the searches when it is asked for.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, stdev
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.bench.contestants import BASELINES, Contestant
 from archwright.bench.searches import Search
+from archwright.bench.spread import Spread
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
 
@@ -19,14 +20,6 @@ _RESAMPLES = 100_000
 """Sign flips up to which a permutation test is exact: 16 pairs."""
 _EQUAL = 1e-6
 """Points within which all differences count as one; the table has four decimals at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """Test accuracy in percent over seeds: mean and standard deviation (None of a single one)."""
-
-    mean: float
-    deviation: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +43,7 @@ class Standing:
 
     contestant: Contestant
     n: int
-    accuracies: dict[str, Accuracy]
+    accuracies: dict[str, Spread]
     rank: float
     seconds: float
     cpu_seconds: float | None
@@ -132,7 +125,7 @@ def _standing(one: Contestant, own: Sequence[Search], cost: Cost) -> Standing:
     return Standing(
         contestant=one,
         n=len(own),
-        accuracies={name: _accuracy([values[name] for values in found]) for name in DATASETS},
+        accuracies={name: Spread.of(values[name] for values in found) for name in DATASETS},
         rank=median(ranks),
         seconds=median(search.seconds for search in own),
         cpu_seconds=_processor(own),
@@ -140,10 +133,6 @@ def _standing(one: Contestant, own: Sequence[Search], cost: Cost) -> Standing:
         peak_bytes=round(median(peaks)) if peaks else None,
         normalised_cost=cost(saved, _taken(own)),
     )
-
-
-def _accuracy(values: Sequence[float]) -> Accuracy:
-    return Accuracy(mean=mean(values), deviation=stdev(values) if len(values) > 1 else None)
 
 
 def paired_tests(searches: Sequence[Search]) -> list[PairedTest]:

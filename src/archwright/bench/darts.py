@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from archwright.bench.results import (
     require_writable,
     write_results,
 )
+from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, Table, number
 from archwright.bench.threads import threads
 from archwright.errors import RunError
@@ -124,7 +125,7 @@ class Standing:
     title: str
     supernet: str
     n: int
-    top1: tuple[float, float | None]
+    top1: Spread
     params: float
     macs: float
     search_seconds: float
@@ -148,10 +149,7 @@ def standings(rows: Sequence[dict[str, Any]]) -> list[Standing]:
             title=key[0],
             supernet=key[1],
             n=len(own),
-            top1=(
-                mean(r["top1"] for r in own),
-                stdev([r["top1"] for r in own]) if len(own) > 1 else None,
-            ),
+            top1=Spread.of(r["top1"] for r in own),
             params=median(r["params"] for r in own),
             macs=median(r["macs"] for r in own),
             search_seconds=seconds[key],
@@ -174,7 +172,7 @@ def darts_table(rows: Sequence[Standing]) -> Table:
             row.title,
             NOTHING if row.saved_bytes is None else row.supernet,
             str(row.n),
-            f"{row.top1[0]:.2f}" + ("" if row.top1[1] is None else f" ({row.top1[1]:.2f})"),
+            row.top1.text(),
             number(row.params / 1e6),
             number(row.macs / 1e6, 1),
             number(None if row.saved_bytes is None else row.saved_bytes / 1e6, 1),

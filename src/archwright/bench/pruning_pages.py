@@ -5,8 +5,9 @@ from pathlib import Path
 
 from archwright.bench.pages import markdown
 from archwright.bench.pruning_config import WHOLE
-from archwright.bench.pruning_rows import PrunedRow, Spread, Standing, rows_of, standings
+from archwright.bench.pruning_rows import PrunedRow, Standing, rows_of, standings
 from archwright.bench.results import Results, read_results
+from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, Table
 
 _LATENCY = (
@@ -77,15 +78,11 @@ def _conditions(results: Results, rows: Sequence[PrunedRow]) -> str:
     before = Spread.of([*{row.seed: row.top1_before for row in rows}.values()])
     return (
         f"`{results.command}`\n\n"
-        f"The trained network: {sizes}, top-1 {_spread(before)} %. "
+        f"The trained network: {sizes}, top-1 {before.text()} %. "
         f"{results.settings['precision']}; {results.hardware}, {results.threads} threads; "
         f"{versions}."
     )
 
 
 def _spread(value: Spread | None, *, signed: bool = False) -> str:
-    """The mean, with the deviation over seeds in brackets."""
-    if value is None:
-        return NOTHING
-    shown = f"{value.mean:+.2f}" if signed else f"{value.mean:.2f}"
-    return shown if value.deviation is None else f"{shown} ({value.deviation:.2f})"
+    return NOTHING if value is None else value.text(signed=signed)

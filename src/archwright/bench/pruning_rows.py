@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from archwright.bench.pruning_config import WHOLE
 from archwright.bench.results import Results
+from archwright.bench.spread import Spread
 from archwright.errors import RunError
 
 
@@ -63,19 +64,6 @@ def rows_of(path: Path, results: Results) -> list[PrunedRow]:
         return [PrunedRow(**row) for row in results.rows]
     except TypeError:
         raise RunError(f"{path} holds no prunings: give another --out") from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """The mean over seeds, and the standard deviation (None of a single one)."""
-
-    mean: float
-    deviation: float | None
-
-    @staticmethod
-    def of(values: Sequence[float]) -> "Spread":
-        """That of some values."""
-        return Spread(mean=mean(values), deviation=stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,5 +142,5 @@ def _line(results: Rankings, preset: str) -> str:
     (row,) = agreements(results)
     return (
         f"{row.contestant.title(preset)} {row.contestant.supernet}, seed {ranking.seed}: "
-        f"tau {row.tau[0]:.3f}, rho {row.rho[0]:.3f}, {ranking.seconds:.0f} s"
+        f"tau {row.tau.mean:.3f}, rho {row.rho.mean:.3f}, {ranking.seconds:.0f} s"
     )

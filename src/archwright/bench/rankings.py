@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isnan
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 from typing import Any
 
 from archwright.bench.comparison import permutation_p
 from archwright.bench.contestants import Contestant
 from archwright.bench.results import SCHEMA, read_content
+from archwright.bench.spread import Spread
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_json
 from archwright.tables import nasbench201
@@ -101,10 +102,10 @@ class Agreement:
 
     contestant: Contestant
     n: int
-    tau: tuple[float, float | None]
-    rho: tuple[float, float | None]
+    tau: Spread
+    rho: Spread
     one_shot: float
-    chosen: tuple[float, float | None]
+    chosen: Spread
     seconds: float
     difference: float | None
     p: float | None
@@ -128,10 +129,10 @@ def agreements(results: Rankings) -> list[Agreement]:
             Agreement(
                 contestant=one,
                 n=len(own),
-                tau=_spread([taus[one, r.seed] for r in own]),
-                rho=_spread([spearman(r.one_shot, truth) for r in own]),
+                tau=Spread.of(taus[one, r.seed] for r in own),
+                rho=Spread.of(spearman(r.one_shot, truth) for r in own),
                 one_shot=mean(value for r in own for value in r.one_shot),
-                chosen=_spread(first),
+                chosen=Spread.of(first),
                 seconds=median(r.seconds for r in own),
                 difference=mean(pairs) if pairs else None,
                 p=permutation_p(_array(pairs)) if len(pairs) > 1 else None,
@@ -162,10 +163,6 @@ def _array(values: Sequence[float]) -> Any:
     import numpy as np
 
     return np.asarray(values, dtype=np.float64)
-
-
-def _spread(values: Sequence[float]) -> tuple[float, float | None]:
-    return mean(values), stdev(values) if len(values) > 1 else None
 
 
 def write_rankings(path: Path, results: Rankings) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archwright.bench.comparison import Accuracy, PairedTest, Standing
+from archwright.bench.comparison import PairedTest, Standing
 from archwright.bench.rankings import Agreement
 
 NOTHING = "\N{EN DASH}"
@@ -31,7 +31,7 @@ def standings_table(rows: Sequence[Standing], preset: str) -> Table:
             *(number(_mega(value), 1) for value in (row.saved_bytes, row.peak_bytes)),
             number(row.seconds, 0),
             number(row.cpu_seconds, 0),
-            *(_accuracy(row.accuracies[name]) for name in TITLES),
+            *(row.accuracies[name].text() for name in TITLES),
             number(row.rank, 0),
             number(row.normalised_cost),
         )
@@ -67,9 +67,9 @@ def agreements_table(rows: Sequence[Agreement], preset: str) -> Table:
             row.contestant.title(preset),
             row.contestant.supernet,
             str(row.n),
-            *(spread(*value, places=3) for value in (row.tau, row.rho)),
+            *(value.text(3) for value in (row.tau, row.rho)),
             number(row.one_shot, 1),
-            spread(*row.chosen),
+            row.chosen.text(),
             number(row.seconds, 0),
             NOTHING if row.difference is None else f"{row.difference:+.3f}",
             number(row.p, 3),
@@ -97,13 +97,3 @@ def _without_empty(table: Table) -> Table:
 
 def _mega(value: int | None) -> float | None:
     return None if value is None else value / 1e6
-
-
-def _accuracy(value: Accuracy) -> str:
-    return spread(value.mean, value.deviation)
-
-
-def spread(mean: float, deviation: float | None, *, places: int = 2) -> str:
-    """A mean, with its deviation in brackets if there is one."""
-    behind = "" if deviation is None else f" ({deviation:.{places}f})"
-    return f"{mean:.{places}f}{behind}"
