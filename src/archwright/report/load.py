@@ -7,8 +7,8 @@ from pathlib import Path
 
 from archwright.errors import RunError
 from archwright.report.record import Record
+from archwright.runs.folder import SCHEMA, read_config
 
-SCHEMA = 1
 KINDS = ("search", "train", "prune")
 METRICS = (
     "train_loss",
@@ -174,8 +174,7 @@ def load_run(folder: Path) -> Run:
     """Read the run in `folder`; an unfinished one is read as far as it went."""
     if not folder.is_dir():
         raise RunError(f"{folder}: there is no such run folder; check the path")
-    config = _read_json(folder / "config.json", "is this a run folder?")
-    _check_schema(config)
+    config = Record(read_config(folder), str(folder / "config.json"))
     kind = config.need_text("kind")
     if kind not in KINDS:
         raise RunError(
