@@ -49,6 +49,34 @@ def test_importance_may_be_taken_per_cost() -> None:
     assert found.deleted == {("cell1", 2)}  # 0.2 for a fifth: as 0.1 for a tenth, and it suffices
 
 
+def test_what_was_to_go_before_is_the_least_important() -> None:
+    first = Pruning(deleted=frozenset({("cell0", 3)}))
+    assert select(RANK, [costs(SAVES, 70)], first).deleted == first.deleted
+    assert select(RANK, [costs(SAVES, 65)], first).deleted == {("cell0", 3), ("cell0", 2)}
+    spared = select(RANK, [costs(SAVES, 100)], first)  # and comes back where nothing has to go
+    assert not spared.deleted
+
+
+def test_per_cost_what_costs_more_goes_first_of_those_that_are_better_gone() -> None:
+    rank = dict.fromkeys(SAVES, -1.0)
+    found = select(rank, [costs(SAVES, 70)], Pruning(), per_cost=True)
+    assert found.deleted == {max(SAVES, key=SAVES.__getitem__)}
+
+
+def test_per_cost_is_what_a_node_saves_when_it_goes_next() -> None:
+    """The node 3 of cell0 saves little by itself, and much once the node 2 is gone."""
+
+    def cost(pruning: Pruning) -> float:
+        both = {("cell0", 2), ("cell0", 3)} <= pruning.deleted
+        return 100 - 10 * len(pruning.deleted) - 40 * both
+
+    rank = {("cell0", 2): 5.0, ("cell0", 3): 2.0, ("cell1", 2): 1.0}
+    target = Target(name="--macs", unit="MACs", cost=cost, limit=80)
+    some = Pruning(deleted=frozenset({("cell0", 2)}))
+    assert select(rank, [target], Pruning(), per_cost=True).deleted == {("cell0", 3), ("cell1", 2)}
+    assert ("cell0", 3) in select(rank, [target], some, per_cost=True).deleted
+
+
 def test_every_target_is_met() -> None:
     other = {("cell0", 2): 0.0, ("cell0", 3): 0.0, ("cell1", 2): 5.0, ("cell1", 3): 40.0}
     found = select(RANK, [costs(SAVES, 90), costs(other, 96, "--params")], Pruning())

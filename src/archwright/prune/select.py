@@ -13,6 +13,8 @@ Cost = Callable[[Pruning], float]
 _TRIES = 10
 _MARGIN = 0.99
 """What was measured above a limit is aimed at that much below it."""
+_LEAST = 1e-12
+"""What a node saves at least, when importance is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ def choose(
     *,
     per_cost: bool = False,
 ) -> Pruning:
-    """`pruning` with nodes to delete, so that every target is met, also when it is measured.
+    """`pruning` with more nodes to delete, so that every target is met, also when it is measured.
 
     Where a measurement is above what was predicted, the prediction has to stay as far below.
 
@@ -80,11 +82,12 @@ def select(
     *,
     per_cost: bool = False,
 ) -> Pruning:
-    """`pruning` with nodes to delete, so that what is left meets every target as it is predicted.
+    """`pruning` with more nodes to delete, so that what is left meets every target as predicted.
 
-    Greedy: the least important node next (with `per_cost`, importance is divided by what deleting
-    the node alone saves), one that saves nothing being left out, until all targets are met. Then
-    nodes are taken back, the most important first, as far as the targets allow.
+    Greedy: the least important node next (with `per_cost`, importance is divided by what the node
+    saves if it goes next), one that saves nothing being left out, until all targets are met. Then
+    nodes are taken back, the most important first, as far as the targets allow; those that were to
+    be deleted before are the least important.
 
     Raises:
         ConfigError: the targets cannot be met; the text says how far the network comes down.
@@ -94,31 +97,37 @@ def select(
         less = replace(pruning, deleted=deleted)
         return max(target.share(less) for target in targets)
 
-    whole = share(frozenset())
-    rank = dict(importance)
-    if per_cost:
-        rank = {
-            node: value / max(whole - share(frozenset({node})), 1e-12)
-            for node, value in rank.items()
-        }
-    order = sorted(in_order(rank), key=rank.__getitem__)
-    deleted, left = _delete(order, share, whole)
+    first = pruning.deleted
+    whole = share(first)
+
+    def rank(node: Node) -> float:
+        value = importance[node]
+        saved = max(whole - share(first | {node}), _LEAST) if per_cost else 1.0
+        return value / saved if value > 0 else value * saved
+
+    before = sorted(in_order(first), key=importance.__getitem__)
+    order = sorted(in_order(importance.keys() - first), key=rank)
+    deleted, left = _delete(order, share, first, whole)
     if left > 1:
         raise ConfigError(_unreachable(targets, replace(pruning, deleted=deleted)))
-    for node in reversed(order):
+    for node in reversed([*before, *order]):
         if node in deleted and share(deleted - {node}) <= 1:
             deleted -= {node}
     return replace(pruning, deleted=deleted)
 
 
 def _delete(
-    order: Sequence[Node], share: Callable[[frozenset[Node]], float], whole: float
+    order: Sequence[Node],
+    share: Callable[[frozenset[Node]], float],
+    deleted: frozenset[Node],
+    now: float,
 ) -> tuple[frozenset[Node], float]:
-    """The first nodes in `order` that bring the share to 1 or below, and the share then.
+    """The `deleted`, whose share is `now`, and the first in `order` that bring it to 1 or below.
+
+    The share then is given, too.
 
     What saves nothing yet is asked again when other nodes are gone.
     """
-    deleted, now = frozenset[Node](), whole
     waiting = list(order)
     while waiting and now > 1:
         passed: list[Node] = []

@@ -170,7 +170,7 @@ class Stages:
         return taylor_scores(gated.network, gated.gates, self._calibration)
 
     def _tried(self, gated: Gated, deleted: frozenset[Node]) -> dict[Node, float]:
-        """What the loss rises by without each node that is left, when `deleted` are gone, too."""
+        """What the loss rises by when each node that is left follows the `deleted`."""
         pruning = self.config.pruning
         count = len(gated.gates) - len(deleted)
         print(f"trying {count} nodes, {len(deleted)} are gone", file=sys.stderr, flush=True)
@@ -189,20 +189,20 @@ class Stages:
     def cut(self, gated: Gated, targets: Sequence[Target]) -> Cut:
         """The network without its least important nodes, what stands in for them fitted.
 
-        Where nodes are ranked by the loss, those that would be left are tried again when a part of
-        the way to the targets is done: some were spared only by others that are gone. What is tried
-        again has the whole rise of the loss to its name, which per cost would count twice.
+        Where nodes are ranked by the loss, those that are left are tried again when a part of the
+        way to the targets is done: some were spared only by others that are gone.
 
         Raises:
             ConfigError: a target cannot be met.
         """
         importance, config = self.importance(gated), self.config
-        if config.score == "loss" and not config.per_cost:
+        pruning = config.pruning
+        if config.score == "loss":
             for part in range(1, _ROUNDS):
                 nearer = [target.eased(part / _ROUNDS) for target in targets]
-                some = select(importance, nearer, config.pruning)
-                importance |= self._tried(gated, some.deleted)
-        pruning = choose(importance, targets, config.pruning, per_cost=config.per_cost)
+                pruning = select(importance, nearer, pruning, per_cost=config.per_cost)
+                importance |= self._tried(gated, pruning.deleted)
+        pruning = choose(importance, targets, pruning, per_cost=config.per_cost)
         network = self.without(gated, pruning)
         return Cut(pruning=pruning, importance=importance, network=network)
 

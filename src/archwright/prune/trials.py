@@ -16,14 +16,14 @@ def loss_scores(
     deleted: frozenset[Node],
     batches: Labelled,
 ) -> dict[Node, float]:
-    """For each of `nodes` but the `deleted`, the mean loss without it and them, less that of all.
+    """What the mean loss rises by when each of `nodes` follows the `deleted`, which are left out.
 
     `without` makes the network that some nodes are deleted from, what stands in for them fitted.
     """
     held = list(batches)
-    whole = _loss(without(frozenset()), held)
+    now = _loss(without(deleted), held)
     left = [node for node in nodes if node not in deleted]
-    return {node: _loss(without(deleted | {node}), held) - whole for node in left}
+    return {node: _loss(without(deleted | {node}), held) - now for node in left}
 
 
 @torch.no_grad()
