@@ -14,6 +14,7 @@ from typing import Any
 
 from archwright.bench import ablation_pages, pages, predictor_pages, pruning_pages
 from archwright.bench.budgets_table import budgets
+from archwright.bench.headlines import headlines
 from archwright.bench.results import Results, read_results
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_text
@@ -111,12 +112,16 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 }
 
 
-OTHERS: dict[str, dict[str, Callable[[Path], str]]] = {
-    "which-method.md": {"methods": pages.methods},
-    "cost.md": {"predictor": predictor_pages.predictor},
-    "diffgraph.md": {"parts": ablation_pages.parts, "penalties": ablation_pages.penalties},
+OTHERS: dict[Path, dict[str, Callable[[Path], str]]] = {
+    HERE.parent / "README.md": {"headlines": headlines},
+    PAGE.parent / "which-method.md": {"methods": pages.methods},
+    PAGE.parent / "cost.md": {"predictor": predictor_pages.predictor},
+    PAGE.parent / "diffgraph.md": {
+        "parts": ablation_pages.parts,
+        "penalties": ablation_pages.penalties,
+    },
 }
-"""The tables of other pages of the documentation."""
+"""The tables of other pages."""
 
 
 def fill(
@@ -205,7 +210,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     wanted = {given.page: BLOCKS}
     if given.page == PAGE:
-        wanted |= {PAGE.parent / name: blocks for name, blocks in OTHERS.items()}
+        wanted |= OTHERS
     stale = 0
     for page, blocks in wanted.items():
         before = page.read_text(encoding="utf-8")

@@ -184,7 +184,7 @@ def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
     assert "| darts | pms+fms | 2 | 2.0 | 3 | 3 |" in stages
     assert "random" not in stages.partition("| method")[2]
     method_page = "<!-- begin:methods -->\n<!-- end:methods -->"
-    made = tables.fill(method_page, results, tables.OTHERS["which-method.md"])
+    made = tables.fill(method_page, results, tables.OTHERS[tables.PAGE.parent / "which-method.md"])
     assert "| darts | all | 2 | 1.0 | 2 | 2 |" in made
     assert "| random | \N{EN DASH} | 2 |" in made
     assert "| darts | none |" not in made

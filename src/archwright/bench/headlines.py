@@ -1,0 +1,131 @@
+"""The figures that the README shows, each read from a file of results."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import mean
+
+from archwright.bench.budgets import judged, mean_regrets, read_cases
+from archwright.bench.comparison import Standing, standings
+from archwright.bench.pages import markdown, read_all
+from archwright.bench.pruning_rows import Standing as PrunedStanding
+from archwright.bench.pruning_rows import rows_of
+from archwright.bench.pruning_rows import standings as pruned_standings
+from archwright.bench.results import read_results
+from archwright.bench.tabulate import NOTHING, Table
+from archwright.tables import nasbench201
+
+_Rows = Iterator[tuple[str, str, str]]
+_PRUNED = ("channels-global", "operations")
+
+
+def headlines(folder: Path) -> str:
+    """A row a figure, with what it is to be compared with, as far as it was measured."""
+    rows = [row for figures in _FIGURES for row in figures(folder)]
+    columns = ("on a CPU, with CIFAR-10 (JPEG)", "here", "to compare")
+    return markdown(Table(columns, rows, texts=3)) if rows else ""
+
+
+def _supernet(folder: Path) -> _Rows:
+    """What a step of a supernet costs."""
+    path = folder / "darts.json"
+    if not path.exists():
+        return
+    rows = {row["variant"]: row for row in read_results(path).rows}
+    for name, title in (("memory", "Memory"), ("time", "Time")):
+        here, naive = (rows[variant][f"{name}_ratio"] for variant in ("all", "naive"))
+        question = f"{title} of a training step of the DARTS supernet, in those of a found network"
+        yield question, f"{here:.1f}", f"{naive:.1f} as commonly built"
+
+
+def _searches(folder: Path) -> _Rows:
+    """What DARTS finds, the method that all others are compared with."""
+    for results in read_all(folder):
+        found = {
+            (row.contestant.method, row.contestant.supernet): row
+            for row in standings(results.searches)
+        }
+        here, naive = found.get(("darts", "all")), found.get(("darts", "none"))
+        drawn = found.get(("random", "none"))
+        if here and naive and drawn:
+            best = float(nasbench201.accuracy().max())
+            yield (
+                f"Accuracy of what DARTS finds in NAS-Bench-201, where {best:.2f} % is the best",
+                _found(here),
+                f"{_found(naive)}, not simplified; {_found(drawn)}, drawn at random",
+            )
+
+
+def _found(row: Standing) -> str:
+    accuracy = f"{row.accuracies['cifar10'].text()} %"
+    if row.saved_bytes is None or row.cpu_seconds is None:  # nothing was trained
+        return accuracy
+    return f"{accuracy} in {row.cpu_seconds:.0f} CPU s (n = {row.n})"
+
+
+def _budgets(folder: Path) -> _Rows:
+    """How near to the best within their budgets searches come."""
+    path = folder / "budgets.json"
+    if not path.exists():
+        return
+    outcomes = [judged(case) for case in read_cases(path)[1]]
+    devices = len({one.case.device for one in outcomes})
+    within = sum(one.feasible for one in outcomes)
+    known = f"{devices} devices" if devices > 1 else "one device"
+    question = f"Searches for latency budgets on {known} that end within them"
+    yield question, f"{within} of {len(outcomes)}", NOTHING
+    ours, largest, drawn = (
+        mean_regrets(outcomes, of)["cifar10"] for of in ("regrets", "largest", "drawn")
+    )
+    yield (
+        "Points below the best that the budget allows",
+        f"{ours:.2f}",
+        f"{largest:.2f} for the most multiply-accumulates within it; {drawn:.2f} drawn at random",
+    )
+
+
+def _predictor(folder: Path) -> _Rows:
+    """How well latencies are predicted."""
+    path = folder / "predictor.json"
+    if not path.exists():
+        return
+    results = read_results(path)
+
+    def span(name: str) -> str:
+        devices = dict.fromkeys(row["device"] for row in results.rows)
+        means = [mean(r[name] for r in results.rows if r["device"] == one) for one in devices]
+        return f"{min(means):.3f} to {max(means):.3f}"
+
+    samples = results.settings["samples"]
+    question = f"Rank correlation of a device's latencies, learned from {samples} networks"
+    yield question, span("spearman"), f"{span('additive_spearman')} for a sum over operations"
+
+
+def _pruning(folder: Path) -> _Rows:
+    """What pruning costs at the largest target."""
+    path = folder / "pruning.json"
+    if not path.exists():
+        return
+    rows = pruned_standings(rows_of(path, read_results(path)))
+    target = max((row.target for row in rows if row.target < 1), default=None)
+    own = [row for row in rows if row.target == target and row.behind is not None]
+    here = [row for row in own if (row.method, row.fusion) == ("nodes", "linear+se")]
+    others = [row for row in own if row.method in _PRUNED]
+    for row in here:
+        yield (
+            "Points behind the whole network when nodes are deleted and "
+            f"{100 * row.target:g} % of the multiply-accumulates are left",
+            _lost(row),
+            "; ".join(f"{_lost(other)}, {other.method}" for other in others) or NOTHING,
+        )
+
+
+def _lost(row: PrunedStanding) -> str:
+    most = max(row.time, default=None)
+    time = "" if most is None else f" at {row.time[most].mean:.2f} of the time"
+    return f"{'' if row.behind is None else row.behind.text()}{time}"
+
+
+_FIGURES: Sequence[Callable[[Path], _Rows]] = (
+    *(_supernet, _searches),
+    *(_budgets, _predictor, _pruning),
+)
