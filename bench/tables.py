@@ -115,7 +115,10 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 OTHERS: dict[Path, dict[str, Callable[[Path], str]]] = {
     HERE.parent / "README.md": {"headlines": headlines},
     PAGE.parent / "which-method.md": {"methods": pages.methods},
-    PAGE.parent / "cost.md": {"predictor": predictor_pages.predictor},
+    PAGE.parent / "cost.md": {
+        "predictor": predictor_pages.predictor,
+        "profiles": predictor_pages.profiles,
+    },
     PAGE.parent / "diffgraph.md": {
         "parts": ablation_pages.parts,
         "penalties": ablation_pages.penalties,

@@ -10,8 +10,8 @@ import torch
 
 from archwright.bench.predictor import _Budgeted, bench_predictor, rank_correlation
 from archwright.bench.predictor_config import PredictorConfig
-from archwright.bench.predictor_pages import predictor, predictor_table
-from archwright.bench.profile import agreement, bench_profile
+from archwright.bench.predictor_pages import predictor, predictor_table, profiles
+from archwright.bench.profile import Agreement, bench_profile
 from archwright.bench.profile_config import ProfileBenchConfig
 from archwright.bench.results import Results, read_results, write_results
 from archwright.cli import main
@@ -128,9 +128,29 @@ def test_a_profiled_table_is_compared_with_networks(tmp_path: Path) -> None:
         "archwright bench profile --table table.csv --space nasbench201 --channels 4 --cells 1 "
         "--image-size 8 --networks 3 --repeats 5"
     )
-    spearman, error = agreement(found)
-    assert -1 <= spearman <= 1
-    assert error >= 0
+    assert -1 <= Agreement.of(found).spearman <= 1
+
+
+def profiled(*rows: tuple[float, float]) -> Results:
+    """Networks that were measured, and predicted."""
+    names = ("measured_ms", "predicted_ms")
+    settings = {"runtime": "onnxruntime"}
+    return replace(results(**settings), rows=[dict(zip(names, row, strict=True)) for row in rows])
+
+
+def test_a_common_factor_is_told_from_the_rest() -> None:
+    found = Agreement.of(profiled((2.0, 1.0), (4.0, 2.0), (9.0, 3.0)))
+    assert found.spearman == pytest.approx(1)
+    assert (found.error, found.factor, found.error_left) == pytest.approx((0.5, 2.0, 0.0))
+
+
+def test_every_time_a_table_was_measured_has_a_row(tmp_path: Path) -> None:
+    assert profiles(tmp_path) == ""
+    write_results(tmp_path / "profile-1.json", profiled((2.0, 1.0), (4.0, 2.0), (9.0, 3.0)))
+    write_results(tmp_path / "profile-2.json", profiled((1.0, 1.0), (2.2, 2.0)))
+    text = profiles(tmp_path)
+    assert "| 1 | 3 | 1.000 | 50.0 | 2.00 | 0.0 |" in text
+    assert "| 2 | 2 | 1.000 | 4.5 | 1.05 | 4.8 |" in text
 
 
 def test_a_table_must_say_where_it_was_measured(tmp_path: Path) -> None:

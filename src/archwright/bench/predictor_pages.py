@@ -1,10 +1,12 @@
-"""What predicted latencies came to, as tables."""
+"""How near predicted latencies are to measured ones, as tables."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from archwright.bench.pages import page
-from archwright.bench.results import Results
+from archwright.bench.pages import markdown, page
+from archwright.bench.profile import Agreement
+from archwright.bench.results import Results, read_results
 from archwright.bench.tabulate import Table
 
 
@@ -43,3 +45,26 @@ def predictor_table(results: Results) -> Table:
 def predictor(folder: Path) -> str:
     """What the documentation says of predicted latencies, in Markdown."""
     return page(folder / "predictor.json", predictor_table)
+
+
+def profiles_table(runs: Sequence[Results]) -> Table:
+    """A row for each time that a table was measured, and networks after it."""
+    columns = ("run", "networks", "Spearman", "median error %", "measured / predicted")
+    rows: list[tuple[str, ...]] = []
+    for number, results in enumerate(runs, 1):
+        found = Agreement.of(results)
+        error, left = (f"{100 * share:.1f}" for share in (found.error, found.error_left))
+        numbers = (f"{found.spearman:.3f}", error, f"{found.factor:.2f}", left)
+        rows.append((str(number), str(len(results.rows)), *numbers))
+    return Table((*columns, "median error but for that, %"), rows, texts=1)
+
+
+def profiles(folder: Path) -> str:
+    """How far networks are from profiled tables: each `profile-*.json`, in Markdown."""
+    runs = [read_results(path) for path in sorted(folder.glob("profile-*.json"))]
+    if not runs:
+        return ""
+    first = runs[0]
+    versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
+    where = f"{first.settings['runtime']}; {first.hardware}, {first.threads} threads; {versions}."
+    return f"`{first.command}`\n\n{where}\n\n{markdown(profiles_table(runs))}"

@@ -1,7 +1,8 @@
 """Whether a profiled table says how long whole networks take on this machine."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from archwright.cost.files import read_rows
 from archwright.cost.runtimes import runtime
 from archwright.derive import random_architecture
 from archwright.errors import ConfigError
+from archwright.export.optional import optional
 from archwright.export.timing import measure_in_turns
 from archwright.runs.device import describe_hardware, versions
 from archwright.spaces import Size, get_space, write_architecture
@@ -60,7 +62,7 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
     results = Results(
         command=config.command(),
         settings={**settings, "table": config.table.name, "runtime": name, **asdict(size)},
-        versions=versions(),
+        versions={**versions(), name: str(optional(name).__version__)},
         hardware=describe_hardware(torch.device("cpu")),
         threads=count,
         rows=rows,
@@ -70,13 +72,40 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
     return results
 
 
-def agreement(results: Results) -> tuple[float, float]:
-    """Spearman's correlation of predicted and measured latencies, and the median relative error."""
-    measured, predicted = (
-        np.array([row[name] for row in results.rows]) for name in ("measured_ms", "predicted_ms")
-    )
-    error = float(np.median(np.abs(predicted / measured - 1)))
-    return rank_correlation(predicted, measured), error
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How a table's predictions lie beside what was measured.
+
+    Attributes:
+        spearman: rank correlation.
+        error: median relative error.
+        factor: median of measured over predicted: how much slower the machine was than the table.
+        error_left: median relative error of the predictions times that factor.
+    """
+
+    spearman: float
+    error: float
+    factor: float
+    error_left: float
+
+    @classmethod
+    def of(cls, results: Results) -> Self:
+        """That of the rows of a bench."""
+        measured, predicted = (
+            np.array([row[name] for row in results.rows])
+            for name in ("measured_ms", "predicted_ms")
+        )
+        factor = float(np.median(measured / predicted))
+        error, left = (
+            float(np.median(np.abs(said / measured - 1)))
+            for said in (predicted, factor * predicted)
+        )
+        return cls(
+            spearman=rank_correlation(predicted, measured),
+            error=error,
+            factor=factor,
+            error_left=left,
+        )
 
 
 def _where(path: Path) -> tuple[str, str, int]:

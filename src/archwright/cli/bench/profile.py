@@ -18,17 +18,19 @@ def _run(config: ProfileBenchConfig) -> "tuple[ProfileBenchConfig, Results]":
 
 
 def _show(done: "tuple[ProfileBenchConfig, Results]", show: Show) -> dict[str, Any]:
-    from archwright.bench.profile import agreement
+    from archwright.bench.profile import Agreement
 
     config, results = done
-    spearman, error = agreement(results)
+    found = Agreement.of(results)
     show.line(
         f"{len(results.rows)} networks of {config.space} in {results.settings['runtime']}: "
-        f"Spearman {spearman:.3f}, median error {100 * error:.1f} %"
+        f"Spearman {found.spearman:.3f}, median error {100 * found.error:.1f} %; measured is "
+        f"{found.factor:.2f} times what was predicted, {100 * found.error_left:.1f} % but for that"
     )
     if config.out is not None:
         show.line(f"results: {config.out}")
-    return {**asdict(results), "spearman": spearman, "median_error": error}
+    said = {"spearman": found.spearman, "median_error": found.error}
+    return {**asdict(results), **said, "factor": found.factor, "error_left": found.error_left}
 
 
 command = Command(name="bench profile", config=ProfileBenchConfig, run=_run, show=_show)
