@@ -23,7 +23,8 @@ from archwright.cost import cost_model
 from archwright.runs.device import describe_hardware, versions
 from archwright.search.budget.derivation import Derivation
 from archwright.search.config import SearchConfig
-from archwright.search.run import prepare, search
+from archwright.search.run import search
+from archwright.search.searching import prepare
 from archwright.spaces import write_architecture
 
 RESULTS = Path(__file__).parent / "results"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from archwright.prune.run import prune as prune
     from archwright.report import write_report as write_report
     from archwright.search.config import SearchConfig as SearchConfig
-    from archwright.search.run import SearchResult as SearchResult
+    from archwright.search.outcome import SearchResult as SearchResult
     from archwright.search.run import search as search
     from archwright.spaces import Blocks as Blocks
     from archwright.spaces import CellSpec as CellSpec
@@ -79,7 +79,7 @@ _HOME = {
     "PruneResult": "archwright.prune.result",
     "write_report": "archwright.report",
     "SearchConfig": "archwright.search.config",
-    "SearchResult": "archwright.search.run",
+    "SearchResult": "archwright.search.outcome",
     "Blocks": "archwright.spaces",
     "CellSpec": "archwright.spaces",
     "EdgeSpec": "archwright.spaces",

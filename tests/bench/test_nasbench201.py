@@ -15,8 +15,8 @@ from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.searches import read_searches
 from archwright.bench.supernet import bench_supernet
 from archwright.errors import ConfigError, RunError
+from archwright.search.outcome import SearchResult
 from archwright.search.presets import PRESETS
-from archwright.search.run import SearchResult
 
 TINY: dict[str, Any] = {
     **{"data": "digits", "channels": 4, "cells": 1, "epochs": 1, "batch_size": 16},

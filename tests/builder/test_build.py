@@ -26,7 +26,7 @@ from archwright.errors import ConfigError, RunError
 from archwright.runs.folder import RunFolder
 from archwright.runs.log import RunLog
 from archwright.search.bilevel import Bilevel
-from archwright.search.run import prepare
+from archwright.search.searching import prepare
 from archwright.train.trainer import Trainer
 
 from ..runs.helpers import KilledError, files, interrupted

@@ -20,8 +20,9 @@ from archwright.search.config import SearchConfig
 from archwright.search.graph.alpha import GraphAlpha
 from archwright.search.graph.encoded import EncodedAlpha
 from archwright.search.methods import get_method
+from archwright.search.outcome import SearchResult
 from archwright.search.reopened import Reopened
-from archwright.search.run import SearchResult, search
+from archwright.search.run import search
 from archwright.spaces import Size, get_space, read_architecture
 
 from ..runs.helpers import tiny_search, traces
@@ -157,7 +158,7 @@ def test_finalists_are_ranked_by_loss_and_regularity(
     wild = read_architecture(f"|nor_conv_1x1~0|+|avg_pool_3x3~0|{c}~1|+|{s}~0|{c}~1|{s}~2|")
     losses = {plain: 1.0, wild: 0.9}
     monkeypatch.setattr(
-        answer.Judge, "_mean", lambda self, one, count: (losses[one], 100 * (1 - losses[one]))
+        answer.Judge, "mean", lambda self, one, count: (losses[one], 100 * (1 - losses[one]))
     )
     bilevel = asked.judge._bilevel
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from archwright.runs.log import RunLog
-from archwright.search import run as search_run
+from archwright.search import searching as search_run
 from archwright.search.bilevel import Bilevel
 from archwright.search.run import search
 
@@ -25,7 +25,7 @@ import json, os, sys
 from pathlib import Path
 import torch
 from archwright.errors import ArchwrightError
-from archwright.search import run as module
+from archwright.search import searching as module
 from archwright.search.bilevel import Bilevel
 from archwright.search.config import SearchConfig
 from archwright.train.config import TrainConfig
@@ -48,7 +48,7 @@ def log_epoch(self, bilevel, *rest):
 
 Bilevel.step, module.Searching._log_epoch = bad_step, log_epoch
 try:
-    found = module.search(SearchConfig(out=folder / "search", **settings))
+    found = module.search_alone(SearchConfig(out=folder / "search", **settings))
     made = train(TrainConfig(out=folder / "train", **training)) if training else None
 except ArchwrightError as error:
     print(f"rank {os.environ.get('LOCAL_RANK', '0')}: {error}", file=sys.stderr)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from archwright.runs.folder import RunFolder
-from archwright.search import run as search_run
+from archwright.search import searching as search_run
 from archwright.search.bilevel import Bilevel
 from archwright.search.run import search
 

@@ -18,7 +18,7 @@ from archwright.runs import device
 from archwright.runs.device import make_fabric
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
-from archwright.search import run as search_run
+from archwright.search import searching as search_run
 from archwright.search.bilevel import Bilevel
 from archwright.search.nesting import nested, nests
 from archwright.search.run import search

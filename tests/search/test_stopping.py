@@ -10,7 +10,7 @@ import pytest
 from archwright.derive import discretise
 from archwright.report.load import load_run
 from archwright.runs.folder import RunFolder
-from archwright.search import run as search_run
+from archwright.search import searching as search_run
 from archwright.search import watch as watch_module
 from archwright.search.bilevel import Bilevel
 from archwright.search.nesting import nested, nests

@@ -23,7 +23,8 @@ from archwright.runs.folder import RunFolder
 from archwright.search.config import SearchConfig
 from archwright.search.oneshot import one_shot_accuracy
 from archwright.search.presets import preset_options
-from archwright.search.run import prepare, search
+from archwright.search.run import search
+from archwright.search.searching import prepare
 from archwright.spaces import Size, get_space, write_architecture
 
 _SEED = 0

@@ -26,7 +26,7 @@ from archwright.prune.targets import require_reachable, targets_of
 from archwright.runs.device import make_fabric
 from archwright.runs.start import load_images, require_trainable, size_for
 from archwright.search.config import SearchConfig
-from archwright.search.run import prepare
+from archwright.search.searching import prepare
 from archwright.spaces import (
     Size,
     Space,

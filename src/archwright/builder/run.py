@@ -25,7 +25,8 @@ from archwright.prune.run import prune
 from archwright.report import write_report
 from archwright.report.budgets import Judged
 from archwright.runs.folder import SCHEMA, RunFolder, differing, open_run, read_config
-from archwright.search.run import SearchResult, search
+from archwright.search.outcome import SearchResult
+from archwright.search.run import search
 from archwright.spaces import write_architecture
 from archwright.train.run import TrainResult, train
 

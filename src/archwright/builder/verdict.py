@@ -7,7 +7,7 @@ from archwright.builder.config import BuildConfig
 from archwright.builder.result import Verdict
 from archwright.cost.peak import peak_bytes
 from archwright.deploy.network import Trained
-from archwright.search.run import SearchResult
+from archwright.search.outcome import SearchResult
 
 
 def verdicts(

@@ -7,7 +7,7 @@ from archwright.cli.show import Show, count, decimals
 from archwright.search.config import SearchConfig
 
 if TYPE_CHECKING:
-    from archwright.search.run import SearchResult
+    from archwright.search.outcome import SearchResult
 
 
 def _run(config: SearchConfig) -> "SearchResult":

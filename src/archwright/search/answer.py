@@ -5,10 +5,14 @@ as wholes: by the loss that each has alone with the supernet's weights, on image
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from statistics import fmean
 from typing import Any
+
+from typing_extensions import override
 
 from archwright import data
 from archwright.ir import Architecture
@@ -50,19 +54,18 @@ class FrontPoint:
         return {"architecture": text, **rest}
 
 
-class Judge:
-    """Compares architectures of a supernet as wholes; what was seen of one is kept."""
+class Jury(ABC):
+    """Compares architectures as wholes."""
 
-    def __init__(
-        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
-    ) -> None:
-        """`batches` are of alpha's images; `finalists` None: as many as the terms call for."""
-        self._bilevel = bilevel
+    def __init__(self, terms: Terms, *, finalists: int | None) -> None:
+        """`finalists` None: as many as the terms call for."""
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
         asked = finalists is not None or not terms.regularity
         self._finalists = finalists if asked else _REGULAR
-        self._source, self._held = batches, list[Batch]()
-        self._seen: dict[Architecture, list[tuple[float, float]]] = {}
+
+    @abstractmethod
+    def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        """Loss and accuracy (percent) of an architecture on the first `count` batches."""
 
     def choose(self, terms: Terms, weights: Weights) -> Architecture:
         """The best within the terms of those that weights speak for."""
@@ -82,28 +85,12 @@ class Judge:
 
     def accuracy(self, architecture: Architecture) -> float:
         """Percent of the most images that anything sees."""
-        return self._mean(architecture, _LAST)[1]
+        return self.mean(architecture, _LAST)[1]
 
     def _ranked(self, architecture: Architecture, count: int) -> float:
         """What architectures are ranked by, the least first: nats."""
         irregular = self._regularity and self._irregular.of(architecture)
-        return self._mean(architecture, count)[0] + self._regularity * irregular
-
-    def _mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
-        """Loss and accuracy on the first `count` batches."""
-        if len(self._held) < min(count, len(self._source)):  # a small set has no more of them
-            self._held = list(islice(self._source.epoch(0), count))
-        seen = self._seen.setdefault(architecture, [])
-        network, fabric = self._bilevel.network, self._bilevel.fabric
-        if len(seen) < min(count, len(self._held)):
-            mixture = alone(network, architecture)
-            with undisturbed(self._bilevel):
-                for batch in self._held[len(seen) : count]:
-                    score = mixture_score(fabric, network, mixture, [batch])
-                    loss, top1 = score.loss, score.top1
-                    seen.append((math.inf if loss is None else loss, top1 or 0.0))
-        losses, hits = zip(*seen[:count], strict=True)
-        return sum(losses) / len(losses), sum(hits) / len(hits)
+        return self.mean(architecture, count)[0] + self._regularity * irregular
 
     def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
         """So many architectures, at budgets from the least possible to the largest.
@@ -125,3 +112,45 @@ class Judge:
                 FrontPoint(limit=limit, architecture=chosen, costs=costs, accuracy=accuracy)
             )
         return points
+
+
+class Judge(Jury):
+    """Compares by the weights of one supernet; what was seen of an architecture is kept."""
+
+    def __init__(
+        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
+    ) -> None:
+        """`batches` are of alpha's images."""
+        super().__init__(terms, finalists=finalists)
+        self._bilevel = bilevel
+        self._source, self._held = batches, list[Batch]()
+        self._seen: dict[Architecture, list[tuple[float, float]]] = {}
+
+    @override
+    def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        if len(self._held) < min(count, len(self._source)):  # a small set has no more of them
+            self._held = list(islice(self._source.epoch(0), count))
+        seen = self._seen.setdefault(architecture, [])
+        network, fabric = self._bilevel.network, self._bilevel.fabric
+        if len(seen) < min(count, len(self._held)):
+            mixture = alone(network, architecture)
+            with undisturbed(self._bilevel):
+                for batch in self._held[len(seen) : count]:
+                    score = mixture_score(fabric, network, mixture, [batch])
+                    loss, top1 = score.loss, score.top1
+                    seen.append((math.inf if loss is None else loss, top1 or 0.0))
+        losses, hits = zip(*seen[:count], strict=True)
+        return sum(losses) / len(losses), sum(hits) / len(hits)
+
+
+class Panel(Jury):
+    """Several judges, each of a supernet of its own; the mean of what they see counts."""
+
+    def __init__(self, judges: Sequence[Judge], terms: Terms, *, finalists: int | None) -> None:
+        super().__init__(terms, finalists=finalists)
+        self._judges = tuple(judges)
+
+    @override
+    def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        losses, hits = zip(*(one.mean(architecture, count) for one in self._judges), strict=True)
+        return fmean(losses), fmean(hits)

@@ -71,6 +71,10 @@ class SearchConfig(BudgetOptions):
     """Whether a graph encoder conditions what diffgraph weighs operations and connections by."""
     progressive: bool | None = None
     """Whether diffgraph drops operations and connections of little weight on the way."""
+    supernets: int = 1
+    """Train so many supernets one after the other, from seeds of their own, in folders within
+    --out, and let them decide together: by the mean of their candidates' weights, and of the
+    finalists' losses. Takes so many times as long, and depends less on chance."""
     simplify: str = "all"
     """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
     (partial and floating module sharing, linear merge, kernel normalisation)."""
@@ -147,6 +151,11 @@ class SearchConfig(BudgetOptions):
         require_positive(self, "partial", "tau", "tau_min", "samples", "draws")
         require_not_negative(self, "beta_decay")
         require_fraction(self, "momentum", "alpha_betas")
+        require_positive(self, "supernets")
+        require(
+            self.supernets == 1 or self.devices == 1,
+            f"--supernets {self.supernets} are trained one after the other: leave out --devices",
+        )
         require(
             not self.recompute or self.lowering == "fused",
             "--recompute is of the fused lowering: leave it out, or --lowering naive",
@@ -190,9 +199,31 @@ class SearchConfig(BudgetOptions):
                 "--pareto and --progressive contradict each other: a front needs what is cheap and "
                 "what is dear to the end; leave out one of the two"
             )
-        if self.pareto is not None and "progressive" in options_of(self.method):
+        if self.supernets > 1 and self.progressive:
+            raise ConfigError(
+                "--supernets and --progressive contradict each other: supernets that drop "
+                "candidates cannot compare each other's; leave out one of the two"
+            )
+        whole = self.pareto is not None or self.supernets > 1
+        if whole and "progressive" in options_of(self.method):
             options["progressive"] = False
         return get_method(self.method, **options)
+
+    def member(self, number: int) -> "SearchConfig":
+        """One of the supernets that decide together: a search of its own, which can be resumed."""
+        priced = bool(self.limits or self.objective_weights)
+        sizes = ("deploy_channels", "deploy_cells", "deploy_image_size")
+        return replace(
+            self,
+            **({} if priced else dict.fromkeys(sizes)),
+            out=self.out / f"supernet{number}",
+            seed=self.supernets * self.seed + number,
+            resume=True,
+            supernets=1,
+            finalists=1,  # the panel compares them
+            pareto=None,
+            **({"progressive": False} if "progressive" in options_of(self.method) else {}),
+        )
 
     def recipe(self, published: Recipe) -> Recipe:
         """The published settings, with those given here in their place.
@@ -216,6 +247,7 @@ def require_alpha(method: "Method", config: SearchConfig) -> None:
         "--finalists": config.finalists is not None,
         "--regularity": config.regularity > 0,
         "--objective": config.objective is not None,
+        "--supernets": config.supernets > 1,
     }
     for flag, given in asked.items():
         if given and not method.learns:

@@ -1,6 +1,8 @@
 """What a search leaves behind: the architecture, and its network with the supernet's weights."""
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from archwright import data
 from archwright.derive import restrict
@@ -8,11 +10,52 @@ from archwright.ir import Architecture
 from archwright.lower import NaiveNetwork
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder
+from archwright.search.budget.limits import costs_from_json, costs_to_json
+from archwright.spaces import read_architecture, write_architecture
 from archwright.train.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.train.weights import save_network
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    `params` and `macs` are those of the discrete network as published, at the search's own size;
+    `accuracy` is the percent of held-out images that the derived network gets right with the
+    supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
+    `feasible` says whether the limits hold; `front` are the points that were derived beside it (see
+    `FrontPoint.to_json`). They are None where there was nothing of the kind.
+    """
+
+    architecture: Architecture
+    params: int
+    macs: int
+    accuracy: float
+    seconds: float
+    out: Path
+    feasible: bool | None = None
+    costs: dict[str, float] | None = None
+    front: tuple[dict[str, Any], ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it: the architecture as text, the folder as a string."""
+        text = write_architecture(self.architecture)
+        costs = None if self.costs is None else costs_to_json(self.costs)
+        content = {**asdict(self), "architecture": text, "out": str(self.out), "costs": costs}
+        return {name: value for name, value in content.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "SearchResult":
+        """The inverse of `to_json`."""
+        architecture, out = read_architecture(content["architecture"]), Path(content["out"])
+        numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
+        costs = costs_from_json(content["costs"]) if "costs" in content else None
+        front = tuple(content["front"]) if "front" in content else None
+        numbers["feasible"] = content.get("feasible")
+        return cls(architecture=architecture, out=out, **numbers, costs=costs, front=front)
 
 
 def hand_over(

@@ -7,10 +7,11 @@ from archwright.ir import Architecture
 from archwright.runs.checkpoint import load_checkpoint, loading
 from archwright.runs.folder import RunFolder
 from archwright.search.answer import Judge
+from archwright.search.bilevel import Bilevel
 from archwright.search.budget.options import BudgetOptions
 from archwright.search.budget.terms import settle_terms
 from archwright.search.config import SearchConfig
-from archwright.search.run import Searching, prepare
+from archwright.search.searching import Searching, prepare
 from archwright.search.signs import Weights
 
 
@@ -19,6 +20,7 @@ class Reopened:
     """What a search learned: weights of candidates, and a supernet to compare finalists with."""
 
     searching: Searching
+    bilevel: Bilevel
     judge: Judge
     weights: Weights
 
@@ -35,11 +37,13 @@ class Reopened:
             raise RunError(f"{config.out} holds no search that has ended: run it to its end first")
         searching = prepare(config)
         bilevel = searching.begin()
+        watch = searching.watching(bilevel)
         path = folder.checkpoint("last")
         state = load_checkpoint(path)
         with loading(path):
             searching.restore(bilevel, state)
-        return cls(searching, searching.judge(bilevel), bilevel.standing())
+            watch.load_state(state["watch"])
+        return cls(searching, bilevel, searching.judge(bilevel), watch.strengths)
 
     def answer(self, options: BudgetOptions) -> Architecture:
         """The architecture within the budgets of `options`.

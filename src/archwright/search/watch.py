@@ -139,6 +139,12 @@ class Watch:
         epoch = epoch_to_take(self._rule, self._history)
         return next((seen for seen in self._history if seen.epoch == epoch), None)
 
+    @property
+    def strengths(self) -> Weights:
+        """What candidates are ranked by in the answer."""
+        taken = self.taken
+        return self._bilevel.standing() if taken is None else taken.weights
+
     def state(self) -> dict[str, Any]:
         """All that later epochs ask for."""
         history = [asdict(seen) for seen in self._history]
