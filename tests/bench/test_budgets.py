@@ -23,6 +23,8 @@ from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.budgets_table import budgets as page
 from archwright.bench.budgets_table import budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
+from archwright.search.together import Together
+from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DEVICES
 
@@ -148,6 +150,18 @@ def test_the_command_is_that_of_all_cases(done: BudgetsConfig) -> None:
     rows = [{**row, "device": name, "seed": seed} for name in DEVICES for seed in (4, 1, 0)]
     command = BudgetsConfig.command(results.settings, rows)
     assert "--devices all --percentiles 60 --seeds 0-1,4 " in command
+
+
+def test_supernets_answer_together(tmp_path: Path) -> None:
+    config = config_in(tmp_path, supernets=2, devices="edgegpu")
+    cases = bench_budgets(config)[1]
+    searched = replace(config.search(0), finalists=2)
+    assert searched.out.name.endswith("-x2-0")
+    asked = Together.of(searched)
+    assert len(asked.members) == 2
+    for one in cases:
+        found = asked.answer(config.within(0, one.device, one.budget_ms))
+        assert one.architecture == write_architecture(found)
 
 
 def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> None:

@@ -75,6 +75,16 @@ def test_searches_are_run_as_they_are_said_to_be(done: Nasbench201Config) -> Non
     assert naive.out != fused.out
 
 
+def test_several_supernets_decide_together_in_all_but_the_baselines() -> None:
+    config = Nasbench201Config(methods="darts", simplify="all", data="digits", supernets=3)
+    found = {one.method: config.search(one, 3) for one in config.contestants}
+    assert {name: one.supernets for name, one in found.items()} == {
+        **{"darts": 3, "random": 1, "random-ws": 1},
+    }
+    assert found["darts"].out.name == "darts-all-proxy-digits-x3-3"
+    assert "x3" not in found["random-ws"].out.name
+
+
 def test_what_was_searched_is_not_searched_again(
     done: Nasbench201Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

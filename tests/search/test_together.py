@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from archwright.builder.config import BuildConfig
+from archwright.builder.stages import search_config
 from archwright.cli import main
 from archwright.errors import ConfigError, RunError
 from archwright.search import together
@@ -15,7 +17,7 @@ from archwright.search.config import SearchConfig
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
 from archwright.search.together import average
-from archwright.spaces import write_architecture
+from archwright.spaces import get_space, write_architecture
 
 from ..runs.helpers import tiny_search, traces
 
@@ -123,6 +125,11 @@ def test_the_command_shows_what_was_found(
     assert "architecture: |" in capsys.readouterr().out
     assert (tmp_path / "out" / "report.html").is_file()
     assert main(["inspect", "--architecture", str(tmp_path / "out")]) == 0
+
+
+def test_a_build_searches_with_several(tmp_path: Path) -> None:
+    config = BuildConfig(out=tmp_path, data="digits", preset="tiny", supernets=3)
+    assert search_config(config, get_space("nasbench201"), 8).supernets == 3
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.search.budget.limits import ROUNDING
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
+from archwright.search.together import Together
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
@@ -199,15 +200,18 @@ class _Bench:
                 print(f"{len(cases)}/{total} {_line(case)}", file=sys.stderr, flush=True)
         return held, cases
 
-    def _supernet(self, seed: int) -> Reopened:
+    def _supernet(self, seed: int) -> Reopened | Together:
         """The one search of a seed, run to its end."""
         config = self.config.search(seed)
         # its own answer is not asked for: nothing is compared for it
         config = replace(config, finalists=1)
         search(config)
-        return Reopened.of(replace(config, finalists=self.config.finalists))
+        config = replace(config, finalists=self.config.finalists)
+        return Reopened.of(config) if config.supernets == 1 else Together.of(config)
 
-    def _case(self, asked: Reopened | None, seed: int, device: str, percentile: float) -> Case:
+    def _case(
+        self, asked: Reopened | Together | None, seed: int, device: str, percentile: float
+    ) -> Case:
         limit = budget_of(device, percentile)
         config = self.config.within(seed, device, limit)
         started = time.monotonic()

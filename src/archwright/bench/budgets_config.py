@@ -57,6 +57,8 @@ class BudgetsConfig:
     """With --separate: weigh the latency in alpha's loss by this, in place of a budget."""
     simplify: str = "all"
     """What is done to the supernet's graph first."""
+    supernets: int = 1
+    """Supernets that decide together for each seed."""
     finalists: int | None = None
     """Architectures compared with the supernet's weights (else as a search does)."""
     spend: float = SearchConfig.spend
@@ -96,7 +98,7 @@ class BudgetsConfig:
         """
         require_kinds(self)
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
-        require_positive(self, "finalists")
+        require_positive(self, "finalists", "supernets")
         require_threads(self)
         require_not_negative(self, "penalty", "spend")
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
@@ -147,10 +149,11 @@ class BudgetsConfig:
         """The search of a seed, without a budget; an unfinished one is gone on with."""
         known = options_of(self.method)
         chosen: dict[str, Any] = {"encoder": self.encoder, "progressive": self.progressive}
-        if not self.separate:  # what one budget has no use for, another needs
+        if not self.separate or self.supernets > 1:  # what one budget has no use for, another needs
             chosen["progressive"] = False
         shared = ("data", "data_root", "channels", "cells", "epochs", "batch_size", "limit")
-        own = ("test_limit", "device", "precision", "method", "preset", "simplify", "finalists")
+        own = ("test_limit", "device", "precision", "method", "preset", "simplify")
+        own += ("finalists", "supernets")
         return SearchConfig(
             **{name: getattr(self, name) for name in (*shared, *own)},
             **{name: value for name, value in chosen.items() if name in known},
@@ -178,7 +181,9 @@ class BudgetsConfig:
             for name, value in (("encoder", self.encoder), ("progressive", self.progressive))
             if value is not None
         )
-        return (self.method, stages, self.preset, Path(self.data).stem, *switched, str(seed))
+        several = (f"x{self.supernets}",) if self.supernets > 1 else ()
+        parts = (self.method, stages, self.preset, Path(self.data).stem)
+        return (*parts, *switched, *several, str(seed))
 
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:

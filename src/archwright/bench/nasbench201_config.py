@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.bench.command import PLACES, command_line
 from archwright.bench.contestants import (
+    BASELINES,
     RANDOM,
     Contestant,
     parse_contestants,
@@ -50,6 +51,8 @@ class Nasbench201Config:
     """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
     preset: str = "proxy"
     """paper (each method as published) or proxy (minutes a search on two cores)."""
+    supernets: int = 1
+    """Supernets that decide together in each search, but in those of the baselines."""
     no_baselines: bool = False
     """Leave out random-ws where it is not named; random, which is nearly free, always runs."""
     channels: int | None = None
@@ -83,6 +86,7 @@ class Nasbench201Config:
         """
         require_kinds(self)
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
+        require_positive(self, "supernets")
         require_threads(self)
         require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         _ = self.contestants, self.all_seeds
@@ -112,7 +116,9 @@ class Nasbench201Config:
     def search(self, contestant: Contestant, seed: int) -> SearchConfig:
         """The configuration of one search; an unfinished one is gone on with."""
         one = contestant
-        parts = (one.method, one.supernet.replace("/", "-"), one.preset, Path(self.data).stem, seed)
+        supernets = 1 if one.method in BASELINES else self.supernets
+        several = (f"x{supernets}",) if supernets > 1 else ()
+        parts = (one.method, one.supernet.replace("/", "-"), one.preset, Path(self.data).stem)
         shared = ("data", "data_root", "channels", "cells", "epochs", "batch_size", "limit")
         return SearchConfig(
             **{name: getattr(self, name) for name in (*shared, "test_limit", "device")},
@@ -123,7 +129,8 @@ class Nasbench201Config:
             lowering=one.lowering,
             seed=seed,
             resume=True,
-            out=self.runs / "-".join(map(str, parts)),
+            supernets=supernets,
+            out=self.runs / "-".join((*parts, *several, str(seed))),
         )
 
     @classmethod

@@ -91,7 +91,9 @@ def _sections(
 
 def _heading(results: Searches) -> str:
     preset = results.settings["preset"]
-    return f"**Searched on {results.searches[0].images}, preset {preset}**"
+    several = results.settings["supernets"]
+    together = f", {several} supernets deciding together" if several > 1 else ""
+    return f"**Searched on {results.searches[0].images}, preset {preset}{together}**"
 
 
 def _conditions(results: Searches | Rankings | Results) -> str:

@@ -38,6 +38,8 @@ class BuildConfig(LimitOptions):
     """Depth of the supernet (else the preset's or the space's)."""
     search_epochs: int | None = None
     """Epochs of the search (else the preset's)."""
+    supernets: int = 1
+    """Supernets that are trained one after the other, and decide together."""
     epochs: int | None = None
     """Epochs of the training (else the preset's)."""
     finetune_epochs: int | None = None
@@ -68,7 +70,7 @@ class BuildConfig(LimitOptions):
         """
         super().__post_init__()
         require_positive(self, "channels", "cells", "search_channels", "search_cells")
-        require_positive(self, "search_epochs", "epochs", "batch_size")
+        require_positive(self, "search_epochs", "epochs", "batch_size", "supernets")
         require_positive(self, "macs", "params", "latency_ms")
         require_not_negative(self, "finetune_epochs")
         for name in self.against:

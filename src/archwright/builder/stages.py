@@ -39,6 +39,7 @@ def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchC
         **{**shared, **table, **_left(preset.search, shared), **options},
         space=config.space,
         method=config.method,
+        supernets=config.supernets,
         out=config.out / "search",
         resume=True,
     )

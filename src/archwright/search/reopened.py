@@ -9,7 +9,7 @@ from archwright.runs.folder import RunFolder
 from archwright.search.answer import Judge
 from archwright.search.bilevel import Bilevel
 from archwright.search.budget.options import BudgetOptions
-from archwright.search.budget.terms import settle_terms
+from archwright.search.budget.terms import Terms, settle_terms
 from archwright.search.config import SearchConfig
 from archwright.search.searching import Searching, prepare
 from archwright.search.signs import Weights
@@ -51,9 +51,15 @@ class Reopened:
         Raises:
             ConfigError: nothing is within them.
         """
+        return self.judge.choose(self.terms(options), self.weights)
+
+    def terms(self, options: BudgetOptions) -> Terms:
+        """What `options` set, for what is left of the space.
+
+        Raises:
+            ConfigError: as `answer`.
+        """
         run = self.searching
         null = run.terms.null
         terms = settle_terms(options, run.space, run.size, run.images, null=null)
-        if run.terms.allowed is not None:
-            terms = terms.narrowed(run.terms.allowed)
-        return self.judge.choose(terms, self.weights)
+        return terms if run.terms.allowed is None else terms.narrowed(run.terms.allowed)

@@ -6,12 +6,16 @@ finalists compared by the mean of their losses.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+from archwright.ir import Architecture
 from archwright.runs.keeper import Keeper
 from archwright.runs.start import start
 from archwright.search.answer import Panel
+from archwright.search.budget.options import BudgetOptions
 from archwright.search.config import SearchConfig
 from archwright.search.outcome import SearchResult
 from archwright.search.reopened import Reopened
@@ -34,20 +38,48 @@ def search_together(config: SearchConfig) -> SearchResult:
     keeper = Keeper(folder, run.fabric, config.checkpoint_seconds)
     keeper.restore()
     run.log_start(keeper, run.begin())
-    seconds, members = 0.0, list[Reopened]()
+    seconds = 0.0
     for number in range(config.supernets):
         member = config.member(number)
         found = search_alone(member)
         seconds += found.seconds
         text = write_architecture(found.architecture)
         folder.log.write("supernet", number=number, seed=member.seed, architecture=text)
-        members.append(Reopened.of(member))
     keeper.count(seconds)
-    panel = Panel([one.judge for one in members], run.terms, finalists=config.finalists)
-    weights = average([one.weights for one in members])
-    architecture = panel.choose(run.terms, weights)
-    points = None if config.pareto is None else panel.front(run.terms, weights, config.pareto)
-    return run.conclude(keeper, members[0].bilevel, architecture, points)
+    several = Together.of(config)
+    architecture = several.panel.choose(run.terms, several.weights)
+    count = config.pareto
+    points = None if count is None else several.panel.front(run.terms, several.weights, count)
+    return run.conclude(keeper, several.members[0].bilevel, architecture, points)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Supernets that were trained, asked for one answer; see `Reopened`."""
+
+    members: tuple[Reopened, ...]
+    panel: Panel
+    weights: Weights
+
+    @classmethod
+    def of(cls, config: SearchConfig) -> Self:
+        """The supernets of a search, each of which must have ended.
+
+        Raises:
+            RunError, ConfigError, DataError: as `Reopened.of`.
+        """
+        members = tuple(Reopened.of(config.member(n)) for n in range(config.supernets))
+        terms = members[0].searching.terms
+        panel = Panel([one.judge for one in members], terms, finalists=config.finalists)
+        return cls(members, panel, average([one.weights for one in members]))
+
+    def answer(self, options: BudgetOptions) -> Architecture:
+        """The architecture within the budgets of `options`.
+
+        Raises:
+            ConfigError: nothing is within them.
+        """
+        return self.panel.choose(self.members[0].terms(options), self.weights)
 
 
 def average(members: Sequence[Weights]) -> Weights:
