@@ -1,6 +1,6 @@
 """The figures of the README are those of the files, and none is shown that was not measured."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from archwright.bench.budgets import judged, mean_regrets
@@ -49,12 +49,20 @@ def test_searches_stand_beside_those_without_and_beside_chance(tmp_path: Path) -
     assert "where 94.37 % is the best" in question
     conv3, conv1 = (f"{CIFAR10[text]:.2f} %" for text in (found.CONV3, found.CONV1))
     assert here == f"{conv3} in 2 CPU s (n = 1)"
-    assert others == f"{conv1} in 2 CPU s (n = 1), not simplified; {conv1}, drawn at random"
+    assert others == f"{conv1} in 2 CPU s (n = 1), not simplified; {conv1} (n = 1), drawn at random"
+    several = found.results(found.search("darts all", 0, cpu_seconds=None), supernets=3)
+    write_searches(tmp_path / "searches-b.json", several)
+    assert rows(tmp_path)[1] == [
+        "The same by 3 supernets that decide together",
+        f"{conv3} (n = 1)",
+        "–",
+    ]
 
 
 def test_budgets_are_judged_by_the_table(tmp_path: Path) -> None:
     cases = [case(found.CONV3), case(found.CONV1, seed=1)]
-    results = Results(command="", settings={}, rows=[asdict(one) for one in cases], **pruned.FILE)
+    held = [asdict(one) for one in cases]
+    results = Results(command="", settings={"supernets": 1}, rows=held, **pruned.FILE)
     write_results(tmp_path / "budgets.json", results)
     (within, below) = rows(tmp_path)
     outcomes = [judged(one) for one in cases]
@@ -62,6 +70,8 @@ def test_budgets_are_judged_by_the_table(tmp_path: Path) -> None:
     assert "on one device" in within[0]
     assert below[1] == f"{mean_regrets(outcomes)['cifar10']:.2f}"
     assert f"{mean_regrets(outcomes, 'drawn')['cifar10']:.2f} drawn at random" in below[2]
+    write_results(tmp_path / "budgets-b.json", replace(results, settings={"supernets": 3}))
+    assert rows(tmp_path)[2][0].endswith("by 3 supernets that decide together")
 
 
 def test_predictors_are_told_over_devices(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ def _searches(folder: Path) -> _Rows:
             for row in standings(results.searches)
         }
         here, naive = found.get(("darts", "all")), found.get(("darts", "none"))
-        drawn = found.get(("random", "none"))
-        if here and naive and drawn:
+        drawn, several = found.get(("random", "none")), results.settings["supernets"]
+        if here and several > 1:
+            yield f"The same by {several} supernets that decide together", _found(here), NOTHING
+        elif here and naive and drawn:
             best = float(nasbench201.accuracy().max())
             yield (
                 f"Accuracy of what DARTS finds in NAS-Bench-201, where {best:.2f} % is the best",
@@ -56,31 +58,31 @@ def _searches(folder: Path) -> _Rows:
 
 
 def _found(row: Standing) -> str:
-    accuracy = f"{row.accuracies['cifar10'].text()} %"
-    if row.saved_bytes is None or row.cpu_seconds is None:  # nothing was trained
-        return accuracy
-    return f"{accuracy} in {row.cpu_seconds:.0f} CPU s (n = {row.n})"
+    taken = row.cpu_seconds if row.saved_bytes else None  # else nothing was trained
+    time = "" if taken is None else f" in {taken:.0f} CPU s"
+    return f"{row.accuracies['cifar10'].text()} %{time} (n = {row.n})"
 
 
 def _budgets(folder: Path) -> _Rows:
     """How near to the best within their budgets searches come."""
-    path = folder / "budgets.json"
-    if not path.exists():
-        return
-    outcomes = [judged(case) for case in read_cases(path)[1]]
-    devices = len({one.case.device for one in outcomes})
-    within = sum(one.feasible for one in outcomes)
-    known = f"{devices} devices" if devices > 1 else "one device"
-    question = f"Searches for latency budgets on {known} that end within them"
-    yield question, f"{within} of {len(outcomes)}", NOTHING
-    ours, largest, drawn = (
-        mean_regrets(outcomes, of)["cifar10"] for of in ("regrets", "largest", "drawn")
-    )
-    yield (
-        "Points below the best that the budget allows",
-        f"{ours:.2f}",
-        f"{largest:.2f} for the most multiply-accumulates within it; {drawn:.2f} drawn at random",
-    )
+    for path in sorted(folder.glob("budgets*.json"), key=lambda path: path.stem):
+        results, cases = read_cases(path)
+        outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
+        devices = len({one.case.device for one in outcomes})
+        within = sum(one.feasible for one in outcomes)
+        known = f"{devices} devices" if devices > 1 else "one device"
+        together = f", by {several} supernets that decide together" if several > 1 else ""
+        question = f"Answers to latency budgets on {known} that are within them{together}"
+        yield question, f"{within} of {len(outcomes)}", NOTHING
+        ours, largest, drawn = (
+            mean_regrets(outcomes, of)["cifar10"] for of in ("regrets", "largest", "drawn")
+        )
+        yield (
+            f"Points below the best that the budget allows{together}",
+            f"{ours:.2f}",
+            f"{largest:.2f} for the most multiply-accumulates within it; {drawn:.2f} drawn at "
+            "random",
+        )
 
 
 def _predictor(folder: Path) -> _Rows:
