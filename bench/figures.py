@@ -252,7 +252,7 @@ def draw(results: Path, images: Path) -> list[Path]:
     found = {name: read_results(path) for name, path in stages.items() if path.exists()}
     family = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
     pruned = pruning_pages.read_all(results)
-    methods = pages.read_all(results)
+    methods = [one for one in pages.read_all(results) if one.settings["supernets"] == 1]
     if not found and not family and not pruned and not methods:
         raise RunError(f"no results in {results}: run bench/supernets.py")
     written: list[Path] = []

@@ -19,10 +19,13 @@ _BOTH = ("none", "all")
 def read_all(folder: Path) -> list[Searches]:
     """Every `searches-*.json` of a folder, those that were measured alike together.
 
+    Searches of one supernet come first, then those of several.
+
     Raises:
         RunError: a file holds no searches of this version.
     """
-    return merged([read_searches(path) for path in sorted(folder.glob("searches-*.json"))])
+    found = merged([read_searches(path) for path in sorted(folder.glob("searches-*.json"))])
+    return sorted(found, key=lambda results: results.settings["supernets"])
 
 
 def nasbench201(folder: Path) -> str:
