@@ -123,7 +123,9 @@ def test_the_command_shows_what_was_found(
     asked = (*size, "--batch-size", "16", "--supernets", "2", "--out", str(tmp_path / "out"))
     assert main(["search", *asked]) == 0
     assert "architecture: |" in capsys.readouterr().out
-    assert (tmp_path / "out" / "report.html").is_file()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<th>supernet") == 2
+    assert "No epoch has been logged" not in page
     assert main(["inspect", "--architecture", str(tmp_path / "out")]) == 0
 
 

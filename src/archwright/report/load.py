@@ -130,6 +130,15 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """One of several supernets that decided together: its folder, and what it found by itself."""
+
+    folder: str
+    seed: int
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stop:
     """That a search was stopped, by which rule, and the epoch (from 0) whose alpha was taken."""
 
@@ -154,6 +163,7 @@ class Run:
     exports: tuple[Export, ...] = ()
     stop: Stop | None = None
     pruned: Pruned | None = None
+    members: tuple[Member, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -205,6 +215,15 @@ def load_run(folder: Path) -> Run:
         else None,
         exports=_exports(records),
         pruned=_pruned(records),
+        members=tuple(_member(r) for r in records if r.text("event") == "supernet"),
+    )
+
+
+def _member(record: Record) -> Member:
+    return Member(
+        folder=f"supernet{record.integer('number')}",
+        seed=record.integer("seed"),
+        architecture=record.need_text("architecture"),
     )
 
 

@@ -94,6 +94,7 @@ def story_view(story: Story, judged: Sequence[Judged] = ()) -> dict[str, object]
         "rows": pieces.measured([(row.name, "", row) for row in story.rows]),
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": pieces.drawings(story.first, palette),
+        "members": story.first.members,
         "legend": palette.legend(),
         "cuts": pruned.cuts(story.last, palette),
         "gates": pruned.gates(story.last),
@@ -157,6 +158,7 @@ def _curves(story: Story) -> list[tuple[str, str, list[Figure]]]:
     return [
         (title, _LEADS.get(run.kind, "") if figures else "", figures)
         for title, (run, figures) in zip(titles, drawn, strict=True)
+        if figures or not run.members  # whose curves are on pages of their own
     ]
 
 
