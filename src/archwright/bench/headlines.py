@@ -71,18 +71,18 @@ def _budgets(folder: Path) -> _Rows:
         devices = len({one.case.device for one in outcomes})
         within = sum(one.feasible for one in outcomes)
         known = f"{devices} devices" if devices > 1 else "one device"
-        together = f", by {several} supernets that decide together" if several > 1 else ""
-        question = f"Answers to latency budgets on {known} that are within them{together}"
-        yield question, f"{within} of {len(outcomes)}", NOTHING
         ours, largest, drawn = (
             mean_regrets(outcomes, of)["cifar10"] for of in ("regrets", "largest", "drawn")
         )
-        yield (
-            f"Points below the best that the budget allows{together}",
-            f"{ours:.2f}",
-            f"{largest:.2f} for the most multiply-accumulates within it; {drawn:.2f} drawn at "
-            "random",
-        )
+        said = f"{ours:.2f}; {within} of {len(outcomes)} are within"
+        if several > 1:
+            yield f"The same by {several} supernets that decide together", said, NOTHING
+        else:
+            yield (
+                f"Points that answers to latency budgets on {known} are below the best within",
+                said,
+                f"{largest:.2f} for the most multiply-accumulates; {drawn:.2f} drawn at random",
+            )
 
 
 def _predictor(folder: Path) -> _Rows:
