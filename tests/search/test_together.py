@@ -112,6 +112,8 @@ def test_budgets_and_fronts_are_decided_together(tmp_path: Path) -> None:
     assert result.front is not None
     macs = [point["costs"]["macs"] for point in result.front]
     assert macs == sorted(macs)
+    measured = replace(config, latency_device="edgegpu", pareto=2)
+    assert measured.member(0).latency_device is None  # the front is the panel's
     held = search(two(tmp_path / "held", max_macs=macs[1], **sizes))
     assert held.feasible is True
 

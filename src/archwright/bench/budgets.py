@@ -153,6 +153,16 @@ def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:
     return results, tuple(cases)
 
 
+def read_all_cases(folder: Path) -> list[tuple[Results, tuple[Case, ...]]]:
+    """Every `budgets*.json` of a folder, those of one supernet first, then those of several.
+
+    Raises:
+        RunError: as `read_cases`.
+    """
+    found = [read_cases(path) for path in sorted(folder.glob("budgets*.json"))]
+    return sorted(found, key=lambda held: held[0].settings["supernets"])
+
+
 def bench_budgets(config: BudgetsConfig) -> tuple[Results, tuple[Case, ...]]:
     """Decide the cases that are missing; all that the results file then holds.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from archwright.bench.budgets import Outcome, judged, mean_regrets, read_cases
+from archwright.bench.budgets import Outcome, judged, mean_regrets, read_all_cases
 from archwright.bench.pages import markdown
 from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, TITLES, Table, number
@@ -82,8 +82,7 @@ def _milliseconds(value: float | None) -> str:
 def budgets(folder: Path) -> str:
     """What the documentation says of searches within budgets: each `budgets*.json`."""
     parts: list[str] = []
-    for path in sorted(folder.glob("budgets*.json")):
-        results, cases = read_cases(path)
+    for results, cases in read_all_cases(folder):
         versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
         where = f"{results.hardware}, {results.threads} threads; {versions}."
         several = len({case.seed for case in cases}) > 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 
-from archwright.bench.budgets import judged, mean_regrets, read_cases
+from archwright.bench.budgets import judged, mean_regrets, read_all_cases
 from archwright.bench.comparison import Standing, standings
 from archwright.bench.pages import markdown, read_all
 from archwright.bench.pruning_rows import Standing as PrunedStanding
@@ -65,8 +65,7 @@ def _found(row: Standing) -> str:
 
 def _budgets(folder: Path) -> _Rows:
     """How near to the best within their budgets searches come."""
-    for path in sorted(folder.glob("budgets*.json"), key=lambda path: path.stem):
-        results, cases = read_cases(path)
+    for results, cases in read_all_cases(folder):
         outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
         devices = len({one.case.device for one in outcomes})
         within = sum(one.feasible for one in outcomes)
@@ -128,6 +127,9 @@ def _lost(row: PrunedStanding) -> str:
 
 
 _FIGURES: Sequence[Callable[[Path], _Rows]] = (
-    *(_supernet, _searches),
-    *(_budgets, _predictor, _pruning),
+    _supernet,
+    _searches,
+    _budgets,
+    _predictor,
+    _pruning,
 )

@@ -11,7 +11,7 @@ from archwright.runs.options import (
     require_not_negative,
     require_positive,
 )
-from archwright.search.budget.options import BudgetOptions
+from archwright.search.budget.options import MEASURED, BudgetOptions
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
 from archwright.search.recipe import Estimator, Recipe, Unroll
@@ -211,11 +211,15 @@ class SearchConfig(BudgetOptions):
 
     def member(self, number: int) -> "SearchConfig":
         """One of the supernets that decide together: a search of its own, which can be resumed."""
-        priced = bool(self.limits or self.objective_weights)
-        sizes = ("deploy_channels", "deploy_cells", "deploy_image_size")
+        priced = {*self.limits, *self.objective_weights}
+        useless: tuple[str, ...] = ()  # without the front, which is the panel's
+        if not priced:
+            useless += ("deploy_channels", "deploy_cells", "deploy_image_size")
+        if not priced & set(MEASURED):
+            useless += ("latency_device", "latency_table")
         return replace(
             self,
-            **({} if priced else dict.fromkeys(sizes)),
+            **dict.fromkeys(useless),
             out=self.out / f"supernet{number}",
             seed=self.supernets * self.seed + number,
             resume=True,

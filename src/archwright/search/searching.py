@@ -1,6 +1,6 @@
 """A search by one supernet: images, the loop, the architecture that it found."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -47,11 +47,22 @@ def search_alone(config: SearchConfig) -> SearchResult:
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
+    return carry_out(config, Searching.run)
+
+
+def carry_out(
+    config: SearchConfig, go: Callable[["Searching", Keeper], SearchResult]
+) -> SearchResult:
+    """What a run folder says that has ended, else what `go` makes of it.
+
+    Raises:
+        ConfigError, DataError, RunError, DivergedError: as `search`.
+    """
     run = prepare(config)
     folder = start(run.fabric, config, "search", run.images, run.resolved)
     finished = folder.result()
     if finished is None:
-        return run.run(Keeper(folder, run.fabric, config.checkpoint_seconds))
+        return go(run, Keeper(folder, run.fabric, config.checkpoint_seconds))
     return SearchResult.from_json({**finished, "out": str(config.out)})
 
 

@@ -13,13 +13,12 @@ import numpy as np
 
 from archwright.ir import Architecture
 from archwright.runs.keeper import Keeper
-from archwright.runs.start import start
 from archwright.search.answer import Panel
 from archwright.search.budget.options import BudgetOptions
 from archwright.search.config import SearchConfig
 from archwright.search.outcome import SearchResult
 from archwright.search.reopened import Reopened
-from archwright.search.searching import prepare, search_alone
+from archwright.search.searching import Searching, carry_out, search_alone
 from archwright.search.signs import Weights
 from archwright.spaces import write_architecture
 
@@ -30,12 +29,12 @@ def search_together(config: SearchConfig) -> SearchResult:
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
-    run = prepare(config)
-    folder = start(run.fabric, config, "search", run.images, run.resolved)
-    finished = folder.result()
-    if finished is not None:
-        return SearchResult.from_json({**finished, "out": str(config.out)})
-    keeper = Keeper(folder, run.fabric, config.checkpoint_seconds)
+    return carry_out(config, _decide)
+
+
+def _decide(run: Searching, keeper: Keeper) -> SearchResult:
+    """Every supernet that is left, then the architecture."""
+    config = run.config
     keeper.restore()
     run.log_start(keeper, run.begin())
     seconds = 0.0
@@ -44,7 +43,7 @@ def search_together(config: SearchConfig) -> SearchResult:
         found = search_alone(member)
         seconds += found.seconds
         text = write_architecture(found.architecture)
-        folder.log.write("supernet", number=number, seed=member.seed, architecture=text)
+        keeper.folder.log.write("supernet", number=number, seed=member.seed, architecture=text)
     keeper.count(seconds)
     several = Together.of(config)
     architecture = several.panel.choose(run.terms, several.weights)
