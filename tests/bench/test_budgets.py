@@ -143,8 +143,8 @@ def test_the_command_is_that_of_all_cases(done: BudgetsConfig) -> None:
     assert results == read_cases(other.file)[0]
     assert results.command == (
         "archwright bench budgets --devices edgegpu,edgetpu --percentiles 60,12.345678 --seeds 0 "
-        "--method diffgraph --preset proxy --data digits --finalists 2 --channels 4 --cells 1 "
-        "--epochs 1 --batch-size 16 --limit 64 --test-limit 40 --device cpu --threads 1"
+        "--method diffgraph --preset proxy --data digits --test-limit 40 --device cpu --threads 1 "
+        "--channels 4 --cells 1 --epochs 1 --batch-size 16 --limit 64 --finalists 2"
     )
     row = results.rows[0]
     rows = [{**row, "device": name, "seed": seed} for name in DEVICES for seed in (4, 1, 0)]

@@ -52,8 +52,9 @@ def test_each_search_is_trained(done: DartsConfig) -> None:
         assert (row["saved_bytes"] is None) == (one.method == "random")
     assert held.command == (
         "archwright bench darts --methods gdas --simplify all --seeds 0 --recipe short "
-        "--data digits --search-channels 4 --search-cells 3 --search-epochs 1 --search-limit 128 "
-        "--channels 4 --cells 3 --epochs 1 --limit 96 --test-limit 32 --device cpu --threads 1"
+        "--data digits --test-limit 32 --device cpu --threads 1 "
+        "--search-channels 4 --search-cells 3 --search-epochs 1 --search-limit 128 "
+        "--channels 4 --cells 3 --epochs 1 --limit 96"
     )
 
 

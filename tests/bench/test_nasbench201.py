@@ -62,8 +62,8 @@ def test_every_search_is_in_the_file(done: Nasbench201Config) -> None:
     assert held.settings["device"] == "cpu"
     assert held.command == (
         "archwright bench nasbench201 --methods darts,gdas --simplify none,all --seeds 0 "
-        "--data digits --preset proxy --no-baselines --channels 4 --cells 1 --epochs 1 "
-        "--batch-size 16 --limit 64 --test-limit 32 --device cpu --threads 1"
+        "--data digits --preset proxy --test-limit 32 --device cpu --threads 1 "
+        "--channels 4 --cells 1 --epochs 1 --batch-size 16 --limit 64 --no-baselines"
     )
 
 

@@ -99,9 +99,9 @@ def test_the_command_repeats_what_was_done(done: PruningConfig) -> None:
     results = read_results(done.file)
     assert results.command == (
         f"archwright bench pruning '{NB201}' --targets 0.8 --methods {','.join(METHODS)} "
-        "--fusions sum,linear,se,linear+se --seeds 0 --data digits --limit 64 --test-limit 40 "
-        "--channels 4 --cells 1 --train-epochs 1 --gate-epochs 1 --calibration 16 --epochs 1 "
-        "--batch-size 32 --device cpu --threads 1"
+        "--fusions sum,linear,se,linear+se --seeds 0 --data digits --test-limit 40 "
+        "--device cpu --threads 1 --limit 64 --channels 4 --cells 1 --train-epochs 1 "
+        "--gate-epochs 1 --calibration 16 --epochs 1 --batch-size 32"
     )
     assert results.threads == results.settings["threads"] == 1
     assert {"torch", "torch-pruning", "onnxruntime"} <= set(results.versions)

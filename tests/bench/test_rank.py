@@ -175,9 +175,9 @@ def test_the_bench_scores_every_architecture_with_every_supernet(done: RankConfi
         assert all(0 <= score <= 100 for score in one.one_shot)
         assert one.options == PRESETS["proxy"]["darts"]
     assert held.command.endswith(
-        "--methods darts --simplify none,all --seeds 0 --samples 4 --batches 1 --data digits "
-        "--preset proxy --channels 4 --cells 1 --epochs 1 --batch-size 16 --limit 64 "
-        "--test-limit 32 --device cpu --threads 1"
+        "--methods darts --simplify none,all --seeds 0 --samples 4 --data digits "
+        "--preset proxy --test-limit 32 --device cpu --threads 1 "
+        "--channels 4 --cells 1 --epochs 1 --batch-size 16 --limit 64 --batches 1"
     )
 
 

@@ -1,40 +1,35 @@
 """The configuration of a bench of searches within latency budgets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from archwright.bench.command import PLACES, command_line
-from archwright.bench.contestants import parse_seeds, write_seeds
+from archwright.bench.command import command_line
+from archwright.bench.contestants import write_seeds
+from archwright.bench.options import SearchBenchOptions
 from archwright.errors import ConfigError, unknown
-from archwright.runs.options import (
-    Precision,
-    require,
-    require_kinds,
-    require_not_negative,
-    require_positive,
-    require_threads,
-)
+from archwright.runs.options import require, require_not_negative, require_positive
 from archwright.search.config import SearchConfig
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
 from archwright.simplify.settings import parse_stages
 from archwright.tables.nasbench201 import DEVICES
 
-_LISTS = ("devices", "percentiles", "seeds")
-"""Options that say which cases there are; all others are alike for every case."""
 _ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetsConfig:
+class BudgetsConfig(SearchBenchOptions):
     """Search NAS-Bench-201 within latency budgets, and see how far from the best that is.
 
     A budget is a percentile of the latencies that HW-NAS-Bench measured on a device. Accuracies are
     looked up when all is decided; no search reads one. What has ended is kept, and the same command
     goes on where it was stopped.
     """
+
+    lists: ClassVar[tuple[str, ...]] = ("devices", "percentiles", "seeds")
+    filename: ClassVar[str] = "budgets.json"
 
     devices: str = _ALL
     """Devices of HW-NAS-Bench, separated by commas, or all six."""
@@ -44,12 +39,6 @@ class BudgetsConfig:
     """Seeds, such as 0-4 or 0,2,100-104."""
     method: str = "diffgraph"
     """A search method that learns."""
-    preset: str = "proxy"
-    """paper (the method as published) or proxy (minutes a search on two cores)."""
-    data: str = "cifar10"
-    """Images to search on: cifar10, digits, or anything that a search takes."""
-    data_root: Path | None = None
-    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
     separate: bool = False
     """Search for every device and budget anew, the budget held while searching. Otherwise one
     search a seed, without a budget, answers to all of them."""
@@ -67,28 +56,8 @@ class BudgetsConfig:
     """Whether the method's graph encoder is on (else as the method has it)."""
     progressive: bool | None = None
     """With --separate: whether candidates are dropped on the way (else as the method does)."""
-    channels: int | None = None
-    """Width of the supernet (else the preset's)."""
-    cells: int | None = None
-    """Cells a stage (else the preset's)."""
-    epochs: int | None = None
-    """Epochs of a search (else the preset's)."""
-    batch_size: int | None = None
-    """Images a step (else the preset's)."""
-    limit: int | None = None
-    """Use so many of the training images (else the preset's)."""
-    test_limit: int = 1000
-    """Score what a search found on so many held-out images; the tables do not show it."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:1."""
-    precision: Precision = "32-true"
-    """32-true, or bf16-mixed for autocast."""
-    threads: int | None = None
-    """Threads on the CPU (else PyTorch's own choice)."""
     runs: Path = Path("runs/budgets")
     """Folder for the run folders of the searches."""
-    out: Path | None = None
-    """File for the results (else budgets.json in the folder of the runs)."""
 
     def __post_init__(self) -> None:
         """Check each setting.
@@ -96,17 +65,14 @@ class BudgetsConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
-        require_kinds(self)
-        require_positive(self, "channels", "cells", "epochs", "batch_size", "limit", "test_limit")
+        super().__post_init__()
         require_positive(self, "finalists", "supernets")
-        require_threads(self)
         require_not_negative(self, "penalty", "spend")
-        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         for flag, given in (("--penalty", self.penalty), ("--progressive", self.progressive)):
             require(not given or self.separate, f"{flag} has no use without --separate")
         if not get_method(self.method).learns:
             raise ConfigError(f"{self.method} learns no alpha, which budgets are answered from")
-        _ = self.all_devices, self.all_percentiles, self.all_seeds, parse_stages(self.simplify)
+        _ = self.all_devices, self.all_percentiles, parse_stages(self.simplify)
         _ = preset_options(self.preset, self.method)
 
     @property
@@ -130,32 +96,16 @@ class BudgetsConfig:
             found[value] = None
         return tuple(found)
 
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, each once."""
-        return parse_seeds(self.seeds)
-
-    @property
-    def file(self) -> Path:
-        """The results file."""
-        return self.out or self.runs / "budgets.json"
-
-    def settings(self) -> dict[str, Any]:
-        """Every setting that is alike for all cases and decides a result."""
-        left_out = (*_LISTS, *PLACES)
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
-
     def search(self, seed: int) -> SearchConfig:
         """The search of a seed, without a budget; an unfinished one is gone on with."""
         known = options_of(self.method)
         chosen: dict[str, Any] = {"encoder": self.encoder, "progressive": self.progressive}
         if not self.separate or self.supernets > 1:  # what one budget has no use for, another needs
             chosen["progressive"] = False
-        shared = ("data", "data_root", "channels", "cells", "epochs", "batch_size", "limit")
-        own = ("test_limit", "device", "precision", "method", "preset", "simplify")
-        own += ("finalists", "supernets")
+        own = ("method", "preset", "simplify", "finalists", "supernets")
         return SearchConfig(
-            **{name: getattr(self, name) for name in (*shared, *own)},
+            **self.shared(),
+            **{name: getattr(self, name) for name in own},
             **{name: value for name, value in chosen.items() if name in known},
             seed=seed,
             resume=True,

@@ -1,19 +1,14 @@
 """The configuration of a bench on the DARTS space: search, then retraining."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from archwright.bench.command import PLACES, command_line
-from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, parse_seeds
-from archwright.runs.options import (
-    Precision,
-    require,
-    require_kinds,
-    require_positive,
-    require_threads,
-)
+from archwright.bench.command import command_line
+from archwright.bench.contestants import RANDOM, Contestant, parse_contestants
+from archwright.bench.options import BenchOptions
+from archwright.runs.options import require_positive
 from archwright.search.config import SearchConfig
 from archwright.train.config import TrainConfig
 
@@ -30,17 +25,17 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """What a recipe sets of a search and of a training; all else is as published."""
 
-_LISTS = ("methods", "simplify", "seeds")
-"""Options that say which rows there are; all others are alike for every row."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class DartsConfig:
+class DartsConfig(BenchOptions):
     """Search the DARTS space and train what was found (TopoNAS, Table IV).
 
     What has ended is kept, and the same command goes on where it was stopped. A search sees no test
     image; accuracies are those of the trained networks after their last epoch.
     """
+
+    lists: ClassVar[tuple[str, ...]] = ("methods", "simplify", "seeds")
+    filename: ClassVar[str] = "darts.json"
 
     methods: str = "darts,beta-darts"
     """Search methods, separated by commas; random, which searches nothing, is added."""
@@ -52,10 +47,6 @@ class DartsConfig:
     recipe: RecipeName = "short"
     """paper (search as published; 600 epochs at 36 channels and 20 cells, for a GPU), or short
     (smaller and shorter, for a CPU)."""
-    data: str = "cifar10"
-    """Images: cifar10, digits, or anything that a search takes."""
-    data_root: Path | None = None
-    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
     search_channels: int | None = None
     """Width of the supernet (else the recipe's)."""
     search_cells: int | None = None
@@ -72,18 +63,8 @@ class DartsConfig:
     """Epochs of a training (else the recipe's)."""
     limit: int | None = None
     """Train on so many of the training images (else the recipe's)."""
-    test_limit: int | None = None
-    """Score on so many of the test images (else the recipe's)."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:1."""
-    precision: Precision = "32-true"
-    """32-true, or bf16-mixed for autocast."""
-    threads: int | None = None
-    """Threads on the CPU (else PyTorch's own choice)."""
     runs: Path = Path("runs/darts")
     """Folder for the run folders."""
-    out: Path | None = None
-    """File for the results (else darts.json in the folder of the runs)."""
 
     def __post_init__(self) -> None:
         """Check each setting.
@@ -91,32 +72,15 @@ class DartsConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
-        require_kinds(self)
+        super().__post_init__()
         require_positive(self, "search_channels", "search_cells", "search_epochs", "search_limit")
-        require_positive(self, "channels", "cells", "epochs", "limit", "test_limit")
-        require_threads(self)
-        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
-        _ = self.contestants, self.all_seeds
+        require_positive(self, "channels", "cells", "epochs", "limit")
+        _ = self.contestants
 
     @property
     def contestants(self) -> tuple[Contestant, ...]:
         """Who searches."""
         return parse_contestants(self.methods, self.simplify, "paper", baselines=False)
-
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, each once."""
-        return parse_seeds(self.seeds)
-
-    @property
-    def file(self) -> Path:
-        """The results file."""
-        return self.out or self.runs / "darts.json"
-
-    def settings(self) -> dict[str, Any]:
-        """Every setting that is alike for all rows and decides a result."""
-        left_out = (*_LISTS, *PLACES)
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     def search(self, one: Contestant, seed: int) -> SearchConfig:
         """The configuration of one search; an unfinished one is gone on with."""

@@ -49,4 +49,4 @@ class ProfileBenchConfig:
     def command(self) -> str:
         """The command line that measures this again, beside the table."""
         beside = replace(self, table=Path(self.table.name))
-        return command_line("profile", beside, always=("space",))
+        return command_line("profile", beside, always=("table", "space"))

@@ -2,23 +2,21 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, ClassVar, cast, get_args
 
-from archwright.bench.command import PLACES, command_line
-from archwright.bench.contestants import parse_seeds, write_seeds
+from archwright.bench.command import command_line
+from archwright.bench.contestants import write_seeds
+from archwright.bench.options import BenchOptions
 from archwright.errors import ConfigError, unknown
 from archwright.prune.config import FusionName, PruneConfig, Score
 from archwright.runs.folder import read_config
 from archwright.runs.options import (
-    Precision,
     require,
     require_fraction,
-    require_kinds,
     require_not_negative,
     require_positive,
-    require_threads,
 )
 from archwright.train.config import TrainConfig
 
@@ -30,8 +28,6 @@ FRESH = ("fresh", "narrower")
 """Methods that train a network of the wanted size from fresh weights."""
 METHODS = (*NODES, "channels", "channels-global", "operations", *FRESH)
 
-_LISTS = ("methods", "fusions", "targets", "seeds", "latency_rounds", "latency_batches")
-"""Options that say which rows there are, and what is timed; all others are alike for every row."""
 _BEST: FusionName = "linear+se"
 _COURSE = 500
 """Test images on which epochs are scored on the way; what is reported is scored on all."""
@@ -54,13 +50,19 @@ UNPRUNED = Contestant(method=WHOLE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruningConfig:
+class PruningConfig(BenchOptions):
     """Compare ways to prune a trained network, at equal multiply-accumulates (NR-DARTS).
 
     All start from the same weights, with as many passes over the same images behind them, have
     their statistics taken anew alike, and are fine-tuned alike. What has ended is kept, and the
     same command goes on where it was stopped.
     """
+
+    lists: ClassVar[tuple[str, ...]] = (
+        *("methods", "fusions", "targets", "seeds"),
+        *("latency_rounds", "latency_batches"),
+    )
+    filename: ClassVar[str] = "pruning.json"
 
     network: str
     """The run folder of a training; or what --architecture of train takes, to train one a seed."""
@@ -77,14 +79,10 @@ class PruningConfig:
     """Seeds, such as 0-2 or 0,2,100-104."""
     data: str = ""
     """Images (else those of the training, or digits)."""
-    data_root: Path | None = None
-    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
     image_size: int | None = None
     """Side in pixels that images are resized to."""
     limit: int | None = None
     """Use so many of the training images, a fixed sample."""
-    test_limit: int | None = None
-    """Score on so many of the test images, a fixed sample (else on all)."""
     channels: int | None = None
     """Width of a network that is trained here (else the space's)."""
     cells: int | None = None
@@ -122,16 +120,8 @@ class PruningConfig:
     one, once all rows are there."""
     latency_rounds: int = 50
     """How often each is timed; 0: not at all."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:1."""
-    precision: Precision = "32-true"
-    """32-true, or bf16-mixed for autocast."""
-    threads: int | None = None
-    """Threads on the CPU (else PyTorch's own choice)."""
     runs: Path = Path("runs/pruning")
     """Folder for the run folders of trainings and fine-tunings."""
-    out: Path | None = None
-    """File for the results (else pruning.json in the folder of the runs)."""
 
     def __post_init__(self) -> None:
         """Check each setting.
@@ -139,22 +129,20 @@ class PruningConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
-        require_kinds(self)
-        require_positive(self, "image_size", "limit", "test_limit", "channels", "cells")
-        require_threads(self)
+        super().__post_init__()
+        require_positive(self, "image_size", "limit", "channels", "cells")
         require_positive(self, "train_epochs", "train_lr", "gate_epochs", "gate_lr", "lr")
         require_positive(self, "batch_size", "calibration")
         require_not_negative(self, "sparsity", "epochs", "weight_decay", "cutout")
         require_not_negative(self, "latency_rounds")
         require_fraction(self, "momentum")
-        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
         if self.trained is not None:
             for name in ("channels", "cells"):
                 require(
                     getattr(self, name) is None,
                     f"--{name} is that of the training in {self.network}: leave it out",
                 )
-        _ = self.contestants, self.shares, self.all_seeds, self.batches
+        _ = self.contestants, self.shares, self.batches
 
     @property
     def trained(self) -> Path | None:
@@ -162,11 +150,6 @@ class PruningConfig:
         there = os.path.isfile(os.path.join(self.network, "config.json"))
         trained = there and read_config(Path(self.network)).get("kind") == "train"
         return Path(self.network) if trained else None
-
-    @property
-    def file(self) -> Path:
-        """The results file."""
-        return self.out or self.runs / "pruning.json"
 
     @property
     def contestants(self) -> tuple[Contestant, ...]:
@@ -189,22 +172,12 @@ class PruningConfig:
         return tuple(sorted({_share(text) for text in _words(self.targets)}, reverse=True))
 
     @property
-    def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, each once."""
-        return parse_seeds(self.seeds)
-
-    @property
     def batches(self) -> tuple[int, ...]:
         """Images that networks are timed on."""
         words = _words(self.latency_batches)
         wanted = f"--latency-batches {self.latency_batches}: give numbers of images, such as 1,32"
         require(all(word.isdecimal() and int(word) for word in words), wanted)
         return tuple(dict.fromkeys(map(int, words)))
-
-    def settings(self) -> dict[str, Any]:
-        """Every setting that is alike for all rows and decides a result."""
-        left_out = (*_LISTS, *PLACES)
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     def training(self, seed: int) -> TrainConfig:
         """How a network is trained here; an unfinished training is gone on with."""
@@ -260,7 +233,7 @@ class PruningConfig:
             targets=",".join(f"{target:g}" for target in targets) or cls.targets,
             seeds=write_seeds(row["seed"] for row in rows),
         )
-        always = ("targets", "methods", "fusions", "seeds")
+        always = ("network", "targets", "methods", "fusions", "seeds")
         words = command_line("pruning", config, always=always)
         return words.replace(" --network ", " ", 1)
 

@@ -3,27 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from archwright.bench.command import PLACES, command_line
+from archwright.bench.command import command_line
 from archwright.bench.contestants import RANDOM, Contestant, write_seeds
 from archwright.bench.nasbench201_config import Nasbench201Config
+from archwright.bench.options import SearchBenchOptions
 from archwright.errors import ConfigError
-from archwright.runs.options import Precision, require, require_kinds, require_positive
+from archwright.runs.options import require, require_positive
 from archwright.search.config import SearchConfig
 
 if TYPE_CHECKING:
     from archwright.bench.rankings import Ranking
 
-_LISTS = ("methods", "simplify", "seeds")
-"""Options that say which supernets there are; all others are alike for every one."""
 _OWN = ("samples", "batches")
 _MOST = 5000
 """Architectures at most; a third of the space."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankConfig:
+class RankConfig(SearchBenchOptions):
     """Ask whether supernets of NAS-Bench-201 rank architectures as their own trainings do.
 
     A supernet is trained as in a search, and a fixed sample of architectures is scored with its
@@ -31,45 +30,20 @@ class RankConfig:
     in the same folder are not run again, and the same command goes on where it was stopped.
     """
 
+    lists: ClassVar[tuple[str, ...]] = ("methods", "simplify", "seeds")
+    filename: ClassVar[str] = "rank.json"
+
     methods: str = "random-ws,darts"
     """Search methods that train the supernets, separated by commas."""
     simplify: str = "none,all"
     """Each supernet with each of these simplifications, separated by commas. none is lowered as it
     is written, all else fused; none/fused or all/naive name the lowering."""
-    seeds: str = "0-4"
-    """Seeds, such as 0-4 or 0,2,100-104."""
     samples: int = 100
     """Architectures that are ranked, the same ones for every supernet."""
     batches: int = 8
     """Batches of alpha's half of the training images that each is scored on."""
-    data: str = "cifar10"
-    """Images to search on: cifar10, digits, or anything that a search takes."""
-    data_root: Path | None = None
-    """Folder in which a plain name is looked for before the hub (else $ARCHWRIGHT_DATA)."""
-    preset: str = "proxy"
-    """paper (each method as published) or proxy (minutes a search on two cores)."""
-    channels: int | None = None
-    """Width of the supernet (else the preset's)."""
-    cells: int | None = None
-    """Cells a stage (else the preset's)."""
-    epochs: int | None = None
-    """Epochs of a search (else the preset's)."""
-    batch_size: int | None = None
-    """Images a step (else the preset's)."""
-    limit: int | None = None
-    """Use so many of the training images (else the preset's)."""
-    test_limit: int = 1000
-    """Score what a search found on so many held-out images; the tables do not show it."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:1."""
-    precision: Precision = "32-true"
-    """32-true, or bf16-mixed for autocast."""
-    threads: int | None = None
-    """Threads on the CPU (else PyTorch's own choice)."""
     runs: Path = Path("runs/nasbench201")
     """Folder for the run folders of the searches."""
-    out: Path | None = None
-    """File for the results (else rank.json in the folder of the runs)."""
 
     def __post_init__(self) -> None:
         """Check each setting.
@@ -77,11 +51,10 @@ class RankConfig:
         Raises:
             ConfigError: one is out of range (its flag is named), or a name is unknown.
         """
-        require_kinds(self)
+        super().__post_init__()
         require_positive(self, "samples", "batches")
         require(2 <= self.samples <= _MOST, f"--samples must be 2 to {_MOST:,}, got {self.samples}")
-        require(not self.file.is_dir(), f"--out {self.file} is a folder: name a file")
-        _ = self.contestants, self.all_seeds
+        _ = self.contestants
 
     @property
     def bench(self) -> Nasbench201Config:
@@ -97,21 +70,6 @@ class RankConfig:
         if RANDOM in (item.strip().partition("/")[0] for item in self.methods.split(",")):
             raise ConfigError("--methods random trains no supernet to rank with: leave it out")
         return tuple(one for one in self.bench.contestants if one.method != RANDOM)
-
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, each once."""
-        return self.bench.all_seeds
-
-    @property
-    def file(self) -> Path:
-        """The results file."""
-        return self.out or self.runs / "rank.json"
-
-    def settings(self) -> dict[str, Any]:
-        """Every setting that is alike for all supernets and decides a result."""
-        left_out = (*_LISTS, *PLACES)
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     def search(self, contestant: Contestant, seed: int) -> SearchConfig:
         """The search that trains a supernet."""

@@ -9,8 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
+from archwright.bench.options import BenchOptions
 from archwright.cli.command import Command, Output
 from archwright.runs.options import RunOptions, choices, without_none
+
+_SHARED = (RunOptions, BenchOptions)
+"""What has the options that are shown last, those of every run or of every bench of runs."""
+_OWN = {"data", "seeds", "out"}
+"""What is shown among a command's own options nevertheless."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +85,11 @@ def flags_of(command: Command) -> tuple[Flag, ...]:
 
 def _read(config: type, command: Command) -> Iterator[Flag]:
     hints, texts = get_type_hints(config), _texts(config)
-    shared = {field.name for field in fields(RunOptions)} - {"data", "out"}
+    shared = {f.name for cls in _SHARED if issubclass(config, cls) for f in fields(cls)} - _OWN
     for field in fields(config):
         if not field.metadata.get("flag", True):
             continue
-        section = "run" if issubclass(config, RunOptions) and field.name in shared else command.name
+        section = "run" if field.name in shared else command.name
         yield Flag(
             name=field.name,
             kind=without_none(hints[field.name]),
