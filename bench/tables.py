@@ -8,14 +8,16 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from archwright.bench import ablation_pages, pages, predictor_pages, pruning_pages
 from archwright.bench.budgets_table import budgets
 from archwright.bench.headlines import headlines
+from archwright.bench.markdown import conditions, table_text
 from archwright.bench.results import Results, read_results
+from archwright.bench.tabulate import Table
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_text
 
@@ -153,14 +155,11 @@ def _picture(name: str, text: str) -> list[str]:
 
 def _conditions(read: Results) -> str:
     held = read.settings
-    versions = ", ".join(f"{name} {version}" for name, version in read.versions.items())
-    return (
-        f"`{read.command}`\n\n"
+    how = (
         f"{held['repeats']} timed steps of each row, in turns; batch {held['batch_size']}, images "
-        f"{held['image_size']}x{held['image_size']}, {held['precision']}, seed {held['seed']}; "
-        f"{read.hardware}, {read.threads} threads; {versions}. The discrete network is "
-        f"`{held['discrete']}`."
+        f"{held['image_size']}x{held['image_size']}, {held['precision']}, seed {held['seed']}"
     )
+    return f"{conditions(read, how)} The discrete network is `{held['discrete']}`."
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -197,9 +196,8 @@ def _growth(read: Results) -> tuple[str, ...]:
     )
 
 
-def _table(columns: Sequence[str], rows: "Sequence[tuple[str, ...]] | Any") -> str:
-    ruler = ["---", *["---:"] * (len(columns) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ruler, *rows))
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    return table_text(Table(columns, list(rows), texts=1))
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -98,7 +98,7 @@ def test_parts_stand_in_a_table(tmp_path: Path) -> None:
         tmp_path / "ablation-parts.json", some([row, other, {**row, "part": "--encoder"}])
     )
     page = ablation_pages.parts(tmp_path)
-    assert "`python bench/ablations.py`\n\na machine, 1 threads; torch 2." in page
+    assert "`python bench/ablations.py`\n\na machine, 1 thread; torch 2." in page
     accuracies = [nasbench201.lookup(text).cifar10_test for text in (BEST, OTHER)]
     mean = sum(accuracies) / 2
     deviation = abs(accuracies[0] - accuracies[1]) / 2**0.5

@@ -82,7 +82,7 @@ def test_a_page_has_command_conditions_and_table(tmp_path: Path) -> None:
         "sum,linear+se --seeds 0-1 --data digits`\n"
     )
     assert "1,000 MACs, 100 parameters, top-1 60.00 (0.00) %" in page
-    assert "a machine, 1 threads; torch 2." in page
+    assert "a machine, 1 thread; torch 2." in page
     assert "| nodes | sum | 0.5 | 2 | 0.500 |" in page
     assert "median over 9 rounds" in page
     assert page.count("archwright bench") == 1

@@ -177,7 +177,10 @@ def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
     page = tables.fill(PAGE, results)
     main = page.partition("<!-- begin:nasbench201 -->")[2].partition("<!-- end:")[0]
     stages = page.partition("<!-- begin:ablation -->")[2].partition("<!-- end:")[0]
-    assert "`archwright bench nasbench201 --methods darts,random-ws --simplify " in main
+    assert (
+        "- `archwright bench nasbench201 --methods darts --simplify none,all --seeds 0-1 " in main
+    )
+    assert "- `archwright bench nasbench201 --methods random-ws --simplify all --seeds 0-1 " in main
     assert "| darts | none | 2 | 4.0 | 4 | 4 |" in main
     assert "| darts | all | CIFAR-10 | 2 | +0.00 |" in main
     assert "pms+fms" not in main.partition("| method")[2]

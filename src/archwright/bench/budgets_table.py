@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archwright.bench.budgets import Outcome, judged, mean_regrets, read_all_cases
-from archwright.bench.pages import markdown
+from archwright.bench.markdown import conditions, table_text
 from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 
@@ -83,10 +83,8 @@ def budgets(folder: Path) -> str:
     """What the documentation says of searches within budgets: each `budgets*.json`."""
     parts: list[str] = []
     for results, cases in read_all_cases(folder):
-        versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-        where = f"{results.hardware}, {results.threads} threads; {versions}."
         several = len({case.seed for case in cases}) > 1
         shown = budgets_summary if several else budgets_table
-        table = markdown(shown([judged(case) for case in cases]))
-        parts += [f"`{results.command}`", where, table]
+        table = table_text(shown([judged(case) for case in cases]))
+        parts += [conditions(results), table]
     return "\n\n".join(parts)

@@ -1,7 +1,7 @@
-"""The command line that measures again what a configuration measured."""
+"""The command lines that measure again what configurations measured."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -28,3 +28,23 @@ def command_line(name: str, config: Any, *, always: Sequence[str] = ()) -> str:
         else:
             words += [flag, str(value)]
     return shlex.join(words)
+
+
+def products(points: Iterable[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], ...]]:
+    """Few products of lists that hold these points and no other: a command takes a list an option.
+
+    Points that differ in their last coordinate alone are put together first, then what differs in
+    the one before it, and so on. Values stand in the order in which they first appear.
+    """
+    distinct = list(dict.fromkeys(points))
+    found = [tuple((value,) for value in point) for point in distinct]
+    for axis in reversed(range(len(distinct[0]) if distinct else 0)):
+        order = list(dict.fromkeys(point[axis] for point in distinct))
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        for one in found:
+            groups.setdefault((*one[:axis], *one[axis + 1 :]), []).extend(one[axis])
+        found = [
+            (*rest[:axis], tuple(sorted(values, key=order.index)), *rest[axis:])
+            for rest, values in groups.items()
+        ]
+    return found

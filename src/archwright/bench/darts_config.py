@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from archwright.bench.command import command_line
-from archwright.bench.contestants import RANDOM, Contestant, parse_contestants
+from archwright.bench.command import command_line, products
+from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, write_seeds
 from archwright.bench.options import BenchOptions
 from archwright.runs.options import require_positive
 from archwright.search.config import SearchConfig
@@ -117,16 +117,26 @@ class DartsConfig(BenchOptions):
 
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-        """The command line that measures `rows`, all of these `settings`, again."""
-        kept = [row for row in rows if row["method"] != RANDOM]
-        config = cls(
-            **settings,
-            methods=",".join(dict.fromkeys(row["title"] for row in kept)) or RANDOM,
-            simplify=",".join(dict.fromkeys(row["supernet"] for row in kept)) or cls.simplify,
-            seeds=",".join(map(str, dict.fromkeys(row["seed"] for row in rows))) or cls.seeds,
+        """The command lines that measure `rows`, all of these `settings`, again."""
+        searched = [
+            (row["title"], row["supernet"], row["seed"])
+            for row in rows
+            if row["method"] != RANDOM  # which takes part in each of them
+        ]
+        drawn = [(RANDOM, "none", row["seed"]) for row in rows]
+        return "\n".join(
+            command_line(
+                "darts",
+                cls(
+                    **settings,
+                    methods=",".join(methods),
+                    simplify=",".join(supernets),
+                    seeds=write_seeds(seeds),
+                ),
+                always=("methods", "simplify", "seeds", "recipe", "data"),
+            )
+            for methods, supernets, seeds in products(searched or drawn)
         )
-        always = ("methods", "simplify", "seeds", "recipe", "data")
-        return command_line("darts", config, always=always)
 
 
 _SIZES = ("channels", "cells", "epochs", "limit")

@@ -6,7 +6,8 @@ from statistics import mean
 
 from archwright.bench.budgets import judged, mean_regrets, read_all_cases
 from archwright.bench.comparison import Standing, standings
-from archwright.bench.pages import markdown, read_all
+from archwright.bench.markdown import table_text
+from archwright.bench.pages import read_all
 from archwright.bench.pruning_rows import Standing as PrunedStanding
 from archwright.bench.pruning_rows import rows_of
 from archwright.bench.pruning_rows import standings as pruned_standings
@@ -22,7 +23,7 @@ def headlines(folder: Path) -> str:
     """A row a figure, with what it is to be compared with, as far as it was measured."""
     rows = [row for figures in _FIGURES for row in figures(folder)]
     columns = ("on a CPU, with CIFAR-10 (JPEG)", "here", "to compare")
-    return markdown(Table(columns, rows, texts=3)) if rows else ""
+    return table_text(Table(columns, rows, texts=3)) if rows else ""
 
 
 def _supernet(folder: Path) -> _Rows:

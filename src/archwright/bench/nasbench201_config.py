@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archwright.bench.command import command_line
+from archwright.bench.command import command_line, products
 from archwright.bench.contestants import (
     BASELINES,
     RANDOM,
@@ -81,18 +81,24 @@ class Nasbench201Config(SearchBenchOptions):
 
     @classmethod
     def command(cls, settings: dict[str, Any], searches: "Sequence[Search]") -> str:
-        """The command line that runs `searches`, all of these `settings`, again."""
-        methods = dict.fromkeys(s.contestant.title(settings["preset"]) for s in searches)
-        supernets = dict.fromkeys(
-            s.contestant.supernet for s in searches if s.contestant.method != RANDOM
-        )
-        config = cls(
-            **settings,
-            methods=",".join(name for name in methods if name != RANDOM) or RANDOM,
-            simplify=",".join(supernets) or cls.simplify,
-            seeds=write_seeds(search.seed for search in searches),
-            no_baselines="random-ws" not in methods,
-        )
-        return command_line(
-            "nasbench201", config, always=("methods", "simplify", "seeds", "data", "preset")
+        """The command lines that run `searches`, all of these `settings`, again."""
+        trained = [
+            (s.contestant.title(settings["preset"]), s.contestant.supernet, s.seed)
+            for s in searches
+            if s.contestant.method != RANDOM  # which takes part in each of them
+        ]
+        drawn = [(RANDOM, "none", s.seed) for s in searches]
+        return "\n".join(
+            command_line(
+                "nasbench201",
+                cls(
+                    **settings,
+                    methods=",".join(methods),
+                    simplify=",".join(supernets),
+                    seeds=write_seeds(seeds),
+                    no_baselines="random-ws" not in methods,
+                ),
+                always=("methods", "simplify", "seeds", "data", "preset"),
+            )
+            for methods, supernets, seeds in products(trained or drawn)
         )

@@ -1,13 +1,16 @@
 """What the documentation says of searches, in Markdown, made from files of results."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archwright.bench.comparison import paired_tests, standings
-from archwright.bench.contestants import Contestant
+from archwright.bench.contestants import RANDOM, Contestant
 from archwright.bench.darts import darts_table
 from archwright.bench.darts import standings as standings_of_darts
-from archwright.bench.rankings import Rankings, agreements, read_rankings
+from archwright.bench.markdown import conditions, table_text
+from archwright.bench.nasbench201_config import Nasbench201Config
+from archwright.bench.rankings import agreements, read_rankings
 from archwright.bench.results import Results, read_results
 from archwright.bench.searches import Search, Searches, merged, read_searches
 from archwright.bench.tabulate import Table, agreements_table, standings_table, tests_table
@@ -30,20 +33,18 @@ def read_all(folder: Path) -> list[Searches]:
 
 def nasbench201(folder: Path) -> str:
     """The methods with and without simplification, and tests of the difference (Table III)."""
-    return _sections(folder, lambda one: one.supernet in _BOTH, _compared)
+    return _sections(folder, _where(lambda one: one.supernet in _BOTH), _compared)
 
 
 def ablation(folder: Path) -> str:
     """The methods that were run with several simplifications, stage by stage (Table V)."""
 
-    def section(results: Searches, chosen: Sequence[Search]) -> str:
-        stages = {one.method: 0 for one in {s.contestant for s in chosen}}
-        for one in {s.contestant for s in chosen}:
-            stages[one.method] += one.supernet not in _BOTH
-        several = [s for s in chosen if stages[s.contestant.method]]
-        return _standings(results, several) if several else ""
+    def chosen(searches: Sequence[Search]) -> list[Search]:
+        who = {search.contestant for search in searches}
+        several = {one.method for one in who if one.supernet not in _BOTH}
+        return [search for search in searches if search.contestant.method in several]
 
-    return _sections(folder, lambda one: True, section)
+    return _sections(folder, chosen, _standings)
 
 
 def rank(folder: Path) -> str:
@@ -54,8 +55,8 @@ def rank(folder: Path) -> str:
         if results.rankings:
             preset = results.settings["preset"]
             heading = f"**Searched on {results.rankings[0].images}, preset {preset}**"
-            table = markdown(agreements_table(agreements(results), preset))
-            parts += [heading, _conditions(results), table]
+            table = table_text(agreements_table(agreements(results), preset))
+            parts += [heading, conditions(results, results.settings["precision"]), table]
     return "\n\n".join(parts)
 
 
@@ -66,29 +67,34 @@ def darts(folder: Path) -> str:
         results = read_results(path)
         recipe, images = results.settings["recipe"], results.rows[0]["images"]
         heading = f"**Searched and trained on {images}, recipe {recipe}**"
-        table = markdown(darts_table(standings_of_darts(results.rows)))
-        parts += [heading, _conditions(results), table]
+        table = table_text(darts_table(standings_of_darts(results.rows)))
+        parts += [heading, conditions(results, results.settings["precision"]), table]
     return "\n\n".join(parts)
 
 
 def methods(folder: Path) -> str:
     """One row a method: what it found on the simplified supernet, and what that took."""
-    return _sections(
-        folder, lambda one: one.supernet == "all" or one.method == "random", _standings
-    )
+    wanted = _where(lambda one: one.supernet == "all" or one.method == RANDOM)
+    return _sections(folder, wanted, _standings)
+
+
+Choose = Callable[[Sequence[Search]], list[Search]]
+
+
+def _where(wanted: Callable[[Contestant], bool]) -> Choose:
+    return lambda searches: [search for search in searches if wanted(search.contestant)]
 
 
 def _sections(
-    folder: Path,
-    wanted: Callable[[Contestant], bool],
-    section: Callable[[Searches, Sequence[Search]], str],
+    folder: Path, choose: Choose, section: Callable[[Searches, Sequence[Search]], str]
 ) -> str:
-    """A section for all searches that were measured alike, of the contestants that are wanted."""
+    """A section for all searches that were measured alike, of those that are chosen of them."""
     parts: list[str] = []
     for results in read_all(folder):
-        made = section(results, [s for s in results.searches if wanted(s.contestant)])
-        if made:
-            parts.append(f"{_heading(results)}\n\n{_conditions(results)}\n\n{made}")
+        if chosen := choose(results.searches):
+            command = Nasbench201Config.command(results.settings, chosen)
+            how = conditions(replace(results, command=command), results.settings["precision"])
+            parts += [_heading(results), how, section(results, chosen)]
     return "\n\n".join(parts)
 
 
@@ -99,25 +105,15 @@ def _heading(results: Searches) -> str:
     return f"**Searched on {results.searches[0].images}, preset {preset}{together}**"
 
 
-def _conditions(results: Searches | Rankings | Results) -> str:
-    """How it was measured, with the command that does it again."""
-    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    return (
-        f"`{results.command}`\n\n"
-        f"{results.settings['precision']}; {results.hardware}, {results.threads} threads; "
-        f"{versions}."
-    )
-
-
 def _standings(results: Searches, chosen: Sequence[Search]) -> str:
-    return markdown(standings_table(standings(chosen), results.settings["preset"]))
+    return table_text(standings_table(standings(chosen), results.settings["preset"]))
 
 
 def _compared(results: Searches, chosen: Sequence[Search]) -> str:
     parts = [_standings(results, chosen)]
     if tests := paired_tests(chosen):
         parts.append("With simplification less without, seed by seed:")
-        parts.append(markdown(tests_table(tests, results.settings["preset"])))
+        parts.append(table_text(tests_table(tests, results.settings["preset"])))
     return "\n\n".join(parts)
 
 
@@ -126,13 +122,4 @@ def page(path: Path, table: Callable[[Results], Table]) -> str:
     if not path.exists():
         return ""
     results = read_results(path)
-    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    text = f"`{results.command}`\n\n{results.hardware}, {results.threads} threads; {versions}."
-    return f"{text}\n\n{markdown(table(results))}"
-
-
-def markdown(table: Table) -> str:
-    """A table in Markdown, its texts to the left and its numbers to the right."""
-    ruler = ["---"] * table.texts + ["---:"] * (len(table.columns) - table.texts)
-    lines = (table.columns, ruler, *table.rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"{conditions(results)}\n\n{table_text(table(results))}"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from archwright.bench.pages import markdown, page
+from archwright.bench.markdown import conditions, table_text
+from archwright.bench.pages import page
 from archwright.bench.profile import Agreement
 from archwright.bench.results import Results, read_results
 from archwright.bench.tabulate import Table
@@ -65,6 +66,5 @@ def profiles(folder: Path) -> str:
     if not runs:
         return ""
     first = runs[0]
-    versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
-    where = f"{first.settings['runtime']}; {first.hardware}, {first.threads} threads; {versions}."
-    return f"`{first.command}`\n\n{where}\n\n{markdown(profiles_table(runs))}"
+    how = conditions(first, first.settings["runtime"])
+    return f"{how}\n\n{table_text(profiles_table(runs))}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from archwright.bench.pages import markdown
+from archwright.bench.markdown import conditions, table_text
 from archwright.bench.pruning_config import WHOLE
 from archwright.bench.pruning_rows import PrunedRow, Standing, rows_of, standings
 from archwright.bench.results import Results, read_results
@@ -63,7 +63,7 @@ def pruning_table(rows: Sequence[Standing]) -> Table:
 
 def _section(results: Results, rows: Sequence[PrunedRow]) -> str:
     found = standings(rows)
-    parts = [_conditions(results, rows), markdown(pruning_table(found))]
+    parts = [_conditions(results, rows), table_text(pruning_table(found))]
     rounds = {int(timed["rounds"]) for row in rows for timed in row.latency or []}
     if rounds:
         parts.append(_LATENCY.format(rounds=", ".join(map(str, sorted(rounds)))))
@@ -72,16 +72,11 @@ def _section(results: Results, rows: Sequence[PrunedRow]) -> str:
 
 def _conditions(results: Results, rows: Sequence[PrunedRow]) -> str:
     """How it was measured, with the command that does it again."""
-    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     whole = {(row.macs_before, row.params_before) for row in rows}
     sizes = "; ".join(f"{macs:,} MACs, {params:,} parameters" for macs, params in sorted(whole))
     before = Spread.of([*{row.seed: row.top1_before for row in rows}.values()])
-    return (
-        f"`{results.command}`\n\n"
-        f"The trained network: {sizes}, top-1 {before.text()} %. "
-        f"{results.settings['precision']}; {results.hardware}, {results.threads} threads; "
-        f"{versions}."
-    )
+    trained = f"The trained network: {sizes}, top-1 {before.text()} %."
+    return conditions(results, f"{trained} {results.settings['precision']}")
 
 
 def _spread(value: Spread | None, *, signed: bool = False) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archwright.bench.command import command_line
+from archwright.bench.command import command_line, products
 from archwright.bench.contestants import RANDOM, Contestant, write_seeds
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.options import SearchBenchOptions
@@ -77,15 +77,21 @@ class RankConfig(SearchBenchOptions):
 
     @classmethod
     def command(cls, settings: dict[str, Any], rankings: "Sequence[Ranking]") -> str:
-        """The command line that measures `rankings`, all of these `settings`, again."""
-        methods = dict.fromkeys(r.contestant.title(settings["preset"]) for r in rankings)
-        supernets = dict.fromkeys(r.contestant.supernet for r in rankings)
-        config = cls(
-            **settings,
-            methods=",".join(methods) or cls.methods,
-            simplify=",".join(supernets) or cls.simplify,
-            seeds=write_seeds(ranking.seed for ranking in rankings),
-        )
-        return command_line(
-            "rank", config, always=("methods", "simplify", "seeds", "samples", "data", "preset")
+        """The command lines that measure `rankings`, all of these `settings`, again."""
+        points = [
+            (r.contestant.title(settings["preset"]), r.contestant.supernet, r.seed)
+            for r in rankings
+        ]
+        return "\n".join(
+            command_line(
+                "rank",
+                cls(
+                    **settings,
+                    methods=",".join(methods),
+                    simplify=",".join(supernets),
+                    seeds=write_seeds(seeds),
+                ),
+                always=("methods", "simplify", "seeds", "samples", "data", "preset"),
+            )
+            for methods, supernets, seeds in products(points)
         )

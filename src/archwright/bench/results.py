@@ -87,6 +87,11 @@ class Measured(Protocol):
     """What every file of results says of how it was measured."""
 
     @property
+    def command(self) -> str:
+        """The commands that measure it again, a line each."""
+        ...
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Those that are alike for all that the file holds."""
         ...
