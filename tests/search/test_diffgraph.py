@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from archwright.cost import Layout, cost_model
+from archwright.cost import Encoding, Layout, cost_model
 from archwright.errors import ConfigError, RunError
 from archwright.ir import Network
 from archwright.search import answer
@@ -23,6 +23,7 @@ from archwright.search.methods import get_method
 from archwright.search.outcome import SearchResult
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
+from archwright.search.searching import prepare
 from archwright.spaces import Size, get_space, read_architecture
 
 from ..runs.helpers import tiny_search, traces
@@ -212,7 +213,7 @@ def test_the_encoder_adds_nothing_at_first_and_then_lets_edges_learn_together(sp
     layout = Layout(get_space(space), size)
     torch.manual_seed(0)
     own = GraphAlpha(network, deviation=1.0)
-    encoded = EncodedAlpha.around(own, network, layout)
+    encoded = EncodedAlpha.around(own, network, Encoding(layout))
     assert torch.equal(encoded().candidates, own().candidates)
     optimiser = torch.optim.Adam(encoded.parameters(), lr=0.05)
     place = (1, 3)
@@ -226,6 +227,20 @@ def test_the_encoder_adds_nothing_at_first_and_then_lets_edges_learn_together(sp
     assert moved[[row for row in range(len(moved)) if row != 1], 3].mean() > 1e-3
     for parameter in encoded.parameters():
         assert parameter.grad is not None
+
+
+def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) -> None:
+    """At the size that is deployed, not at that which is searched."""
+    shared: dict[str, Any] = {"data": "digits", "channels": 4, "cells": 1, "method": "diffgraph"}
+    told = prepare(SearchConfig(**shared, out=tmp_path, latency_device="raspi4", max_latency_ms=20))
+    other = prepare(SearchConfig(**shared, out=tmp_path, max_macs=50_000_000))
+    cost = told.terms.budgets[0].cost
+    assert cost.name == "latency_ms"
+    assert told.terms.encoding.latency is cost.surrogate.table
+    assert other.terms.encoding.latency is None
+    known, unknown = (len(run.terms.encoding.candidates[0, 0]) for run in (told, other))
+    assert known == unknown + 1
+    assert told.terms.encoding.layout.size.cells == 5
 
 
 def test_options_are_those_of_the_method() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.cost import Layout
+from archwright.cost import Encoding
 from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
 from archwright.runs.device import average_over_processes
 from archwright.search.alpha import Logits
@@ -41,11 +41,11 @@ class Bilevel:
         method: Method,
         recipe: Recipe,
         pressure: Pressure | None = None,
-        layout: Layout | None = None,
+        encoding: Encoding | None = None,
         *,
         nested: bool = True,
     ) -> None:
-        """A search of `network`; the `layout` of its decisions is what alpha is conditioned by.
+        """A search of `network`; the `encoding` of its graph is what alpha is conditioned by.
 
         With `nested`, candidates that share modules are ranked as a group first (see `nesting`).
         """
@@ -56,8 +56,8 @@ class Bilevel:
         self.recipe = recipe
         self._take(network)
         alpha = method.alpha(network.network, recipe.alpha_init)
-        if layout is not None:
-            alpha = method.conditioned(alpha, network.network, layout)
+        if encoding is not None:
+            alpha = method.conditioned(alpha, network.network, encoding)
         self.alpha = alpha.to(fabric.device)
         self.alpha_optimiser = torch.optim.Adam(
             self.alpha.parameters(),

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from archwright.cost import Layout
+from archwright.cost import Encoding
 from archwright.ir import Network
 from archwright.lower import Mixture
 from archwright.search.alpha import Alpha
@@ -67,7 +67,7 @@ class Method(ABC):
         """What is learned beside the weights, drawn with this standard deviation."""
         return Alpha(network, deviation=deviation)
 
-    def conditioned(self, alpha: Alpha, network: Network, layout: Layout) -> Alpha:
+    def conditioned(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
         """`alpha` of a network, told of the graph that it chooses in."""
         return alpha
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from archwright import data
-from archwright.cost import Layout, graph_cost
+from archwright.cost import graph_cost
 from archwright.files import write_json
 from archwright.ir import Architecture, Network
 from archwright.lower import FusedNetwork, NaiveNetwork
@@ -169,7 +169,7 @@ class Searching:
             method,
             self.recipe,
             self.terms.pressure(self._alpha_steps) if method.learns else None,
-            Layout(self.space, self.size),
+            self.terms.encoding,
             nested=self.config.derivation == "nested",
         )
 

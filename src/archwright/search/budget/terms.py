@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archwright.cost.catalogue import cost_model
+from archwright.cost.encoding import Encoding
 from archwright.cost.layout import Layout
 from archwright.cost.model import CostModel
 from archwright.derive import discretise
@@ -53,6 +54,18 @@ class Terms:
     def layout(self) -> Layout:
         """The decisions at the deployment size."""
         return Layout(self.space, self.deployed)
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """What alpha may be told of the graph: of its latency too, where that has a say."""
+        known = (cost.surrogate.table for cost in self._models if cost.name == "latency_ms")
+        return Encoding(self.layout, next(known, None))
+
+    @property
+    def _models(self) -> list[CostModel]:
+        """What is limited, weighed or spread over a front; one may be there more than once."""
+        front = [] if self.front is None else [self.front]
+        return [*(one.cost for one in self.budgets), *(one for one, _ in self.objective), *front]
 
     @cached_property
     def derivation(self) -> Derivation | None:
@@ -154,9 +167,7 @@ class Terms:
 
     def costs(self, architecture: Architecture) -> dict[str, float] | None:
         """What is limited or weighed, of an architecture, by the cost's name; None: nothing is."""
-        models = [budget.cost for budget in self.budgets] + [model for model, _ in self.objective]
-        models += [self.front] if self.front is not None and self.front not in models else []
-        return {model.name: model.of(architecture) for model in models} or None
+        return {cost.name: cost.of(architecture) for cost in self._models} or None
 
     def feasible(self, architecture: Architecture) -> bool | None:
         """Whether an architecture is within the budgets; None: there are none."""

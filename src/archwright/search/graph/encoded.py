@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.cost import Layout
 from archwright.cost.encoder import GraphEncoder
 from archwright.cost.encoding import Encoding
 from archwright.ir import Network
@@ -28,21 +27,21 @@ class EncodedAlpha(GraphAlpha):
 
     _order: Tensor
 
-    def __init__(self, network: Network, layout: Layout, *, deviation: float) -> None:
-        """Alpha of `network`, whose decisions are those of `layout` in perhaps another order."""
+    def __init__(self, network: Network, encoding: Encoding, *, deviation: float) -> None:
+        """Alpha of `network`, whose decisions `encoding` has in perhaps another order."""
         super().__init__(network, deviation=deviation)
-        order = torch.tensor([layout.row[decision.name] for decision in network.decisions()])
+        order = torch.tensor([encoding.layout.row[one.name] for one in network.decisions()])
         self.register_buffer("_order", order, persistent=False)
-        self.encoder = GraphEncoder(Encoding(layout), width=_WIDTH, rounds=_ROUNDS)
+        self.encoder = GraphEncoder(encoding, width=_WIDTH, rounds=_ROUNDS)
         self.operation = nn.Linear(_WIDTH, 1, bias=False)
         self.connection = nn.Linear(_WIDTH, 1, bias=False)
         nn.init.zeros_(self.operation.weight)
         nn.init.zeros_(self.connection.weight)
 
     @classmethod
-    def around(cls, alpha: Alpha, network: Network, layout: Layout) -> "EncodedAlpha":
+    def around(cls, alpha: Alpha, network: Network, encoding: Encoding) -> "EncodedAlpha":
         """The same logits of each edge's own, with an encoder beside them."""
-        found = cls(network, layout, deviation=0.0)
+        found = cls(network, encoding, deviation=0.0)
         found.load_state_dict(alpha.state_dict(), strict=False)
         return found
 

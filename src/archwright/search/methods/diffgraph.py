@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from archwright.cost import Layout
+from archwright.cost import Encoding
 from archwright.ir import Network
 from archwright.lower import Mixture
 from archwright.search.alpha import Alpha
@@ -50,8 +50,8 @@ class DiffGraph(Darts):
         return GraphAlpha(network, deviation=deviation)
 
     @override
-    def conditioned(self, alpha: Alpha, network: Network, layout: Layout) -> Alpha:
-        return EncodedAlpha.around(alpha, network, layout) if self.encoder else alpha
+    def conditioned(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
+        return EncodedAlpha.around(alpha, network, encoding) if self.encoder else alpha
 
     @override
     def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
