@@ -18,9 +18,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import override
 
-from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Entrant
 from archwright.bench.entrants import build_entrants, make_batch
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.lower import Mixture
 from archwright.spaces import get_space
 

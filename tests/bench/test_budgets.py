@@ -23,6 +23,7 @@ from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.budgets_table import budgets as page
 from archwright.bench.budgets_table import budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
+from archwright.search.presets import PRESETS
 from archwright.search.together import Together
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
@@ -186,7 +187,10 @@ def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> N
         ({"percentiles": "0"}, "--percentiles 0: give numbers up to 100, above 0"),
         ({"method": "random"}, "random learns no alpha, which budgets are answered from"),
         ({"penalty": 0.3}, "--penalty has no use without --separate"),
+        ({"penalty": 0.0}, "--penalty has no use without --separate"),
         ({"progressive": True}, "--progressive has no use without --separate"),
+        ({"progressive": False}, "--progressive has no use without --separate"),
+        ({"method": "darts", "encoder": True}, "--encoder is no option of darts, but of diffgraph"),
         ({"finalists": 0}, "--finalists must be above 0, got 0"),
         ({"out": Path("/")}, "--out / is a folder: name a file"),
     ],
@@ -195,6 +199,14 @@ def test_settings_that_are_wrong(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as error:
         BudgetsConfig(**changes)
     assert str(error.value).startswith(message)
+
+
+def test_cases_of_another_preset_are_refused(
+    done: BudgetsConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS["proxy"]["diffgraph"], "alpha_lr", 0.5)
+    with pytest.raises(RunError, match=r"was measured with options=.*: repeat its settings"):
+        bench_budgets(done)
 
 
 def test_a_file_that_holds_no_cases(done: BudgetsConfig, tmp_path: Path) -> None:

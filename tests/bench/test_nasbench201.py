@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from archwright.bench import nasbench201, supernet
-from archwright.bench.config import SupernetConfig
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201 import bench_nasbench201
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.searches import read_searches
 from archwright.bench.supernet import bench_supernet
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.errors import ConfigError, RunError
 from archwright.search.outcome import SearchResult
 from archwright.search.presets import PRESETS

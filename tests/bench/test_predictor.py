@@ -16,6 +16,7 @@ from archwright.bench.profile_config import ProfileBenchConfig
 from archwright.bench.results import Results, read_results, write_results
 from archwright.cli import main
 from archwright.errors import ConfigError, RunError
+from archwright.runs.device import versions
 from archwright.tables.nasbench201 import architectures
 
 BUDGET = {"percentile": 20, "limit_ms": 1.0, "over": 0.0, "over_without_margin": 0.5}
@@ -96,8 +97,25 @@ def test_settings_that_cannot_be(given: dict[str, Any], message: str) -> None:
 def test_results_of_other_settings_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "predictor.json"
     write_results(path, results(samples=7, choices=200))
-    with pytest.raises(RunError, match=r"holds results of other settings \(archwright bench"):
+    with pytest.raises(RunError, match=r"was measured with samples=7, not 300: repeat its settin"):
         bench_predictor(PredictorConfig(out=path))
+
+
+def test_results_of_another_machine_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "predictor.json"
+    here = replace(results(samples=300, choices=200), versions=versions(), threads=1)
+    write_results(path, replace(here, hardware="another machine"))
+    with pytest.raises(RunError, match=r"was measured with hardware='another machine', not '"):
+        bench_predictor(PredictorConfig(out=path))
+
+
+def test_the_commands_are_those_of_the_rows() -> None:
+    rows = [{"device": one, "seed": seed} for one in ("fpga", "raspi4") for seed in (0, 1)]
+    said = PredictorConfig.command({"samples": 300}, [*rows, {"device": "eyeriss", "seed": 3}])
+    assert said.splitlines() == [
+        "archwright bench predictor --devices fpga,raspi4 --samples 300 --seeds 0-1",
+        "archwright bench predictor --devices eyeriss --samples 300 --seeds 3",
+    ]
 
 
 @pytest.mark.slow

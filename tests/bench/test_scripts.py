@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from matplotlib.text import Annotation
 
-from archwright.bench.config import SupernetConfig
 from archwright.bench.results import Results, write_results
 from archwright.bench.rows import Measured, rows_of
 from archwright.bench.searches import read_searches, write_searches
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.variants import parse_variants
 from archwright.cli.bench import supernet as supernet_cli
 from archwright.cli.parse import parse

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from archwright.bench import contest, entrants, peaks, supernet
-from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Contest, Entrant
 from archwright.bench.entrants import discrete_network
 from archwright.bench.results import Results
 from archwright.bench.supernet import bench_supernet
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import threads
 from archwright.cost import activation_bytes, graph_cost, saved_bytes
 from archwright.errors import ConfigError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from archwright.bench.config import SupernetConfig
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.variants import DISCRETE, NAIVE, Lowering, parse_variants
 from archwright.errors import ConfigError
 

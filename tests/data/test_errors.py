@@ -185,13 +185,6 @@ def test_the_extra_that_is_not_installed(
     )
 
 
-def test_a_class_count_that_does_not_match() -> None:
-    data = load("digits", limit=10, test_limit=10)
-    data.require_classes(10)
-    with pytest.raises(DataError, match=r"^digits has 10 classes, not 7: use the data set that"):
-        data.require_classes(7)
-
-
 def test_no_classes_at_all() -> None:
     images = MemorySet(torch.zeros(1, 1, 2, 2, dtype=torch.uint8), torch.zeros(1))
     with pytest.raises(DataError, match=r"^x holds no classes: at least two are needed$"):

@@ -238,11 +238,10 @@ def generous(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_every_graph_and_lowering_shrinks(tmp_path: Path, changes: dict[str, Any]) -> None:
-    result = search(shrinking(tmp_path / "out", **{"epochs": 2, **changes}))
+    search(shrinking(tmp_path / "out", **{"epochs": 2, **changes}))
     seen = epochs(traces(tmp_path / "out"))
     assert seen[-1]["operations_left"] < seen[0]["operations_left"]
     assert RunFolder(tmp_path / "out").weights.exists()
-    assert result.accuracy >= 0
 
 
 @pytest.mark.usefixtures("generous")

@@ -141,6 +141,10 @@ def test_a_build_searches_with_several(tmp_path: Path) -> None:
     [
         ({"supernets": 0}, "--supernets must be above 0, got 0"),
         ({"devices": 2}, "--supernets 2 are trained one after the other: leave out --devices"),
+        (
+            {"seed": 2**31},
+            f"--seed {2**31} is too large for the seeds of 2 supernets: give at most {2**31 - 1}",
+        ),
         ({"method": "random"}, "--supernets is about what alpha learned, and random has none"),
         (
             {"method": "diffgraph", "progressive": True},

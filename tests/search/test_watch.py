@@ -300,6 +300,11 @@ CHECKS: list[tuple[dict[str, Any], str]] = [
     ({"method": "random", "watch": True}, "--watch looks at how alpha learns, and random has none"),
     ({"method": "random-ws", "stop_early": "skips"}, "--stop-early skips looks at how alpha"),
     ({"stop_early": "eigenvalue", "watch": False}, "needs what --watch measures: drop --no-watch"),
+    (
+        {"stop_early": "eigenvalue", "epochs": 5, "alpha_start": 1},
+        "^--stop-early eigenvalue looks at 10 epochs in which alpha learns, and there are 4: give "
+        "--epochs 11 or more, or leave it out$",
+    ),
 ]
 
 

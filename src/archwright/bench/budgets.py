@@ -200,14 +200,16 @@ class _Bench:
         held, cases = self._held()
         known = {(case.seed, case.device, case.percentile) for case in cases}
         places = [(d, p) for d in config.all_devices for p in config.all_percentiles]
-        total = len(places) * len(config.all_seeds)
+        wanted = {(seed, *place) for seed in config.all_seeds for place in places}
         for seed in config.all_seeds:
             missing = [place for place in places if (seed, *place) not in known]
             asked = None if config.separate or not missing else self._supernet(seed)
             for device, percentile in missing:
                 case = self._case(asked, seed, device, percentile)
                 held, cases = self._keep(case)
-                print(f"{len(cases)}/{total} {_line(case)}", file=sys.stderr, flush=True)
+                known.add((seed, device, percentile))
+                done = len(known.intersection(wanted))
+                print(f"{done}/{len(wanted)} {_line(case)}", file=sys.stderr, flush=True)
         return held, cases
 
     def _supernet(self, seed: int) -> Reopened | Together:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from archwright.bench.command import command_line
 from archwright.bench.contestants import write_seeds
 from archwright.bench.options import SearchBenchOptions
@@ -69,11 +71,11 @@ class BudgetsConfig(SearchBenchOptions):
         require_positive(self, "finalists", "supernets")
         require_not_negative(self, "penalty", "spend")
         for flag, given in (("--penalty", self.penalty), ("--progressive", self.progressive)):
-            require(not given or self.separate, f"{flag} has no use without --separate")
+            require(given is None or self.separate, f"{flag} has no use without --separate")
         if not get_method(self.method).learns:
             raise ConfigError(f"{self.method} learns no alpha, which budgets are answered from")
         _ = self.all_devices, self.all_percentiles, parse_stages(self.simplify)
-        _ = preset_options(self.preset, self.method)
+        _ = preset_options(self.preset, self.method), self.search(0).chosen_method()
 
     @property
     def all_devices(self) -> tuple[str, ...]:
@@ -96,17 +98,22 @@ class BudgetsConfig(SearchBenchOptions):
             found[value] = None
         return tuple(found)
 
+    @override
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "options": preset_options(self.preset, self.method)}
+
     def search(self, seed: int) -> SearchConfig:
         """The search of a seed, without a budget; an unfinished one is gone on with."""
         known = options_of(self.method)
         chosen: dict[str, Any] = {"encoder": self.encoder, "progressive": self.progressive}
-        if not self.separate or self.supernets > 1:  # what one budget has no use for, another needs
-            chosen["progressive"] = False
+        whole = not self.separate or self.supernets > 1
+        if whole and "progressive" in known:
+            chosen["progressive"] = False  # what one budget has no use for, another needs
         own = ("method", "preset", "simplify", "finalists", "supernets")
         return SearchConfig(
             **self.shared(),
             **{name: getattr(self, name) for name in own},
-            **{name: value for name, value in chosen.items() if name in known},
+            **chosen,
             seed=seed,
             resume=True,
             out=self.runs / "-".join(self._parts(seed)),
@@ -142,7 +149,7 @@ class BudgetsConfig(SearchBenchOptions):
         percentiles = dict.fromkeys(row["percentile"] for row in rows)
         named = _ALL if set(devices) == set(DEVICES) else ",".join(devices)
         config = cls(
-            **settings,
+            **{name: value for name, value in settings.items() if name != "options"},
             devices=named or cls.devices,
             percentiles=",".join(f"{value:.15g}" for value in percentiles) or cls.percentiles,
             seeds=write_seeds(row["seed"] for row in rows) or cls.seeds,

@@ -38,7 +38,7 @@ class Standing:
         normalised_cost: (M / M_min + T / T_min) / 2 (TopoNAS, eq. 29), with M the saved bytes and
             T the time (on a CPU the processor's, which other work on the machine hardly changes; on
             a GPU wall time); the minima are those of the methods that learn alpha, where there are
-            any. None where no supernet is trained.
+            any. None where no supernet is trained, or the processor's time is not known.
     """
 
     contestant: Contestant
@@ -90,7 +90,7 @@ def standings(searches: Sequence[Search]) -> list[Standing]:
     return [_standing(one, own, cost) for one, own in groups.items()]
 
 
-Cost = Callable[[int | None, float], float | None]
+Cost = Callable[[int | None, float | None], float | None]
 
 
 def _normalised_cost(groups: dict[Contestant, list[Search]]) -> Cost:
@@ -101,15 +101,20 @@ def _normalised_cost(groups: dict[Contestant, list[Search]]) -> Cost:
     if not counted:
         return lambda saved, taken: None
     least = min(own[0].saved_bytes or 0 for own in counted)
-    fastest = min(map(_taken, counted))
-    return lambda saved, taken: None if saved is None else (saved / least + taken / fastest) / 2
+    fastest = min((taken for own in counted if (taken := _taken(own)) is not None), default=None)
+
+    def cost(saved: int | None, taken: float | None) -> float | None:
+        if saved is None or taken is None or fastest is None:
+            return None
+        return (saved / least + taken / fastest) / 2
+
+    return cost
 
 
-def _taken(own: Sequence[Search]) -> float:
-    """The time that counts: the processor's, unless a GPU did the work or it is not known."""
-    cpu = _processor(own)
+def _taken(own: Sequence[Search]) -> float | None:
+    """The time that counts: the processor's (None: not known), unless a GPU did the work."""
     on_gpu = any(search.peak_bytes for search in own)
-    return median(s.seconds for s in own) if on_gpu or cpu is None else cpu
+    return median(s.seconds for s in own) if on_gpu else _processor(own)
 
 
 def _processor(own: Sequence[Search]) -> float | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from archwright.bench.command import command_line, products
 from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, write_seeds
 from archwright.bench.options import BenchOptions
@@ -30,12 +32,12 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 class DartsConfig(BenchOptions):
     """Search the DARTS space and train what was found (TopoNAS, Table IV).
 
-    What has ended is kept, and the same command goes on where it was stopped. A search sees no test
-    image; accuracies are those of the trained networks after their last epoch.
+    What has ended is kept, and the same command goes on where it was stopped. Nothing in a search
+    is decided by a test image; accuracies are those of the trained networks after their last epoch.
     """
 
     lists: ClassVar[tuple[str, ...]] = ("methods", "simplify", "seeds")
-    filename: ClassVar[str] = "darts.json"
+    filename: ClassVar[str] = "darts-trained.json"
 
     methods: str = "darts,beta-darts"
     """Search methods, separated by commas; random, which searches nothing, is added."""
@@ -81,6 +83,11 @@ class DartsConfig(BenchOptions):
     def contestants(self) -> tuple[Contestant, ...]:
         """Who searches."""
         return parse_contestants(self.methods, self.simplify, "paper", baselines=False)
+
+    @override
+    def settings(self) -> dict[str, Any]:
+        search, train = RECIPES[self.recipe]
+        return {**super().settings(), "options": {"search": search, "train": train}}
 
     def search(self, one: Contestant, seed: int) -> SearchConfig:
         """The configuration of one search; an unfinished one is gone on with."""
@@ -128,7 +135,7 @@ class DartsConfig(BenchOptions):
             command_line(
                 "darts",
                 cls(
-                    **settings,
+                    **{name: value for name, value in settings.items() if name != "options"},
                     methods=",".join(methods),
                     simplify=",".join(supernets),
                     seeds=write_seeds(seeds),

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Entrant
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.variants import Variant
 from archwright.ir import Architecture, Network
 from archwright.lower import FusedNetwork, NaiveNetwork, logits_table

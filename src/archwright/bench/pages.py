@@ -10,6 +10,7 @@ from archwright.bench.darts import darts_table
 from archwright.bench.darts import standings as standings_of_darts
 from archwright.bench.markdown import conditions, table_text
 from archwright.bench.nasbench201_config import Nasbench201Config
+from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import agreements, read_rankings
 from archwright.bench.results import Results, read_results
 from archwright.bench.searches import Search, Searches, merged, read_searches
@@ -20,14 +21,14 @@ _BOTH = ("none", "all")
 
 
 def read_all(folder: Path) -> list[Searches]:
-    """Every `searches-*.json` of a folder, those that were measured alike together.
+    """Every `searches*.json` of a folder, those that were measured alike together.
 
     Searches of one supernet come first, then those of several.
 
     Raises:
         RunError: a file holds no searches of this version.
     """
-    found = merged([read_searches(path) for path in sorted(folder.glob("searches-*.json"))])
+    found = merged([read_searches(path) for path in sorted(folder.glob("searches*.json"))])
     return sorted(found, key=lambda results: results.settings["supernets"])
 
 
@@ -52,11 +53,13 @@ def rank(folder: Path) -> str:
     parts: list[str] = []
     for path in sorted(folder.glob("rank*.json")):
         results = read_rankings(path)
+        command = RankConfig.command(results.settings, results.rankings)
         if results.rankings:
             preset = results.settings["preset"]
             heading = f"**Searched on {results.rankings[0].images}, preset {preset}**"
             table = table_text(agreements_table(agreements(results), preset))
-            parts += [heading, conditions(results, results.settings["precision"]), table]
+            how = conditions(replace(results, command=command), results.settings["precision"])
+            parts += [heading, how, table]
     return "\n\n".join(parts)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Contest, Entrant
 from archwright.bench.entrants import build_entrants, make_batch
 from archwright.bench.peak import Peak, map_tensors
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.runs.device import make_fabric
 from archwright.spaces import get_space
 

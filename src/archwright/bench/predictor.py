@@ -15,10 +15,15 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from archwright.bench.predictor_config import PredictorConfig
-from archwright.bench.results import Results, read_results, require_writable, write_results
+from archwright.bench.results import (
+    Results,
+    read_results,
+    require_same,
+    require_writable,
+    write_results,
+)
 from archwright.cost import Layout, fit
 from archwright.cost.predictor import fit_predictor
-from archwright.errors import RunError
 from archwright.runs.device import describe_hardware, versions
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.tables import nasbench201
@@ -62,17 +67,14 @@ def _held(config: PredictorConfig) -> list[dict[str, Any]]:
     if config.out is None or not config.out.exists():
         return []
     held = read_results(config.out)
-    if held.settings != config.settings():
-        raise RunError(
-            f"{config.out} holds results of other settings ({held.command}): name another --out"
-        )
+    require_same(config.out, held, _results(config, []))
     return held.rows
 
 
 def _results(config: PredictorConfig, rows: list[dict[str, Any]]) -> Results:
     order = {name: place for place, name in enumerate(nasbench201.DEVICES)}
     return Results(
-        command=config.command,
+        command=PredictorConfig.command(config.settings(), rows),
         settings=config.settings(),
         versions=versions(),
         hardware=describe_hardware(torch.device("cpu")),

@@ -1,12 +1,12 @@
 """The configuration of a bench of predicted latencies."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from archwright.bench.command import command_line
-from archwright.bench.contestants import parse_seeds
+from archwright.bench.command import command_line, products
+from archwright.bench.contestants import parse_seeds, write_seeds
 from archwright.errors import ConfigError, unknown
 from archwright.runs.options import require, require_kinds, require_positive
 from archwright.tables.nasbench201 import DEVICES
@@ -61,7 +61,14 @@ class PredictorConfig:
         left_out: Collection[str] = ("devices", "seeds", "out")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
-    @property
-    def command(self) -> str:
-        """The command line that measures this again."""
-        return command_line("predictor", self, always=("devices", "samples", "seeds"))
+    @classmethod
+    def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+        """The command lines that measure `rows`, all of these `settings`, again."""
+        return "\n".join(
+            command_line(
+                "predictor",
+                cls(**settings, devices=",".join(devices), seeds=write_seeds(seeds)),
+                always=("devices", "samples", "seeds"),
+            )
+            for devices, seeds in products((row["device"], row["seed"]) for row in rows)
+        )

@@ -29,7 +29,7 @@ class Search:
             trained.
         peak_bytes: most memory in use on a GPU, images included; None elsewhere, and where a
             search was interrupted.
-        options: what the preset and the command line set for the method.
+        options: what the preset sets for the method.
         images: title of the images that were searched on.
     """
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from archwright.bench.config import SupernetConfig
 from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, discrete_architecture, make_batch, size_of
 from archwright.bench.peaks import peaks_apart
 from archwright.bench.results import Results, require_writable, write_results
 from archwright.bench.rows import rows_of
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import threads
 from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError

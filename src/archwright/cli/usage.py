@@ -21,6 +21,9 @@ _UNSET = {
     **dict.fromkeys(("max_latency_ms", "max_macs", "max_params"), "no limit"),
     **dict.fromkeys(("max_memory_mb", "max_size_mb", "max_energy_mj"), "no limit"),
     **dict.fromkeys(("latency_device", "latency_table"), "none"),
+    **dict.fromkeys(("pareto", "objective", "penalty"), "none"),
+    **dict.fromkeys(("watch", "keep_null"), "as the method has it"),
+    **dict.fromkeys(("deploy_channels", "deploy_cells", "deploy_image_size"), "the space's"),
 }
 """What None stands for where it is not the published setting."""
 
@@ -79,7 +82,7 @@ def _hint(flag: Flag) -> str:
     """What holds without the flag, unless its text says so."""
     if flag.required:
         return "(required)"
-    if flag.default is False or "(else " in flag.text:
+    if flag.default is False or "(else " in flag.text or "by default" in flag.text.lower():
         return ""
     if flag.default is None:
         return f"(default: {_UNSET.get(flag.name, 'as published')})"

@@ -43,14 +43,6 @@ class ImageData:
             digest.update(images.labels.numpy().astype("<i8").tobytes())
         return digest.hexdigest()
 
-    def require_classes(self, count: int) -> None:
-        """Raise DataError unless there are exactly `count` classes."""
-        if len(self.classes) != count:
-            raise DataError(
-                f"{self.name} has {len(self.classes)} classes, not {count}: "
-                "use the data set that the model was made for, or a new classifier"
-            )
-
 
 def default_augmentation(data: ImageData) -> Augmentation:
     """The usual augmentation of a data set: of training images, without cutout.

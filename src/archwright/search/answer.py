@@ -95,7 +95,7 @@ class Jury(ABC):
     def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
         """So many architectures, at budgets from the least possible to the largest.
 
-        Of finalists, the winner within a smaller budget stands for election within the next, too.
+        With `finalists`, the winner within a smaller budget stands for election in the next, too.
         Limits within which nothing is found beside the other budgets are left out.
         """
         points: list[FrontPoint] = []

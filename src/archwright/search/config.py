@@ -157,6 +157,11 @@ class SearchConfig(BudgetOptions):
             f"--supernets {self.supernets} are trained one after the other: leave out --devices",
         )
         require(
+            self.supernets * (self.seed + 1) <= 2**32,
+            f"--seed {self.seed} is too large for the seeds of {self.supernets} supernets: give at "
+            f"most {2**32 // self.supernets - 1}",
+        )
+        require(
             not self.recompute or self.lowering == "fused",
             "--recompute is of the fused lowering: leave it out, or --lowering naive",
         )

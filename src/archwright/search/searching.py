@@ -74,9 +74,9 @@ def prepare(config: SearchConfig) -> "Searching":
     """
     space, config = get_space(config.space), config.settled()
     method = config.chosen_method()
-    watch = check_watch(method, config.method, config.watch, config.stop_early)
-    require_alpha(method, config)
     recipe = config.recipe(method.recipe(space.name))
+    watch = check_watch(method, config.method, config.watch, config.stop_early, recipe)
+    require_alpha(method, config)
     channels = config.channels or space.search_size[0]
     cells = config.cells or space.search_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)

@@ -47,6 +47,11 @@ def epoch_to_take(rule: StopRule, history: Sequence[Seen]) -> int | None:
     return _RULES[rule](history)
 
 
+def epochs_needed(rule: StopRule) -> int:
+    """How many epochs alpha must learn in before the rule can stop anything."""
+    return {"none": 0, "skips": 1, "stable": _STABLE + 1, "eigenvalue": 2 * _WINDOW}[rule]
+
+
 def _skips(history: Sequence[Seen]) -> int | None:
     """Two skips in a normal cell (Liang et al., DARTS+, 2019); what was there before is taken."""
     if not history or history[-1].skips < _SKIPS:

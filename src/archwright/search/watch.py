@@ -25,8 +25,9 @@ from archwright.search.bilevel import Batch, Bilevel, frozen
 from archwright.search.curvature import largest_eigenvalue
 from archwright.search.method import Method, Moment
 from archwright.search.oneshot import mixture_accuracy, one_shot_accuracy
+from archwright.search.recipe import Recipe
 from archwright.search.signs import Roles, Weights, entropy, most_skips, ranking, skip_shares
-from archwright.search.stopping import Seen, StopRule, epoch_to_take
+from archwright.search.stopping import Seen, StopRule, epoch_to_take, epochs_needed
 
 _BATCHES = 2
 """Batches of alpha's images that the gap is measured on, the same ones in every epoch."""
@@ -58,17 +59,27 @@ class Signs:
     watch_seconds: float = 0.0
 
 
-def check_watch(method: Method, name: str, watch: bool | None, rule: StopRule) -> bool:
+def check_watch(
+    method: Method, name: str, watch: bool | None, rule: StopRule, recipe: Recipe
+) -> bool:
     """Whether gap and curvature are measured: where alpha learns, unless they are turned off.
 
     Raises:
-        ConfigError: there is no alpha to be watched, or a rule needs what is not measured.
+        ConfigError: there is no alpha to be watched, or a rule needs what is not measured, or more
+            epochs than there are.
     """
     if not method.learns and (watch or rule != "none"):
         flag = "--watch" if watch else f"--stop-early {rule}"
         raise ConfigError(f"{flag} looks at how alpha learns, and {name} has none: leave it out")
     if rule == "eigenvalue" and watch is False:
         raise ConfigError("--stop-early eigenvalue needs what --watch measures: drop --no-watch")
+    learned, needed = recipe.epochs - recipe.alpha_start, epochs_needed(rule)
+    if learned < needed:
+        raise ConfigError(
+            f"--stop-early {rule} looks at {needed} epochs in which alpha learns, and there are "
+            f"{max(learned, 0)}: give --epochs {recipe.alpha_start + needed} or more, or leave it "
+            f"out"
+        )
     return method.learns and watch is not False
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from archwright.bench.config import SupernetConfig
+from archwright.bench.supernet_config import SupernetConfig
 from archwright.cli.command import Command
 from archwright.cli.show import Show, count, decimals
 
