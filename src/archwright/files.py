@@ -5,7 +5,8 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import IO, Any, Literal, Union, get_args, get_origin
 
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -43,10 +44,14 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def is_of(value: object, kind: Any) -> bool:
-    """Whether a value that JSON gave is of a type: a plain one, a literal, or a list of such.
+    """Whether a value that JSON gave is of a type: a plain one, a literal, a list, one of several.
 
-    A tuple is written as a list, and a float may be written as a whole number.
+    A tuple is written as a list, a float may be written as a whole number, a dict has any values.
     """
+    if get_origin(kind) in (Union, UnionType):
+        return any(is_of(value, part) for part in get_args(kind))
+    if get_origin(kind) is dict:
+        return isinstance(value, dict)
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if get_origin(kind) in (list, tuple):

@@ -215,6 +215,7 @@ def test_a_file_that_holds_no_cases(done: BudgetsConfig, tmp_path: Path) -> None
     for changed, message in (
         ({"device": None}, "case 1: it lacks device"),
         ({"architecture": "|x~0|"}, "case 1: not a NAS-Bench-201 architecture"),
+        ({"budget_ms": "4"}, "case 1: its budget_ms cannot be '4'"),
     ):
         row = {**content["rows"][0], **changed}
         row = {name: value for name, value in row.items() if value is not None}

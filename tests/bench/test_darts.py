@@ -77,11 +77,14 @@ def test_other_settings_are_refused(done: DartsConfig) -> None:
 
 def test_a_row_that_lacks_something_is_named(done: DartsConfig, tmp_path: Path) -> None:
     content = json.loads(done.file.read_text())
-    del content["rows"][1]["top1"]
-    path = tmp_path / "darts.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(RunError, match=re.escape(f"{path}, row 2: it lacks top1")):
-        bench_darts(replace(done, out=path))
+    row, path = content["rows"][1], tmp_path / "darts.json"
+    for changed, message in (
+        ({**row, "macs": "many"}, "its macs cannot be 'many'"),
+        ({name: value for name, value in row.items() if name != "top1"}, "it lacks top1"),
+    ):
+        path.write_text(json.dumps({**content, "rows": [content["rows"][0], changed]}))
+        with pytest.raises(RunError, match=re.escape(f"{path}, row 2: {message}")):
+            bench_darts(replace(done, out=path))
 
 
 def test_recipes_say_how_long_and_how_large(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
     [
         ({"schema": 99}, "holds results of schema 99, this version reads 1: run the bench again"),
         ({"rankings": [{}]}, "ranking 1: it lacks method"),
+        ({"rankings": [5]}, "its rankings cannot be [5]"),
+        ({"threads": None}, "its threads cannot be None"),
         ({"architectures": ["x"] * 3}, "'x'"),
         ({"architectures": []}, "ranking 1: not one score for each architecture"),
     ],

@@ -85,6 +85,11 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
         ('{"rows": []}', "holds no results of a bench"),
         ('{"schema": 2}', "holds results of schema 2, this version reads 1: run the bench again"),
         ('{"schema": 1, "rows": []}', "lacks command, settings, versions, hardware, threads"),
+        (
+            '{"schema": 1, "rows": [5], "command": "", "settings": {}, "versions": {}, '
+            '"hardware": "", "threads": 1}',
+            r"r\.json: its rows cannot be \[5\]",
+        ),
     ],
 )
 def test_what_is_no_results_is_said_so(tmp_path: Path, text: str | None, message: str) -> None:

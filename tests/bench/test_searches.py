@@ -58,6 +58,10 @@ def edited(path: Path, change: Any) -> None:
         (lambda c: c.pop("searches"), r"s\.json holds no searches \(it lacks searches\)"),
         (lambda c: c["searches"][0].pop("seed"), "search 1: it lacks seed"),
         (lambda c: c["searches"][0].pop("method"), "search 1: it lacks method"),
+        (lambda c: c["searches"][0].update(seconds="x"), "search 1: its seconds cannot be 'x'"),
+        (lambda c: c["searches"][0].update(lowering="x"), "search 1: its lowering cannot be 'x'"),
+        (lambda c: c.update(settings=5), r"s\.json: its settings cannot be 5"),
+        (lambda c: c.update(searches=5), r"s\.json: its searches cannot be 5"),
         (
             lambda c: c["searches"][0].update(architecture="|no~0|"),
             "search 1: not a NAS-Bench-201 architecture: column 2",

@@ -7,7 +7,7 @@ kept in a file; accuracies and regrets are looked up whenever it is read.
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from statistics import mean
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.results import (
     Results,
+    checked,
+    kinds_of,
     read_results,
     require_same,
     require_writable,
@@ -144,10 +146,8 @@ def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:
     cases: list[Case] = []
     for number, row in enumerate(results.rows, 1):
         try:
-            cases.append(Case(**{f.name: row[f.name] for f in fields(Case)}))
+            cases.append(Case(**checked(row, kinds_of(Case))))
             nasbench201.encode(cases[-1].architecture)
-        except KeyError as error:
-            raise RunError(f"{path}, case {number}: it lacks {error.args[0]}") from None
         except ArchwrightError as error:
             raise RunError(f"{path}, case {number}: {error}") from None
     return results, tuple(cases)

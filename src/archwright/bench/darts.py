@@ -14,6 +14,7 @@ from archwright.bench.darts_config import DartsConfig
 from archwright.bench.memory import step_bytes
 from archwright.bench.results import (
     Results,
+    checked,
     read_results,
     require_same,
     require_writable,
@@ -29,7 +30,12 @@ from archwright.search.run import search
 from archwright.spaces import write_architecture
 from archwright.train.run import train
 
-_FIELDS = ("method", "supernet", "seed", "top1", "search_seconds", "train_seconds", "saved_bytes")
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("method", "title", "supernet", "architecture", "images"), str),
+    **dict.fromkeys(("search_seconds", "train_seconds", "top1"), float),
+    **{"seed": int, "saved_bytes": int | None, "params": int, "macs": int},
+}
+"""What a row has."""
 
 
 def bench_darts(config: DartsConfig) -> Results:
@@ -87,9 +93,10 @@ def _held(path: Path, empty: Results) -> Results:
     held = read_results(path)
     require_same(path, held, empty)
     for place, row in enumerate(held.rows, 1):
-        for name in _FIELDS:
-            if name not in row:
-                raise RunError(f"{path}, row {place}: it lacks {name}")
+        try:
+            checked(row, _KINDS)
+        except RunError as error:
+            raise RunError(f"{path}, row {place}: {error}") from None
     return held
 
 

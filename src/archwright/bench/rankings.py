@@ -12,7 +12,7 @@ from typing import Any
 
 from archwright.bench.comparison import permutation_p
 from archwright.bench.contestants import Contestant
-from archwright.bench.results import SCHEMA, read_content
+from archwright.bench.results import SCHEMA, checked, kinds_of, read_content
 from archwright.bench.spread import Spread
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_json
@@ -49,12 +49,10 @@ class Ranking:
         """The inverse of `to_json`; what is not known is left out.
 
         Raises:
-            KeyError: a field is missing (its name).
+            RunError: a field is missing, or of another type.
         """
-        contestant = Contestant(**{f.name: content[f.name] for f in fields(Contestant)})
-        own: dict[str, Any] = {
-            f.name: content[f.name] for f in fields(cls) if f.name != "contestant"
-        }
+        contestant = Contestant(**checked(content, kinds_of(Contestant)))
+        own = checked(content, kinds_of(cls, "contestant"))
         own["one_shot"] = tuple(own["one_shot"])
         return cls(contestant=contestant, **own)
 
@@ -183,12 +181,17 @@ def read_rankings(path: Path) -> Rankings:
     missing = [f.name for f in fields(Rankings) if f.name not in content]
     if missing:
         raise RunError(f"{path} holds no rankings (it lacks {', '.join(missing)})")
+    try:
+        common = checked(content, kinds_of(Rankings, "rankings"))
+        rows = checked(content, {"rankings": list[dict[str, Any]]})["rankings"]
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
     found: list[Ranking] = []
-    for number, row in enumerate(content["rankings"], 1):
+    for number, row in enumerate(rows, 1):
         try:
             found.append(Ranking.from_json(row))
-        except KeyError as error:
-            raise RunError(f"{path}, ranking {number}: it lacks {error.args[0]}") from None
+        except RunError as error:
+            raise RunError(f"{path}, ranking {number}: {error}") from None
         if len(found[-1].one_shot) != len(content["architectures"]):
             raise RunError(f"{path}, ranking {number}: not one score for each architecture")
     try:
@@ -196,6 +199,5 @@ def read_rankings(path: Path) -> Rankings:
             nasbench201.encode(architecture)
     except ArchwrightError as error:
         raise RunError(f"{path}: {error}") from None
-    common = {f.name: content[f.name] for f in fields(Rankings) if f.name != "rankings"}
     sample = tuple(common.pop("architectures"))
     return Rankings(**common, architectures=sample, rankings=tuple(found))

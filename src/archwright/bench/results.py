@@ -2,12 +2,13 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_type_hints
 
 from archwright.errors import RunError
-from archwright.files import write_json
+from archwright.files import is_of, write_json
 
 SCHEMA = 1
 """Raised when a field changes its meaning."""
@@ -58,7 +59,10 @@ def read_results(path: Path) -> Results:
     missing = [field.name for field in fields(Results) if field.name not in content]
     if missing:
         raise RunError(f"{path} lacks {', '.join(missing)}: run the bench again")
-    return Results(**{field.name: content[field.name] for field in fields(Results)})
+    try:
+        return Results(**checked(content, kinds_of(Results)))
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
 
 
 def read_content(path: Path) -> dict[str, Any]:
@@ -81,6 +85,29 @@ def read_content(path: Path) -> dict[str, Any]:
             f"run the bench again"
         )
     return cast("dict[str, Any]", content)
+
+
+def checked(row: object, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row has of these fields, each of its type.
+
+    Raises:
+        RunError: it lacks one, or holds something else in its place (without the place of the row).
+    """
+    if not isinstance(row, dict):
+        raise RunError("it is no row of a bench")
+    held = cast("dict[str, Any]", row)
+    for name, kind in kinds.items():
+        if name not in held:
+            raise RunError(f"it lacks {name}")
+        if not is_of(held[name], kind):
+            raise RunError(f"its {name} cannot be {held[name]!r}")
+    return {name: held[name] for name in kinds}
+
+
+def kinds_of(cls: type, *left_out: str) -> dict[str, Any]:
+    """The types of a dataclass's fields by name, without those that are left out."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls) if field.name not in left_out}
 
 
 class Measured(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.bench.contestants import Contestant
-from archwright.bench.results import SCHEMA, read_content
+from archwright.bench.results import SCHEMA, checked, kinds_of, read_content
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_json
 from archwright.tables import nasbench201
@@ -53,11 +53,10 @@ class Search:
         """The inverse of `to_json`; what is not known is left out.
 
         Raises:
-            KeyError: a field is missing (its name).
+            RunError: a field is missing, or of another type.
         """
-        contestant = Contestant(**{f.name: content[f.name] for f in fields(Contestant)})
-        own = {f.name: content[f.name] for f in fields(cls) if f.name != "contestant"}
-        return cls(contestant=contestant, **own)
+        contestant = Contestant(**checked(content, kinds_of(Contestant)))
+        return cls(contestant=contestant, **checked(content, kinds_of(cls, "contestant")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,16 +100,18 @@ def read_searches(path: Path) -> Searches:
     missing = [f.name for f in fields(Searches) if f.name not in content]
     if missing:
         raise RunError(f"{path} holds no searches (it lacks {', '.join(missing)})")
+    try:
+        common = checked(content, kinds_of(Searches, "searches"))
+        rows = checked(content, {"searches": list[dict[str, Any]]})["searches"]
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
     searches: list[Search] = []
-    for number, row in enumerate(content["searches"], 1):
+    for number, row in enumerate(rows, 1):
         try:
             searches.append(Search.from_json(row))
             nasbench201.encode(searches[-1].architecture)
-        except KeyError as error:
-            raise RunError(f"{path}, search {number}: it lacks {error.args[0]}") from None
         except ArchwrightError as error:
             raise RunError(f"{path}, search {number}: {error}") from None
-    common = {f.name: content[f.name] for f in fields(Searches) if f.name != "searches"}
     return Searches(**common, searches=tuple(searches))
 
 

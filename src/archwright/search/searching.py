@@ -287,13 +287,9 @@ class Searching:
 
     def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Bar) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
-        weights, strengths = bilevel.weights(), bilevel.standing()
-        architecture = self.terms.derive(strengths)
-        moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
-        signs = self.watch.look(weights, strengths, architecture, moment)
+        learned = self._learned(bilevel, epoch) if self.method.learns else {}
         if not self.keeper.writes:
             return
-        text = write_architecture(architecture)
         self.keeper.folder.log.write(
             "epoch",
             epoch=epoch,
@@ -302,17 +298,28 @@ class Searching:
             valid_loss=valid.loss,
             valid_top1=valid.top1,
             lr=bilevel.weight_optimiser.param_groups[0]["lr"],
-            alpha=weights,
-            **asdict(signs),
-            **({} if bilevel.pressure is None else bilevel.pressure.record()),
-            **self._size(bilevel),
-            architecture=text,
+            **learned,
             seconds=self.keeper.tick(),
         )
         seen = "" if valid.top1 is None else f", valid {valid.top1:.1f} %"
+        found = f"  {learned['architecture'][:100]}" if learned else ""
         progress.note(
-            f"epoch {epoch + 1}/{self.recipe.epochs}: train {train.top1:.1f} %{seen}  {text[:100]}"
+            f"epoch {epoch + 1}/{self.recipe.epochs}: train {train.top1:.1f} %{seen}{found}"
         )
+
+    def _learned(self, bilevel: Bilevel, epoch: int) -> dict[str, Any]:
+        """What there is to say of alpha at the end of an epoch."""
+        weights, strengths = bilevel.weights(), bilevel.standing()
+        architecture = self.terms.derive(strengths)
+        moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
+        signs = self.watch.look(weights, strengths, architecture, moment)
+        return {
+            "alpha": weights,
+            **asdict(signs),
+            **({} if bilevel.pressure is None else bilevel.pressure.record()),
+            **self._size(bilevel),
+            "architecture": write_architecture(architecture),
+        }
 
     def _size(self, bilevel: Bilevel) -> dict[str, int]:
         """How large the supernet was in an epoch, where it shrinks."""
