@@ -1,5 +1,6 @@
 """What a build asks of its stages, and what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from archwright.builder.stages import (
     training_config,
 )
 from archwright.errors import ConfigError
-from archwright.spaces import Size, get_space
+from archwright.search.searching import prepare
+from archwright.spaces import Size, get_space, read_architecture
 
 OUT = Path("runs/a")
+CELL = read_architecture(
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+)
 NB201 = get_space("nasbench201")
 SIZE = Size(channels=24, cells=3, classes=10, image_size=32)
 
@@ -35,6 +40,15 @@ def test_the_search_is_held_to_budgets_at_the_final_size() -> None:
     assert (found.out, found.resume) == (OUT / "search", True)
     free = search_config(config(channels=24, cells=3), NB201, 32)
     assert (free.deploy_channels, free.deploy_cells, free.deploy_image_size) == (None, None, None)
+
+
+def test_a_size_is_that_of_the_exported_type() -> None:
+    asked = config(max_size_mb=1.0, channels=8, cells=1, data="digits")
+    found = [search_config(replace(asked, weights=one), NB201, 8) for one in ("float32", "int8")]
+    assert [one.deploy_weights for one in found] == ["float32", "int8"]
+    floats, bytes_ = (prepare(one).terms.budgets[0].cost.of(CELL) for one in found)
+    assert floats == pytest.approx(4 * bytes_)
+    assert search_config(config(weights="int8"), NB201, 8).deploy_weights == "float32"
 
 
 def test_a_latency_is_that_of_this_machine_unless_something_else_says() -> None:

@@ -198,6 +198,12 @@ def test_damage_is_one_line(trained: Path, tmp_path: Path) -> None:
         RunError, match="the run of sweep, which leaves no network: give the folder"
     ):
         scored(folder.path)
+    folder.config.write_text(json.dumps({**config, "kind": "build"}))
+    (folder.path / "pruned").mkdir()
+    with pytest.raises(
+        RunError, match=r"is a build: give .* one of its stages, such as .*/pruned$"
+    ):
+        scored(folder.path)
 
 
 @pytest.mark.parametrize(

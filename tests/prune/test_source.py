@@ -118,6 +118,12 @@ def test_what_is_no_training(tmp_path: Path, trained: Path, searched: Path) -> N
         read_source(searched)
 
 
+def test_a_build_holds_the_training_to_prune(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"schema": 1, "kind": "build"}')
+    with pytest.raises(RunError, match=r"is a build: give the training in it, .*network$"):
+        read_source(tmp_path)
+
+
 def test_what_is_no_network(tmp_path: Path, trained: Path) -> None:
     copy = copied(trained, tmp_path / "copy")
     torch.save({"schema": 1, "network": None}, copy / "checkpoints" / "last.pt")

@@ -34,6 +34,8 @@ def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchC
         channels, cells = final_size(config, space)
         options |= {"deploy_channels": channels, "deploy_cells": cells}
         options |= {"deploy_image_size": image_size}
+    if "size_mb" in config.limits:
+        options |= {"deploy_weights": config.weights}
     table: dict[str, Any] = {"latency_table": config.out / TABLE} if config.profiles else {}
     found = SearchConfig(
         **{**shared, **table, **_left(preset.search, shared), **options},

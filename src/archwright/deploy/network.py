@@ -92,6 +92,11 @@ class Trained:
         )
 
 
+def _last_stage(build: Path) -> str:
+    """The last of a build's stages that left a network."""
+    return next((name for name in ("pruned", "network") if (build / name).is_dir()), "search")
+
+
 def read_trained(path: Path) -> Trained:
     """The network in the folder of a search, a training or a pruning, or in one of its checkpoints.
 
@@ -102,6 +107,11 @@ def read_trained(path: Path) -> Trained:
     """
     folder = folder_of(path)
     settings = read_config(folder.path)
+    if settings.get("kind") == "build":
+        raise RunError(
+            f"{folder.path} is a build: give the folder of one of its stages, such as "
+            f"{folder.path / _last_stage(folder.path)}"
+        )
     if settings.get("kind") not in KINDS:
         raise RunError(
             f"{folder.path} is the run of {settings.get('kind')}, which leaves no network: give "

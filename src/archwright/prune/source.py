@@ -70,6 +70,8 @@ def read_source(path: Path) -> Source:
             f"{folder} is a search, its network has never been trained by itself: give the folder "
             f"of archwright train --architecture {folder}"
         )
+    if settings.get("kind") == "build":
+        raise RunError(f"{folder} is a build: give the training in it, {folder / 'network'}")
     if settings.get("kind") not in ("train", "prune"):
         raise RunError(f"{folder} is no training: give the folder of archwright train")
     architecture = read_architecture(str(settings["architecture"]))

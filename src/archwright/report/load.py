@@ -187,6 +187,11 @@ def load_run(folder: Path) -> Run:
     config = Record(read_config(folder), str(folder / "config.json"))
     kind = config.need_text("kind")
     if kind not in KINDS:
+        if kind == "build":
+            raise RunError(
+                f"{folder} is a build, whose page is {folder / 'report.html'}: give the folders of "
+                f"its stages, and another --out"
+            )
         raise RunError(
             f"{config.where}: kind {kind!r} is not one of {', '.join(KINDS)}: "
             f"give the folder of such a run"

@@ -14,6 +14,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"deploy_image_size": 32},
         "--deploy-image-size has no use without a budget, --objective or --pareto",
     ),
+    (
+        {"deploy_weights": "int8", "max_macs": 1e6},
+        "--deploy-weights int8 has no use without --max-size-mb or a size_mb in --objective",
+    ),
     ({"pareto": 1}, "--pareto must be 2 or more, got 1"),
     ({"finalists": 0}, "--finalists must be above 0, got 0"),
     ({"regularity": -1.0}, "--regularity must not be negative, got -1.0"),

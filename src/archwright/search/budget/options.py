@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from archwright.errors import ConfigError, unknown
 from archwright.runs.options import RunOptions, require, require_not_negative, require_positive
@@ -27,7 +28,7 @@ class LimitOptions(RunOptions):
     max_memory_mb: float | None = None
     """Find nothing whose features take more memory at once, in MB (10^6 bytes), for one image."""
     max_size_mb: float | None = None
-    """Find nothing whose weights take more room in a file, in MB (10^6 bytes), as float32."""
+    """Find nothing whose weights take more room in the exported file, in MB (10^6 bytes)."""
     max_energy_mj: float | None = None
     """Find nothing that takes more energy, in millijoules an image."""
     latency_device: str | None = None
@@ -63,6 +64,8 @@ class BudgetOptions(LimitOptions):
     """Depth of the network that budgets count for, by default that of training."""
     deploy_image_size: int | None = None
     """Pixels a side that budgets count for, by default those of the space."""
+    deploy_weights: Literal["float32", "int8"] = "float32"
+    """Type of exported weights, which a size in MB is counted in."""
     objective: str | None = None
     """Weights of costs in alpha's loss: latency_ms=0.3+params=0.1. A cost counts as a part of what
     it is with all candidates alike."""
@@ -101,6 +104,11 @@ class BudgetOptions(LimitOptions):
                 f"give one of the two"
             )
         require_sources(self, weights, front=self.pareto is not None)
+        require(
+            self.deploy_weights == "float32" or "size_mb" in {*self.limits, *weights},
+            f"--deploy-weights {self.deploy_weights} has no use without --max-size-mb or a size_mb "
+            f"in --objective",
+        )
         if not self.limits and not weights and self.pareto is None:
             for name in ("deploy_channels", "deploy_cells", "deploy_image_size"):
                 require(

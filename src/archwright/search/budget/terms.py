@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from archwright.data import ImageData
 
 
+_BYTES = {"float32": 4, "int8": 1}
+"""Of an exported weight."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """What a search may answer.
@@ -190,6 +194,7 @@ def settle_terms(
             name,
             space,
             deployed,
+            weight_bytes=_BYTES[options.deploy_weights],
             latency_device=options.latency_device,
             latency_table=options.latency_table,
         )
