@@ -188,10 +188,8 @@ def load_run(folder: Path) -> Run:
     kind = config.need_text("kind")
     if kind not in KINDS:
         if kind == "build":
-            raise RunError(
-                f"{folder} is a build, whose page is {folder / 'report.html'}: give the folders of "
-                f"its stages, and another --out"
-            )
+            page = folder / "report.html"
+            raise RunError(f"{folder} is a build, whose page is {page}: give its stages' folders")
         raise RunError(
             f"{config.where}: kind {kind!r} is not one of {', '.join(KINDS)}: "
             f"give the folder of such a run"
