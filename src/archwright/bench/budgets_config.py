@@ -148,8 +148,8 @@ class BudgetsConfig(SearchBenchOptions):
         devices = dict.fromkeys(row["device"] for row in rows)
         percentiles = dict.fromkeys(row["percentile"] for row in rows)
         named = _ALL if set(devices) == set(DEVICES) else ",".join(devices)
-        config = cls(
-            **{name: value for name, value in settings.items() if name != "options"},
+        config = cls.of(
+            settings,
             devices=named or cls.devices,
             percentiles=",".join(f"{value:.15g}" for value in percentiles) or cls.percentiles,
             seeds=write_seeds(row["seed"] for row in rows) or cls.seeds,

@@ -1,9 +1,11 @@
 """The command lines that measure again what configurations measured."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
+
+from archwright.bench.contestants import write_seeds
 
 PLACES = ("data_root", "runs", "out")
 """Options that say where something is, and decide no result."""
@@ -48,3 +50,26 @@ def products(points: Iterable[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], .
             for rest, values in groups.items()
         ]
     return found
+
+
+def contest_commands(
+    name: str,
+    configured: Callable[..., Any],
+    points: Iterable[tuple[str, str, int]],
+    *,
+    always: Sequence[str],
+) -> str:
+    """The command lines, one below the other, that run methods on supernets with seeds.
+
+    `configured` gives the configuration of some `methods`, `simplify` and `seeds`, all texts.
+    """
+    return "\n".join(
+        command_line(
+            name,
+            configured(
+                methods=",".join(methods), simplify=",".join(supernets), seeds=write_seeds(seeds)
+            ),
+            always=always,
+        )
+        for methods, supernets, seeds in products(points)
+    )

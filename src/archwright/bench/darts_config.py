@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from typing_extensions import override
 
-from archwright.bench.command import command_line, products
-from archwright.bench.contestants import RANDOM, Contestant, parse_contestants, write_seeds
+from archwright.bench.command import contest_commands
+from archwright.bench.contestants import RANDOM, Contestant, parse_contestants
 from archwright.bench.options import BenchOptions
 from archwright.runs.options import require_positive
 from archwright.search.config import SearchConfig
@@ -131,19 +132,9 @@ class DartsConfig(BenchOptions):
             if row["method"] != RANDOM  # which takes part in each of them
         ]
         drawn = [(RANDOM, "none", row["seed"]) for row in rows]
-        return "\n".join(
-            command_line(
-                "darts",
-                cls(
-                    **{name: value for name, value in settings.items() if name != "options"},
-                    methods=",".join(methods),
-                    simplify=",".join(supernets),
-                    seeds=write_seeds(seeds),
-                ),
-                always=("methods", "simplify", "seeds", "recipe", "data"),
-            )
-            for methods, supernets, seeds in products(searched or drawn)
-        )
+        always = ("methods", "simplify", "seeds", "recipe", "data")
+        configured = partial(cls.of, settings)
+        return contest_commands("darts", configured, searched or drawn, always=always)
 
 
 _SIZES = ("channels", "cells", "epochs", "limit")

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from archwright.bench.command import command_line, products
+from archwright.bench.command import contest_commands
 from archwright.bench.contestants import (
     BASELINES,
     RANDOM,
     Contestant,
     parse_contestants,
-    write_seeds,
 )
 from archwright.bench.options import SearchBenchOptions
 from archwright.runs.options import require_positive
@@ -88,17 +87,10 @@ class Nasbench201Config(SearchBenchOptions):
             if s.contestant.method != RANDOM  # which takes part in each of them
         ]
         drawn = [(RANDOM, "none", s.seed) for s in searches]
-        return "\n".join(
-            command_line(
-                "nasbench201",
-                cls(
-                    **settings,
-                    methods=",".join(methods),
-                    simplify=",".join(supernets),
-                    seeds=write_seeds(seeds),
-                    no_baselines="random-ws" not in methods,
-                ),
-                always=("methods", "simplify", "seeds", "data", "preset"),
-            )
-            for methods, supernets, seeds in products(trained or drawn)
-        )
+
+        def configured(**lists: str) -> Self:
+            baselines = "random-ws" in lists["methods"].split(",")
+            return cls.of(settings, **lists, no_baselines=not baselines)
+
+        always = ("methods", "simplify", "seeds", "data", "preset")
+        return contest_commands("nasbench201", configured, trained or drawn, always=always)

@@ -1,8 +1,9 @@
 """The options that benches of whole runs have in common."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from archwright.bench.command import PLACES
 from archwright.bench.contestants import parse_seeds
@@ -64,6 +65,12 @@ class BenchOptions:
     def file(self) -> Path:
         """The results file."""
         return self.out or self.runs / self.filename
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], **lists: Any) -> Self:
+        """The configuration of recorded settings; what is recorded and no option is left out."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: settings[name] for name in names & settings.keys()}, **lists)
 
     def settings(self) -> dict[str, Any]:
         """Every setting that is alike for all rows and decides a result."""

@@ -226,8 +226,8 @@ class PruningConfig(BenchOptions):
         held = [row for row in rows if row["method"] != WHOLE]
         fusions = dict.fromkeys(row["fusion"] for row in held if row["method"] == "nodes")
         targets = sorted({row["target"] for row in held}, reverse=True)
-        config = cls(
-            **settings,
+        config = cls.of(
+            settings,
             methods=",".join(dict.fromkeys(row["method"] for row in held)) or cls.methods,
             fusions=",".join(fusions) or cls.fusions,
             targets=",".join(f"{target:g}" for target in targets) or cls.targets,

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archwright.bench.command import command_line, products
-from archwright.bench.contestants import RANDOM, Contestant, write_seeds
+from archwright.bench.command import contest_commands
+from archwright.bench.contestants import RANDOM, Contestant
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.options import SearchBenchOptions
 from archwright.errors import ConfigError
@@ -82,16 +83,6 @@ class RankConfig(SearchBenchOptions):
             (r.contestant.title(settings["preset"]), r.contestant.supernet, r.seed)
             for r in rankings
         ]
-        return "\n".join(
-            command_line(
-                "rank",
-                cls(
-                    **settings,
-                    methods=",".join(methods),
-                    simplify=",".join(supernets),
-                    seeds=write_seeds(seeds),
-                ),
-                always=("methods", "simplify", "seeds", "samples", "data", "preset"),
-            )
-            for methods, supernets, seeds in products(points)
-        )
+        always = ("methods", "simplify", "seeds", "samples", "data", "preset")
+        configured = partial(cls.of, settings)
+        return contest_commands("rank", configured, points, always=always)

@@ -73,11 +73,11 @@ def check_watch(
         raise ConfigError(f"{flag} looks at how alpha learns, and {name} has none: leave it out")
     if rule == "eigenvalue" and watch is False:
         raise ConfigError("--stop-early eigenvalue needs what --watch measures: drop --no-watch")
-    learned, needed = recipe.epochs - recipe.alpha_start, epochs_needed(rule)
+    learned, needed = max(recipe.epochs - recipe.alpha_start, 0), epochs_needed(rule)
     if learned < needed:
         raise ConfigError(
             f"--stop-early {rule} looks at {needed} epochs in which alpha learns, and there are "
-            f"{max(learned, 0)}: give --epochs {recipe.alpha_start + needed} or more, or leave it "
+            f"{learned}: give --epochs {recipe.alpha_start + needed} or more, or leave it "
             f"out"
         )
     return method.learns and watch is not False
