@@ -19,6 +19,7 @@ from archwright.builder.run import build
 from archwright.cli import main
 from archwright.cli.build import command
 from archwright.cli.show import Show
+from archwright.cost import graph_cost
 from archwright.cost.files import read_rows
 from archwright.cost.peak import peak_bytes
 from archwright.deploy.network import read_trained
@@ -27,6 +28,7 @@ from archwright.runs.folder import RunFolder
 from archwright.runs.log import RunLog
 from archwright.search.bilevel import Bilevel
 from archwright.search.searching import prepare
+from archwright.spaces import reference_architecture
 from archwright.train.trainer import Trainer
 
 from ..runs.helpers import KilledError, files, interrupted
@@ -275,6 +277,30 @@ def test_budgets_count_for_the_size_that_is_built(tmp_path: Path, changes: dict[
     plan = make_plan(tiny_build(tmp_path / "out", **settings))
     assert prepare(plan.search).terms.deployed == plan.size
     assert (plan.training.channels, plan.training.cells) == (plan.size.channels, plan.size.cells)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"macs": 0.8}, {"macs": 0.8, "params": None, "memory_mb": None}),
+        ({"macs": 0.8, "max_macs": 5e8}, {"macs": "0.8 of the whole"}),
+        ({"macs": 0.8, "max_macs": 6e4}, {"macs": 6e4}),
+        ({"macs": 5e4, "max_macs": 6e4}, {"macs": 5e4}),
+        ({"macs": 0.8, "max_params": 9e3, "max_size_mb": 0.032}, {"macs": 0.8, "params": 8e3}),
+        ({"max_size_mb": 0.01, "weights": "int8", "limit": 64}, {"params": 1e4}),
+        ({"max_memory_mb": 0.5, "max_latency_ms": 5.0}, {"memory_mb": 0.5, "latency_ms": None}),
+    ],
+)
+def test_a_pruning_keeps_the_budgets(
+    tmp_path: Path, asked: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    plan = make_plan(tiny_build(tmp_path / "out", **asked))
+    found = reference_architecture(plan.space, plan.size)
+    whole = graph_cost(plan.space.discrete(found, plan.size)).macs
+    pruning = plan.pruning_of(found)
+    said = {"0.8 of the whole": 0.8 * whole}
+    for name, value in expected.items():
+        assert getattr(pruning, name) == said.get(value, value), name
 
 
 # what cannot be done

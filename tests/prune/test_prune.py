@@ -14,6 +14,7 @@ import archwright
 from archwright import data
 from archwright.cli import main
 from archwright.cost import graph_cost
+from archwright.cost.peak import peak_bytes
 from archwright.errors import ConfigError, RunError
 from archwright.export import Answer, Session, deviation, to_onnx
 from archwright.ir import Scale, SqueezeExcite
@@ -27,7 +28,7 @@ from archwright.prune.source import read_source
 from archwright.prune.stages import Stages
 from archwright.prune.targets import targets_of
 from archwright.runs.folder import RunFolder, read_config
-from archwright.spaces import Size, get_space, read_architecture
+from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.train.evaluate import evaluate, scoring_batches
 from archwright.train.run import train
 
@@ -177,6 +178,19 @@ def test_a_share_of_one_deletes_nothing(trained: Path, tmp_path: Path, fabric: "
     given, left = (load_file(run / "weights.safetensors") for run in (trained, result.out))
     assert set(given) == set(left)
     assert all(torch.equal(value, left[name]) for name, value in given.items())
+
+
+def test_memory_is_counted_and_met(trained: Path, tmp_path: Path) -> None:
+    def held(architecture: str) -> float:
+        source = read_source(trained)
+        network = source.space.discrete(read_architecture(architecture), source.size)
+        return peak_bytes(network) / 1e6
+
+    settings: dict[str, Any] = {"score": "random", "epochs": 0, "macs": None, "fusion": "sum"}
+    before = held(write_architecture(read_source(trained).architecture))
+    result = prune(tiny_pruning(trained, tmp_path / "out", memory_mb=0.99 * before, **settings))
+    assert result.nodes_deleted > 0
+    assert held(result.architecture) <= 0.99 * before
 
 
 def test_latency_is_measured_and_met(

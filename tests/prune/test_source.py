@@ -181,6 +181,7 @@ def test_images_that_it_was_not_trained_on(trained: Path) -> None:
 
 CHECKS: list[tuple[dict[str, Any], type[ArchwrightError], str]] = [
     ({"macs": 0.01}, ConfigError, r"--macs cannot come down to 618\.56 MACs: with 6 nodes"),
+    ({"macs": None, "memory_mb": 1e-4}, ConfigError, r"--memory-mb cannot come down to 0\.0001 MB"),
     ({"macs": None, "params": 0.05}, ConfigError, "--params cannot come down to .* parameters: wi"),
     ({"batch_size": 49}, DataError, "a batch of 49 is larger than the 48 images"),
     ({"device": "tpu"}, ConfigError, "unknown device 'tpu'"),
@@ -200,7 +201,10 @@ def test_what_cannot_run_is_refused_before_anything_is_written(
 
 
 SETTINGS: list[tuple[dict[str, Any], str]] = [
-    ({"macs": None}, "prune needs a target: --macs 0.727, --params 0.8 or --latency-ms 5"),
+    (
+        {"macs": None},
+        "prune needs a target: --macs 0.727, --params 0.8, --latency-ms 5 or --memory-mb 1",
+    ),
     ({"macs": 0}, "--macs must be above 0, got 0"),
     ({"latency_ms": -1}, "--latency-ms must be above 0, got -1"),
     ({"calibration": 0}, "--calibration 0 leaves nothing to fit on: give at least 2 images"),

@@ -12,6 +12,7 @@ from archwright.builder.stages import (
     pruning_config,
     search_config,
     training_config,
+    within_budgets,
 )
 from archwright.deploy.config import ExportConfig
 from archwright.errors import ConfigError
@@ -70,13 +71,21 @@ class Plan:
         pruned = ("prune",) if self.pruning is not None else ()
         return (*profiled, "search", "train", *pruned, "export")
 
+    def pruning_of(self, found: Architecture) -> PruneConfig | None:
+        """The pruning of what was found, within the budgets, too; None: there is none."""
+        if self.pruning is None:
+            return None
+        network = self.space.discrete(found, self.size)
+        return within_budgets(self.pruning, self.config, network)
+
     def require_prunable(self, found: Architecture) -> None:
         """Check, before it is trained, that what was found can be pruned as it is asked for.
 
         Raises:
             ConfigError: it cannot; the text says how far the network comes down.
         """
-        if self.pruning is None:
+        pruning = self.pruning_of(found)
+        if pruning is None:
             return
         network = self.space.discrete(found, self.size)
         if not deletable(network):
@@ -94,7 +103,7 @@ class Plan:
             published=network,
             state={},
         )
-        require_reachable(source, targets_of(self.pruning, source), self.pruning.pruning)
+        require_reachable(source, targets_of(pruning, source), pruning.pruning)
 
 
 def make_plan(config: BuildConfig) -> Plan:

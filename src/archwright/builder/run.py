@@ -107,7 +107,7 @@ class _Build:
             plan.require_prunable(found.architecture)
         trained = self._stage("train", lambda: train(plan.training))
         pruned = None
-        if (pruning := plan.pruning) is not None:
+        if (pruning := plan.pruning_of(found.architecture)) is not None:
             pruned = self._stage("prune", lambda: prune(pruning))
         exported = self._export()
         result = self._result(found, trained, pruned, exported)

@@ -5,8 +5,11 @@ from typing import Any
 
 from archwright.builder.config import BuildConfig
 from archwright.builder.presets import PRESETS
+from archwright.cost import graph_cost
 from archwright.deploy.config import ExportConfig
 from archwright.errors import ConfigError
+from archwright.export.formats import WEIGHT_BYTES
+from archwright.ir import Network
 from archwright.prune.config import PruneConfig
 from archwright.runs.options import RunOptions
 from archwright.search.budget.options import LimitOptions
@@ -114,6 +117,36 @@ def pruning_config(config: BuildConfig) -> PruneConfig | None:
         out=config.out / "pruned",
         resume=True,
     )
+
+
+def within_budgets(pruning: PruneConfig, config: BuildConfig, network: Network) -> PruneConfig:
+    """The pruning of a network that the search found, which keeps the build's budgets, too.
+
+    What stands in for deleted nodes costs something. Latency is no part of it: whether a file is
+    within that budget is measured, and no pruning fails for the noise of a measurement.
+    """
+    limits, whole = config.limits, graph_cost(network)
+    params = limits.get("params"), _weights_within(limits.get("size_mb"), config)
+    return replace(
+        pruning,
+        macs=_tighter(pruning.macs, whole.macs, limits.get("macs")),
+        params=_tighter(pruning.params, whole.params, *params),
+        memory_mb=limits.get("memory_mb"),
+    )
+
+
+def _weights_within(size_mb: float | None, config: BuildConfig) -> float | None:
+    return None if size_mb is None else size_mb * 1e6 / WEIGHT_BYTES[config.weights]
+
+
+def _tighter(asked: float | None, whole: int, *limits: float | None) -> float | None:
+    """The least of what is asked for, up to 1 a share of the whole, and of limits."""
+    given = [limit for limit in limits if limit is not None]
+    if not given:
+        return asked
+    if asked is not None:
+        given.append(asked * whole if asked <= 1 else asked)
+    return min(given)
 
 
 def export_config(config: BuildConfig) -> ExportConfig:

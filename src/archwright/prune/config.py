@@ -19,6 +19,8 @@ FusionName = Literal["sum", "linear", "se", "linear+se"]
 Per = Literal["channel", "scalar"]
 Score = Literal["loss", "gate", "taylor", "random"]
 
+_TARGETS = ("macs", "params", "latency_ms", "memory_mb")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PruneConfig(RunOptions):
@@ -37,6 +39,8 @@ class PruneConfig(RunOptions):
     """Most parameters that may be left; up to 1 it is a share (else any)."""
     latency_ms: float | None = None
     """Most milliseconds for one image on this machine's CPU (else any)."""
+    memory_mb: float | None = None
+    """Most MB of features that are there at once while one image is answered (else any)."""
     fusion: FusionName = "linear+se"
     """What the successors of a deleted node read: the plain sum of its predecessors, a linear
     aggregation, squeeze and excitation of the sum, or both."""
@@ -96,7 +100,7 @@ class PruneConfig(RunOptions):
             ConfigError: one is out of range, or there is no target (the flags are named).
         """
         super().__post_init__()
-        require_positive(self, "macs", "params", "latency_ms", "reduction", "floor")
+        require_positive(self, *_TARGETS, "reduction", "floor")
         require_positive(self, "batch_size", "lr", "gate_lr", "clip", "temperature")
         require_not_negative(self, "gate_epochs", "sparsity", "epochs", "lr_min", "weight_decay")
         require_not_negative(self, "cutout", "distill")
@@ -117,10 +121,9 @@ class PruneConfig(RunOptions):
                 f"--{name.replace('_', '-')} is of no use with --score {self.score}: leave one of "
                 f"them out",
             )
-        targets = (self.macs, self.params, self.latency_ms)
         require(
-            any(target is not None for target in targets),
-            "prune needs a target: --macs 0.727, --params 0.8 or --latency-ms 5",
+            any(getattr(self, target) is not None for target in _TARGETS),
+            "prune needs a target: --macs 0.727, --params 0.8, --latency-ms 5 or --memory-mb 1",
         )
         require(self.devices == 1, "prune runs in one process: leave --devices out")
         require(self.lr_min <= self.lr, "--lr-min must not be above --lr")

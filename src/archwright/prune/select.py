@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from archwright.errors import ConfigError
 from archwright.ir import Node, Pruning
 from archwright.ir.pruning import in_order
+from archwright.prune.furthest import furthest
 
 Cost = Callable[[Pruning], float]
 """What is left costs so much."""
@@ -59,8 +60,13 @@ def choose(
         ConfigError: the targets cannot be met; the text says how far the network comes down.
     """
     aimed, over = list(targets), [0.0]
-    for _ in range(_TRIES):
-        found = select(importance, aimed, pruning, per_cost=per_cost)
+    for number in range(_TRIES):
+        try:
+            found = select(importance, aimed, pruning, per_cost=per_cost)
+        except ConfigError as error:
+            if number == 0:
+                raise
+            raise ConfigError(_missed(targets, over, "nothing promises less")) from error
         over = [1.0 if t.measured is None else t.measured(found) / t.limit for t in targets]
         if max(over) <= 1:
             return found
@@ -68,10 +74,15 @@ def choose(
             replace(t, limit=min(t.limit, t.share(found) * t.limit) / o * _MARGIN) if o > 1 else t
             for t, o in zip(aimed, over, strict=True)
         ]
+    raise ConfigError(_missed(targets, over, f"so it was {_TRIES - 1} times before"))
+
+
+def _missed(targets: Sequence[Target], over: Sequence[float], why: str) -> str:
+    """That the last measurement was over a target, in units of which it was `over`."""
     worst = targets[over.index(max(over))]
-    raise ConfigError(
-        f"{worst.name} {worst.limit:g} was not met in {_TRIES} measurements, which differ too "
-        f"much: leave the machine alone meanwhile, or ask for more {worst.unit}"
+    return (
+        f"{worst.name} {worst.limit:g} was not met: {max(over) * worst.limit:.6g} {worst.unit} "
+        f"were measured, and {why}; leave the machine alone meanwhile, or ask for more"
     )
 
 
@@ -85,17 +96,21 @@ def select(
     """`pruning` with more nodes to delete, so that what is left meets every target as predicted.
 
     Greedy: the least important node next (with `per_cost`, importance is divided by what the node
-    saves if it goes next), one that saves nothing being left out, until all targets are met. Then
-    nodes are taken back, the most important first, as far as the targets allow; those that were to
-    be deleted before are the least important.
+    saves if it goes next), one that saves nothing being left out, until all targets are met; where
+    that does not meet them, those without which the network costs least. Then nodes are taken back,
+    the most important first, as far as the targets allow; those that were to be deleted before are
+    the least important.
 
     Raises:
         ConfigError: the targets cannot be met; the text says how far the network comes down.
     """
 
-    def share(deleted: frozenset[Node]) -> float:
+    def shares(deleted: frozenset[Node]) -> list[float]:
         less = replace(pruning, deleted=deleted)
-        return max(target.share(less) for target in targets)
+        return [target.share(less) for target in targets]
+
+    def share(deleted: frozenset[Node]) -> float:
+        return max(shares(deleted))
 
     first = pruning.deleted
     whole = share(first)
@@ -109,7 +124,9 @@ def select(
     order = sorted(in_order(importance.keys() - first), key=rank)
     deleted, left = _delete(order, share, first, whole)
     if left > 1:
-        raise ConfigError(_unreachable(targets, replace(pruning, deleted=deleted)))
+        deleted = min(deleted, furthest(importance, shares), key=share)
+        if share(deleted) > 1:
+            raise ConfigError(_unreachable(targets, replace(pruning, deleted=deleted)))
     for node in reversed([*before, *order]):
         if node in deleted and share(deleted - {node}) <= 1:
             deleted -= {node}
@@ -145,9 +162,11 @@ def _delete(
 
 def _unreachable(targets: Sequence[Target], least: Pruning) -> str:
     worst = max(targets, key=lambda target: target.share(least))
+    others = " and ".join(target.name for target in targets if target is not worst)
+    beside = f" beside {others}" if others else ""
     whole, left = worst.cost(replace(least, deleted=frozenset())), worst.cost(least)
     return (
-        f"{worst.name} cannot come down to {worst.limit:,.6g} {worst.unit}: with "
+        f"{worst.name} cannot come down to {worst.limit:,.6g} {worst.unit}{beside}: with "
         f"{len(least.deleted)} nodes deleted {left:,.6g} of {whole:,.6g} are left "
         f"({left / whole:.3f}); ask for no less"
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from archwright.cost import graph_cost
+from archwright.cost.peak import peak_bytes
 from archwright.ir import Network, Pruning, deletable, rewire
 from archwright.prune.config import PruneConfig
 from archwright.prune.latency import AddedLatency, measured_latency
@@ -21,6 +22,8 @@ def targets_of(config: PruneConfig, source: Source) -> list[Target]:
         asked = getattr(config, name)
         if asked is not None:
             found.append(_counted(source.published, name, unit, asked))
+    if config.memory_mb is not None:
+        found.append(_held(source.published, config.memory_mb))
     if config.latency_ms is not None:
         found.append(_timed(source.network, config.latency_ms))
     return found
@@ -42,6 +45,13 @@ def _counted(network: Network, name: str, unit: str, asked: float) -> Target:
     whole = getattr(graph_cost(network), name)
     limit = asked * whole if asked <= 1 else asked
     return Target(name=f"--{name}", unit=unit, cost=cost, limit=limit)
+
+
+def _held(network: Network, asked: float) -> Target:
+    def cost(pruning: Pruning) -> float:
+        return peak_bytes(rewire(network, pruning)) / 1e6
+
+    return Target(name="--memory-mb", unit="MB", cost=cost, limit=asked)
 
 
 def _timed(network: Network, asked: float) -> Target:
