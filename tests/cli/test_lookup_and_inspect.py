@@ -152,6 +152,29 @@ def test_inspect_says_every_cost(call) -> None:
     assert {*without} == {*found} - {"latency_ms", "energy_mj"}
 
 
+def test_inspect_counts_what_is_left_of_a_pruned_network(call) -> None:
+    words = ("--channels", "8", "--cells", "8", "--image-size", "16", "--json")
+    whole, pruned = (
+        json.loads(call("inspect", "--architecture", f"darts-v2{rest}", *words).out)["costs"]
+        for rest in ("", " without cell0:2,3 cell4:2,3,4,5")
+    )
+    assert list(whole) == list(pruned)
+    assert all(pruned[name] < whole[name] for name in ("macs", "params", "training_memory_mb"))
+    assert pruned["size_mb"] == pytest.approx(4e-6 * pruned["params"])
+    assert 0 < pruned["memory_mb"] <= whole["memory_mb"]
+
+
+def test_inspect_has_no_measurements_of_pruned_networks(call) -> None:
+    text = f"{BEST} without cell0:2"
+    done = call("inspect", "--architecture", text, "--latency-device", "raspi4", "--json")
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        "archwright: error: --latency-device is of whole networks, this one is pruned: leave it "
+        "out; archwright export times the network itself\n",
+    )
+
+
 def test_inspect_says_what_was_not_measured(call) -> None:
     unmeasured = "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"
     assert lookup(unmeasured).latency_ms["edgetpu"] is None

@@ -123,11 +123,10 @@ def _costs(
 
     None: it was not measured on the device.
     """
-    from archwright.cost import COSTS, cost_model, graph_cost
+    from archwright.cost import COSTS, cost_model
 
-    if architecture.pruning is not None:  # what is measured of a space says nothing of it
-        cost = graph_cost(space.discrete(architecture, size))
-        return {"macs": cost.macs, "params": cost.params, "size_mb": 4e-6 * cost.params}
+    if architecture.pruning is not None:
+        return _counted(config, space.discrete(architecture, size))
     measured = _measured(config)
     found: dict[str, float] = {}
     for name in COSTS:
@@ -144,6 +143,29 @@ def _costs(
         if (bound := cost.bound(architecture)) != found[name]:
             found[f"{name}_bound"] = bound
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def _counted(config: InspectConfig, network: "Network") -> dict[str, float | None]:
+    """The costs of a pruned network: what is measured of its space says nothing of it.
+
+    Raises:
+        ConfigError: measurements are asked for.
+    """
+    from archwright.cost import activation_bytes, graph_cost
+    from archwright.cost.peak import peak_bytes
+
+    for name in ("latency_device", "latency_table"):
+        require(
+            getattr(config, name) is None,
+            f"--{name.replace('_', '-')} is of whole networks, this one is pruned: leave it out; "
+            f"archwright export times the network itself",
+        )
+    cost = graph_cost(network)
+    return {
+        **{"macs": cost.macs, "params": cost.params, "size_mb": 4e-6 * cost.params},
+        "memory_mb": peak_bytes(network) / 1e6,
+        "training_memory_mb": activation_bytes(network) / 1e6,
+    }
 
 
 def _measured(config: InspectConfig) -> tuple[str, ...]:
