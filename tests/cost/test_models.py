@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -233,14 +235,26 @@ def test_latencies_that_cannot_be(tmp_path: Path, value: object, shown: str) -> 
         read(rows, tmp_path)
 
 
-def test_an_operation_that_is_missing_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("columns", "flags"),
+    [
+        ([{}], ""),
+        ([{"runtime": "torch", "device": "cuda", "threads": 1}], r"--runtime torch --device cuda "),
+        ([{"runtime": "torch"}, {"runtime": "onnxruntime"}], ""),
+    ],
+)
+def test_an_operation_that_is_missing_is_named(
+    tmp_path: Path, columns: list[dict[str, Any]], flags: str
+) -> None:
     rows = [row for row in by_operation() if row["operation"] != "nor_conv_3x3"]
+    rows = [{**row, **more} for row, more in zip(rows, cycle(columns), strict=False)]
+    flags += "--threads 1 " if flags else ""
     size = SMALL.size
     message = (
         rf"table.csv lacks the operation nor_conv_3x3 from \S+ to \S+ and 2 more: archwright "
         rf"profile --space nasbench201 --channels {size.channels} --cells {size.cells} "
         rf"--classes {size.classes} --image-size {size.image_size} --image-channels "
-        rf"{size.image_channels} --out {tmp_path}/table-all.csv measures all$"
+        rf"{size.image_channels} {flags}--out {tmp_path}/table-all.csv measures all$"
     )
     with pytest.raises(ConfigError, match=message):
         read(rows, tmp_path)

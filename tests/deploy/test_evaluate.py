@@ -80,6 +80,11 @@ def test_other_images_are_normalised_as_the_network_learned(trained: Path) -> No
     assert scored(trained, data="digits").score.images == 359
 
 
+def test_an_exported_file_has_a_precision_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--precision is of no use with an exported file: leave"):
+        evaluate(EvaluateConfig(file=tmp_path / "a.onnx", precision="bf16-mixed"))
+
+
 def test_a_file_runs_on_the_device_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,6 +178,8 @@ def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path)
             "--threads 2 is not for --format executorch, which runs in one thread here: leave it",
         ),
         ("a.onnx", {"calibration": -1}, "--calibration must be above 0, got -1"),
+        ("a.onnx", {"data": "digits"}, "--data is of no use with --weights float32: leave one of"),
+        ("a.onnx", {"test_limit": 9}, "--test-limit is of no use with --weights float32: leave"),
     ],
 )
 def test_options_are_checked(out: str, options: dict[str, Any], message: str) -> None:

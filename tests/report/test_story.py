@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from archwright.errors import RunError
 from archwright.report import result_rows, write_report
 from archwright.report.budgets import Judged
 
@@ -83,6 +84,16 @@ def test_a_training_that_goes_on_belongs_to_its_search(pair: tuple[Path, Path]) 
     assert classes(section(html, "Architecture")) == ["cell"]
     assert "<h2>Result</h2>" not in html
     assert result_rows(pair) == ()
+
+
+def test_the_page_of_a_build_is_left_alone(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    held = pair[0].parent / "config.json"
+    held.write_text(json.dumps({"schema": 1, "kind": "build"}))
+    with pytest.raises(RunError, match="is a build and has a page of its own: give --out for this"):
+        write_report(pair)
+    assert not (held.parent / "report.html").exists()
+    assert write_report(pair, tmp_path / "page.html").is_file()
+    assert write_report(pair[:1]).parent == pair[0]
 
 
 def test_other_runs_are_compared(tmp_path: Path, pair: tuple[Path, Path]) -> None:

@@ -87,7 +87,7 @@ def _by_operation(layout: Layout, path: Path, rows: Sequence[Row], name: str) ->
         operation = Operation(*(str(row[column]) for column in COLUMNS))
         if table.setdefault(operation, value) != value:
             raise ConfigError(f"{path}, row {number}: {operation} is given twice")
-    _require_all(layout, path, table)
+    _require_all(layout, path, rows, table)
 
     def cost(place: Place) -> float:
         return 0.0 if is_zero(place.body) else table.get(place.operation, 0.0)
@@ -112,13 +112,18 @@ def _counted(path: Path, rows: Sequence[Row]) -> Counted:
     return cast(Counted, next(iter(found)))
 
 
-def _require_all(layout: Layout, path: Path, table: Mapping[Operation, float]) -> None:
+def _require_all(
+    layout: Layout, path: Path, rows: Sequence[Row], table: Mapping[Operation, float]
+) -> None:
     missing = [operation for operation in operations(layout) if operation not in table]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         words = ["archwright", "profile", "--space", layout.space.origin or layout.space.name]
         for name, value in asdict(layout.size).items():
             words += ["--" + name.replace("_", "-"), str(value)]
+        for name in ("runtime", "device", "threads"):  # as the others were measured
+            held = {str(row[name]) for row in rows if row.get(name)}
+            words += ["--" + name, *held] if len(held) == 1 else []
         words += ["--out", str(path.with_stem(f"{path.stem}-all"))]
         raise ConfigError(
             f"{path} lacks the operation {missing[0]}{more}: {shlex.join(words)} measures all"

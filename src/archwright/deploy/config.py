@@ -10,6 +10,7 @@ from archwright.runs.options import (
     require_kinds,
     require_positive,
     require_threads,
+    require_unused,
 )
 
 
@@ -51,6 +52,9 @@ class ExportConfig:
         check_format(self.format, self.weights, self.out)
         require_positive(self, "calibration", "test_limit", "batch_size", "repeats")
         require_threads(self)
+        if self.weights == "float32":
+            scored = ("data", "calibration", "test_limit")
+            require_unused(self, *scored, beside="--weights float32")
         require(
             self.format != "executorch" or self.threads == 1,
             f"--threads {self.threads} is not for --format executorch, which runs in one thread "
@@ -74,7 +78,7 @@ class EvaluateConfig:
     device: str = "auto"
     """auto, cpu, cuda or cuda:1; exported files run on the CPU unless cuda is asked for."""
     precision: Precision | None = None
-    """32-true, or bf16-mixed for autocast (else the run's)."""
+    """32-true, or bf16-mixed for autocast (else the run's); an exported file has its own."""
 
     def __post_init__(self) -> None:
         """Check each option.

@@ -13,6 +13,7 @@ from archwright.deploy.network import read_trained
 from archwright.deploy.score import Score, score_exported, score_network
 from archwright.export.exported import format_of, open_exported
 from archwright.runs.device import make_fabric
+from archwright.runs.options import require_unused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         began = time.perf_counter()
         score = score_network(fabric, trained.module, images)
     else:
+        require_unused(config, "precision", beside="an exported file")
         device = "cpu" if config.device == "auto" else config.device
         fabric = make_fabric(device, "32-true")
         exported, card = open_exported(

@@ -12,6 +12,7 @@ from archwright.runs.options import (
     require_fraction,
     require_not_negative,
     require_positive,
+    require_unused,
 )
 from archwright.train.config import TrainConfig
 
@@ -114,13 +115,13 @@ class PruneConfig(RunOptions):
             self.score != "gate" or learned,
             "--gate-epochs 0 learns no gates: give at least 1, --gates RUN, or --score taylor",
         )
-        for name in ("gates", "drop_gates", "gate_epochs", "gate_lr", "sparsity"):
-            unused = getattr(self, name) == getattr(PruneConfig, name)
-            require(
-                unused or self.score == "gate",
-                f"--{name.replace('_', '-')} is of no use with --score {self.score}: leave one of "
-                f"them out",
-            )
+        if self.score != "gate":
+            gated = ("gates", "drop_gates", "gate_epochs", "gate_lr", "sparsity")
+            require_unused(self, *gated, beside=f"--score {self.score}")
+        if "linear" not in self.fusion:
+            require_unused(self, "per", beside=f"--fusion {self.fusion}")
+        if "se" not in self.fusion:
+            require_unused(self, "reduction", "floor", beside=f"--fusion {self.fusion}")
         require(
             any(getattr(self, target) is not None for target in _TARGETS),
             "prune needs a target: --macs 0.727, --params 0.8, --latency-ms 5 or --memory-mb 1",

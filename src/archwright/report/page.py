@@ -12,6 +12,7 @@ from archwright.report.comparison import comparison_view
 from archwright.report.load import Row, Run, load_run
 from archwright.report.story import story_of, story_view
 from archwright.report.svg import clean
+from archwright.runs.folder import read_config
 
 
 def write_report(
@@ -25,6 +26,9 @@ def write_report(
     The page goes to `out`; without it, to `report.html` in the folder of the one run, or beside the
     first of several to `report.html` for a search and what followed, `comparison.html` for others.
     `budgets` are those that the network of the one page was held to.
+
+    Raises:
+        RunError: there is no run, one is damaged, or the page would stand in the place of another.
     """
     loaded = _load(runs)
     story = story_of(loaded)
@@ -32,8 +36,7 @@ def write_report(
         name, html = "comparison.html", _render("comparison.html", comparison_view(loaded))
     else:
         name, html = "report.html", _render("run.html", story_view(story, budgets))
-    first = Path(runs[0])
-    path = out or (first if len(loaded) == 1 else first.resolve().parent) / name
+    path = out or _folder_for(runs) / name
     files.write_text(path, html)
     return path
 
@@ -42,6 +45,16 @@ def result_rows(runs: Sequence[Path]) -> tuple[Row, ...]:
     """The networks in the result table of the page of these runs; none if it has no such table."""
     story = story_of(_load(runs))
     return story.rows if story else ()
+
+
+def _folder_for(runs: Sequence[Path]) -> Path:
+    """The run's own folder, or that in which the first of several lies; not that of a build."""
+    if len(runs) == 1:
+        return Path(runs[0])
+    folder = Path(runs[0]).resolve().parent
+    if (folder / "config.json").is_file() and read_config(folder).get("kind") == "build":
+        raise RunError(f"{folder} is a build and has a page of its own: give --out for this one")
+    return folder
 
 
 def _load(folders: Sequence[Path]) -> list[Run]:

@@ -148,6 +148,19 @@ def require_fraction(config: object, *names: str) -> None:
         require(0 <= value < 1, f"{flag} must be at least 0 and below 1, got {value}")
 
 
+def require_unused(config: object, *names: str, beside: str) -> None:
+    """Check that options which have no use `beside` another are as they are by default.
+
+    Raises:
+        ConfigError: one is not (the flags are named).
+    """
+    for name in names:
+        require(
+            getattr(config, name) == getattr(type(config), name),
+            f"{_flag(name)} is of no use with {beside}: leave one of them out",
+        )
+
+
 def require_schedule(lr: float, lr_min: float, epochs: int, warmup_epochs: float) -> None:
     """Check that a learning rate can rise for `warmup_epochs` and then fall to `lr_min`.
 
