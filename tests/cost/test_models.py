@@ -246,8 +246,9 @@ def test_latencies_that_cannot_be(tmp_path: Path, value: object, shown: str) -> 
 def test_an_operation_that_is_missing_is_named(
     tmp_path: Path, columns: list[dict[str, Any]], flags: str
 ) -> None:
-    rows = [row for row in by_operation() if row["operation"] != "nor_conv_3x3"]
-    rows = [{**row, **more} for row, more in zip(rows, cycle(columns), strict=False)]
+    lacking = [row for row in by_operation() if row["operation"] != "nor_conv_3x3"]
+    pairs = zip(lacking, cycle(columns), strict=False)
+    rows: list[Row] = [{**row, **more} for row, more in pairs]
     flags += "--threads 1 " if flags else ""
     size = SMALL.size
     message = (
