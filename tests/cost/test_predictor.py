@@ -15,7 +15,7 @@ from archwright.cost import Layout
 from archwright.cost.additive import macs
 from archwright.cost.measured import MeasuredCost
 from archwright.cost.patterns import Patterns
-from archwright.cost.predictor import Predictor, _members, fit_predictor
+from archwright.cost.predictor import Predictor, _members, _quantile, fit_predictor
 from archwright.derive import random_architecture
 from archwright.errors import GenotypeError
 from archwright.ir import Architecture
@@ -121,6 +121,21 @@ def test_a_bound_is_rarely_exceeded(device: str) -> None:
     found, said, known = learned(device)
     assert (known > said + found.margin).double().mean() < 0.06
     assert found.margin < 0.5 * known.std()
+
+
+def test_few_residuals_are_taken_to_be_normal() -> None:
+    """The bound of one more normal value: for two residuals of 1, t(1) at 0.98 times sqrt(3/2)."""
+    many = np.linspace(-1.0, 1.0, 49)
+    assert _quantile(many, 0.98) == 1.0
+    assert _quantile(np.array([1.0, -1.0]), 0.98) == pytest.approx(15.895 * 1.5**0.5, rel=1e-4)
+    assert _quantile(many[1:], 0.98) == pytest.approx(2.1124 * 0.57735 * 1.0312, rel=0.05)
+    assert _quantile(np.array([0.0] * 40 + [5.0]), 0.98) == 5.0  # the largest is more
+
+
+@pytest.mark.parametrize("device", ["raspi4", "edgegpu", "edgetpu"])
+def test_a_bound_from_few_architectures_is_not_exceeded_often(device: str) -> None:
+    found, said, known = learned(device, 24)
+    assert (known > said + found.margin).double().mean() < 0.08
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.special import stdtrit
 from torch import Tensor
 
 from archwright.cost.layout import Layout
@@ -197,8 +198,12 @@ def _quantile(residuals: NDArray[np.float64], level: float) -> float:
     """The conformal quantile: one more residual is at most this with a probability of `level`.
 
     Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005. Where there
-    are too few residuals to say, the largest.
+    are too few residuals to say (fewer than 49 for 0.98), what it were if they were normal: the
+    prediction bound of Student's distribution, or the largest of them if that is more.
     """
     number = len(residuals)
-    rank = min(math.ceil((number + 1) * level), number)
-    return max(float(np.sort(residuals)[rank - 1]), 0.0)
+    rank = math.ceil((number + 1) * level)
+    if rank <= number:
+        return max(float(np.sort(residuals)[rank - 1]), 0.0)
+    spread = math.sqrt(float(np.mean(residuals**2)) * (1 + 1 / number))
+    return max(float(residuals.max()), float(stdtrit(number - 1, level)) * spread)
