@@ -256,5 +256,29 @@ def test_several_seeds_are_summed_up(done: BudgetsConfig, tmp_path: Path) -> Non
     assert page(tmp_path).count("| edgegpu |") == 2
 
 
+def test_several_files_are_summed_up_first(done: BudgetsConfig, tmp_path: Path) -> None:
+    content = json.loads(done.file.read_text())
+    ours = content["settings"]
+    files = {
+        "budgets-other-x3": {**ours, "method": "darts", "supernets": 3},
+        "budgets-other": {**ours, "method": "darts"},
+        "budgets": ours,
+    }
+    for name, settings in files.items():
+        text = json.dumps({**content, "settings": settings})
+        (tmp_path / f"{name}.json").write_text(text)
+    text = page(tmp_path)
+    lines = [line.split(" | ") for line in text.splitlines()]
+    assert lines[0][:4] == ["| method", "supernets", "n", "within"]
+    about = [("| diffgraph", "1"), ("| darts", "1"), ("| darts", "3")]
+    assert [tuple(line[:2]) for line in lines[2:5]] == about
+    outcomes = [judged(one) for one in read_cases(done.file)[1]]
+    means = mean_regrets(outcomes).values()
+    assert lines[2][2:4] == ["1", "4 of 4"]
+    assert lines[2][4:] == [*(f"{value:.2f}" for value in [*means][:2]), f"{[*means][2]:.2f} |"]
+    assert lines[5][0] == "| most MACs within"
+    assert text.count("`archwright bench budgets") == 3
+
+
 def _place(outcome: Outcome) -> tuple[str, float]:
     return outcome.case.device, outcome.case.percentile

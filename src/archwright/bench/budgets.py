@@ -154,12 +154,13 @@ def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:
 
 
 def read_all_cases(folder: Path) -> list[tuple[Results, tuple[Case, ...]]]:
-    """Every `budgets*.json` of a folder, those of one supernet first, then those of several.
+    """Every `budgets*.json` of a folder, by name, those of one supernet before those of several.
 
     Raises:
         RunError: as `read_cases`.
     """
-    found = [read_cases(path) for path in sorted(folder.glob("budgets*.json"))]
+    paths = sorted(folder.glob("budgets*.json"), key=lambda path: path.stem)
+    found = [read_cases(path) for path in paths]
     return sorted(found, key=lambda held: held[0].settings["supernets"])
 
 

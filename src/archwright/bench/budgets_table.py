@@ -5,6 +5,7 @@ from pathlib import Path
 
 from archwright.bench.budgets import Outcome, judged, mean_regrets, read_all_cases
 from archwright.bench.markdown import conditions, table_text
+from archwright.bench.results import Results
 from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 
@@ -79,12 +80,30 @@ def _milliseconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.4g}"
 
 
+def budgets_overview(held: Sequence[tuple[Results, Sequence[Outcome]]]) -> Table:
+    """A row a file: the mean regret in points (deviation of the seeds' means).
+
+    The last rows are the baselines, of all cases.
+    """
+    columns = ("method", "supernets", "n", "within")
+    rows: list[tuple[str, ...]] = []
+    for results, outcomes in held:
+        seeds = sorted({one.case.seed for one in outcomes})
+        own = [mean_regrets([one for one in outcomes if one.case.seed == seed]) for seed in seeds]
+        about = (results.settings["method"], str(results.settings["supernets"]), str(len(seeds)))
+        regrets = (Spread.of(one[name] for one in own).text() for name in TITLES)
+        rows.append((*about, _within(outcomes), *regrets))
+    every = [one for _, outcomes in held for one in outcomes]
+    baselines = [(title, *more[-len(TITLES) - 3 :]) for title, *more in _baselines(every)]
+    return Table((*columns, *TITLES.values()), [*rows, *baselines], texts=1)
+
+
 def budgets(folder: Path) -> str:
     """What the documentation says of searches within budgets: each `budgets*.json`."""
-    parts: list[str] = []
-    for results, cases in read_all_cases(folder):
-        several = len({case.seed for case in cases}) > 1
+    held = [(results, [judged(c) for c in cases]) for results, cases in read_all_cases(folder)]
+    parts = [table_text(budgets_overview(held))] if len(held) > 1 else []
+    for results, outcomes in held:
+        several = len({one.case.seed for one in outcomes}) > 1
         shown = budgets_summary if several else budgets_table
-        table = table_text(shown([judged(case) for case in cases]))
-        parts += [conditions(results), table]
+        parts += [conditions(results), table_text(shown(outcomes))]
     return "\n\n".join(parts)

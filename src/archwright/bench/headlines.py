@@ -65,9 +65,13 @@ def _found(row: Standing) -> str:
 
 
 def _budgets(folder: Path) -> _Rows:
-    """How near to the best within their budgets searches come."""
-    for results, cases in read_all_cases(folder):
+    """How near to the best within their budgets searches come, by the method of the first file."""
+    held = read_all_cases(folder)
+    for results, cases in held:
+        if results.settings["method"] != held[0][0].settings["method"]:
+            continue
         outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
+        method = results.settings["method"]
         devices = len({one.case.device for one in outcomes})
         within = sum(one.feasible for one in outcomes)
         known = f"{devices} devices" if devices > 1 else "one device"
@@ -79,7 +83,7 @@ def _budgets(folder: Path) -> _Rows:
             yield f"The same by {several} supernets that decide together", said, NOTHING
         else:
             yield (
-                f"Points that answers to latency budgets on {known} are below the best within",
+                f"Points that answers of {method} to budgets on {known} are below the best within",
                 said,
                 f"{largest:.2f} for the most multiply-accumulates; {drawn:.2f} drawn at random",
             )

@@ -22,7 +22,7 @@ class BuildConfig(LimitOptions):
     """The folder to write: a run folder for each stage, the exported file and the page."""
     space: str = "nasbench201"
     """nasbench201, darts, spos, or a Python file that declares a space."""
-    method: str = "darts"
+    method: str = "diffgraph"
     """The search method, as archwright search has it."""
     preset: Preset = "paper"
     """Settings of all stages: paper (search and training as published, for a GPU), proxy (an hour
