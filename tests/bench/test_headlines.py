@@ -50,13 +50,14 @@ def test_searches_stand_beside_those_without_and_beside_chance(tmp_path: Path) -
     conv3, conv1 = (f"{CIFAR10[text]:.2f} %" for text in (found.CONV3, found.CONV1))
     assert here == f"{conv3} in 2 CPU s (n = 1)"
     assert others == f"{conv1} in 2 CPU s (n = 1), not simplified; {conv1} (n = 1), drawn at random"
-    several = found.results(found.search("darts all", 0, cpu_seconds=None), supernets=3)
-    write_searches(tmp_path / "searches-b.json", several)
-    assert rows(tmp_path)[1] == [
-        "The same by 3 supernets that decide together",
-        f"{conv3} (n = 1)",
-        "–",
-    ]
+    names = ("darts all", "diffgraph all")
+    searched = [found.search(name, 0, cpu_seconds=None) for name in names]
+    write_searches(tmp_path / "searches-b.json", found.results(*searched, supernets=3))
+    more = [found.search(f"diffgraph {stages}", 0) for stages in ("all", "none")]
+    write_searches(path, found.results(*both, drawn, *more))
+    together = ["The same by 3 supernets that decide together", f"{conv3} (n = 1)", "–"]
+    assert rows(tmp_path)[1::2] == [together, together]
+    assert [row[0].split()[3] for row in rows(tmp_path)[::2]] == ["darts", "diffgraph"]
 
 
 def test_budgets_are_judged_by_the_table(tmp_path: Path) -> None:
