@@ -23,13 +23,11 @@ RANK = {("cell0", 2): 0.1, ("cell0", 3): 0.4, ("cell1", 2): 0.2, ("cell1", 3): 0
 
 def costs(saves: Mapping[Node, float], limit: float, name: str = "--macs", **more) -> Target:
     """A hundred, less what the deleted nodes save."""
-    return Target(
-        name=name,
-        unit="MACs",
-        limit=limit,
-        cost=lambda pruning: 100 - sum(saves[node] for node in pruning.deleted),
-        **more,
-    )
+
+    def cost(pruning: Pruning) -> float:
+        return 100 - sum(saves[node] for node in pruning.deleted)
+
+    return Target(**{"name": name, "unit": "MACs", "limit": limit, "cost": cost, **more})
 
 
 @pytest.mark.parametrize(
@@ -103,6 +101,14 @@ def test_a_target_out_of_reach_says_what_can_be_had() -> None:
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
         select(RANK, [costs(SAVES, 39)], Pruning())
+
+
+def test_large_numbers_are_written_out() -> None:
+    saves = {node: 1e6 * saved for node, saved in SAVES.items()}
+    target = costs(saves, 1e6, cost=lambda pruning: 1e8 - sum(saves[n] for n in pruning.deleted))
+    message = "down to 1,000,000 MACs: with 3 nodes deleted 40,000,000 of 100,000,000 are left"
+    with pytest.raises(ConfigError, match=message):
+        select(RANK, [target], Pruning())
 
 
 def test_what_is_measured_decides() -> None:

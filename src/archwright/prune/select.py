@@ -166,7 +166,11 @@ def _unreachable(targets: Sequence[Target], least: Pruning) -> str:
     beside = f" beside {others}" if others else ""
     whole, left = worst.cost(replace(least, deleted=frozenset())), worst.cost(least)
     return (
-        f"{worst.name} cannot come down to {worst.limit:,.6g} {worst.unit}{beside}: with "
-        f"{len(least.deleted)} nodes deleted {left:,.6g} of {whole:,.6g} are left "
+        f"{worst.name} cannot come down to {_number(worst.limit)} {worst.unit}{beside}: with "
+        f"{len(least.deleted)} nodes deleted {_number(left)} of {_number(whole)} are left "
         f"({left / whole:.3f}); ask for no less"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1e6 else f"{value:,.6g}"
