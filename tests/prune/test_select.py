@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,8 @@ def costs(saves: Mapping[Node, float], limit: float, name: str = "--macs", **mor
     def cost(pruning: Pruning) -> float:
         return 100 - sum(saves[node] for node in pruning.deleted)
 
-    return Target(**{"name": name, "unit": "MACs", "limit": limit, "cost": cost, **more})
+    given: dict[str, Any] = {"name": name, "unit": "MACs", "limit": limit, "cost": cost, **more}
+    return Target(**given)
 
 
 @pytest.mark.parametrize(
