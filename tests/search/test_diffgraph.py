@@ -229,6 +229,26 @@ def test_the_encoder_adds_nothing_at_first_and_then_lets_edges_learn_together(sp
         assert parameter.grad is not None
 
 
+@pytest.mark.parametrize("space", ["nasbench201", "darts"])
+def test_the_encoder_moves_logits_no_faster_than_they_move_themselves(space: str) -> None:
+    """A search's gradients have signs that change; steps of the full rate ran away with them."""
+    size = Size(channels=4, cells=1 if space == "nasbench201" else 3, image_size=8)
+    network: Network = get_space(space).supernet(size)
+    torch.manual_seed(0)
+    encoded = EncodedAlpha(network, Encoding(Layout(get_space(space), size)), deviation=1e-3)
+    optimiser = torch.optim.Adam(encoded.groups(0.03), betas=(0.5, 0.999))
+    own = encoded.candidates.detach().clone()
+    there = ~encoded().candidates.isinf()
+    for _ in range(150):
+        optimiser.zero_grad()
+        said = encoded.raw()[1]
+        (said * torch.randn(said.shape) * there).sum().backward()
+        optimiser.step()
+    by_itself = (encoded.candidates.detach() - own)[there].abs().mean()
+    by_encoder = (encoded.raw()[1] - encoded.candidates).detach()[there].abs().mean()
+    assert by_encoder < 2 * by_itself
+
+
 def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) -> None:
     """At the size that is deployed, not at that which is searched."""
     shared: dict[str, Any] = {"data": "digits", "channels": 4, "cells": 1, "method": "diffgraph"}

@@ -4,6 +4,7 @@ Legend: E decisions, O candidates of the largest decision.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,10 @@ class Alpha(nn.Module):
     def forward(self) -> Logits:
         candidates = self.candidates + self._padding
         return Logits(candidates, None if self.edges is None else self._presence(self.edges))
+
+    def groups(self, lr: float) -> list[dict[str, Any]]:
+        """The parameters, and the learning rate of each, as an optimiser takes them."""
+        return [{"params": list(self.parameters()), "lr": lr}]
 
     @torch.no_grad()
     def keep(self, left: Tensor) -> None:

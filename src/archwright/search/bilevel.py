@@ -60,8 +60,7 @@ class Bilevel:
             alpha = method.conditioned(alpha, network.network, encoding)
         self.alpha = alpha.to(fabric.device)
         self.alpha_optimiser = torch.optim.Adam(
-            self.alpha.parameters(),
-            lr=recipe.alpha_lr,
+            self.alpha.groups(recipe.alpha_lr),
             betas=recipe.alpha_betas,
             weight_decay=recipe.alpha_weight_decay,
         )

@@ -3,6 +3,8 @@
 Legend: E decisions, O candidates of the largest decision, D width of an embedding.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
@@ -44,6 +46,17 @@ class EncodedAlpha(GraphAlpha):
         found = cls(network, encoding, deviation=0.0)
         found.load_state_dict(alpha.state_dict(), strict=False)
         return found
+
+    @override
+    def groups(self, lr: float) -> list[dict[str, Any]]:
+        """The encoder's weights take steps of lr / D, so that together they move a logit about as
+        far as a step of lr moves one of its own: Adam's steps do not shrink with their number (Yang
+        et al., Tensor Programs V, NeurIPS 2021, table 3).
+        """
+        learned = (self.encoder, self.operation, self.connection)
+        shared = [parameter for part in learned for parameter in part.parameters()]
+        own = [self.candidates, self.edges]
+        return [{"params": own, "lr": lr}, {"params": shared, "lr": lr / _WIDTH}]
 
     @override
     def raw(self) -> tuple[Tensor, Tensor]:
