@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import archwright
 from archwright import data
 from archwright.cli import main
-from archwright.cost import graph_cost
+from archwright.cost import activation_bytes, graph_cost
 from archwright.cost.peak import peak_bytes
+from archwright.deploy.network import read_trained
 from archwright.errors import ConfigError, RunError
 from archwright.export import Answer, Session, deviation, to_onnx
 from archwright.ir import Scale, SqueezeExcite
@@ -125,9 +126,12 @@ def test_it_is_inspected_like_any_other(
     facts = json.loads(capsys.readouterr().out)
     assert (facts["macs"], facts["params"]) == (pruned.macs_after, pruned.params_after)
     assert facts["architecture"] == pruned.architecture
+    network = read_trained(pruned.out).network
     assert facts["costs"] == {
         **{"macs": pruned.macs_after, "params": pruned.params_after},
         "size_mb": pytest.approx(pruned.params_after * 4e-6),
+        "memory_mb": peak_bytes(network) / 1e6,
+        "training_memory_mb": activation_bytes(network) / 1e6,
     }
 
 
