@@ -30,7 +30,7 @@ def budgets_table(outcomes: Sequence[Outcome]) -> Table:
     ]
     means = mean_regrets(outcomes)
     last = ("mean", *[NOTHING] * 4, _within(outcomes), *(number(means[name]) for name in TITLES))
-    return Table((*columns, *TITLES.values()), [*rows, last, *_baselines(outcomes)], texts=1)
+    return Table((*columns, *TITLES.values()), [*rows, last, *_baselines(outcomes, 5)], texts=1)
 
 
 def budgets_summary(outcomes: Sequence[Outcome]) -> Table:
@@ -57,13 +57,14 @@ def budgets_summary(outcomes: Sequence[Outcome]) -> Table:
     means = mean_regrets(outcomes)
     whole = ("mean", *[NOTHING] * 2, str(len(outcomes)), _within(outcomes), NOTHING)
     last = (*whole, *(number(means[name]) for name in TITLES))
-    return Table((*columns, *TITLES.values()), [*rows, last, *_baselines(outcomes)], texts=1)
+    return Table((*columns, *TITLES.values()), [*rows, last, *_baselines(outcomes, 5)], texts=1)
 
 
-def _baselines(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+def _baselines(outcomes: Sequence[Outcome], blanks: int) -> list[tuple[str, ...]]:
+    """A row each, with so many columns that say nothing of them."""
     largest, drawn = mean_regrets(outcomes, "largest"), mean_regrets(outcomes, "drawn")
     return [
-        (title, *[NOTHING] * 5, *(number(regrets[name]) for name in TITLES))
+        (title, *[NOTHING] * blanks, *(number(regrets[name]) for name in TITLES))
         for title, regrets in (("most MACs within", largest), ("drawn at random", drawn))
     ]
 
@@ -94,8 +95,7 @@ def budgets_overview(held: Sequence[tuple[Results, Sequence[Outcome]]]) -> Table
         regrets = (Spread.of(one[name] for one in own).text() for name in TITLES)
         rows.append((*about, _within(outcomes), *regrets))
     every = [one for _, outcomes in held for one in outcomes]
-    baselines = [(title, *more[-len(TITLES) - 3 :]) for title, *more in _baselines(every)]
-    return Table((*columns, *TITLES.values()), [*rows, *baselines], texts=1)
+    return Table((*columns, *TITLES.values()), [*rows, *_baselines(every, 3)], texts=1)
 
 
 def budgets(folder: Path) -> str:

@@ -66,11 +66,11 @@ def _found(row: Standing) -> str:
 def _budgets(folder: Path) -> _Rows:
     """How near to the best within their budgets searches come, by the method of the first file."""
     held = read_all_cases(folder)
+    method = held[0][0].settings["method"] if held else None
     for results, cases in held:
-        if results.settings["method"] != held[0][0].settings["method"]:
+        if results.settings["method"] != method:
             continue
         outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
-        method = results.settings["method"]
         devices = len({one.case.device for one in outcomes})
         within = sum(one.feasible for one in outcomes)
         known = f"{devices} devices" if devices > 1 else "one device"
