@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from archwright.errors import ConfigError, unknown
+from archwright.export.formats import Weights
 from archwright.runs.options import RunOptions, require, require_not_negative, require_positive
 
 COSTS = ("latency_ms", "macs", "params", "memory_mb", "size_mb", "energy_mj")
@@ -64,7 +64,7 @@ class BudgetOptions(LimitOptions):
     """Depth of the network that budgets count for, by default that of training."""
     deploy_image_size: int | None = None
     """Pixels a side that budgets count for, by default those of the space."""
-    deploy_weights: Literal["float32", "int8"] = "float32"
+    deploy_weights: Weights = "float32"
     """Type of exported weights, which a size in MB is counted in."""
     objective: str | None = None
     """Weights of costs in alpha's loss: latency_ms=0.3+params=0.1. A cost counts as a part of what

@@ -11,6 +11,7 @@ from archwright.cost.layout import Layout
 from archwright.cost.model import CostModel
 from archwright.derive import discretise
 from archwright.errors import ConfigError
+from archwright.export.formats import WEIGHT_BYTES
 from archwright.ir import Architecture
 from archwright.search.budget.derivation import Derivation
 from archwright.search.budget.lagrangian import Pressure
@@ -22,10 +23,6 @@ from archwright.spaces import Size, Space
 
 if TYPE_CHECKING:
     from archwright.data import ImageData
-
-
-_BYTES = {"float32": 4, "int8": 1}
-"""Of an exported weight."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ def settle_terms(
             name,
             space,
             deployed,
-            weight_bytes=_BYTES[options.deploy_weights],
+            weight_bytes=WEIGHT_BYTES[options.deploy_weights],
             latency_device=options.latency_device,
             latency_table=options.latency_table,
         )
