@@ -39,7 +39,7 @@ def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
     candidates = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
     assert list(decisions[0].candidates) == candidates
     weights = {d.name: [0.1, 0.3, 0.2, 0.25, 0.15] for d in decisions}
-    expected = [0.1, 0.3, 0.45 * 0.2 / 0.25, 0.45, 0.15]
+    expected = [0.1, 0.3, 0.45 * (0.2 / 0.25) ** 0.5, 0.45, 0.15]
     for strengths in nested(nests(network), weights).values():
         assert strengths == pytest.approx(expected, rel=1e-12)
 
@@ -77,8 +77,8 @@ def test_groups_nest_as_the_modules_do() -> None:
     # separable convs weigh 0.21 of 0.39 together, dilated ones 0.18, of which one has most
     assert max(strengths, key=strengths.__getitem__) == "sep_conv_5x5"
     assert strengths["sep_conv_5x5"] == pytest.approx(0.39)
-    assert strengths["sep_conv_3x3"] == pytest.approx(0.39 * 0.1 / 0.11)
-    assert strengths["dil_conv_3x3"] == pytest.approx(0.39 * 0.18 / 0.21)
+    assert strengths["sep_conv_3x3"] == pytest.approx(0.39 * (0.1 / 0.11) ** 0.5)
+    assert strengths["dil_conv_3x3"] == pytest.approx(0.39 * (0.18 / 0.21) ** 0.5)
     assert strengths["skip_connect"] == 0.2
 
 

@@ -81,11 +81,20 @@ def test_each_epoch_is_counted_by_itself(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == 2 * [(0, 0), (16, 16), (32, 32)]
 
 
-@pytest.mark.parametrize("derivation", ["nested", "flat"])
+@pytest.mark.parametrize(
+    ("method", "asked", "derivation"),
+    [
+        ("darts", None, "nested"),
+        ("darts", "flat", "flat"),
+        ("beta-darts", None, "flat"),
+        ("beta-darts", "nested", "nested"),
+        ("drnas", None, "flat"),
+    ],
+)
 def test_the_architecture_is_the_strongest_of_the_last_alpha(
-    tmp_path: Path, derivation: Any
+    tmp_path: Path, method: str, asked: Any, derivation: str
 ) -> None:
-    config = tiny_search(tmp_path / "out", alpha_lr=0.1, derivation=derivation)
+    config = tiny_search(tmp_path / "out", method=method, alpha_lr=0.1, derivation=asked)
     result = search(config)
     last = RunLog(result.out / "log.jsonl").last("epoch")
     assert last is not None
@@ -93,7 +102,7 @@ def test_the_architecture_is_the_strongest_of_the_last_alpha(
     space = get_space("nasbench201")
     supernet = simplify(space.supernet(size), config.simplification)
     strengths = nested(nests(supernet), last["alpha"]) if derivation == "nested" else last["alpha"]
-    found = discretise(space, size, strengths)
+    found = discretise(space, size, strengths, null=False)
     assert result.architecture == found
     assert read_architecture(str(result.out)) == found
     assert last["architecture"] == write_architecture(found)

@@ -88,9 +88,10 @@ class SearchConfig(BudgetOptions):
     """What is normalised together: a whole kernel, or a filter each."""
     scale: Scale = "norm"
     """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
-    derivation: Literal["nested", "flat"] = "nested"
+    derivation: Literal["nested", "flat"] | None = None
     """How candidates are ranked in the end: those that share modules as one group first, and then
-    inside it (nested), or each alone, as published (flat). Without sharing both are the same."""
+    inside it (nested), or each alone, as published (flat). By default nested, but of beta-darts and
+    drnas, whose weights stay near uniform, flat. Without sharing both are the same."""
     keep_null: bool | None = None
     """Let the null candidate win by its weight where a node keeps all edges. By default only of
     diffgraph, which weighs connections: elsewhere, as in DARTS (section 2.4), that weight only

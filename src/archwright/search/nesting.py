@@ -5,6 +5,10 @@ they weigh together, and inside it they are told apart by their conditional weig
 alone, such candidates split the weight that their common module earns, and a candidate that shares
 nothing (a skip connection) may win without ever outweighing it. Ranked as the tree is built, the
 strongest module comes first, then the strongest candidate in it.
+
+What is told apart inside counts less than what tells modules apart: the larger of two merged
+kernels can be whatever the smaller one is, so that alpha gives it nearly all of their weight
+however little it is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +16,9 @@ from dataclasses import dataclass
 
 from archwright.ir import Choice, Network, choices
 from archwright.search.signs import Weights
+
+_INSIDE = 0.5
+"""Power of a conditional weight inside a group; of other weights it is 1 (docs/protocol.md)."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +35,18 @@ class Nest:
 def nested(trees: Mapping[str, Nest], weights: Weights) -> dict[str, list[float]]:
     """The strengths of candidates in the tree of each decision (see `nests`).
 
-    The best candidate of a group has the group's whole weight; the others have as much less as they
-    weigh less inside it. Where nothing is shared these are the weights themselves. Sums of their
-    logarithms can be compared over architectures, as those of weights can.
+    The best candidate of a group has the group's whole weight; another has as much less as the root
+    of its share of the best one's weight inside it. Where nothing is shared these are the weights
+    themselves. Sums of their logarithms can be compared over architectures, as those of weights
+    can.
     """
     found: dict[str, list[float]] = {}
     for name, values in weights.items():
         strengths = _strengths(trees[name], values)
+        for part in trees[name].parts:
+            best = max(strengths[number] for number in part.members)
+            for number in part.members if best else ():
+                strengths[number] = best * (strengths[number] / best) ** _INSIDE
         found[name] = [strengths.get(number, 0.0) for number in range(len(values))]
     return found
 

@@ -170,8 +170,13 @@ class Searching:
             self.recipe,
             self.terms.pressure(self._alpha_steps) if method.learns else None,
             self.terms.encoding,
-            nested=self.config.derivation == "nested",
+            nested=self._nested,
         )
+
+    @property
+    def _nested(self) -> bool:
+        asked = self.config.derivation
+        return self.method.nested if asked is None else asked == "nested"
 
     def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
         """Go on from a checkpoint, with what was left then."""
