@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 PARTS: dict[str, dict[str, Any]] = {
     "as by default": {},
     "--encoder": {"encoder": True},
-    "--no-progressive": {"progressive": False},
+    "--progressive": {"progressive": True},
 }
 SIZES: dict[str, dict[str, Any]] = {
     "nasbench201": {"channels": 8, "cells": 1},

@@ -40,17 +40,15 @@ def some(rows: Sequence[dict[str, Any]]) -> Results:
 def test_each_part_is_switched_for_each_seed(tmp_path: Path) -> None:
     cases = list(ablations.parts(asked(tmp_path)))
     assert [(case.row["part"], case.row["seed"]) for case in cases] == [
-        (part, seed)
-        for seed in (0, 3)
-        for part in ("as by default", "--encoder", "--no-progressive")
+        (part, seed) for seed in (0, 3) for part in ("as by default", "--encoder", "--progressive")
     ]
     configs: list[SearchConfig] = [case.config for case in cases]
     assert len({config.out for config in configs}) == 6
-    plain, encoder, whole = configs[:3]
+    plain, encoder, shrunk = configs[:3]
     assert (encoder.encoder, plain.encoder) == (True, None)
-    assert (whole.progressive, plain.progressive) == (False, None)
+    assert (shrunk.progressive, plain.progressive) == (True, None)
     assert replace(encoder, encoder=None, out=plain.out) == plain
-    assert replace(whole, progressive=None, out=plain.out) == plain
+    assert replace(shrunk, progressive=None, out=plain.out) == plain
 
 
 def test_a_budget_and_weights_differ_in_nothing_else(tmp_path: Path) -> None:

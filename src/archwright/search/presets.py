@@ -27,8 +27,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "gdas": {**_PROXY, "epochs": 16, "alpha_lr": 1e-2, "alpha_start": 4, "tau_min": 10.0},
         "drnas": _PROXY,
         "snas": _PROXY,
-        # softer samples, one a step: noise costs more where steps are few
-        "diffgraph": {**_PROXY, "tau": 5.0, "tau_min": 1.0, "draws": 1, "keep_null": False},
+        # softer samples, one a step: noise costs more where steps are few, and so does dropping
+        # candidates before they have had a chance
+        "diffgraph": {
+            **{**_PROXY, "tau": 5.0, "tau_min": 1.0, "draws": 1},
+            **{"keep_null": False, "progressive": False},
+        },
         "random-ws": _PROXY,
         "random": _PROXY,
     },
