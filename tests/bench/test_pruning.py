@@ -184,7 +184,15 @@ def test_other_settings_are_refused(done: PruningConfig) -> None:
 
 def test_a_folder_of_other_settings_is_refused(done: PruningConfig, tmp_path: Path) -> None:
     config = replace(done, out=tmp_path / "other.json", lr=0.5)
-    with pytest.raises(RunError, match=r"onward was run with lr=0.025, not 0.5: resume with the"):
+    with pytest.raises(RunError, match=r"unpruned was run with lr=0.025, not 0.5: resume with the"):
+        bench_pruning(config)
+
+
+def test_a_folder_of_networks_trained_on_otherwise_is_refused(
+    done: PruningConfig, tmp_path: Path
+) -> None:
+    config = replace(done, methods="random", gate_epochs=2, out=tmp_path / "other.json")
+    with pytest.raises(RunError, match=r"onward was run with epochs=1, not 2: resume with the"):
         bench_pruning(config)
 
 

@@ -104,7 +104,7 @@ class Trained:
         settings = self.config
         like = replace(settings, epochs=settings.gate_epochs, lr=settings.gate_lr)
         stages = self.stages(_ONWARD, 1, few=True, config=like)
-        keeper = self.keeper(_ONWARD, 1)
+        keeper = self.keeper(_ONWARD, 1, like)
         network = stages.unpruned()
         return stages.tune(network, keeper, _ONWARD.method, keeper.restore())
 
@@ -131,14 +131,14 @@ class Trained:
         asked = (config or self.config).pruning(self.source.path, self.seed, one, share)
         return asked.on(self.source.settings)
 
-    def keeper(self, one: Contestant, share: float) -> Keeper:
+    def keeper(self, one: Contestant, share: float, config: PruningConfig | None = None) -> Keeper:
         """What keeps a fine-tuning resumable.
 
         Raises:
             RunError: its folder holds one of other settings.
         """
         path = self.config.folder(self.seed, one, share)
-        settings = {**self.asked(one, share).settings(), "out": str(path)}
+        settings = {**self.asked(one, share, config).settings(), "out": str(path)}
         folder = open_run(path, "bench pruning", settings, resume=True)
         return Keeper(folder, self.fabric, 60.0)
 
