@@ -234,3 +234,9 @@ def test_an_impossible_setting_is_named(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         tiny(tmp_path, **settings)
+
+
+def test_what_drops_candidates_keeps_all_of_them_here(tmp_path: Path) -> None:
+    config = tiny(tmp_path, methods="diffgraph,darts", preset="paper")
+    kept = [config.search(one, 0).progressive for one in config.contestants]
+    assert kept == [False, False, None, None]

@@ -1,7 +1,7 @@
 """The configuration of a bench of rank quality."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +13,7 @@ from archwright.bench.options import SearchBenchOptions
 from archwright.errors import ConfigError
 from archwright.runs.options import require, require_positive
 from archwright.search.config import SearchConfig
+from archwright.search.methods import options_of
 
 if TYPE_CHECKING:
     from archwright.bench.rankings import Ranking
@@ -73,8 +74,10 @@ class RankConfig(SearchBenchOptions):
         return tuple(one for one in self.bench.contestants if one.method != RANDOM)
 
     def search(self, contestant: Contestant, seed: int) -> SearchConfig:
-        """The search that trains a supernet."""
-        return self.bench.search(contestant, seed)
+        """The search that trains a supernet; it drops nothing, since all are to be ranked."""
+        config = self.bench.search(contestant, seed)
+        shrinks = "progressive" in options_of(contestant.method)
+        return replace(config, progressive=False) if shrinks else config
 
     @classmethod
     def command(cls, settings: dict[str, Any], rankings: "Sequence[Ranking]") -> str:
