@@ -108,7 +108,7 @@ class Scale(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weight
+        return x * self.weight.to(x.dtype)
 
 
 class Subsample(nn.Module):

@@ -80,8 +80,10 @@ class NormReluConv(torch.autograd.Function):
         (grad,) = grad_outputs
         x, mean, deviation, kernel = ctx.saved_tensors
         shape = (1, -1, 1, 1)
-        scale = deviation.to(x.dtype).view(shape)
-        active = functional.relu_(torch.addcmul(-mean.to(x.dtype).view(shape) * scale, x, scale))
+        # as precisely as forward did: in half precision, statistics are not
+        scale = deviation.view(shape)
+        normal = torch.addcmul(-mean.view(shape) * scale, x.to(mean.dtype), scale)
+        active = functional.relu_(normal.to(x.dtype))
         wanted = (True, [ctx.needs_input_grad[4]])
         grad_active, (grad_kernel,) = _conv_gradients(
             active, [grad], [ctx.geometry], [kernel], wanted
