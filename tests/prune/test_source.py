@@ -212,6 +212,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"gates": Path("x"), "score": "loss"}, "--gates is of no use with --score loss: leave one"),
     ({"sparsity": 0.1, "score": "loss"}, "--sparsity is of no use with --score loss: leave one o"),
     ({"drop_gates": True, "score": "random"}, "--drop-gates is of no use with --score random: le"),
+    ({"temperature": 2.0}, "--temperature is of no use with --distill 0: leave one of them out"),
     ({"fusion": "se", "per": "scalar"}, "--per is of no use with --fusion se: leave one of them"),
     ({"fusion": "linear", "floor": 4}, "--floor is of no use with --fusion linear: leave one of t"),
     ({"fusion": "linaer"}, "unknown fusion 'linaer': did you mean 'linear'?"),

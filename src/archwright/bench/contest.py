@@ -181,17 +181,14 @@ def _no_garbage_collection() -> Generator[None]:
 
 def _seconds(step: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize(device)
-        start.record()
-        step()
-        end.record()
-        torch.cuda.synchronize(device)
-        return start.elapsed_time(end) / 1e3
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
+        with torch.cuda.device(device):  # events are recorded where one is now
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()
+            start.record()
+            step()
+            end.record()
+            torch.cuda.synchronize()
+            return start.elapsed_time(end) / 1e3
     started = time.perf_counter()
     step()
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
     return time.perf_counter() - started

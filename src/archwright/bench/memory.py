@@ -7,49 +7,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from archwright.cost import saved_bytes
-from archwright.lower import FusedNetwork, NaiveNetwork
-from archwright.runs.device import make_fabric
-from archwright.runs.folder import read_config
-from archwright.search.bilevel import Bilevel
 from archwright.search.config import SearchConfig
 from archwright.search.method import Moment
-from archwright.simplify import simplify
-from archwright.spaces import Size, get_space
+from archwright.search.searching import prepare
 
 _DRAWS = 8
 """Mixtures that are drawn of a method that runs only a sample."""
 
 
 def step_bytes(config: SearchConfig) -> int | None:
-    """The bytes that autograd keeps for backward in a step of the search that `config.out` holds.
+    """The bytes that autograd keeps for backward in a step of a search.
 
     As in the bench of supernets, a step is one forward pass with its loss, of which gradients to
     all weights and to alpha are wanted; each storage counts once, weights left out. Where a method
     runs only a sample, it is the mean over some draws, always the same. None: it trains nothing.
     """
-    settled = config.settled()
-    method = settled.chosen_method()
+    run = prepare(config)
+    method, recipe, fabric = run.method, run.recipe, run.fabric
     if not method.trains:
         return None
-    held = read_config(config.out)
-    space = get_space(config.space)
-    size = Size(
-        channels=held["channels"],
-        cells=held["cells"],
-        classes=len(held["classes"]),
-        image_size=held["image_size"],
-        image_channels=held["image_channels"],
-    )
-    recipe = settled.recipe(method.recipe(space.name))
-    supernet = simplify(method.supernet(space.supernet(size)), config.simplification)
-    naive = config.lowering == "naive"
-    network = NaiveNetwork(supernet) if naive else FusedNetwork(supernet)
-    fabric = make_fabric(config.device, config.precision)
-    with torch.random.fork_rng():
+    size, device = run.size, fabric.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        bilevel = run.begin()
         torch.manual_seed(0)
-        bilevel = Bilevel(fabric, network, method, recipe)
-        images = torch.randn(recipe.batch_size, *size.image, device=fabric.device)
-        labels = torch.randint(size.classes, (recipe.batch_size,), device=fabric.device)
+        images = torch.randn(recipe.batch_size, *size.image, device=device)
+        labels = torch.randint(size.classes, (recipe.batch_size,), device=device)
 
         def forward() -> Tensor:
             logits = bilevel.alpha()

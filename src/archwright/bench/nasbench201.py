@@ -1,5 +1,6 @@
 """Searches on the NAS-Bench-201 space, one after the other, kept as they end."""
 
+import gc
 import sys
 import time
 from dataclasses import replace
@@ -131,6 +132,7 @@ class _Bench:
     def _reset_peak(self) -> int:
         if self.device.type != "cuda":
             return 0
+        gc.collect()  # the supernet of the search before would count, and be freed on the way
         torch.cuda.reset_peak_memory_stats(self.device)
         return torch.cuda.memory_allocated(self.device)
 

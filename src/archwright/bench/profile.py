@@ -63,7 +63,7 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
         command=config.command(),
         settings={**settings, "table": config.table.name, "runtime": name, **asdict(size)},
         versions={**versions(), name: str(optional(name).__version__)},
-        hardware=describe_hardware(torch.device("cpu")),
+        hardware=describe_hardware(torch.device(device)),
         threads=count,
         rows=rows,
     )

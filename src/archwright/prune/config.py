@@ -122,6 +122,8 @@ class PruneConfig(RunOptions):
             require_unused(self, "per", beside=f"--fusion {self.fusion}")
         if "se" not in self.fusion:
             require_unused(self, "reduction", "floor", beside=f"--fusion {self.fusion}")
+        if not self.distill:
+            require_unused(self, "temperature", beside="--distill 0")
         require(
             any(getattr(self, target) is not None for target in _TARGETS),
             "prune needs a target: --macs 0.727, --params 0.8, --latency-ms 5 or --memory-mb 1",

@@ -50,6 +50,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "--latency-device and --latency-table contradict each other: give one",
     ),
     (
+        {"latency_device": "pixel3", "max_macs": 1e6, "pareto": 3},  # a front of what is limited
+        "--latency-device has no use without --max-latency-ms or --max-energy-mj",
+    ),
+    (
         {"latency_device": "pixel3"},
         "--latency-device has no use without --max-latency-ms or --max-energy-mj",
     ),

@@ -103,7 +103,7 @@ class BudgetOptions(LimitOptions):
                 f"--objective weighs {both[0]}, which --max-{both[0].replace('_', '-')} limits: "
                 f"give one of the two"
             )
-        require_sources(self, weights, front=self.pareto is not None)
+        require_sources(self, weights, front=self.pareto is not None and not self.limits)
         require(
             self.deploy_weights == "float32" or "size_mb" in {*self.limits, *weights},
             f"--deploy-weights {self.deploy_weights} has no use without --max-size-mb or a size_mb "
