@@ -3,7 +3,7 @@
 Every number here is computed from the searches when it is asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.bench.contestants import BASELINES, Contestant
+from archwright.bench.normalised import Least
 from archwright.bench.searches import Search
 from archwright.bench.spread import Spread
 from archwright.tables import nasbench201
@@ -35,10 +36,10 @@ class Standing:
         cpu_seconds: median processor time of those that were not interrupted.
         saved_bytes: what a step keeps for backward.
         peak_bytes: median peak on a GPU.
-        normalised_cost: (M / M_min + T / T_min) / 2 (TopoNAS, eq. 29), with M the saved bytes and
-            T the time (on a CPU the processor's, which other work on the machine hardly changes; on
-            a GPU wall time); the minima are those of the methods that learn alpha, where there are
-            any. None where no supernet is trained, or the processor's time is not known.
+        normalised_cost: see `Least`; of the saved bytes, and the time (on a CPU the processor's,
+            which other work on the machine hardly changes; on a GPU wall time), beside the methods
+            that learn alpha, where there are any. None where no supernet is trained, or the
+            processor's time is not known.
     """
 
     contestant: Contestant
@@ -86,29 +87,21 @@ def standings(searches: Sequence[Search]) -> list[Standing]:
         one: [s for s in searches if s.contestant == one]
         for one in dict.fromkeys(s.contestant for s in searches)
     }
-    cost = _normalised_cost(groups)
-    return [_standing(one, own, cost) for one, own in groups.items()]
+    least = _least(groups)
+    return [_standing(one, own, least) for one, own in groups.items()]
 
 
-Cost = Callable[[int | None, float | None], float | None]
-
-
-def _normalised_cost(groups: dict[Contestant, list[Search]]) -> Cost:
-    """The cost of bytes and seconds beside the least of the table."""
+def _least(groups: dict[Contestant, list[Search]]) -> Least | None:
+    """The least of what learns alpha; where nothing does, of what trains a supernet at all."""
     learning = [own for one, own in groups.items() if one.method not in BASELINES]
-    trained = [own for own in groups.values() if own[0].saved_bytes is not None]
-    counted = learning or trained
-    if not counted:
-        return lambda saved, taken: None
-    least = min(own[0].saved_bytes or 0 for own in counted)
-    fastest = min((taken for own in counted if (taken := _taken(own)) is not None), default=None)
+    counted = learning or list(groups.values())
+    return Least.of(pair for own in counted if (pair := _pair(own)) is not None)
 
-    def cost(saved: int | None, taken: float | None) -> float | None:
-        if saved is None or taken is None or fastest is None:
-            return None
-        return (saved / least + taken / fastest) / 2
 
-    return cost
+def _pair(own: Sequence[Search]) -> tuple[int, float] | None:
+    """Bytes and seconds; None: one of the two is not known."""
+    saved, taken = own[0].saved_bytes, _taken(own)
+    return None if saved is None or taken is None else (saved, taken)
 
 
 def _taken(own: Sequence[Search]) -> float | None:
@@ -122,10 +115,10 @@ def _processor(own: Sequence[Search]) -> float | None:
     return median(known) if known else None
 
 
-def _standing(one: Contestant, own: Sequence[Search], cost: Cost) -> Standing:
+def _standing(one: Contestant, own: Sequence[Search], least: Least | None) -> Standing:
     found = [accuracies(search) for search in own]
     ranks = [nasbench201.lookup(search.architecture).rank for search in own]
-    saved = own[0].saved_bytes
+    pair = _pair(own)
     peaks = [s.peak_bytes for s in own if s.peak_bytes is not None]
     return Standing(
         contestant=one,
@@ -134,9 +127,9 @@ def _standing(one: Contestant, own: Sequence[Search], cost: Cost) -> Standing:
         rank=median(ranks),
         seconds=median(search.seconds for search in own),
         cpu_seconds=_processor(own),
-        saved_bytes=saved,
+        saved_bytes=own[0].saved_bytes,
         peak_bytes=round(median(peaks)) if peaks else None,
-        normalised_cost=cost(saved, _taken(own)),
+        normalised_cost=least.cost(*pair) if least and pair else None,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.darts_config import DartsConfig
 from archwright.bench.memory import step_bytes
+from archwright.bench.normalised import Least
 from archwright.bench.results import (
     Results,
     checked,
@@ -125,8 +126,8 @@ def _row(config: DartsConfig, one: Contestant, seed: int) -> dict[str, Any]:
 class Standing:
     """A method with or without simplification, over its seeds; see `Results.rows` of the bench.
 
-    `top1` is mean and standard deviation in percent, `normalised_cost` that of the searches
-    (TopoNAS, eq. 29) over all that train a supernet; the others are medians.
+    `top1` is mean and standard deviation in percent, `normalised_cost` (see `Least`) that of the
+    searches over all that train a supernet; the others are medians.
     """
 
     title: str
@@ -150,7 +151,7 @@ def standings(rows: Sequence[dict[str, Any]]) -> list[Standing]:
     saved: dict[tuple[str, str], int] = {
         key: own[0]["saved_bytes"] for key, own in groups.items() if own[0]["saved_bytes"]
     }
-    least, fastest = min(saved.values(), default=1), min((seconds[k] for k in saved), default=1.0)
+    least = Least.of((saved[key], seconds[key]) for key in saved)
     return [
         Standing(
             title=key[0],
@@ -162,8 +163,8 @@ def standings(rows: Sequence[dict[str, Any]]) -> list[Standing]:
             search_seconds=seconds[key],
             train_seconds=median(r["train_seconds"] for r in own),
             saved_bytes=saved.get(key),
-            normalised_cost=(saved[key] / least + seconds[key] / fastest) / 2
-            if key in saved
+            normalised_cost=least.cost(saved[key], seconds[key])
+            if least and key in saved
             else None,
         )
         for key, own in groups.items()

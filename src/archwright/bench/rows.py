@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from typing import Any
 
+from archwright.bench.normalised import Least
 from archwright.bench.variants import DISCRETE, NAIVE, Variant
 
 
@@ -57,14 +58,14 @@ class Measured:
 def rows_of(measured: Sequence[Measured]) -> list[dict[str, Any]]:
     """The rows as JSON has them, with their ratios to the discrete network and the naive supernet.
 
-    `normalised_cost` is that of TopoNAS, eq. 29, over the supernets of this bench: the mean of
-    M / M_min and T / T_min, with M the bytes saved for backward and T the median step.
+    `normalised_cost` (see `Least`) is over the supernets of this bench: of the bytes saved for
+    backward, and the median step.
     """
     by_name = {one.variant.name: one for one in measured}
     discrete, naive = by_name[DISCRETE.name], by_name[NAIVE.name]
     supernets = [one for one in measured if one is not discrete]
-    least = min(one.saved_bytes for one in supernets)
-    fastest = min(one.step_s for one in supernets)
+    least = Least.of((one.saved_bytes, one.step_s) for one in supernets)
+    assert least is not None, "the naive supernet is one"
     rows: list[dict[str, Any]] = []
     for one in measured:
         content = asdict(one)
@@ -72,7 +73,7 @@ def rows_of(measured: Sequence[Measured]) -> list[dict[str, Any]]:
         first, _, third = (
             quantiles(seconds, method="inclusive") if len(seconds) > 1 else seconds * 3
         )
-        cost = (one.saved_bytes / least + one.step_s / fastest) / 2
+        cost = least.cost(one.saved_bytes, one.step_s)
         rows.append(
             {
                 "variant": variant.pop("name"),

@@ -130,6 +130,7 @@ class Searching:
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
             "space": self.space.origin or self.space.name,
             **{"channels": size.channels, "cells": size.cells, "limit": config.limit},
+            "derivation": "nested" if self._nested else "flat",
         }
 
     def run(self, keeper: Keeper) -> SearchResult:
