@@ -20,6 +20,7 @@ from archwright.search.bilevel import Batch, Bilevel
 from archwright.search.budget.limits import costs_to_json
 from archwright.search.budget.regularity import Regularity
 from archwright.search.budget.terms import Terms
+from archwright.search.method import Method
 from archwright.search.oneshot import alone, mixture_score
 from archwright.search.signs import Weights
 from archwright.search.watch import undisturbed
@@ -29,8 +30,6 @@ _FIRST, _LAST = 4, 64
 """Batches that all finalists see, and that the last two see at most."""
 _REGULAR = 32
 """Finalists where regularity counts and no others are asked for."""
-_BOUND = 16
-"""Finalists where budgets exclude what alpha speaks for and no number is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +56,9 @@ class FrontPoint:
 class Jury(ABC):
     """Compares architectures as wholes."""
 
-    def __init__(self, terms: Terms, *, finalists: int | None) -> None:
-        """`finalists` None: as many as the terms call for."""
+    def __init__(self, terms: Terms, method: Method, *, finalists: int | None) -> None:
+        """`finalists` None: as many as the terms, and the method that alpha is of, call for."""
+        self._method = method
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
         asked = finalists is not None or not terms.regularity
         self._finalists = finalists if asked else _REGULAR
@@ -71,7 +71,7 @@ class Jury(ABC):
         """The best within the terms of those that weights speak for."""
         count = self._finalists
         if count is None:
-            count = _BOUND if terms.exclude_strongest(weights) else 1
+            count = self._method.finalists if terms.exclude_strongest(weights) else 1
         return self.best(terms.top(weights, count))
 
     def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
@@ -121,7 +121,7 @@ class Judge(Jury):
         self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
     ) -> None:
         """`batches` are of alpha's images."""
-        super().__init__(terms, finalists=finalists)
+        super().__init__(terms, bilevel.method, finalists=finalists)
         self._bilevel = bilevel
         self._source, self._held = batches, list[Batch]()
         self._seen: dict[Architecture, list[tuple[float, float]]] = {}
@@ -147,7 +147,7 @@ class Panel(Jury):
     """Several judges, each of a supernet of its own; the mean of what they see counts."""
 
     def __init__(self, judges: Sequence[Judge], terms: Terms, *, finalists: int | None) -> None:
-        super().__init__(terms, finalists=finalists)
+        super().__init__(terms, judges[0]._method, finalists=finalists)
         self._judges = tuple(judges)
 
     @override

@@ -44,6 +44,8 @@ class Method(ABC):
     """Whether there is a supernet to be trained at all."""
     learns: ClassVar[bool] = True
     """Whether alpha is trained; otherwise architectures are drawn, and the best one wins."""
+    finalists: ClassVar[int] = 16
+    """Architectures that are compared as wholes where budgets exclude what alpha speaks for."""
     nested: ClassVar[bool] = True
     """Whether candidates that share modules are ranked as one group first (see `nesting`)."""
     weighs_null: ClassVar[bool] = False

@@ -76,7 +76,7 @@ class BudgetOptions(LimitOptions):
     finalists: int | None = None
     """Compare so many of the strongest architectures within the budgets by their loss with the
     supernet's weights, on alpha's images; 1: the strongest is taken. By default 16 where budgets
-    exclude what alpha speaks for, else 1."""
+    exclude what alpha speaks for (of diffgraph 1, whose alpha learned from samples), else 1."""
     spend: float = 1.5
     """What taking all of its budgets is worth to an architecture, in nats for each of its
     decisions: of those that alpha hardly tells apart, the larger one is taken. 0: nothing."""
