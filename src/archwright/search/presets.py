@@ -10,6 +10,8 @@ _PROXY: dict[str, Any] = {
     **{"epochs": 5, "batch_size": 64, "lr": 0.1, "alpha_lr": 3e-2, "alpha_start": 1},
 }
 
+_SOFT: dict[str, Any] = {"tau": 5.0, "tau_min": 1.0}
+
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # as published: every method has its own settings
     "paper": {},
@@ -26,11 +28,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         # cool down in (docs/methods/gdas.md)
         "gdas": {**_PROXY, "epochs": 16, "alpha_lr": 1e-2, "alpha_start": 4, "tau_min": 10.0},
         "drnas": _PROXY,
-        "snas": _PROXY,
-        # softer samples, one a step: noise costs more where steps are few, and so does dropping
-        # candidates before they have had a chance
+        # softer samples: noise costs more where steps are few
+        "snas": {**_PROXY, **_SOFT},
+        # one sample a step, and nothing dropped before it has had a chance
         "diffgraph": {
-            **{**_PROXY, "tau": 5.0, "tau_min": 1.0, "draws": 1},
+            **{**_PROXY, **_SOFT, "draws": 1},
             **{"keep_null": False, "progressive": False},
         },
         "random-ws": _PROXY,
