@@ -14,7 +14,6 @@ from statistics import mean
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from archwright.bench.budgets_config import BudgetsConfig
@@ -31,7 +30,7 @@ from archwright.bench.threads import threads
 from archwright.cost import Layout
 from archwright.cost.additive import macs
 from archwright.errors import ArchwrightError, RunError
-from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.device import make_fabric
 from archwright.search.budget.limits import ROUNDING
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
@@ -185,15 +184,7 @@ class _Bench:
     def __init__(self, config: BudgetsConfig) -> None:
         self.config = config
         device = make_fabric(config.device, config.precision).device
-        alike = replace(config, device=device.type, threads=torch.get_num_threads())
-        self.empty = Results(
-            command="",
-            settings=alike.settings(),
-            versions=versions(),
-            hardware=describe_hardware(device),
-            threads=torch.get_num_threads(),
-            rows=[],
-        )
+        self.empty = Results(**config.conditions(device), rows=[])
 
     def run(self) -> tuple[Results, tuple[Case, ...]]:
         """Every case that is left, seed by seed."""

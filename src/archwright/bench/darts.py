@@ -7,8 +7,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
 from archwright.bench.contestants import Contestant
 from archwright.bench.darts_config import DartsConfig
 from archwright.bench.memory import step_bytes
@@ -16,8 +14,8 @@ from archwright.bench.normalised import Least
 from archwright.bench.results import (
     Results,
     checked,
+    read_or,
     read_results,
-    require_same,
     require_writable,
     write_results,
 )
@@ -25,7 +23,7 @@ from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, Table, number
 from archwright.bench.threads import threads
 from archwright.errors import RunError
-from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.device import make_fabric
 from archwright.runs.folder import read_config
 from archwright.search.run import search
 from archwright.spaces import write_architecture
@@ -54,16 +52,7 @@ def bench_darts(config: DartsConfig) -> Results:
 
 def _run(config: DartsConfig) -> Results:
     device = make_fabric(config.device, config.precision).device
-    count = torch.get_num_threads()
-    settings = replace(config, device=device.type, threads=count).settings()
-    empty = Results(
-        command="",
-        settings=settings,
-        versions=versions(),
-        hardware=describe_hardware(device),
-        threads=count,
-        rows=[],
-    )
+    empty = Results(**config.conditions(device), rows=[])
     held = _held(config.file, empty)
     wanted = [(one, seed) for seed in config.all_seeds for one in config.contestants]
     for place, (one, seed) in enumerate(wanted, 1):
@@ -71,7 +60,7 @@ def _run(config: DartsConfig) -> Results:
             continue
         row = _row(config, one, seed)
         rows = [*_held(config.file, empty).rows, row]
-        held = replace(empty, command=DartsConfig.command(settings, rows), rows=rows)
+        held = replace(empty, command=DartsConfig.command(empty.settings, rows), rows=rows)
         write_results(config.file, held)
         print(
             f"{place}/{len(wanted)} {row['title']} {row['supernet']}, seed {seed}: "
@@ -89,10 +78,7 @@ def _held(path: Path, empty: Results) -> Results:
     Raises:
         RunError: it was measured with other settings, or elsewhere (named), or lacks something.
     """
-    if not path.exists():
-        return empty
-    held = read_results(path)
-    require_same(path, held, empty)
+    held = read_or(path, empty, read_results)
     for place, row in enumerate(held.rows, 1):
         try:
             checked(row, _KINDS)

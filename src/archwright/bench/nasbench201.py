@@ -10,7 +10,7 @@ import torch
 from archwright.bench.contestants import Contestant
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.results import require_same, require_writable
+from archwright.bench.results import read_or, require_writable
 from archwright.bench.searches import (
     Search,
     Searches,
@@ -19,7 +19,7 @@ from archwright.bench.searches import (
 )
 from archwright.bench.threads import threads
 from archwright.errors import RunError
-from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.device import make_fabric
 from archwright.runs.folder import read_config
 from archwright.search.presets import preset_options
 from archwright.search.run import search
@@ -48,14 +48,7 @@ class _Bench:
     def __init__(self, config: Nasbench201Config) -> None:
         self.config = config
         self.device = make_fabric(config.device, config.precision).device
-        alike = replace(config, device=self.device.type, threads=torch.get_num_threads())
-        self.empty = Searches(
-            command="",
-            settings=alike.settings(),
-            versions=versions(),
-            hardware=describe_hardware(self.device),
-            threads=torch.get_num_threads(),
-        )
+        self.empty = Searches(**config.conditions(self.device))
 
     def run(self) -> Searches:
         """Every search that is left: a seed of all contestants, then the next."""
@@ -76,12 +69,7 @@ class _Bench:
 
     def _held(self) -> Searches:
         """What the results file holds now."""
-        path = self.config.file
-        if not path.exists():
-            return self.empty
-        held = read_searches(path)
-        require_same(path, held, self.empty)
-        return held
+        return read_or(self.config.file, self.empty, read_searches)
 
     def _keep(self, found: Search) -> Searches:
         """Add a search to what the file holds now, perhaps by another process."""

@@ -1,9 +1,9 @@
 """The options that benches of whole runs have in common."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from archwright.bench.command import PLACES
 from archwright.bench.contestants import parse_seeds
@@ -14,6 +14,9 @@ from archwright.runs.options import (
     require_positive,
     require_threads,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,24 @@ class BenchOptions:
         """Every setting that is alike for all rows and decides a result."""
         left_out = (*self.lists, *PLACES)
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+
+    def conditions(self, device: "torch.device") -> dict[str, Any]:
+        """What a file of results that are measured now, on `device`, says of that (see `Measured`).
+
+        Its command is written when there is something to repeat.
+        """
+        import torch
+
+        from archwright.runs.device import describe_hardware, versions
+
+        count = torch.get_num_threads()
+        return {
+            "command": "",
+            "settings": replace(self, device=device.type, threads=count).settings(),
+            "versions": versions(),
+            "hardware": describe_hardware(device),
+            "threads": count,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

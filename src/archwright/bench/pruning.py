@@ -9,23 +9,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from archwright.bench.pruning_config import UNPRUNED, Contestant, PruningConfig
 from archwright.bench.pruning_latency import latencies, write_onnx
 from archwright.bench.pruning_methods import Trained, cost_of
 from archwright.bench.pruning_rows import PrunedRow, rows_of
 from archwright.bench.results import (
     Results,
+    read_or,
     read_results,
-    require_same,
     require_writable,
     write_results,
 )
 from archwright.bench.threads import threads
 from archwright.export.optional import optional
 from archwright.prune.source import read_source
-from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.device import make_fabric
 from archwright.runs.start import load_images
 
 if TYPE_CHECKING:
@@ -56,16 +54,9 @@ class _Bench:
     def __init__(self, config: PruningConfig) -> None:
         self.config = config
         self.fabric = make_fabric(config.device, config.precision)
-        device, count = self.fabric.device, torch.get_num_threads()
-        alike = replace(config, device=device.type, threads=count)
-        self.empty = Results(
-            command="",
-            settings=alike.settings(),
-            versions={**versions(), **_libraries(config)},
-            hardware=describe_hardware(device),
-            threads=count,
-            rows=[],
-        )
+        conditions = config.conditions(self.fabric.device)
+        conditions["versions"] |= _libraries(config)
+        self.empty = Results(**conditions, rows=[])
 
     def run(self) -> Results:
         """Every network that is left, seed by seed; then those that were not timed are."""
@@ -105,12 +96,8 @@ class _Bench:
 
     def _held(self) -> Results:
         """What the results file holds now."""
-        path = self.config.file
-        if not path.exists():
-            return self.empty
-        held = read_results(path)
-        rows_of(path, held)
-        require_same(path, held, self.empty)
+        held = read_or(self.config.file, self.empty, read_results)
+        self._rows(held)  # each can be read
         return held
 
     def _keep(self, rows: Sequence[PrunedRow]) -> Results:

@@ -7,18 +7,17 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-import torch
 
 from archwright.bench.contestants import Contestant
 from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import Ranking, Rankings, agreements, read_rankings, write_rankings
-from archwright.bench.results import require_same, require_writable
+from archwright.bench.results import read_or, require_writable
 from archwright.bench.threads import threads
 from archwright.derive import random_architecture
 from archwright.errors import RunError
 from archwright.ir import Architecture
 from archwright.runs.checkpoint import load_checkpoint, loading
-from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.device import make_fabric
 from archwright.runs.folder import RunFolder
 from archwright.search.config import SearchConfig
 from archwright.search.oneshot import one_shot_accuracy
@@ -56,16 +55,9 @@ def sample(count: int) -> list[Architecture]:
 
 def _run(config: RankConfig) -> Rankings:
     device = make_fabric(config.device, config.precision).device
-    alike = replace(config, device=device.type, threads=torch.get_num_threads())
     architectures = sample(config.samples)
-    empty = Rankings(
-        command="",
-        settings=alike.settings(),
-        versions=versions(),
-        hardware=describe_hardware(device),
-        threads=torch.get_num_threads(),
-        architectures=tuple(map(write_architecture, architectures)),
-    )
+    texts = tuple(map(write_architecture, architectures))
+    empty = Rankings(**config.conditions(device), architectures=texts)
     held = _held(config, empty)
     wanted = [(one, seed) for seed in config.all_seeds for one in config.contestants]
     for number, (one, seed) in enumerate(wanted, 1):
@@ -88,10 +80,7 @@ def _held(config: RankConfig, empty: Rankings) -> Rankings:
         RunError: it was measured with other settings, or elsewhere (named).
     """
     path = config.file
-    if not path.exists():
-        return empty
-    held = read_rankings(path)
-    require_same(path, held, empty)
+    held = read_or(path, empty, read_rankings)
     if held.architectures != empty.architectures:
         raise RunError(f"{path} ranks another sample of architectures: give another --out")
     for ranking in held.rankings:

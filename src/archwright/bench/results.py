@@ -2,10 +2,10 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, cast, get_type_hints
+from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 from archwright.errors import RunError
 from archwright.files import is_of, write_json
@@ -157,3 +157,19 @@ def require_same(path: Path, held: Measured, wanted: Measured) -> None:
                 f"{path} was measured with {name}={before.get(name)!r}, not {now.get(name)!r}: "
                 f"repeat its settings, or give another --out"
             )
+
+
+_M = TypeVar("_M", bound=Measured)
+
+
+def read_or(path: Path, empty: _M, read: Callable[[Path], _M]) -> _M:
+    """What the file `path` holds, which is to be added to; `empty` if there is none.
+
+    Raises:
+        RunError: as `read` and `require_same`.
+    """
+    if not path.exists():
+        return empty
+    held = read(path)
+    require_same(path, held, empty)
+    return held
