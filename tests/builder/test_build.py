@@ -24,7 +24,7 @@ from archwright.cost.files import read_rows
 from archwright.cost.peak import peak_bytes
 from archwright.deploy.network import read_trained
 from archwright.errors import ConfigError, RunError
-from archwright.runs.folder import RunFolder
+from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
 from archwright.search.bilevel import Bilevel
 from archwright.search.searching import prepare
@@ -217,6 +217,8 @@ def test_a_later_stage_may_be_asked_for_afterwards(
         build(tiny_build(profiled.out, **settings, seed=1))
     with pytest.raises(RunError, match=r"/network was run with epochs=1, not 2: resume with the"):
         build(tiny_build(profiled.out, **settings, epochs=2))
+    asked = read_config(profiled.out)["asked"]
+    assert (asked["seed"], asked["epochs"]) == (0, 1)  # what was refused is not written down
     result = build(tiny_build(profiled.out, **settings))
     assert result.macs <= 0.8 * profiled.macs
     assert [stage.name for stage in result.stages][-2:] == ["prune", "export"]

@@ -1,6 +1,7 @@
 """A run's network goes into a file that answers alike, says what it is, and was measured."""
 
 import json
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -207,6 +208,16 @@ def test_what_cannot_be_exported_leaves_nothing_behind(
         exported(trained, file)
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
     assert file.read_text() == "as it was"
+
+
+def test_a_run_whose_log_is_damaged_leaves_no_file(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    with (run / "log.jsonl").open("a") as log:
+        log.write("{bad\n")
+    with pytest.raises(RunError, match=r"log\.jsonl is damaged: line \d+ is no record"):
+        exported(run, tmp_path / "a.onnx")
+    assert not (tmp_path / "a.onnx").exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_line(trained: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_resume_takes_the_same_settings_and_those_that_do_not_matter(tmp_path: P
         ("search", {"seed": 2}, "was run with seed=1, not 2"),
         ("search", {"alpha_betas": (0.9, 0.999)}, "was run with alpha_betas="),
         ("search", {"more": 1}, "was run with more=None, not 1"),
-        ("train", {}, "was run with kind='search', not 'train'"),
+        ("train", {"seed": 2}, "is the run of a search, not of a train: give another --out"),
     ],
 )
 def test_resume_with_other_settings_names_the_field(

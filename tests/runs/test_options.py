@@ -95,3 +95,24 @@ def test_what_a_training_refuses(changed: dict[str, Any], message: str) -> None:
 def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(ArchwrightError, match=r"unknown method 'dart': did you mean 'darts'"):
         get_method("dart")
+
+
+def test_images_are_written_down_as_they_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARCHWRIGHT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for folder in ("images", "digits", "root/cifar10"):
+        (tmp_path / folder).mkdir(parents=True)
+
+    def written(**options: Any) -> tuple[str, str | None]:
+        settings = RunOptions(out=OUT, **options).settings()
+        return settings["data"], settings["data_root"]
+
+    assert written(data="images") == (str(tmp_path / "images"), None)
+    assert written(data="digits") == ("digits", None)
+    assert written(data="some/name") == ("some/name", None)
+    root = Path("root")
+    assert written(data="cifar10", data_root=root) == ("cifar10", str(tmp_path / "root"))
+    monkeypatch.setenv("ARCHWRIGHT_DATA", "root")
+    assert written(data="cifar10") == ("cifar10", None)

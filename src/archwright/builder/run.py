@@ -6,7 +6,8 @@ which stages are done. So there is nothing of a stage here that could be lost.
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from archwright.builder.config import BuildConfig
@@ -18,7 +19,7 @@ from archwright.deploy.config import EvaluateConfig, ExportConfig
 from archwright.deploy.evaluate import evaluate
 from archwright.deploy.export import export
 from archwright.deploy.network import read_trained
-from archwright.errors import RunError
+from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_bytes, write_json
 from archwright.prune.result import Measured, PruneResult
 from archwright.prune.run import prune
@@ -48,7 +49,21 @@ def build(config: BuildConfig) -> BuildResult:
     if finished is not None:
         return finished
     plan = make_plan(config)
-    return _Build(plan, _open(plan)).run()
+    with _kept(RunFolder(config.out)):
+        return _Build(plan, _open(plan)).run()
+
+
+@contextmanager
+def _kept(folder: RunFolder) -> Generator[None]:
+    """A refusal inside, before any stage has come to its end, leaves the settings as they were."""
+    before = folder.config.read_bytes() if folder.config.exists() else None
+    stages = folder.log.records()
+    try:
+        yield
+    except ArchwrightError:
+        if before is not None and folder.log.records() == stages:
+            write_bytes(folder.config, before)
+        raise
 
 
 def _held(config: BuildConfig) -> dict[str, Any] | None:

@@ -46,7 +46,8 @@ def from_hub(repository: str) -> Mapping[str, Any]:
     """All splits of a hub data set, by name; raises HubError where it cannot be had."""
     datasets = optional("datasets")
     try:
-        found = datasets.load_dataset(repository)
+        with silenced("huggingface_hub"):  # each try again, of which the error speaks
+            found = datasets.load_dataset(repository)
     # Three libraries (datasets, huggingface_hub, httpx) raise here, with no base class in common.
     except Exception as error:
         raise HubError(_first_line(error)) from error

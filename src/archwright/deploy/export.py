@@ -117,11 +117,12 @@ def export(config: ExportConfig) -> ExportResult:
         **_latencies(config, trained, files),
         **scores,
     )
+    ended = trained.folder.result() is not None  # a log that cannot be read is refused before
     try:
         write_bytes(config.out, files[""])
     except OSError as error:
         raise RunError(f"cannot write {config.out}: {error.strerror}; give another --out") from None
-    if trained.folder.result() is None:
+    if not ended:
         return result
     trained.folder.log.write("export", **result.to_json())
     return replace(result, noted=trained.folder.path)

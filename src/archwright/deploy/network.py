@@ -93,7 +93,10 @@ class Trained:
 
 
 def _last_stage(build: Path) -> str:
-    """The last of a build's stages that left a network."""
+    """The stage whose network a build handed over; until then the last that left one."""
+    exported = RunFolder(build).log.last("export") or {}
+    if "network" in exported:
+        return exported["network"]
     return next((name for name in ("pruned", "network") if (build / name).is_dir()), "search")
 
 

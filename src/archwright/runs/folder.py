@@ -147,6 +147,11 @@ def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _require_same(folder: RunFolder, wanted: Mapping[str, Any]) -> None:
     held = read_config(folder.path)
+    if held.get("kind") != wanted["kind"]:
+        raise RunError(
+            f"{folder.path} is the run of a {held.get('kind')}, not of a {wanted['kind']}: give "
+            f"another --out"
+        )
     for name in differing(held, wanted):
         raise RunError(
             f"{folder.path} was run with {name}={held.get(name)!r}, not "

@@ -61,9 +61,21 @@ class RunOptions:
         require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
 
     def settings(self) -> dict[str, Any]:
-        """Every option by name, as JSON holds it."""
+        """Every option by name, as JSON holds it; places of images as found from anywhere."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["data"] = anchored(self.data, self.data_root)
+        if self.data_root is not None:
+            values["data_root"] = self.data_root.expanduser().absolute()
         return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
+
+
+def anchored(data: str, root: Path | None) -> str:
+    """`data`, absolute if it is a folder or file here; a name, also of a place in `root`, stays."""
+    base = root or os.environ.get("ARCHWRIGHT_DATA")
+    place = Path(data).expanduser()
+    if data in ("", "digits") or (base is not None and (Path(base).expanduser() / data).exists()):
+        return data
+    return str(place.absolute()) if place.exists() else data
 
 
 def require(condition: bool, message: str) -> None:

@@ -36,10 +36,11 @@ _REGULAR = 32
 class FrontPoint:
     """An architecture of a front.
 
-    `limit` is the budget that it was derived for, `costs` what it takes, `accuracy` the percent of
-    alpha's images that it gets right with the supernet's weights.
+    `limit` is the budget that it was derived for, on the `cost` of that name; `costs` is what it
+    takes, `accuracy` the percent of alpha's images that it gets right with the supernet's weights.
     """
 
+    cost: str
     limit: float
     architecture: Architecture
     costs: dict[str, float]
@@ -49,8 +50,8 @@ class FrontPoint:
         """The point as JSON has it."""
         text = write_architecture(self.architecture)
         costs = costs_to_json(self.costs)
-        rest = {"limit": self.limit, "costs": costs, "accuracy": self.accuracy}
-        return {"architecture": text, **rest}
+        asked = {"cost": self.cost, "limit": self.limit}
+        return {"architecture": text, **asked, "costs": costs, "accuracy": self.accuracy}
 
 
 class Jury(ABC):
@@ -107,9 +108,15 @@ class Jury(ABC):
                 chosen = self.best([points[-1].architecture, chosen], count=_LAST)
             costs = within.costs(chosen)
             assert costs is not None, "a front has a cost"
-            accuracy = round(self.accuracy(chosen), 4)
+            assert terms.front is not None, "limits are along it"
             points.append(
-                FrontPoint(limit=limit, architecture=chosen, costs=costs, accuracy=accuracy)
+                FrontPoint(
+                    cost=terms.front.name,
+                    limit=limit,
+                    architecture=chosen,
+                    costs=costs,
+                    accuracy=round(self.accuracy(chosen), 4),
+                )
             )
         return points
 

@@ -73,10 +73,10 @@ class Enumeration:
         others = [one for one in range(len(self._budgets)) if one != budget]
         for index in self._order(budget):
             if all(within(self._ratio(other, index)) for other in others) and self._uses(index):
-                ratio = self._ratio(budget, index)
-                if not np.isfinite(ratio):
+                if not np.isfinite(self._ratio(budget, index)):
                     return None
-                return ratio * self._budgets[budget].limit, self.architecture(index)
+                found = self.architecture(index)
+                return self._budgets[budget].cost.bound(found), found
         return None
 
     def largest(self, budget: int) -> float:
