@@ -1,6 +1,7 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped."""
 
 import io
+import textwrap
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,4 +88,4 @@ def restore_random(state: dict[str, Any], device: torch.device) -> None:
 
 def _reason(error: Exception) -> str:
     lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0][:120]
+    return textwrap.shorten(lines[0], 120, placeholder=" ...")
