@@ -219,7 +219,9 @@ def test_a_later_stage_may_be_asked_for_afterwards(
         build(tiny_build(profiled.out, **settings, epochs=2))
     asked = read_config(profiled.out)["asked"]
     assert (asked["seed"], asked["epochs"]) == (0, 1)  # what was refused is not written down
+    assert read_trained(profiled.out).folder.path == profiled.out / "network"
     result = build(tiny_build(profiled.out, **settings))
+    assert read_trained(profiled.out).folder.path == profiled.out / "pruned"
     assert result.macs <= 0.8 * profiled.macs
     assert [stage.name for stage in result.stages][-2:] == ["prune", "export"]
     assert result.file.read_bytes() != b""

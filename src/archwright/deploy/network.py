@@ -103,6 +103,8 @@ def _last_stage(build: Path) -> str:
 def read_trained(path: Path) -> Trained:
     """The network in the folder of a search, a training or a pruning, or in one of its checkpoints.
 
+    That of a build is its last one.
+
     Raises:
         RunError: there is no such run, it has no network yet, or something in it is damaged.
         GenotypeError: its architecture is damaged.
@@ -111,10 +113,7 @@ def read_trained(path: Path) -> Trained:
     folder = folder_of(path)
     settings = read_config(folder.path)
     if settings.get("kind") == "build":
-        raise RunError(
-            f"{folder.path} is a build: give the folder of one of its stages, such as "
-            f"{folder.path / _last_stage(folder.path)}"
-        )
+        return read_trained(folder.path / _last_stage(folder.path))
     if settings.get("kind") not in KINDS:
         raise RunError(
             f"{folder.path} is the run of {settings.get('kind')}, which leaves no network: give "
