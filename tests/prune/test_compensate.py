@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from archwright.ir import Network, Node, Pruning, deletable, named_fusion
 from archwright.ir.rewire import gate_slot, weighed
 from archwright.lower import NaiveNetwork
-from archwright.prune.compensate import compensate, least_squares, pruned_network, recalibrate
+from archwright.prune.compensate import compensate, least_squares, pruned_network, take_statistics
 from archwright.prune.gates import gated_network
 from archwright.spaces import get_space, read_architecture
 
@@ -209,13 +209,13 @@ def test_statistics_are_those_of_the_images() -> None:
     assert isinstance(stem, nn.BatchNorm2d)
     seen: list[Tensor] = []
     stem.register_forward_hook(lambda m, given_, out: seen.append(given_[0]))
-    recalibrate(network, x)
+    take_statistics(network, x)
     torch.testing.assert_close(stem.running_mean, seen[0].mean((0, 2, 3)))
     torch.testing.assert_close(stem.running_var, seen[0].transpose(0, 1).flatten(1).var(1))
     assert stem.momentum == 0.1
     assert not any(module.training for module in network.modules())
     before = logits(network, x)
-    recalibrate(network, x)
+    take_statistics(network, x)
     torch.testing.assert_close(logits(network, x), before)
 
 

@@ -23,7 +23,7 @@ from archwright.prune.baselines.operations import (
     without_edges,
 )
 from archwright.prune.calibration import calibration_batches, calibration_images
-from archwright.prune.compensate import recalibrate
+from archwright.prune.compensate import take_statistics
 from archwright.prune.config import PruneConfig
 from archwright.prune.gates import gated_network
 from archwright.prune.source import Source, read_source
@@ -169,7 +169,7 @@ class Trained:
         if fresh:
             return Made(network, cut, None, fresh=True)
         placed(network, self.fabric.device)
-        recalibrate(network, calibration_images(*self._calibration))
+        take_statistics(network, calibration_images(*self._calibration))
         return Made(network, cut, self.stages(one, share).top1(network))
 
     @property

@@ -54,14 +54,14 @@ def compensate(
     fitting.load_state_dict(pruned.state_dict())
     fitting.eval()
     if recalibrated:
-        recalibrate(fitting, x)
+        take_statistics(fitting, x)
     else:
         fitting(x)
     pruned.load_state_dict(fitting.state_dict())
 
 
 @torch.no_grad()
-def recalibrate(network: NaiveNetwork, x: Tensor) -> None:
+def take_statistics(network: NaiveNetwork, x: Tensor) -> None:
     """Give every batch norm the statistics of the images x [B, C, H, W], the rest as it answers."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     modes = [(norm.momentum, norm.training) for norm in norms]
