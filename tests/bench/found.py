@@ -33,6 +33,8 @@ def search(who: str, seed: int, architecture: str = CONV3, **fields: Any) -> Sea
         "saved_bytes": None if who.startswith("random ") else 1_000_000,
         "peak_bytes": None,
         "options": {},
+        "settings_hash": "0" * 16,
+        "weights": None,
         "images": "invented",
     }
     return Search(

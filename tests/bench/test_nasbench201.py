@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from archwright.bench import nasbench201, supernet
+from archwright.bench.freeze import settings_hash
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201 import bench_nasbench201
 from archwright.bench.nasbench201_config import Nasbench201Config
@@ -58,6 +59,10 @@ def test_every_search_is_in_the_file(done: Nasbench201Config) -> None:
         assert search.options == PRESETS["proxy"][search.contestant.method]
         assert (search.images, search.peak_bytes) == ("scikit-learn digits", None)
         assert (search.saved_bytes is None) == (search.contestant.method == "random")
+        assert search.settings_hash == settings_hash(done.search(search.contestant, search.seed))
+        last = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()][-2]
+        learned = search.contestant.method != "random"
+        assert search.weights == (last["alpha"] if learned else None)
     assert held.threads == held.settings["threads"] == 1
     assert held.settings["device"] == "cpu"
     assert held.command == (
@@ -121,6 +126,15 @@ def test_a_bench_that_was_stopped_goes_on(
     assert lines[0].startswith("3/6 random none, seed 0: |")
     assert lines[0].endswith(" s")
     assert "--seeds 0-1" in held.command
+
+
+def test_reported_seeds_are_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(nasbench201, "search")
+    with pytest.raises(ConfigError, match=r"seed 204 is reported, and .* of darts/proxy"):
+        bench_nasbench201(tiny(tmp_path, seeds="100,204"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_search_that_had_ended_before_keeps_its_seconds(

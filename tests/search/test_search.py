@@ -84,17 +84,16 @@ def test_each_epoch_is_counted_by_itself(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("method", "asked", "derivation"),
     [
-        ("darts", None, "nested"),
-        ("darts", "flat", "flat"),
-        ("beta-darts", None, "flat"),
-        ("beta-darts", "nested", "nested"),
-        ("drnas", None, "flat"),
+        ("darts", {}, "flat"),
+        ("darts", {"derivation": "nested"}, "nested"),
+        ("beta-darts", {"derivation": "nested"}, "nested"),
+        ("drnas", {}, "flat"),
     ],
 )
 def test_the_architecture_is_the_strongest_of_the_last_alpha(
-    tmp_path: Path, method: str, asked: Any, derivation: str
+    tmp_path: Path, method: str, asked: dict[str, Any], derivation: str
 ) -> None:
-    config = tiny_search(tmp_path / "out", method=method, alpha_lr=0.1, derivation=asked)
+    config = tiny_search(tmp_path / "out", method=method, alpha_lr=0.1, **asked)
     result = search(config)
     last = RunLog(result.out / "log.jsonl").last("epoch")
     assert last is not None

@@ -4,10 +4,12 @@ import gc
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from archwright.bench.contestants import Contestant
+from archwright.bench.freeze import require_frozen, settings_hash
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.results import read_or, require_writable
@@ -20,7 +22,7 @@ from archwright.bench.searches import (
 from archwright.bench.threads import threads
 from archwright.errors import RunError
 from archwright.runs.device import make_fabric
-from archwright.runs.folder import read_config
+from archwright.runs.folder import RunFolder, read_config
 from archwright.search.presets import preset_options
 from archwright.search.run import search
 from archwright.spaces import write_architecture
@@ -54,6 +56,8 @@ class _Bench:
         """Every search that is left: a seed of all contestants, then the next."""
         held = self._held()
         wanted = [(one, seed) for seed in self.config.all_seeds for one in self.config.contestants]
+        for one, seed in wanted:
+            require_frozen(self.config.search(one, seed))
         for one, seed in wanted:
             found = held.find(one, seed)
             if found is not None:
@@ -89,8 +93,8 @@ class _Bench:
 
     def _require_options(self, found: Search) -> None:
         one = found.contestant
-        now = preset_options(one.preset, one.method)
-        if found.options != now:
+        now = settings_hash(self.config.search(one, found.seed))
+        if found.settings_hash != now:
             raise RunError(
                 f"{self.config.file} holds searches of {one.method} with other settings than "
                 f"preset {one.preset} has now: give another --out and --runs"
@@ -114,6 +118,8 @@ class _Bench:
             saved_bytes=measured[0] if measured else step_bytes(config),
             peak_bytes=peak if alone else None,
             options=preset_options(one.preset, one.method),
+            settings_hash=settings_hash(config),
+            weights=_last_weights(config.out),
             images=read_config(config.out)["data_title"],
         )
 
@@ -139,3 +145,13 @@ class _Bench:
             f"{found.architecture} {' / '.join(f'{value:.2f}' for value in reached)} %, "
             f"rank {entry.rank:,}, {found.seconds:.0f} s"
         )
+
+
+def _last_weights(folder: Path) -> dict[str, list[float]] | None:
+    """What the search in a run folder was derived from, if one supernet's alpha learned it."""
+    records = RunFolder(folder).log.records()
+    stop = next((r for r in records if r["event"] == "stop"), None)
+    epochs = [r for r in records if r["event"] == "epoch" and "alpha" in r]
+    if stop is not None:
+        epochs = [r for r in epochs if r["epoch"] == stop["taken"]]
+    return epochs[-1]["alpha"] if epochs else None

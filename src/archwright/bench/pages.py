@@ -5,16 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.bench.comparison import paired_tests, standings
-from archwright.bench.contestants import RANDOM, Contestant
+from archwright.bench.contestants import BASELINES, RANDOM, Contestant
 from archwright.bench.darts import darts_table
 from archwright.bench.darts import standings as standings_of_darts
 from archwright.bench.markdown import conditions, table_text
 from archwright.bench.nasbench201_config import Nasbench201Config
+from archwright.bench.nulls import compared_nulls, nulls
 from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import agreements, read_rankings
 from archwright.bench.results import Results, read_results
 from archwright.bench.searches import Search, Searches, merged, read_searches
-from archwright.bench.tabulate import Table, agreements_table, standings_table, tests_table
+from archwright.bench.tabulate import (
+    Table,
+    above_table,
+    agreements_table,
+    standings_table,
+    tests_table,
+)
 
 _BOTH = ("none", "all")
 """Supernets of the main table: as published, and with every simplification."""
@@ -109,11 +116,16 @@ def _heading(results: Searches) -> str:
 
 
 def _standings(results: Searches, chosen: Sequence[Search]) -> str:
-    return table_text(standings_table(standings(chosen), results.settings["preset"]))
+    return table_text(standings_table(standings(chosen), results.settings["preset"], nulls()))
 
 
 def _compared(results: Searches, chosen: Sequence[Search]) -> str:
+    preset = results.settings["preset"]
     parts = [_standings(results, chosen)]
+    learned = [row for row in standings(chosen) if row.contestant.method not in BASELINES]
+    if (beside := above_table(learned, compared_nulls(), preset)).rows:
+        parts.append("Points above what nothing was learned for (95 % intervals):")
+        parts.append(table_text(beside))
     if tests := paired_tests(chosen):
         parts.append("With simplification less without, seed by seed:")
         parts.append(table_text(tests_table(tests, results.settings["preset"])))

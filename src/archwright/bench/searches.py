@@ -30,6 +30,9 @@ class Search:
         peak_bytes: most memory in use on a GPU, images included; None elsewhere, and where a
             search was interrupted.
         options: what the preset sets for the method.
+        settings_hash: of all settings that decide what is found (see `freeze.settings_hash`).
+        weights: the candidates' expected weights that it was derived from, a list a decision; None
+            where nothing is learned, or several supernets decide.
         images: title of the images that were searched on.
     """
 
@@ -41,6 +44,8 @@ class Search:
     saved_bytes: int | None
     peak_bytes: int | None
     options: dict[str, Any]
+    settings_hash: str
+    weights: dict[str, list[float]] | None
     images: str
 
     def to_json(self) -> dict[str, Any]:

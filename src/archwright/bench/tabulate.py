@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.bench.comparison import PairedTest, Standing
+from archwright.bench.nulls import Null, above
 from archwright.bench.rankings import Agreement
 
 NOTHING = "\N{EN DASH}"
@@ -20,8 +21,11 @@ class Table:
     texts: int
 
 
-def standings_table(rows: Sequence[Standing], preset: str) -> Table:
-    """A row a contestant; a preset that is another than `preset` is named with its method."""
+def standings_table(rows: Sequence[Standing], preset: str, nulls: Sequence[Null] = ()) -> Table:
+    """A row a contestant, and one for each null below them.
+
+    A preset that is another than `preset` is named with its method.
+    """
     columns = ("method", "simplified", "n", "saved MB", "peak MB", "s", "CPU s", *TITLES.values())
     made = [
         (
@@ -37,7 +41,34 @@ def standings_table(rows: Sequence[Standing], preset: str) -> Table:
         )
         for row in rows
     ]
+    made += [
+        (
+            null.title,
+            NOTHING,
+            f"all {null.n:,}" if null.exact else f"{null.n:,}",
+            *[NOTHING] * 4,
+            *(null.accuracies[name].text() for name in TITLES),
+            number(null.rank, 0),
+            NOTHING,
+        )
+        for null in nulls
+    ]
     return _without_empty(Table((*columns, "rank", "cost"), made, texts=2))
+
+
+def above_table(rows: Sequence[Standing], nulls: Sequence[Null], preset: str) -> Table:
+    """A row for each contestant and data set: by how many points it is above each null."""
+    made: list[tuple[str, ...]] = []
+    for row in rows:
+        compared = [above(row, null) for null in nulls]
+        for name, title in TITLES.items():
+            found = [one for all_sets in compared for one in all_sets if one.dataset == name]
+            cells = [f"{one.difference:+.2f} ({one.low:+.2f} to {one.high:+.2f})" for one in found]
+            who = (row.contestant.title(preset), row.contestant.supernet, title)
+            if cells:
+                made.append((*who, str(row.n), *cells))
+    columns = ("method", "simplified", "data set", "n", *(null.title for null in nulls))
+    return Table(columns, made, texts=3)
 
 
 def tests_table(tests: Sequence[PairedTest], preset: str) -> Table:

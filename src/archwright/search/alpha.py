@@ -44,14 +44,28 @@ class Alpha(nn.Module):
 
     def __init__(self, network: Network, *, deviation: float, edges: bool = False) -> None:
         super().__init__()
+        self._describe(network)
+        shape = self._padding.shape
+        self.candidates = nn.Parameter(torch.empty(shape))
+        self.edges = nn.Parameter(torch.empty(shape[0])) if edges else None
+        self.reset_parameters(deviation)
+
+    def _describe(self, network: Network) -> None:
+        """Register what stays the same of `network`."""
         table = logits_table(network.decisions())
         self.register_buffer("_padding", table, persistent=False)
-        self.candidates = nn.Parameter(deviation * torch.randn(table.shape) * ~table.isinf())
         nodes = torch.tensor(target_nodes(network))
         self.register_buffer("_nodes", nodes, persistent=False)
         gone = torch.zeros(len(table), dtype=torch.bool)
         self.register_buffer("_gone", gone, persistent=False)
-        self.edges = nn.Parameter(deviation * torch.randn(len(table))) if edges else None
+
+    @torch.no_grad()
+    def reset_parameters(self, deviation: float) -> None:
+        """Draw all logits anew, with this standard deviation."""
+        present = ~self._padding.isinf()
+        self.candidates.copy_(deviation * torch.randn(present.shape) * present)
+        if self.edges is not None:
+            self.edges.copy_(deviation * torch.randn(len(present)))
 
     @override
     def forward(self) -> Logits:

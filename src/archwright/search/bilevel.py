@@ -16,7 +16,7 @@ from archwright.lower import FusedNetwork, Mixture, NaiveNetwork
 from archwright.runs.device import average_over_processes
 from archwright.search.alpha import Logits
 from archwright.search.budget.lagrangian import Pressure
-from archwright.search.method import Method, Moment
+from archwright.search.method import Method, Moment, weights_by_decision
 from archwright.search.nesting import nested as nested_strengths
 from archwright.search.nesting import nests
 from archwright.search.recipe import Recipe, Unroll
@@ -43,7 +43,7 @@ class Bilevel:
         pressure: Pressure | None = None,
         encoding: Encoding | None = None,
         *,
-        nested: bool = True,
+        nested: bool = False,
     ) -> None:
         """A search of `network`; the `encoding` of its graph is what alpha is conditioned by.
 
@@ -187,7 +187,9 @@ class Bilevel:
         loss = loss if penalty is None else loss + penalty
         if self.pressure is None:
             return loss
-        return loss + self.pressure.penalty(self.network.decisions, self._strengths(logits))
+        return loss + self.pressure.penalty(
+            self.network.decisions, self.method.expected_weights(logits)
+        )
 
     def _mean_loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
         """The loss over as many mixtures as the method draws, each on its part of the batch."""
@@ -224,23 +226,12 @@ class Bilevel:
     @torch.no_grad()
     def weights(self) -> dict[str, list[float]]:
         """What candidates are expected to weigh: a list a decision, in its candidates' order."""
-        logits = self.alpha()
-        presence = None if logits.presence is None else logits.presence.double()
-        rows = self._strengths(Logits(logits.candidates.double(), presence)).cpu()
-        return {
-            decision.name: rows[row, : len(decision.candidates)].tolist()
-            for row, decision in enumerate(self.network.decisions)
-        }
+        return weights_by_decision(self.method, self.alpha(), self.network.decisions)
 
     @torch.no_grad()
     def strengths(self) -> Tensor:
         """What candidates are ranked by [E, O] at the moment."""
-        return self._strengths(self.alpha())
-
-    def _strengths(self, logits: Logits) -> Tensor:
-        """What candidates are ranked by [E, O]."""
-        rows = self.method.strengths(logits.candidates)
-        return rows if logits.presence is None else rows * logits.presence[:, None]
+        return self.method.expected_weights(self.alpha())
 
     def state(self) -> dict[str, Any]:
         """All that changes as the search goes on."""

@@ -14,7 +14,7 @@ from archwright.runs.options import (
 from archwright.search.budget.options import MEASURED, BudgetOptions
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
-from archwright.search.recipe import Estimator, Recipe, Unroll
+from archwright.search.recipe import Derivation, Estimator, Recipe, Unroll
 from archwright.search.stopping import StopRule
 from archwright.simplify.settings import (
     Granularity,
@@ -88,10 +88,11 @@ class SearchConfig(BudgetOptions):
     """What is normalised together: a whole kernel, or a filter each."""
     scale: Scale = "norm"
     """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
-    derivation: Literal["nested", "flat"] | None = None
-    """How candidates are ranked in the end: those that share modules as one group first, and then
-    inside it (nested), or each alone, as published (flat). By default nested, but of beta-darts and
-    drnas, whose weights stay near uniform, flat. Without sharing both are the same."""
+    derivation: Derivation = "flat"
+    """How candidates are ranked in the end: each alone, as published (flat), or those that share
+    modules first by the sum of their weights (nested). nested is a prior: the sum favours large
+    groups before anything is learned (in nasbench201 convolutions). Without sharing both are the
+    same."""
     keep_null: bool | None = None
     """Let the null candidate win by its weight where a node keeps all edges. By default only of
     diffgraph, which weighs connections: elsewhere, as in DARTS (section 2.4), that weight only

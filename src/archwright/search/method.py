@@ -7,15 +7,17 @@ Legend: E decisions, O candidates of the largest decision.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from archwright.cost import Encoding
-from archwright.ir import Network
+from archwright.ir import Decision, Network
 from archwright.lower import Mixture
-from archwright.search.alpha import Alpha
+from archwright.search.alpha import Alpha, Logits
 from archwright.search.recipe import Recipe, Unroll
 
 
@@ -46,8 +48,6 @@ class Method(ABC):
     """Whether alpha is trained; otherwise architectures are drawn, and the best one wins."""
     finalists: ClassVar[int] = 16
     """Architectures that are compared as wholes where budgets exclude what alpha speaks for."""
-    nested: ClassVar[bool] = True
-    """Whether candidates that share modules are ranked as one group first (see `nesting`)."""
     weighs_null: ClassVar[bool] = False
     """Whether the null candidate's weight speaks of its edge, so that it may win by itself."""
 
@@ -81,8 +81,13 @@ class Method(ABC):
         return False
 
     def strengths(self, logits: Tensor) -> Tensor:
-        """What the derivation ranks candidates by [E, O]: their expected weights."""
+        """Return the expected weight of each candidate [E, O], its edge's own weight left out."""
         return logits.softmax(dim=-1)
+
+    def expected_weights(self, logits: Logits) -> Tensor:
+        """Return the expected weight of each candidate [E, O]; architectures are derived by it."""
+        rows = self.strengths(logits.candidates)
+        return rows if logits.presence is None else rows * logits.presence[:, None]
 
     def penalty(self, logits: Tensor, moment: Moment) -> Tensor | None:
         """What is added to alpha's loss, a scalar; None: nothing."""
@@ -102,3 +107,19 @@ class Method(ABC):
     def drawn(self) -> int:
         """How many architectures are drawn where alpha does not learn."""
         return 0
+
+
+@torch.no_grad()
+def weights_by_decision(
+    method: Method, logits: Logits, decisions: Sequence[Decision]
+) -> dict[str, list[float]]:
+    """Return the expected weights, a list a decision in its candidates' order.
+
+    They are reckoned in float64, so that ties are those of alpha and not of rounding.
+    """
+    presence = None if logits.presence is None else logits.presence.double()
+    rows = method.expected_weights(Logits(logits.candidates.double(), presence)).cpu()
+    return {
+        decision.name: rows[row, : len(decision.candidates)].tolist()
+        for row, decision in enumerate(decisions)
+    }

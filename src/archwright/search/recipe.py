@@ -7,6 +7,8 @@ from archwright.runs.options import require, require_schedule
 
 Estimator = Literal["soft", "straight-through", "reinmax", "rao"]
 """How a sample of diffgraph passes its gradient on (see `search.graph.estimators`)."""
+Derivation = Literal["flat", "nested"]
+"""How candidates are ranked: each alone, or groups that share modules first (see `nesting`)."""
 Unroll = Literal["finite", "exact"]
 """How a second-order gradient is taken: by finite differences, or by differentiating twice."""
 

@@ -130,7 +130,7 @@ class Searching:
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
             "space": self.space.origin or self.space.name,
             **{"channels": size.channels, "cells": size.cells, "limit": config.limit},
-            "derivation": "nested" if self._nested else "flat",
+            "derivation": config.derivation,
         }
 
     def run(self, keeper: Keeper) -> SearchResult:
@@ -171,13 +171,8 @@ class Searching:
             self.recipe,
             self.terms.pressure(self._alpha_steps) if method.learns else None,
             self.terms.encoding,
-            nested=self._nested,
+            nested=self.config.derivation == "nested",
         )
-
-    @property
-    def _nested(self) -> bool:
-        asked = self.config.derivation
-        return self.method.nested if asked is None else asked == "nested"
 
     def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
         """Go on from a checkpoint, with what was left then."""

@@ -6,7 +6,7 @@ Legend: E decisions, O candidates of the largest decision.
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -21,23 +21,34 @@ class GraphAlpha(Alpha):
     The null candidate is factored out: with a connection's logit c_e and operation logits a_e,
         p_e(null) = 1 - sigmoid(c_e),   p_e(o) = sigmoid(c_e) softmax(a_e)_o over the others,
     so that an operation's weight among its rivals does not move when the connection's does. At the
-    start every candidate weighs the same. Where no candidate is null, a node's connections share
-    its mass by a softmax over c.
+    start p is one softmax over all candidates of equally distributed logits. Where no candidate is
+    null, a node's connections share its mass by a softmax over c.
     """
 
     _null: Tensor
 
     def __init__(self, network: Network, *, deviation: float) -> None:
         super().__init__(network, deviation=deviation, edges=True)
+
+    @override
+    def _describe(self, network: Network) -> None:
+        super()._describe(network)
         null = torch.zeros_like(self._padding, dtype=torch.bool)
         for row, indices in enumerate(null_candidates(network)):
             if len(indices) < len(network.decisions()[row].candidates):
                 null[row, list(indices)] = True
         self.register_buffer("_null", null, persistent=False)
-        candidates, nulls = (~self._padding.isinf()).sum(dim=1), null.sum(dim=1)
-        start = ((candidates - nulls) / nulls.clamp(min=1)).log() * (nulls > 0)
-        assert self.edges is not None, "asked for above"
-        self.edges = nn.Parameter(self.edges.detach() + start)
+
+    @override
+    @torch.no_grad()
+    def reset_parameters(self, deviation: float) -> None:
+        super().reset_parameters(deviation)
+        # the odds of one softmax over all candidates, so that noise alone favours none of them
+        logits, null = self.candidates + self._padding, self._null
+        odds = logits.masked_fill(null, -math.inf).logsumexp(dim=1)
+        odds = odds - logits.masked_fill(~null, -math.inf).logsumexp(dim=1)
+        assert self.edges is not None, "made with edges"
+        self.edges.copy_(torch.where(null.any(dim=1), odds, self.edges))
 
     @override
     def forward(self) -> Logits:

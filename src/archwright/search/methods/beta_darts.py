@@ -6,7 +6,6 @@ linearly from 0 over the epochs.
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from torch import Tensor
 from typing_extensions import override
@@ -19,9 +18,6 @@ from archwright.search.recipe import Recipe
 @dataclass(frozen=True, kw_only=True)
 class BetaDarts(Darts):
     """DARTS with beta-decay."""
-
-    # weights that are held near uniform say of a group how many it has, not what it has earned
-    nested: ClassVar[bool] = False
 
     beta_decay: float = 50.0
 

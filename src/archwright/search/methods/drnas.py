@@ -6,7 +6,6 @@ decay, as in its code: alpha = 0 is the uniform one. The paper's progressive sta
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,9 +22,6 @@ from archwright.search.sampling import dirichlet
 @dataclass(frozen=True, kw_only=True)
 class DrNas(Darts):
     """Dirichlet samples, all candidates executed."""
-
-    # draws share their exploration among candidates: a group's sum is large by its number
-    nested: ClassVar[bool] = False
 
     @override
     def recipe(self, space: str) -> Recipe:
