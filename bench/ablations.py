@@ -1,9 +1,10 @@
 """What parts of a search within budgets are worth: python bench/ablations.py parts|penalties.
 
-`parts` searches NAS-Bench-201 by diffgraph with a part switched off or on, preset proxy, on
-CIFAR-10. `penalties` searches three spaces on digits for networks of limited multiply-accumulates:
-once with the limit as a budget, and with fixed weights of the cost in alpha's loss instead. Both
-write a file of bench/results after each search, and go on where they were stopped.
+`parts` searches NAS-Bench-201 by diffgraph with one part of the preset proxy changed, on CIFAR-10,
+seed by seed; what it is compared with are the searches of `archwright bench nasbench201`.
+`penalties` searches three spaces on digits for networks of limited multiply-accumulates: once with
+the limit as a budget, and with fixed weights of the cost in alpha's loss instead. Both write a file
+of bench/results after each search, and go on where they were stopped.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 
 from archwright.bench.contestants import parse_seeds
+from archwright.bench.freeze import require_frozen, settings_hash
 from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.cost import cost_model
 from archwright.runs.device import describe_hardware, versions
@@ -29,10 +31,16 @@ from archwright.spaces import write_architecture
 
 RESULTS = Path(__file__).parent / "results"
 PARTS: dict[str, dict[str, Any]] = {
-    "as by default": {},
     "--encoder": {"encoder": True},
     "--progressive": {"progressive": True},
+    "--draws 4": {"draws": 4},
+    "--estimator straight-through": {"estimator": "straight-through"},
+    "--estimator reinmax": {"estimator": "reinmax"},
+    "--estimator rao": {"estimator": "rao"},
+    "--no-factored-null": {"factored_null": False},
+    "--alpha-weight-decay 0.001": {"alpha_weight_decay": 1e-3},
 }
+"""What is changed of the frozen preset; its own rows are those of `bench nasbench201`."""
 SIZES: dict[str, dict[str, Any]] = {
     "nasbench201": {"channels": 8, "cells": 1},
     "darts": {"channels": 4, "cells": 3},
@@ -67,7 +75,9 @@ def parts(asked: argparse.Namespace) -> Iterator[Case]:
                 resume=True,
                 out=asked.runs / f"part{number}-{seed}",
             )
-            yield Case({"part": part, "seed": seed}, config)
+            require_frozen(config, part=part)
+            row = {"part": part, "seed": seed, "settings_hash": settings_hash(config)}
+            yield Case(row, config)
 
 
 def penalties(asked: argparse.Namespace) -> Iterator[Case]:

@@ -117,6 +117,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
 OTHERS: dict[Path, dict[str, Callable[[Path], str]]] = {
     HERE.parent / "README.md": {"headlines": headlines},
     PAGE.parent / "which-method.md": {"methods": pages.methods},
+    PAGE.parent / "protocol.md": {"tried": pages.tried},
     PAGE.parent / "cost.md": {
         "predictor": predictor_pages.predictor,
         "profiles": predictor_pages.profiles,

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from archwright.bench import ablation_pages
+from archwright.bench.freeze import settings_hash
 from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.searches import write_searches
+from archwright.errors import ConfigError
 from archwright.search.config import SearchConfig
 from archwright.spaces import read_architecture
 from archwright.tables import nasbench201
 
+from . import found
 from .test_scripts import script
 
 ablations = script("ablations")
@@ -40,15 +44,25 @@ def some(rows: Sequence[dict[str, Any]]) -> Results:
 def test_each_part_is_switched_for_each_seed(tmp_path: Path) -> None:
     cases = list(ablations.parts(asked(tmp_path)))
     assert [(case.row["part"], case.row["seed"]) for case in cases] == [
-        (part, seed) for seed in (0, 3) for part in ("as by default", "--encoder", "--progressive")
+        (part, seed) for seed in (0, 3) for part in ablations.PARTS
     ]
     configs: list[SearchConfig] = [case.config for case in cases]
-    assert len({config.out for config in configs}) == 6
-    plain, encoder, shrunk = configs[:3]
-    assert (encoder.encoder, plain.encoder) == (True, None)
-    assert (shrunk.progressive, plain.progressive) == (True, None)
-    assert replace(encoder, encoder=None, out=plain.out) == plain
-    assert replace(shrunk, progressive=None, out=plain.out) == plain
+    assert len({config.out for config in configs}) == len(cases)
+    hashes = {case.row["settings_hash"] for case in cases}
+    assert len(hashes) == len(ablations.PARTS)
+    plain = SearchConfig(method="diffgraph", preset="proxy", out=tmp_path)
+    assert settings_hash(plain) not in hashes
+    encoder, shrunk = configs[:2]
+    assert (encoder.encoder, shrunk.progressive) == (True, True)
+    assert replace(encoder, encoder=None, out=tmp_path) == replace(
+        shrunk, progressive=None, out=tmp_path
+    )
+
+
+def test_parts_are_searched_with_reported_seeds_only_where_they_are_frozen(tmp_path: Path) -> None:
+    given = argparse.Namespace(seeds="219", data_root=None, runs=tmp_path)
+    with pytest.raises(ConfigError, match="seed 219 is reported, and none are the settings of"):
+        list(ablations.parts(given))
 
 
 def test_a_budget_and_weights_differ_in_nothing_else(tmp_path: Path) -> None:
@@ -79,30 +93,28 @@ def test_what_is_there_is_not_searched_again(
     ablations.main()
     path = tmp_path / "ablation-parts.json"
     rows = read_results(path).rows
-    assert len(ran) == len(rows) == 3
+    assert len(ran) == len(rows) == len(ablations.PARTS)
     assert {row["architecture"] for row in rows} == {BEST}
     ablations.main()
-    assert len(ran) == 3
+    assert len(ran) == len(ablations.PARTS)
     write_results(path, some(rows[:1]))
     with pytest.raises(Exception, match="was measured with torch='2', not "):
         ablations.main()
 
 
-def test_parts_stand_in_a_table(tmp_path: Path) -> None:
-    row = {"part": "as by default", "architecture": BEST, "cpu_s": 10.0}
-    other = {**row, "architecture": OTHER, "cpu_s": 14.0}
+def test_parts_stand_beside_the_searches_that_they_change(tmp_path: Path) -> None:
     assert ablation_pages.parts(tmp_path) == ""
-    write_results(
-        tmp_path / "ablation-parts.json", some([row, other, {**row, "part": "--encoder"}])
-    )
+    row = {"part": "--encoder", "architecture": BEST, "cpu_s": 10.0}
+    rows = [{**row, "seed": seed} for seed in (204, 205, 206)]
+    write_results(tmp_path / "ablation-parts.json", some(rows))
+    plain = [found.search("diffgraph all", seed, OTHER) for seed in (204, 205, 300)]
+    write_searches(tmp_path / "searches.json", found.results(*plain))
     page = ablation_pages.parts(tmp_path)
     assert "`python bench/ablations.py`\n\na machine, 1 thread; torch 2." in page
-    accuracies = [nasbench201.lookup(text).cifar10_test for text in (BEST, OTHER)]
-    mean = sum(accuracies) / 2
-    deviation = abs(accuracies[0] - accuracies[1]) / 2**0.5
-    assert f"| as by default | 2 | {mean:.2f} ({deviation:.2f}) |" in page
-    assert f"| --encoder | 1 | {accuracies[0]:.2f} |" in page
-    assert page.splitlines()[-2].endswith("| 12 |")
+    best, other = (nasbench201.lookup(text).cifar10_test for text in (BEST, OTHER))
+    assert f"| as frozen | 2 | {other:.2f} (0.00) |" in page  # seeds that parts have
+    assert f"| --encoder | 3 | {best:.2f} (0.00) |" in page
+    assert page.splitlines()[-1].endswith(f"| 10 | {best - other:+.2f} | 0.500 |")
 
 
 def test_what_was_found_is_a_multiple_of_the_limit(tmp_path: Path) -> None:

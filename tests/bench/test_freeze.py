@@ -13,7 +13,7 @@ from archwright.search.config import SearchConfig
 
 
 def config(seed: int = 7, **settings: Any) -> SearchConfig:
-    given: dict[str, Any] = {"method": "darts", "preset": "proxy", **settings}
+    given: dict[str, Any] = {"method": "darts", "preset": "proxy", "data": "cifar10", **settings}
     return SearchConfig(**given, seed=seed, out=Path("unused"))
 
 

@@ -1,5 +1,7 @@
 """The rows that every table of searches has: what is found where nothing was learned."""
 
+from dataclasses import replace
+
 import pytest
 
 from archwright.bench.comparison import Standing, standings
@@ -38,7 +40,7 @@ def test_untrained_is_the_uniform_draw_within_its_error_and_nested_is_not() -> N
 def standing(*accuracies: float) -> Standing:
     (row,) = standings([found.search("darts all", seed) for seed in range(len(accuracies))])
     spread = dict.fromkeys(row.accuracies, Spread.of(accuracies))
-    return Standing(**{**vars(row), "accuracies": spread})
+    return replace(row, accuracies=spread)
 
 
 def test_the_interval_above_a_known_null_is_students() -> None:

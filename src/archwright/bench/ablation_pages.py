@@ -1,29 +1,55 @@
 """What parts of a search within budgets came to, as tables: files of `bench/ablations.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
-from archwright.bench.pages import page
-from archwright.bench.results import Results
+import numpy as np
+
+from archwright.bench.comparison import permutation_p
+from archwright.bench.pages import page, read_all
+from archwright.bench.results import Results, read_results
+from archwright.bench.searches import Search
 from archwright.bench.spread import Spread
-from archwright.bench.tabulate import TITLES, Table, number
+from archwright.bench.tabulate import NOTHING, TITLES, Table, number
 from archwright.tables import nasbench201
 
 
-def parts_table(results: Results) -> Table:
-    """A row for each part that was switched: accuracies over seeds, and the processor's seconds."""
-    columns = ("diffgraph", "n", *TITLES.values(), "CPU s")
+def parts_table(results: Results, plain: Sequence[Search] = ()) -> Table:
+    """A row for each part that was changed, beside the searches by the preset as it is (`plain`).
+
+    Means over seeds, processor seconds, and seed by seed what the change makes of CIFAR-10's
+    accuracy: the mean difference in points, and the probability of one as large under all flips of
+    the signs.
+    """
+    columns = ("diffgraph", "n", *TITLES.values(), "CPU s", "points", "p, flips")
+    found = {search.seed: search.architecture for search in plain}
     rows: list[tuple[str, ...]] = []
+    if plain:
+        seconds = [s.cpu_seconds for s in plain if s.cpu_seconds is not None]
+        rows.append((*_part("as frozen", found, seconds), NOTHING, NOTHING))
     for part in dict.fromkeys(row["part"] for row in results.rows):
         own = [row for row in results.rows if row["part"] == part]
-        found = [nasbench201.lookup(row["architecture"]) for row in own]
-        accuracies = [
-            Spread.of(getattr(one, f"{name}_test") for one in found).text() for name in TITLES
+        changed = {row["seed"]: row["architecture"] for row in own}
+        both = [
+            _cifar10(changed[seed]) - _cifar10(found[seed]) for seed in changed if seed in found
         ]
-        seconds = number(median(row["cpu_s"] for row in own), 0)
-        rows.append((part, str(len(own)), *accuracies, seconds))
+        points, p = NOTHING, NOTHING
+        if len(both) > 1:
+            points = f"{mean(both):+.2f}"
+            p = number(permutation_p(np.array(both)), 3)
+        rows.append((*_part(part, changed, [row["cpu_s"] for row in own]), points, p))
     return Table(columns, rows, texts=1)
+
+
+def _part(title: str, found: Mapping[int, str], seconds: Sequence[float]) -> tuple[str, ...]:
+    entries = [nasbench201.lookup(architecture) for architecture in found.values()]
+    accuracies = [Spread.of(getattr(e, f"{name}_test") for e in entries).text() for name in TITLES]
+    return title, str(len(found)), *accuracies, number(median(seconds) if seconds else None, 0)
+
+
+def _cifar10(architecture: str) -> float:
+    return nasbench201.lookup(architecture).cifar10_test
 
 
 def penalties_table(results: Results) -> Table:
@@ -41,8 +67,20 @@ def penalties_table(results: Results) -> Table:
 
 
 def parts(folder: Path) -> str:
-    """What switching a part of diffgraph off or on changes."""
-    return page(folder / "ablation-parts.json", parts_table)
+    """What changing a part of diffgraph changes, on the seeds that were searched without."""
+    path = folder / "ablation-parts.json"
+    if not path.exists():
+        return ""
+    seeds = {row["seed"] for row in read_results(path).rows}
+    plain = [
+        search
+        for results in read_all(folder)
+        if results.settings["supernets"] == 1 and results.settings["preset"] == "proxy"
+        for search in results.searches
+        if (search.contestant.method, search.contestant.supernet) == ("diffgraph", "all")
+        and search.seed in seeds
+    ]
+    return page(path, lambda results: parts_table(results, plain))
 
 
 def penalties(folder: Path) -> str:

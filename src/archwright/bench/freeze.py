@@ -68,13 +68,15 @@ def settings_hash(config: SearchConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def require_frozen(config: SearchConfig) -> None:
+def require_frozen(config: SearchConfig, *, part: str = "") -> None:
     """Check that a search with a reported seed has the settings that were frozen for it.
+
+    `part` names what an ablation changes of the preset; it is frozen by that name.
 
     Raises:
         ConfigError: its settings are others (both hashes are named).
     """
-    name = f"{config.method}/{config.preset}"
+    name = f"{config.method}/{config.preset}" + (f" {part}" if part else "")
     for one in read_freezes():
         if config.seed not in one.seeds:
             continue

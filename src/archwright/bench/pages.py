@@ -15,13 +15,16 @@ from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import agreements, read_rankings
 from archwright.bench.results import Results, read_results
 from archwright.bench.searches import Search, Searches, merged, read_searches
+from archwright.bench.spread import Spread
 from archwright.bench.tabulate import (
+    TITLES,
     Table,
     above_table,
     agreements_table,
     standings_table,
     tests_table,
 )
+from archwright.tables import nasbench201 as table
 
 _BOTH = ("none", "all")
 """Supernets of the main table: as published, and with every simplification."""
@@ -138,3 +141,20 @@ def page(path: Path, table: Callable[[Results], Table]) -> str:
         return ""
     results = read_results(path)
     return f"{conditions(results)}\n\n{table_text(table(results))}"
+
+
+def tried(folder: Path) -> str:
+    """Settings that were tried on the seeds for choosing, by what settings are chosen by."""
+    return page(folder / "tried.json", tried_table)
+
+
+def tried_table(results: Results) -> Table:
+    """A row a setting: validation accuracies after 12 epochs of the cells that it found."""
+    columns = ("method", "setting", "n", *TITLES.values())
+    made: list[tuple[str, ...]] = []
+    for named in dict.fromkeys((row["method"], row["setting"]) for row in results.rows):
+        own = [row for row in results.rows if (row["method"], row["setting"]) == named]
+        entries = [table.lookup(row["architecture"]) for row in own]
+        spreads = [Spread.of(getattr(e, f"{name}_val_12") for e in entries) for name in TITLES]
+        made.append((*named, str(len(own)), *(spread.text() for spread in spreads)))
+    return Table(columns, made, texts=2)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 METHOD_OPTIONS = (
     *("unroll", "beta_decay", "partial", "edge_normalisation", "tau", "tau_min", "samples"),
-    *("estimator", "draws", "encoder", "progressive"),
+    *("estimator", "draws", "encoder", "progressive", "factored_null"),
 )
 """The options that only some methods have."""
 
@@ -71,6 +71,9 @@ class SearchConfig(BudgetOptions):
     """Whether a graph encoder conditions what diffgraph weighs operations and connections by."""
     progressive: bool | None = None
     """Whether diffgraph drops operations and connections of little weight on the way."""
+    factored_null: bool | None = None
+    """Whether diffgraph learns how much a connection weighs apart from which operation is on it;
+    otherwise the null candidate is one of a softmax over all of them."""
     supernets: int = 1
     """Train so many supernets one after the other, from seeds of their own, in folders within
     --out, and let them decide together: by the mean of their candidates' weights, and of the
