@@ -162,11 +162,26 @@ def test_too_few_macs_are_named_with_the_least_that_can_be() -> None:
 def test_a_narrower_network_is_the_widest_that_may_be(share: float) -> None:
     whole = entrant(channels=10)
     macs = share * whole.macs
-    made = narrower(whole, macs)
+    made = narrower(whole, macs, round_to=1)
     assert made.macs <= macs
     assert made.size.channels < 10
     wider = entrant(channels=made.size.channels + 1)
     assert wider.macs > macs
+
+
+@pytest.mark.parametrize(
+    ("channels", "round_to", "share", "expected"),
+    [
+        *((16, None, 0.9, 12), (18, None, 0.9, 16), (18, None, 1.0, 18), (40, None, 0.9, 36)),
+        *((16, 5, 0.9, 15), (6, None, 0.9, 5)),
+    ],
+)
+def test_the_width_of_a_narrower_network_is_one_that_runs_fast(
+    channels: int, round_to: int | None, share: float, expected: int
+) -> None:
+    whole = entrant(channels=channels)
+    made = narrower(whole, share * whole.macs, round_to=round_to)
+    assert made.size.channels == expected
 
 
 def test_a_width_that_is_too_small_is_named() -> None:
