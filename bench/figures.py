@@ -43,13 +43,18 @@ _WAYS: dict[tuple[str, str | None], tuple[str, str, str]] = {
     ("nodes", "linear"): (_BLUE, "--", "^"),
     ("nodes", "se"): (_SKY, "--", "v"),
     ("nodes", "sum"): (_SKY, ":", "s"),
+    ("gates", "linear+se"): (_BLACK, "--", "d"),
     ("taylor", "linear+se"): (_BLACK, "-", "d"),
     ("random", "linear+se"): (_PURPLE, "-", "x"),
     ("channels", None): (_VERMILION, "-", "s"),
     ("channels-global", None): (_VERMILION, "--", "D"),
+    ("channels-unrounded", None): (_VERMILION, ":", "s"),
+    ("channels-global-unrounded", None): (_VERMILION, "-.", "D"),
     ("operations", None): (_ORANGE, "-", "^"),
+    ("operations-taylor", None): (_ORANGE, "--", "v"),
     ("fresh", "linear+se"): (_GREEN, "-", "P"),
     ("narrower", None): (_GREEN, "--", "X"),
+    ("whole", None): (_GREEN, ":", "*"),
 }
 """Colour, line and marker of each way to prune."""
 _CYCLE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _PURPLE, _SKY, _BLACK, _GREY)

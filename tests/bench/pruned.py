@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archwright.bench.pruning_config import PruningConfig
+from archwright.bench.pruning_config import FRESH, PruningConfig
 from archwright.bench.pruning_rows import PrunedRow
 from archwright.bench.results import Results
 
@@ -23,7 +23,7 @@ def row(method: str, seed: int, target: float, top1: float, **fields: Any) -> Pr
         "macs_before": 1000,
         "params_before": 100,
         "top1_before": 60.0,
-        "top1_pruned": None if method in ("fresh", "narrower") else top1 - 10,
+        "top1_pruned": None if method in FRESH else top1 - 10,
         "seconds": 1.0,
     }
     return PrunedRow(method=method, seed=seed, target=target, top1=top1, **{**usual, **fields})

@@ -96,9 +96,25 @@ def test_predictors_are_told_over_devices(tmp_path: Path) -> None:
 
 def test_pruning_is_told_at_its_largest_target(tmp_path: Path) -> None:
     write_results(tmp_path / "pruning.json", pruned.results())
-    ((question, here, others),) = rows(tmp_path)
+    (question, here, others), (second, left, whole) = rows(tmp_path)
     assert "70 % of the multiply-accumulates" in question
-    assert (here, others) == ("2.50 (0.71)", "–")
-    more = [*pruned.rows(), *(pruned.row("operations", seed, 0.7, 61.0) for seed in (0, 1))]
-    write_results(tmp_path / "pruning.json", pruned.results(*more))
-    assert rows(tmp_path)[0][2] == "1.50 (0.71), operations"
+    assert (here, others) == ("2.50 (0.71) (n = 2)", "–")
+    assert "these nodes" in second
+    assert left == "60.00 (0.00)"
+    assert whole == (
+        "62.50 (0.71), unpruned (the whole network, trained on as long); 50.00, fresh (the same "
+        "nodes deleted, trained from fresh weights as long)"
+    )
+    latency = [
+        {"batch": batch, "rounds": 9, "ms": 1.0, "unpruned_ms": 1.0, "time_ratio": ratio}
+        for batch, ratio in ((1, 0.9), (32, 0.75))
+    ]
+    more = [pruned.row("operations", seed, 0.7, 61.0, latency=latency) for seed in (0, 1)]
+    more += [pruned.row("whole", 0, 1.0, 65.0), pruned.row("gates", 0, 0.7, 60.0)]
+    write_results(tmp_path / "pruning.json", pruned.results(*pruned.rows(), *more))
+    told = rows(tmp_path)
+    assert told[0][2] == (
+        "15.00 (n = 1), fresh; 1.50 (0.71) (n = 2) at a time of 0.90 for 1 image and 0.75 for 32 "
+        "images, operations; 2.00 (n = 1), gates"
+    )
+    assert told[1][2].endswith("65.00, whole (the whole network, as long in one go)")

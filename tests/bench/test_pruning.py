@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 
 from archwright.bench import pruning
 from archwright.bench.pruning import bench_pruning
-from archwright.bench.pruning_config import FRESH, METHODS, PruningConfig
+from archwright.bench.pruning_config import FRESH, METHODS, ONE_GO, PruningConfig
 from archwright.bench.pruning_latency import interleaved
 from archwright.bench.pruning_methods import Trained
 from archwright.bench.pruning_rows import PrunedRow, rows_of
@@ -18,12 +19,13 @@ from archwright.bench.results import Results, read_results
 from archwright.cli import main
 from archwright.errors import ConfigError, RunError
 from archwright.export import Session
+from archwright.runs.folder import SCHEMA
 from archwright.train.config import TrainConfig
 from archwright.train.run import train
 
 NB201 = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1|avg_pool_3x3~2|"
 TINY: dict[str, Any] = {
-    **{"network": NB201, "data": "digits", "channels": 4, "cells": 1, "limit": 64},
+    **{"network": NB201, "data": "digits", "channels": 16, "cells": 1, "limit": 64},
     **{"test_limit": 40, "train_epochs": 1, "gate_epochs": 1, "epochs": 1, "batch_size": 32},
     **{"calibration": 16, "threads": 1, "device": "cpu", "targets": "0.8", "seeds": "0"},
     "latency_rounds": 0,
@@ -52,10 +54,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> PruningConfig:
 def test_every_method_has_a_network_below_its_target(done: PruningConfig) -> None:
     rows = held(done)
     assert list(rows) == [
-        "unpruned None",
+        *("unpruned None", "whole None"),
         *(f"nodes {fusion}" for fusion in ("sum", "linear", "se", "linear+se")),
         *(f"{method} linear+se" for method in ("gates", "taylor", "random")),
-        *("channels None", "channels-global None", "operations None"),
+        *("channels None", "channels-global None"),
+        *("channels-unrounded None", "channels-global-unrounded None"),
+        *("operations None", "operations-taylor None"),
         *("fresh linear+se", "narrower None"),
     ]
     (before,) = {(row.macs_before, row.params_before, row.top1_before) for row in rows.values()}
@@ -63,10 +67,26 @@ def test_every_method_has_a_network_below_its_target(done: PruningConfig) -> Non
         assert row.macs <= row.target * before[0]
         assert 0 <= row.top1 <= 100
         assert (row.top1_pruned is None) == (row.method in FRESH)
-        assert bool(row.cut) == (row.method != "unpruned")
-    assert rows["unpruned None"].macs == before[0]
+        assert bool(row.cut) == (row.method not in ("unpruned", "whole"))
+        assert (row.gates is not None) == (row.method == "gates")
+    assert rows["unpruned None"].macs == rows["whole None"].macs == before[0]
+    low, high = rows["gates linear+se"].gates or (0, 0)
+    assert 0 < low < high  # they were learned
     assert "fusion=linear+se" in rows["nodes linear+se"].cut
-    assert rows["narrower None"].cut == "channels=3"
+    assert rows["narrower None"].cut == "channels=12"
+
+
+def test_widths_are_rounded_but_in_rows_of_their_own(done: PruningConfig) -> None:
+    def odd(method: str) -> bool:
+        content = (done.runs / "seed0" / f"{method}-0.8" / "network.onnx").read_bytes()
+        model = onnx.load_model_from_string(content)
+        kernels = (one for one in model.graph.initializer if len(one.dims) == 4)
+        return any(one.dims[0] % 4 for one in kernels)
+
+    assert not odd("channels-global")
+    assert not odd("channels")
+    assert odd("channels-global-unrounded")
+    assert odd("channels-unrounded")
 
 
 def test_networks_are_timed_in_turns_with_the_unpruned_one(done: PruningConfig) -> None:
@@ -97,10 +117,11 @@ def test_what_is_timed_is_what_was_scored(done: PruningConfig) -> None:
 
 def test_the_command_repeats_what_was_done(done: PruningConfig) -> None:
     results = read_results(done.file)
+    methods = ",".join([ONE_GO, *(method for method in METHODS if method != ONE_GO)])
     assert results.command == (
-        f"archwright bench pruning '{NB201}' --targets 0.8 --methods {','.join(METHODS)} "
+        f"archwright bench pruning '{NB201}' --targets 0.8 --methods {methods} "
         "--fusions sum,linear,se,linear+se --seeds 0 --data digits --test-limit 40 "
-        "--device cpu --threads 1 --limit 64 --channels 4 --cells 1 --train-epochs 1 "
+        "--device cpu --threads 1 --limit 64 --channels 16 --cells 1 --train-epochs 1 "
         "--gate-epochs 1 --calibration 16 --epochs 1 --batch-size 32"
     )
     assert results.threads == results.settings["threads"] == 1
@@ -111,8 +132,28 @@ def test_gates_are_learned_once_and_every_way_starts_alike(done: PruningConfig) 
     assert len(list(done.runs.glob("seed0/gates/log.jsonl"))) == 1
     log = (done.runs / "seed0" / "onward" / "log.jsonl").read_text().splitlines()
     assert len(log) == done.gate_epochs
-    fresh = json.loads((done.runs / "seed0" / "narrower-0.8" / "config.json").read_text())
-    assert fresh["epochs"] == done.train_epochs + done.gate_epochs + done.epochs
+    for name in ("narrower-0.8", "fresh-linear+se-0.8", "whole"):
+        fresh = json.loads((done.runs / "seed0" / name / "config.json").read_text())
+        assert fresh["epochs"] == done.train_epochs + done.gate_epochs + done.epochs
+
+
+def test_networks_are_timed_later_and_nothing_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(tmp_path, methods="channels-global,whole")
+    before = held(config, bench_pruning(config))
+    assert all(row.latency is None for row in before.values())
+    monkeypatch.delattr(pruning, "Trained")
+    timed = held(config, bench_pruning(replace(config, latency_rounds=3)))
+    assert list(timed) == list(before)
+    for name, row in timed.items():
+        assert row.latency is not None
+        assert replace(row, latency=None) == before[name]
+
+
+def test_what_is_pruned_and_what_is_fresh_have_the_same_nodes(done: PruningConfig) -> None:
+    rows = held(done)
+    assert rows["fresh linear+se"].cut == rows["nodes linear+se"].cut
 
 
 def test_what_is_there_is_not_made_again(
@@ -121,7 +162,7 @@ def test_what_is_there_is_not_made_again(
     monkeypatch.delattr(pruning, "Trained")
     before = done.file.read_bytes()
     again = bench_pruning(replace(done, methods="channels"))
-    assert len(again.rows) == 13  # all that the file holds
+    assert len(again.rows) == 17  # all that the file holds
     assert done.file.read_bytes() == before
     assert capsys.readouterr().err == ""
 
@@ -183,7 +224,7 @@ def test_other_settings_are_refused(done: PruningConfig) -> None:
 
 
 def test_a_folder_of_other_settings_is_refused(done: PruningConfig, tmp_path: Path) -> None:
-    config = replace(done, out=tmp_path / "other.json", lr=0.5)
+    config = replace(done, methods="nodes", out=tmp_path / "other.json", lr=0.5)
     with pytest.raises(RunError, match=r"unpruned was run with lr=0.025, not 0.5: resume with the"):
         bench_pruning(config)
 
@@ -222,6 +263,12 @@ def test_nodes_that_do_not_suffice_are_known_before_anything_is_pruned(
         ({"latency_batches": "1,0"}, r"--latency-batches 1,0: give numbers of images"),
         ({"epochs": -1}, r"--epochs must not be negative, got -1"),
         ({"gate_epochs": 0}, r"--gate-epochs must be above 0, got 0"),
+        ({"epochs": 2}, r"--gate-epochs 1 is less than --epochs 2: learn gates for as long as"),
+        ({"round_to": 0}, r"--round-to must be above 0, got 0"),
+        (
+            {"channels": 8, "latency_rounds": 5},
+            r"--latency-rounds 5: 8 channels are too few to time a network of; give --channels 16",
+        ),
         ({"precision": "16"}, r"unknown precision '16'"),
         ({"out": Path("/")}, r"--out / is a folder: name a file"),
     ],
@@ -231,6 +278,14 @@ def test_an_impossible_setting_is_named(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         tiny(tmp_path, **settings)
+
+
+def test_a_trained_network_that_is_narrow_is_not_timed(tmp_path: Path) -> None:
+    content = {"schema": SCHEMA, "kind": "train", "channels": 8}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    narrow = {"network": str(tmp_path), "channels": None, "cells": None, "latency_rounds": 5}
+    with pytest.raises(ConfigError, match=r"--latency-rounds 5: 8 channels are too few to time"):
+        tiny(tmp_path, **narrow)
 
 
 def test_the_size_of_a_trained_network_is_not_asked_for(done: PruningConfig) -> None:
@@ -252,7 +307,7 @@ def test_the_command_line_shows_table_and_rows(
     assert code == 0
     content = json.loads(out)
     assert content["rows"] == read_results(done.file).rows
-    assert [row["method"] for row in content["standings"]][:2] == ["unpruned", "nodes"]
+    assert [row["method"] for row in content["standings"]][:3] == ["unpruned", "whole", "nodes"]
     assert "accuracies in % of test images:" in err
     assert f"results: {done.file}" in err
     code = main(["bench", "pruning", "darts-v3", *words, "--out", str(done.runs / "x.json")])

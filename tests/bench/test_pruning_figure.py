@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from archwright.bench.pruning_config import FRESH, METHODS
 from archwright.bench.results import write_results
 
 from .pruned import results, row
@@ -24,7 +25,10 @@ def test_every_way_has_a_line_where_it_was_measured() -> None:
     figure = figures.pruning(figures.standings([row("unpruned", 0, 1.0, 60.0), *ways]))
     before, after = figure.axes
     assert len(after.containers) == len(ways)
-    assert len(before.containers) == len(ways) - 2  # fresh networks are not there before tuning
+    assert {method for method, _ in figures._WAYS} == set(METHODS)
+    assert len(before.containers) == len(ways) - len(
+        FRESH
+    )  # fresh networks are not there before tuning
     assert [text.get_text() for text in figure.legends[0].get_texts()][:3] == [
         *("unpruned", "nodes", "nodes, linear"),
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archwright.bench import pruning_pages
-from archwright.bench.pruning_rows import rows_of, standings
+from archwright.bench.pruning_rows import PrunedRow, behind_at, rows_of, standings
 from archwright.bench.results import require_same, write_results
 from archwright.errors import RunError
 
@@ -51,6 +51,49 @@ def test_without_an_unpruned_network_nothing_is_behind_it() -> None:
     assert mixed[1].behind is None  # seed 1 has none
 
 
+def test_fresh_networks_are_behind_the_whole_one_that_was_trained_in_one_go() -> None:
+    *_, fresh, _ = standings(rows())
+    assert (fresh.method, fresh.behind) == ("fresh", None)
+    found = standings([*rows(), row("whole", 0, 1.0, 65.0), row("whole", 1, 1.0, 70.0)])
+    behind = {(s.method, s.target): s.behind.mean for s in found if s.behind is not None}
+    assert behind["fresh", 0.7] == 15.0  # 65 - 50, seed 1 has no fresh one
+    assert behind["whole", 1.0] == 0.0
+    assert behind["nodes", 0.5] == 5.5  # behind the unpruned one, as before
+
+
+def timed(method: str, target: float, behind: float, ratio: float) -> PrunedRow:
+    latency = {"batch": 1, "rounds": 9, "ms": ratio, "unpruned_ms": 1.0, "time_ratio": ratio}
+    return row(method, 0, target, 60.0 - behind, latency=[latency])
+
+
+def test_ways_are_compared_at_equal_latency() -> None:
+    """Between targets in a straight line; what is slower than the time has no answer."""
+    found = standings(
+        [
+            *(timed("unpruned", 1.0, 0.0, 1.02), timed("channels-global", 0.7, 1.0, 0.8)),
+            *(timed("channels-global", 0.5, 4.0, 0.6), timed("operations", 0.7, 3.0, 0.7)),
+            timed("channels-global-unrounded", 0.7, 0.5, 2.2),
+        ]
+    )
+    at = {time: behind_at(found, 1, time) for time in (0.9, 0.8, 0.7, 0.5)}
+    channels, operations = ("channels-global", None), ("operations", None)
+    assert at[0.9] == pytest.approx({channels: 0.5, operations: 1.0})
+    assert at[0.8] == pytest.approx({channels: 1.0, operations: 2.0})
+    assert at[0.7] == pytest.approx({channels: 2.5, operations: 3.0})
+    assert at[0.5] == {}
+    assert behind_at(found, 32, 0.9) == {}
+    table = pruning_pages.equal_table(found)
+    assert table is not None
+    assert table.columns == ("method", "stands in", "at 0.9, 1", "at 0.8, 1", "at 0.7, 1")
+    assert list(table.rows) == [
+        ("channels-global", "\N{EN DASH}", "+0.50", "+1.00", "+2.50"),
+        ("operations", "\N{EN DASH}", "+1.00", "+2.00", "+3.00"),
+        ("channels-global-unrounded", *["\N{EN DASH}"] * 4),
+    ]
+    untimed = [row("unpruned", 0, 1.0, 60.0), row("operations", 0, 0.5, 50.0)]
+    assert pruning_pages.equal_table(standings(untimed)) is None
+
+
 def test_the_table_says_what_was_lost() -> None:
     table = pruning_pages.pruning_table(standings(rows()))
     assert table.columns[-1] == "time left, 1"
@@ -65,11 +108,11 @@ def test_the_table_says_what_was_lost() -> None:
         "top-1 before tuning": "47.00 (1.41)",
         "top-1": "57.00 (1.41)",
         "points lost": "+3.00 (1.41)",
-        "behind unpruned": "+5.50 (2.12)",
+        "behind whole": "+5.50 (2.12)",
         "time left, 1": "0.55",
     }
     whole = dict(zip(table.columns, table.rows[0], strict=True))
-    assert (whole["target"], whole["behind unpruned"]) == ("\N{EN DASH}", "\N{EN DASH}")
+    assert (whole["target"], whole["behind whole"]) == ("\N{EN DASH}", "\N{EN DASH}")
     assert whole["points lost"] == "-2.50 (0.71)"
 
 
@@ -85,7 +128,16 @@ def test_a_page_has_command_conditions_and_table(tmp_path: Path) -> None:
     assert "a machine, 1 thread; torch 2." in page
     assert "| nodes | sum | 0.5 | 2 | 0.500 |" in page
     assert "median over 9 rounds" in page
+    assert "at equal latency" in page
+    assert "Gates that decided" not in page
     assert page.count("archwright bench") == 1
+
+
+def test_a_page_says_how_far_gates_went(tmp_path: Path) -> None:
+    gates = [row("gates", s, 0.5, 50.0, gates=[0.4 - s / 10, 1.1 + s / 10]) for s in (0, 1)]
+    write_results(tmp_path / "pruning.json", results(*rows(), *gates))
+    page = pruning_pages.pruning(tmp_path)
+    assert "Gates that decided which nodes go were between 0.30 and 1.20 when they did." in page
 
 
 def test_a_page_of_nothing_is_empty(tmp_path: Path) -> None:

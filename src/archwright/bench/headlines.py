@@ -16,8 +16,13 @@ from archwright.bench.results import read_results
 from archwright.bench.tabulate import NOTHING, Table
 from archwright.tables import nasbench201
 
+_FROM_FRESH = {
+    "unpruned": "the whole network, trained on as long",
+    "fresh": "the same nodes deleted, trained from fresh weights as long",
+    "whole": "the whole network, as long in one go",
+}
+"""What it is compared with that a network is pruned at all."""
 _Rows = Iterator[tuple[str, str, str]]
-_PRUNED = ("channels-global", "operations")
 
 
 def headlines(folder: Path) -> str:
@@ -106,7 +111,7 @@ def _predictor(folder: Path) -> _Rows:
 
 
 def _pruning(folder: Path) -> _Rows:
-    """What pruning costs at the largest target."""
+    """What every way to prune costs at the largest target, in accuracy and in time."""
     path = folder / "pruning.json"
     if not path.exists():
         return
@@ -114,20 +119,34 @@ def _pruning(folder: Path) -> _Rows:
     target = max((row.target for row in rows if row.target < 1), default=None)
     own = [row for row in rows if row.target == target and row.behind is not None]
     here = [row for row in own if (row.method, row.fusion) == ("nodes", "linear+se")]
-    others = [row for row in own if row.method in _PRUNED]
+    others = [row for row in own if row.method != "nodes"]
     for row in here:
+        alike = [
+            f"{other.top1.text()}, {other.method} ({title})"
+            for method, title in _FROM_FRESH.items()
+            for other in rows
+            if other.method == method and other.target in (1, row.target)
+        ]
         yield (
-            "Points behind the whole network when nodes are deleted and "
+            "Points behind the whole network trained alike when nodes are deleted and "
             f"{100 * row.target:g} % of the multiply-accumulates are left",
             _lost(row),
             "; ".join(f"{_lost(other)}, {other.method}" for other in others) or NOTHING,
         )
+        yield (
+            "Accuracy in % of what deleting these nodes leaves, fine-tuned",
+            row.top1.text(),
+            "; ".join(alike) or NOTHING,
+        )
 
 
 def _lost(row: PrunedStanding) -> str:
-    most = max(row.time, default=None)
-    time = "" if most is None else f" at {row.time[most].mean:.2f} of the time"
-    return f"{'' if row.behind is None else row.behind.text()}{time}"
+    times = " and ".join(
+        f"{time.mean:.2f} for {batch} {'image' if batch == 1 else 'images'}"
+        for batch, time in row.time.items()
+    )
+    lost = "" if row.behind is None else f"{row.behind.text()} (n = {row.n})"
+    return f"{lost} at a time of {times}" if times else lost
 
 
 _FIGURES: Sequence[Callable[[Path], _Rows]] = (

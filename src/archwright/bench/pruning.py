@@ -61,8 +61,7 @@ class _Bench:
     def run(self) -> Results:
         """Every network that is left, seed by seed; then those that were not timed are."""
         held, config, images = self._held(), self.config, None
-        pairs = [(one, share) for share in config.shares for one in config.contestants]
-        wanted = [(UNPRUNED, 1.0), *pairs]
+        wanted = config.wanted
         number, total = 0, len(wanted) * len(config.all_seeds)
         for seed in config.all_seeds:
             trained: Trained | None = None
@@ -74,7 +73,7 @@ class _Bench:
                 if trained is None:
                     images = images or self._images(seed)
                     trained = Trained(config, self.fabric, images, seed)
-                    trained.require_reachable(pairs)
+                    trained.require_reachable(wanted)
                 row = self._row(trained, one, share)
                 held = self._keep([row])
                 print(f"{number}/{total} {_line(row)}", file=sys.stderr, flush=True)
@@ -137,6 +136,7 @@ class _Bench:
             top1_pruned=made.top1_pruned,
             top1=trained.stages(one, share).top1(network),
             seconds=round(time.monotonic() - began, 3),
+            gates=made.gates,
         )
 
     def _time(self, held: Results) -> Results:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 from archwright.bench.command import command_line
 from archwright.bench.contestants import write_seeds
@@ -20,15 +20,37 @@ from archwright.runs.options import (
 )
 from archwright.train.config import TrainConfig
 
+if TYPE_CHECKING:
+    from archwright.prune.baselines.channels import Ranking
+
 WHOLE = "unpruned"
 """The network that nothing is taken from, trained on as the others are."""
 NODES: dict[str, Score] = {"nodes": "loss", "gates": "gate", "taylor": "taylor", "random": "random"}
 """Methods that delete nodes, and what each ranks them by."""
-FRESH = ("fresh", "narrower")
-"""Methods that train a network of the wanted size from fresh weights."""
-METHODS = (*NODES, "channels", "channels-global", "operations", *FRESH)
+CHANNELS: "dict[str, tuple[Ranking, bool]]" = {
+    "channels": ("layer", True),
+    "channels-global": ("network", True),
+    "channels-unrounded": ("layer", False),
+    "channels-global-unrounded": ("network", False),
+}
+"""Methods that remove channels: where these compete, and whether widths are rounded."""
+OPERATIONS: dict[str, Score] = {"operations": "loss", "operations-taylor": "taylor"}
+"""Methods that remove operations, and what each ranks them by."""
+ONE_GO = "whole"
+"""The whole network, trained from fresh weights for as many epochs in one go."""
+FRESH = ("fresh", "narrower", ONE_GO)
+"""Methods that train a network from fresh weights, for as many epochs as the others have had."""
+METHODS = (*NODES, *CHANNELS, *OPERATIONS, *FRESH)
 
 _BEST: FusionName = "linear+se"
+_USUAL = ",".join(
+    (
+        *("nodes", "gates", "random", "channels-global", "channels-global-unrounded"),
+        *("operations", *FRESH),
+    )
+)
+_LEAST_TIMED = 16
+"""Networks of fewer channels are not timed: most of what they take is spent between operations."""
 _COURSE = 500
 """Test images on which epochs are scored on the way; what is reported is scored on all."""
 
@@ -68,11 +90,12 @@ class PruningConfig(BenchOptions):
     """The run folder of a training; or what --architecture of train takes, to train one a seed."""
     targets: str = "0.727,0.6,0.5"
     """Shares of the multiply-accumulates that may be left, separated by commas."""
-    methods: str = "nodes,gates,random,channels,operations,fresh"
+    methods: str = _USUAL
     """nodes (by the loss without each), gates, taylor, random: nodes are deleted; channels,
-    channels-global: by torch-pruning, a share of each layer or of all layers together; operations:
-    edges are removed; fresh, narrower: the pruned architecture, or the whole one with fewer
-    channels, is trained from fresh weights."""
+    channels-global: by torch-pruning, a share of each layer or of all layers together, to rounded
+    widths or, with -unrounded behind, to any; operations (by the loss without each),
+    operations-taylor: edges are removed; fresh, narrower, whole: the pruned architecture, the whole
+    one with fewer channels, or the whole one, is trained from fresh weights in one go."""
     fusions: str = "sum,linear,se,linear+se"
     """What stands in for deleted nodes; linear+se alone where the loss does not rank them."""
     seeds: str = "0-2"
@@ -91,8 +114,9 @@ class PruningConfig(BenchOptions):
     """Epochs of a network that is trained here."""
     train_lr: float = 0.05
     """Highest learning rate of these epochs."""
-    gate_epochs: int = 2
-    """Epochs in which gates are learned; other methods are trained on for as many."""
+    gate_epochs: int = 4
+    """Epochs in which gates are learned, no fewer than of fine-tuning; other methods are trained on
+    for as many."""
     gate_lr: float = 0.01
     """Learning rate of these epochs."""
     sparsity: float = 0.01
@@ -102,7 +126,10 @@ class PruningConfig(BenchOptions):
     per_cost: bool = False
     """Divide a node's importance by what deleting it saves."""
     calibration: int = 256
-    """Training images on which fusions are fitted, and statistics and first-order changes taken."""
+    """Training images on which fusions are fitted, statistics taken, and losses compared."""
+    round_to: int | None = None
+    """Number that the widths which channels are pruned to, and those of narrower networks, are
+    multiples of (else 4 where there were 8 channels or more, and any number below)."""
     epochs: int = 4
     """Epochs of fine-tuning."""
     lr: float = PruneConfig.lr
@@ -118,8 +145,9 @@ class PruningConfig(BenchOptions):
     latency_batches: str = "1,32"
     """Numbers of images that each network is timed on in onnxruntime, in turns with the unpruned
     one, once all rows are there."""
-    latency_rounds: int = 50
-    """How often each is timed; 0: not at all."""
+    latency_rounds: int = 0
+    """How often each is timed, on a machine that does nothing else; 0: not at all. The same command
+    times what was not timed before, and trains nothing anew."""
     runs: Path = Path("runs/pruning")
     """Folder for the run folders of trainings and fine-tunings."""
 
@@ -132,16 +160,29 @@ class PruningConfig(BenchOptions):
         super().__post_init__()
         require_positive(self, "image_size", "limit", "channels", "cells")
         require_positive(self, "train_epochs", "train_lr", "gate_epochs", "gate_lr", "lr")
-        require_positive(self, "batch_size", "calibration")
+        require_positive(self, "batch_size", "calibration", "round_to")
         require_not_negative(self, "sparsity", "epochs", "weight_decay", "cutout")
         require_not_negative(self, "latency_rounds")
         require_fraction(self, "momentum")
+        require(
+            self.gate_epochs >= self.epochs,
+            f"--gate-epochs {self.gate_epochs} is less than --epochs {self.epochs}: learn gates "
+            f"for as long as networks are fine-tuned, or longer",
+        )
         if self.trained is not None:
             for name in ("channels", "cells"):
                 require(
                     getattr(self, name) is None,
                     f"--{name} is that of the training in {self.network}: leave it out",
                 )
+        width = self.channels
+        if self.trained is not None:
+            width = read_config(self.trained).get("channels")
+        require(
+            not self.latency_rounds or width is None or width >= _LEAST_TIMED,
+            f"--latency-rounds {self.latency_rounds}: {width} channels are too few to time a "
+            f"network of; give --channels {_LEAST_TIMED} or more, or --latency-rounds 0",
+        )
         _ = self.contestants, self.shares, self.batches
 
     @property
@@ -165,6 +206,14 @@ class PruningConfig(BenchOptions):
                 several = [None]
             found.update((Contestant(method=method, fusion=one), None) for one in several)
         return tuple(found)
+
+    @property
+    def wanted(self) -> tuple[tuple[Contestant, float], ...]:
+        """The networks of a seed with their targets, those that are whole first."""
+        whole = [UNPRUNED, *(one for one in self.contestants if one.method == ONE_GO)]
+        pruned = [one for one in self.contestants if one not in whole]
+        pairs = [(one, share) for share in self.shares for one in pruned]
+        return (*((one, 1.0) for one in whole), *pairs)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -225,7 +274,7 @@ class PruningConfig(BenchOptions):
         """The command line that makes `rows`, all of these `settings`, again."""
         held = [row for row in rows if row["method"] != WHOLE]
         fusions = dict.fromkeys(row["fusion"] for row in held if row["method"] == "nodes")
-        targets = sorted({row["target"] for row in held}, reverse=True)
+        targets = sorted({row["target"] for row in held} - {1.0}, reverse=True)
         config = cls.of(
             settings,
             methods=",".join(dict.fromkeys(row["method"] for row in held)) or cls.methods,

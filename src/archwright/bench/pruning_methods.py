@@ -6,23 +6,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from archwright import data
-from archwright.bench.pruning_config import NODES, WHOLE, Contestant, PruningConfig, course
+from archwright.bench.pruning_config import (
+    CHANNELS,
+    NODES,
+    ONE_GO,
+    OPERATIONS,
+    WHOLE,
+    Contestant,
+    PruningConfig,
+    course,
+)
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
 from archwright.errors import ConfigError
-from archwright.ir import Network
+from archwright.ir import Network, Pruning
 from archwright.lower import NaiveNetwork
-from archwright.prune.baselines.channels import Ranking, prune_channels
+from archwright.prune.baselines.channels import prune_channels
 from archwright.prune.baselines.narrower import narrower
-from archwright.prune.baselines.operations import (
-    describe,
-    edge_scores,
-    select_edges,
-    without_edges,
-)
-from archwright.prune.calibration import calibration_batches, calibration_images
+from archwright.prune.baselines.operations import EdgeScore, describe, prune_edges
+from archwright.prune.calibration import calibration_batches
 from archwright.prune.compensate import take_statistics
 from archwright.prune.config import PruneConfig
 from archwright.prune.gates import gated_network
@@ -48,12 +53,19 @@ _ONWARD = Contestant(method="onward")
 
 @dataclass(frozen=True)
 class Made:
-    """A network, what was taken away, and its percent of test images before it is fine-tuned."""
+    """A network, before it is fine-tuned; one that was trained from fresh weights is not.
+
+    Attributes:
+        cut: what was taken away, as text.
+        top1_pruned: its percent of test images; None of a fresh one.
+        gates: the smallest and the largest that was learned, where gates decided.
+    """
 
     network: NaiveNetwork
-    cut: str
-    top1_pruned: float | None
+    cut: str = ""
     fresh: bool = False
+    top1_pruned: float | None = None
+    gates: list[float] | None = None
 
 
 class Trained:
@@ -65,6 +77,7 @@ class Trained:
         self.config, self.fabric, self.images, self.seed = config, fabric, images, seed
         few = subset_indices(len(images.test), course(len(images.test)))
         self._course = replace(images, test=images.test.subset(few))
+        self._prunings: dict[tuple[Contestant, float], Pruning] = {}
 
     @cached_property
     def source(self) -> Source:
@@ -165,21 +178,25 @@ class Trained:
             ConfigError: the share cannot be reached (with the least that can).
         """
         torch.manual_seed(self.seed)
-        network, cut, fresh = _MAKERS[one.method](self, one, share)
-        if fresh:
-            return Made(network, cut, None, fresh=True)
-        placed(network, self.fabric.device)
-        take_statistics(network, calibration_images(*self._calibration))
-        return Made(network, cut, self.stages(one, share).top1(network))
+        made = _MAKERS[one.method](self, one, share)
+        if made.fresh:
+            return made
+        placed(made.network, self.fabric.device)
+        take_statistics(made.network, torch.cat([images for images, _ in self.calibration]))
+        return replace(made, top1_pruned=self.stages(one, share).top1(made.network))
 
-    @property
-    def _calibration(self) -> tuple[Any, ...]:
-        return self.fabric, self.images, self.config.calibration, self.seed
+    @cached_property
+    def calibration(self) -> list[tuple[Tensor, Tensor]]:
+        """Images on which statistics are taken and losses compared."""
+        config = self.config
+        return calibration_batches(self.fabric, self.images, config.calibration, self.seed)
 
-    def nodes(self, one: Contestant, share: float) -> "_Making":
+    def nodes(self, one: Contestant, share: float) -> Made:
         """Deleted nodes, and what stands in for them."""
         cut = self._cut(one, share)
-        return cut.network, cut.pruning.to_text(), False
+        values = cut.importance.values()
+        gates = [min(values), max(values)] if one.method == _GATES.method else None
+        return Made(cut.network, cut.pruning.to_text(), gates=gates)
 
     def _cut(self, one: Contestant, share: float) -> Cut:
         stages = self.stages(one, share)
@@ -188,40 +205,49 @@ class Trained:
         else:
             network, gates = gated_network(self.source.network, self.onward.state_dict())
             gated = Gated(network=placed(network, self.fabric.device), gates=gates)
-        return stages.cut(gated, targets_of(stages.config, self.source))
+        cut = stages.cut(gated, targets_of(stages.config, self.source))
+        self._prunings[one, share] = cut.pruning
+        return cut
 
-    def channels(self, one: Contestant, share: float) -> "_Making":
+    def channels(self, one: Contestant, share: float) -> Made:
         """Fewer channels."""
-        ranking: Ranking = "network" if one.method == "channels-global" else "layer"
-        network, asked = prune_channels(self.onward, share * self.macs, ranking=ranking)
-        return network, f"{asked:.4f} of the channels of the {ranking}", False
+        ranking, rounds = CHANNELS[one.method]
+        round_to = self.config.round_to if rounds else 1
+        macs = share * self.macs
+        network, asked = prune_channels(self.onward, macs, ranking=ranking, round_to=round_to)
+        return Made(network, f"{asked:.4f} of the channels of the {ranking}")
 
-    def operations(self, one: Contestant, share: float) -> "_Making":
+    def operations(self, one: Contestant, share: float) -> Made:
         """Fewer edges."""
-        whole = self.source.network
-        scores = edge_scores(self.onward, calibration_batches(*self._calibration))
-        removed = select_edges(whole, scores, share * self.macs)
-        network = NaiveNetwork(without_edges(whole, removed))
-        network.load_state_dict(_kept(self.onward, network))
-        return placed(network, self.fabric.device), describe(whole, removed), False
+        score: EdgeScore = "taylor" if OPERATIONS[one.method] == "taylor" else "loss"
+        macs = share * self.macs
+        network, removed = prune_edges(self.onward, macs, self.calibration, score=score)
+        return Made(network, describe(self.source.network, removed))
 
-    def unpruned(self, one: Contestant, share: float) -> "_Making":
+    def unpruned(self, one: Contestant, share: float) -> Made:
         """All of it."""
         network = NaiveNetwork(self.source.network)
         network.load_state_dict(self.onward.state_dict())
-        return placed(network, self.fabric.device), "", False
+        return Made(network)
 
-    def fresh(self, one: Contestant, share: float) -> "_Making":
+    def fresh(self, one: Contestant, share: float) -> Made:
         """The architecture that deleting nodes leaves, trained from fresh weights."""
-        pruning = self._cut(replace(one, method="nodes"), share).pruning
+        nodes = replace(one, method="nodes")
+        known = self._prunings.get((nodes, share))
+        pruning = known or self._cut(nodes, share).pruning
         architecture = replace(self.source.architecture, pruning=pruning)
         entrant = replace(self._entrant, architecture=architecture)
-        return self._trained(one, share, entrant), pruning.to_text(), True
+        return Made(self._trained(one, share, entrant), pruning.to_text(), fresh=True)
 
-    def narrower(self, one: Contestant, share: float) -> "_Making":
+    def narrower(self, one: Contestant, share: float) -> Made:
         """The whole architecture with fewer channels, trained from fresh weights."""
-        entrant = narrower(self._entrant, share * self.macs)
-        return self._trained(one, share, entrant), f"channels={entrant.size.channels}", True
+        entrant = narrower(self._entrant, share * self.macs, round_to=self.config.round_to)
+        cut = f"channels={entrant.size.channels}"
+        return Made(self._trained(one, share, entrant), cut, fresh=True)
+
+    def whole(self, one: Contestant, share: float) -> Made:
+        """The whole architecture, trained from fresh weights."""
+        return Made(self._trained(one, share, self._entrant), fresh=True)
 
     @property
     def _entrant(self) -> Entrant:
@@ -250,25 +276,15 @@ class Trained:
         return placed(module, self.fabric.device)
 
 
-_Making = tuple[NaiveNetwork, str, bool]
-"""A network, what was taken away, and whether it was trained from fresh weights."""
-_MAKERS: dict[str, Callable[[Trained, Contestant, float], _Making]] = {
+_MAKERS: dict[str, Callable[[Trained, Contestant, float], Made]] = {
     WHOLE: Trained.unpruned,
-    "nodes": Trained.nodes,
-    "gates": Trained.nodes,
-    "taylor": Trained.nodes,
-    "random": Trained.nodes,
-    "channels": Trained.channels,
-    "channels-global": Trained.channels,
-    "operations": Trained.operations,
+    **dict.fromkeys(NODES, Trained.nodes),
+    **dict.fromkeys(CHANNELS, Trained.channels),
+    **dict.fromkeys(OPERATIONS, Trained.operations),
     "fresh": Trained.fresh,
     "narrower": Trained.narrower,
+    ONE_GO: Trained.whole,
 }
-
-
-def _kept(whole: NaiveNetwork, part: NaiveNetwork) -> dict[str, Any]:
-    state = whole.state_dict()
-    return {name: state[name] for name in part.state_dict()}
 
 
 def cost_of(network: Network) -> tuple[int, int]:

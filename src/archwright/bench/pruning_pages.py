@@ -5,7 +5,7 @@ from pathlib import Path
 
 from archwright.bench.markdown import conditions, table_text
 from archwright.bench.pruning_config import WHOLE
-from archwright.bench.pruning_rows import PrunedRow, Standing, rows_of, standings
+from archwright.bench.pruning_rows import PrunedRow, Standing, behind_at, rows_of, standings
 from archwright.bench.results import Results, read_results
 from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, Table
@@ -14,6 +14,13 @@ _LATENCY = (
     "Share of the unpruned network's time that is left in onnxruntime, for so many images at once, "
     "timed in turns with it: median over {rounds} rounds, mean over seeds."
 )
+_EQUAL = (
+    "Points behind the whole network trained alike at equal latency: at so much of the unpruned "
+    "network's time for so many images at once, in a straight line between targets."
+)
+_GATES = "Gates that decided which nodes go were between {least:.2f} and {most:.2f} when they did."
+_TIMES = (0.9, 0.8, 0.7)
+"""Shares of the unpruned network's time at which ways are compared."""
 
 
 def read_all(folder: Path) -> dict[str, tuple[Results, list[PrunedRow]]]:
@@ -40,7 +47,7 @@ def pruning_table(rows: Sequence[Standing]) -> Table:
     timed = tuple(f"time left, {batch}" for batch in batches)
     columns = (
         *("method", "stands in", "target", "n", "MACs left", "parameters left"),
-        *("top-1 before tuning", "top-1", "points lost", "behind unpruned", *timed),
+        *("top-1 before tuning", "top-1", "points lost", "behind whole", *timed),
     )
     made = [
         (
@@ -61,12 +68,41 @@ def pruning_table(rows: Sequence[Standing]) -> Table:
     return Table(columns, made, texts=2)
 
 
+def equal_table(rows: Sequence[Standing]) -> Table | None:
+    """A row for each way to prune that was timed; None if none was."""
+    batches = sorted({batch for row in rows for batch in row.time})
+    at = [(batch, time) for batch in batches for time in _TIMES]
+    found = [behind_at(rows, batch, time) for batch, time in at]
+    timed = (row for row in rows if row.time and row.target < 1)
+    ways = dict.fromkeys((row.method, row.fusion) for row in timed)
+    columns = ("method", "stands in", *(f"at {time:g}, {batch}" for batch, time in at))
+    made = [
+        (
+            method,
+            fusion or NOTHING,
+            *(
+                f"{points[method, fusion]:+.2f}" if (method, fusion) in points else NOTHING
+                for points in found
+            ),
+        )
+        for method, fusion in ways
+    ]
+    return Table(columns, made, texts=2) if made else None
+
+
 def _section(results: Results, rows: Sequence[PrunedRow]) -> str:
     found = standings(rows)
     parts = [_conditions(results, rows), table_text(pruning_table(found))]
     rounds = {int(timed["rounds"]) for row in rows for timed in row.latency or []}
     if rounds:
         parts.append(_LATENCY.format(rounds=", ".join(map(str, sorted(rounds)))))
+    equal = equal_table(found)
+    if equal is not None:
+        parts += [_EQUAL, table_text(equal)]
+    gates = [row.gates for row in rows if row.gates is not None]
+    if gates:
+        least, most = min(low for low, _ in gates), max(high for _, high in gates)
+        parts.append(_GATES.format(least=least, most=most))
     return "\n\n".join(parts)
 
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from archwright.bench.pruning_config import WHOLE
+from archwright.bench.pruning_config import FRESH, ONE_GO, WHOLE
 from archwright.bench.results import Results
 from archwright.bench.spread import Spread
 from archwright.errors import RunError
+
+Way = tuple[str, str | None]
+"""A method, and what stands in for deleted nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,7 @@ class PrunedRow:
         top1: in the end.
         seconds: wall time of making, fine-tuning and scoring it, interruptions left out.
         latency: for each number of images, how long it and the unpruned network take.
+        gates: the smallest and the largest that was learned, where gates decided what went.
     """
 
     method: str
@@ -43,6 +48,7 @@ class PrunedRow:
     top1: float
     seconds: float
     latency: list[dict[str, float]] | None = None
+    gates: list[float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON has it."""
@@ -75,7 +81,8 @@ class Standing:
         macs, params: shares that are left.
         top1_pruned: before the fine-tuning; None of fresh networks.
         drop: points lost against the trained network, seed by seed.
-        behind: points behind the whole network trained on alike, seed by seed; None where that was
+        behind: points behind the whole network trained alike, seed by seed: behind `whole` if it
+            was trained from fresh weights in one go, else behind `unpruned`; None where that was
             not measured for every seed.
         time: by number of images, the share of the unpruned network's time that is left.
     """
@@ -96,7 +103,7 @@ class Standing:
 def standings(rows: Iterable[PrunedRow]) -> list[Standing]:
     """A row for each way and target, by target, the unpruned network first."""
     held = list(rows)
-    whole = {row.seed: row.top1 for row in held if row.method == WHOLE}
+    whole = {(row.method, row.seed): row.top1 for row in held if row.method in (WHOLE, ONE_GO)}
     groups: dict[tuple[float, str, str | None], list[PrunedRow]] = {}
     for row in held:
         groups.setdefault((row.target, row.method, row.fusion), []).append(row)
@@ -104,10 +111,11 @@ def standings(rows: Iterable[PrunedRow]) -> list[Standing]:
     return [_standing(groups[key], whole) for key in order]
 
 
-def _standing(own: Sequence[PrunedRow], whole: dict[int, float]) -> Standing:
+def _standing(own: Sequence[PrunedRow], whole: dict[tuple[str, int], float]) -> Standing:
     first = own[0]
+    like = ONE_GO if first.method in FRESH else WHOLE
     pruned = [row.top1_pruned for row in own if row.top1_pruned is not None]
-    behind = [whole[row.seed] - row.top1 for row in own if row.seed in whole]
+    behind = [whole[like, row.seed] - row.top1 for row in own if (like, row.seed) in whole]
     return Standing(
         method=first.method,
         fusion=first.fusion,
@@ -121,6 +129,27 @@ def _standing(own: Sequence[PrunedRow], whole: dict[int, float]) -> Standing:
         behind=Spread.of(behind) if len(behind) == len(own) else None,
         time=_times(own),
     )
+
+
+def behind_at(rows: Iterable[Standing], batch: int, time: float) -> dict[Way, float]:
+    """Points that each way is behind the whole network trained alike, at a share of its time.
+
+    In a straight line between the targets that were measured, and the whole network, which takes
+    all of the time and is not behind; ways that do not come down to that time are left out.
+    """
+    ways: dict[Way, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.target < 1 and row.behind is not None and batch in row.time:
+            point = row.time[batch].mean, row.behind.mean
+            ways.setdefault((row.method, row.fusion), [(1.0, 0.0)]).append(point)
+    found: dict[Way, float] = {}
+    for way, points in ways.items():
+        for (less, low), (more, high) in pairwise(sorted(points)):
+            if less <= time <= more:
+                part = (time - less) / (more - less) if more > less else 0.0
+                found[way] = low + part * (high - low)
+                break
+    return found
 
 
 def _times(own: Sequence[PrunedRow]) -> dict[int, Spread]:

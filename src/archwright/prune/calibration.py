@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from archwright import data
@@ -39,8 +38,3 @@ def calibration_batches(
         if count <= 0:
             break
     return found
-
-
-def calibration_images(fabric: "Fabric", images: data.ImageData, count: int, seed: int) -> Tensor:
-    """The images of `calibration_batches` in one batch [B, C, H, W]."""
-    return torch.cat([given for given, _ in calibration_batches(fabric, images, count, seed)])

@@ -31,7 +31,7 @@ from archwright.prune.gates import (
 )
 from archwright.prune.select import Target, choose, select
 from archwright.prune.source import Source
-from archwright.prune.trials import loss_scores
+from archwright.prune.trials import in_rounds, loss_scores
 from archwright.runs.checkpoint import load_checkpoint, loading
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, read_config
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]
 
-_ROUNDS = 3
-"""Times that nodes are tried, each when as much of the way to the targets is done."""
 _SHARED = (
     *("run", "data", "limit", "image_size", "seed", "gate_epochs", "gate_lr", "sparsity"),
     *("batch_size", "lr_min", "momentum", "weight_decay", "clip", "cutout", "precision"),
@@ -195,13 +193,20 @@ class Stages:
         Raises:
             ConfigError: a target cannot be met.
         """
-        importance, config = self.importance(gated), self.config
-        pruning = config.pruning
+        config, pruning = self.config, self.config.pruning
+
+        def nearer(
+            importance: Mapping[Node, float], gone: frozenset[Node], part: float
+        ) -> frozenset[Node]:
+            eased = [target.eased(part) for target in targets]
+            before = replace(pruning, deleted=gone)
+            return select(importance, eased, before, per_cost=config.per_cost).deleted
+
         if config.score == "loss":
-            for part in range(1, _ROUNDS):
-                nearer = [target.eased(part / _ROUNDS) for target in targets]
-                pruning = select(importance, nearer, pruning, per_cost=config.per_cost)
-                importance |= self._tried(gated, pruning.deleted)
+            importance, gone = in_rounds(lambda gone: self._tried(gated, gone), nearer)
+            pruning = replace(pruning, deleted=gone)
+        else:
+            importance = self.importance(gated)
         pruning = choose(importance, targets, pruning, per_cost=config.per_cost)
         network = self.without(gated, pruning)
         return Cut(pruning=pruning, importance=importance, network=network)

@@ -7,11 +7,23 @@ from torch import nn
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError, GraphError
 from archwright.export import Answer, Session, deviation, to_onnx
-from archwright.ir import INPUT, Chain, Conv, Linear, Module, Network, Shape, Step, verify_discrete
+from archwright.ir import (
+    INPUT,
+    Chain,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    Module,
+    Network,
+    Shape,
+    Step,
+    verify_discrete,
+)
 from archwright.ir.ops import Scale
 from archwright.lower import NaiveNetwork
-from archwright.prune.baselines.channels import prune_channels
+from archwright.prune.baselines.channels import Ranking, prune_channels
 from archwright.prune.baselines.resize import rebuilt, resize, resized, without_zeros
+from archwright.prune.baselines.widths import multiple_of, rounded
 from archwright.spaces import Size, get_space, reference_architecture
 
 from .nets import DARTS, NB201, entrant, graph, images, network
@@ -43,7 +55,7 @@ def test_channels_of_all_layers_compete_or_not() -> None:
     macs = 0.8 * graph_cost(whole.network).macs
 
     def kept(ranking) -> set[float]:
-        pruned, _ = prune_channels(whole, macs, ranking=ranking)
+        pruned, _ = prune_channels(whole, macs, ranking=ranking, round_to=1)
         pairs = zip(whole.network.modules(), pruned.network.modules(), strict=True)
         return {
             after.primitive.c_out / before.primitive.c_out
@@ -53,6 +65,56 @@ def test_channels_of_all_layers_compete_or_not() -> None:
 
     assert len(kept("layer")) <= 2  # two depths of rounding
     assert len(kept("network")) > 3
+
+
+@pytest.mark.parametrize("ranking", ["network", "layer"])
+@pytest.mark.parametrize("round_to", [None, 1])
+def test_widths_are_multiples_that_run_fast(ranking: Ranking, round_to: int | None) -> None:
+    whole = network(channels=16)
+    macs = 0.6 * graph_cost(whole.network).macs
+    pruned, _ = prune_channels(whole, macs, ranking=ranking, round_to=round_to)
+    assert graph_cost(pruned.network, live=True).macs <= macs
+    odd = set[int]()
+    for before, after in zip(whole.network.modules(), pruned.network.modules(), strict=True):
+        if isinstance(before.primitive, Conv) and isinstance(after.primitive, Conv):
+            width, left = before.primitive.c_out, after.primitive.c_out
+            assert left == width or left % multiple_of(width, round_to) == 0
+            odd |= {left} if left % 4 else set()
+    assert bool(odd) == (round_to == 1)
+
+
+def test_no_layer_goes_as_a_whole_and_none_is_passed_over() -> None:
+    """A layer whose channels are all the weakest keeps as many as it may, not all of them."""
+    whole = network(NB201, channels=8)
+    weak = whole.slots["cell0/0->1/nor_conv_3x3/1"]
+    with torch.no_grad():
+        for name, parameter in whole.named_parameters():
+            parameter.mul_(1e-6) if name.startswith("slots.cell0/0->1/") else None
+    assert isinstance(weak, nn.Conv2d)
+    macs = 0.6 * graph_cost(whole.network, live=True).macs
+    for round_to, least in ((1, 1), (4, 4)):
+        pruned, _ = prune_channels(whole, macs, ranking="network", round_to=round_to)
+        widths = {
+            module.slot: module.primitive.c_out
+            for module in pruned.network.modules()
+            if isinstance(module.primitive, Conv)
+        }
+        assert min(widths.values()) >= least
+        assert widths["cell0/0->1/nor_conv_3x3/1"] < 8
+
+
+@pytest.mark.parametrize(
+    ("channels", "width", "round_to", "expected"),
+    [
+        *((15, 16, None, 16), (13, 16, None, 12), (1, 16, None, 4), (0, 16, 1, 1)),
+        *((35, 36, None, 36), (29, 36, None, 28), (5, 6, None, 5), (9, 10, None, 8)),
+        *((3, 4, 8, 4), (7, 16, 5, 5)),
+    ],
+)
+def test_a_width_is_rounded_to_the_nearest_multiple(
+    channels: int, width: int, round_to: int | None, expected: int
+) -> None:
+    assert rounded(channels, width, round_to) == expected
 
 
 def test_the_weakest_channels_go() -> None:
@@ -67,7 +129,8 @@ def test_the_weakest_channels_go() -> None:
         stem.weight.fill_(1.0)
         stem.weight[3] = 1e-4
         whole.get_parameter("slots.stem/1.weight").fill_(1.0)[3] = 1e-4
-    pruned, _ = prune_channels(whole, 0.9 * graph_cost(whole.network, live=True).macs)
+    macs = 0.9 * graph_cost(whole.network, live=True).macs
+    pruned, _ = prune_channels(whole, macs, round_to=1)
     left = pruned.get_parameter("slots.stem/0.weight")
     assert len(left) < 8
     assert float(left.detach().min()) > 1e-3
@@ -84,8 +147,8 @@ def test_the_whole_network_is_left_as_it_was() -> None:
 def test_a_target_that_cannot_be_reached_is_named_with_the_least_that_can() -> None:
     with pytest.raises(
         ConfigError,
-        match=r"channel pruning cannot come down to 10 MACs: [\d,]+ of [\d,]+ are left when the "
-        r"narrowest layer has one channel; ask for no less",
+        match=r"channel pruning cannot come down to 10 MACs: [\d,]+ of [\d,]+ are left when every "
+        r"layer is as narrow as it may be; ask for no less",
     ):
         prune_channels(network(), 10)
 
@@ -99,6 +162,18 @@ def test_what_cannot_be_followed_is_named() -> None:
         match="channel pruning cannot follow shuffle8: leave --methods channels out",
     ):
         prune_channels(shuffled, 1e9)
+
+
+def test_groups_of_channels_are_not_followed() -> None:
+    steps = (
+        Step(
+            "a", Chain((Module(Conv(1, 8, 3), "a"), Module(Conv(8, 8, 3, groups=2), "b"))), (INPUT,)
+        ),
+        Step("head", Chain((Module(GlobalAvgPool()), Module(Linear(8, 2), "head"))), ("a",)),
+    )
+    grouped = NaiveNetwork(Network(Shape(1, 4, 4), steps))
+    with pytest.raises(ConfigError, match=r"channel pruning cannot follow .* \(b\): leave"):
+        prune_channels(grouped, 1e9)
 
 
 def test_a_node_that_nothing_leads_into_is_named() -> None:

@@ -7,17 +7,24 @@ from torch.nn import functional
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.export import Answer, Session, deviation, to_onnx
-from archwright.ir import Cell, verify_discrete
+from archwright.ir import Cell, Network, verify_discrete
 from archwright.ir.walk import connected
 from archwright.lower import NaiveNetwork
+from archwright.prune.baselines import operations
 from archwright.prune.baselines.narrower import narrower
 from archwright.prune.baselines.operations import (
+    EdgeKey,
+    EdgeScore,
     describe,
-    edge_scores,
+    prune_edges,
     removable,
     select_edges,
+    taylor_edges,
+    tried_edges,
     without_edges,
 )
+from archwright.prune.compensate import take_statistics
+from archwright.prune.trials import ROUNDS
 
 from .nets import DARTS, NB201, entrant, graph, images, network
 
@@ -75,7 +82,7 @@ def _silence(whole: NaiveNetwork, step: str, position: int) -> None:
 
 def test_a_score_is_what_the_loss_changes_to_first_order() -> None:
     whole = network()
-    scores = edge_scores(whole, [(images(), LABELS)])
+    scores = taylor_edges(whole, [(images(), LABELS)])
     assert list(scores) == removable(whole.network)
     key = max(scores, key=scores.__getitem__)
     step, position = key
@@ -94,10 +101,81 @@ def test_a_score_is_what_the_loss_changes_to_first_order() -> None:
     assert scores[key] == pytest.approx(abs(float(slope)), rel=1e-4)
 
 
+def test_an_operation_is_tried_without_the_others_that_are_gone() -> None:
+    """Its score is what the loss rises by, statistics taken anew, as it is for nodes."""
+    whole = network()
+    gone, *keys = removable(whole.network)
+    scores = tried_edges(whole, frozenset({gone}), [(images(), LABELS)])
+    assert list(scores) == keys
+
+    def loss(removed: frozenset[EdgeKey]) -> float:
+        made = NaiveNetwork(without_edges(whole.network, removed)).eval()
+        state = whole.state_dict()
+        made.load_state_dict({name: state[name] for name in made.state_dict()})
+        take_statistics(made, images())
+        return float(functional.cross_entropy(made(images())[0], LABELS).detach())
+
+    now = loss(frozenset({gone}))
+    for key in keys[::5]:
+        assert scores[key] == pytest.approx(loss(frozenset({gone, key})) - now, abs=1e-5)
+
+
+def test_operations_are_tried_again_when_others_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either of two can be spared for the other's sake, but not both."""
+    whole = network()
+    convs = [key for key in removable(whole.network) if _saves(whole.network, key)]
+    first, second, third, *_ = [key for key in convs if key[0] == "cell0"][::2] + convs[8:]
+    seen: list[frozenset[EdgeKey]] = []
+
+    def scores(given, removed: frozenset[EdgeKey], batches) -> dict[EdgeKey, float]:
+        seen.append(removed)
+        found = dict.fromkeys(removable(whole.network), 5.0)
+        found |= {first: 0.1, second: 9.0 if first in removed else 0.2, third: 1.0}
+        return {key: value for key, value in found.items() if key not in removed}
+
+    monkeypatch.setattr(operations, "tried_edges", scores)
+    both = graph_cost(without_edges(whole.network, frozenset({first, third})), live=True).macs
+    pruned, removed = prune_edges(whole, both, [(images(), LABELS)])
+    assert seen[0] == frozenset()
+    assert len(seen) == ROUNDS
+    assert first in seen[1]
+    assert second not in removed
+    assert graph_cost(pruned.network, live=True).macs <= both
+
+
+def _saves(network: Network, key: EdgeKey) -> bool:
+    before = graph_cost(network, live=True).macs
+    return graph_cost(without_edges(network, frozenset({key})), live=True).macs < before
+
+
+@pytest.mark.parametrize("score", ["loss", "taylor"])
+def test_what_is_left_has_the_weights_that_it_had(score: EdgeScore) -> None:
+    whole = network()
+    pruned, removed = prune_edges(
+        whole, 0.8 * graph_cost(whole.network).macs, [(images(), LABELS)], score=score
+    )
+    assert pruned.network == without_edges(whole.network, removed)
+    assert graph_cost(pruned.network, live=True).macs <= 0.8 * graph_cost(whole.network).macs
+    state = whole.state_dict()
+    for name, value in pruned.state_dict().items():
+        assert torch.equal(value, state[name])  # statistics, too: tries are made on copies
+
+
+def test_operations_that_are_gone_are_the_first_to_stay_away() -> None:
+    whole = graph()
+    scores = {key: float(rank) for rank, key in enumerate(removable(whole))}
+    last = max(scores, key=scores.__getitem__)
+    macs = 0.727 * graph_cost(whole).macs
+    assert last not in select_edges(whole, scores, macs)
+    convs = [key for key in scores if _saves(whole, key)]
+    assert convs[-1] in select_edges(whole, scores, macs, frozenset({convs[-1]}))
+
+
 def test_scores_leave_the_network_as_it_was() -> None:
     whole = network()
     before = {name: value.clone() for name, value in whole.state_dict().items()}
-    edge_scores(whole, [(images(), LABELS)])
+    taylor_edges(whole, [(images(), LABELS)])
+    tried_edges(whole, frozenset(), [(images(), LABELS)])
     assert all(torch.equal(value, before[name]) for name, value in whole.state_dict().items())
 
 
@@ -162,11 +240,26 @@ def test_too_few_macs_are_named_with_the_least_that_can_be() -> None:
 def test_a_narrower_network_is_the_widest_that_may_be(share: float) -> None:
     whole = entrant(channels=10)
     macs = share * whole.macs
-    made = narrower(whole, macs)
+    made = narrower(whole, macs, round_to=1)
     assert made.macs <= macs
     assert made.size.channels < 10
     wider = entrant(channels=made.size.channels + 1)
     assert wider.macs > macs
+
+
+@pytest.mark.parametrize(
+    ("channels", "round_to", "share", "expected"),
+    [
+        *((16, None, 0.9, 12), (18, None, 0.9, 16), (18, None, 1.0, 18), (40, None, 0.9, 36)),
+        *((16, 5, 0.9, 15), (6, None, 0.9, 5)),
+    ],
+)
+def test_the_width_of_a_narrower_network_is_one_that_runs_fast(
+    channels: int, round_to: int | None, share: float, expected: int
+) -> None:
+    whole = entrant(channels=channels)
+    made = narrower(whole, share * whole.macs, round_to=round_to)
+    assert made.size.channels == expected
 
 
 def test_a_width_that_is_too_small_is_named() -> None:

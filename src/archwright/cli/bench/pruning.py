@@ -25,8 +25,8 @@ def _show(done: "tuple[PruningConfig, Results]", show: Show) -> dict[str, Any]:
     found = standings(rows_of(config.file, results))
     table = pruning_table(found)
     show.line(f"{config.network}, {results.hardware}; accuracies in % of test images:")
-    show.line("mean (deviation) over n seeds; points lost against the trained network, and against")
-    show.line("the unpruned one trained on alike; time left in onnxruntime, by images at once")
+    show.line("mean (deviation) over n seeds; points lost against the trained network, and behind")
+    show.line("the whole one trained alike; time left in onnxruntime, by images at once")
     show.table(table.columns, table.rows, texts=table.texts)
     show.line(f"results: {config.file}")
     return {

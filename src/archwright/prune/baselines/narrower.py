@@ -4,17 +4,23 @@ from dataclasses import replace
 
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
+from archwright.prune.baselines.widths import multiple_of
 from archwright.train.entrants import Entrant
 
 
-def narrower(whole: Entrant, macs: float) -> Entrant:
+def narrower(whole: Entrant, macs: float, *, round_to: int | None = None) -> Entrant:
     """`whole` at its largest width that has no more than `macs`.
+
+    It is a multiple of `round_to`, else of a number that suits the width (see `multiple_of`), or
+    the whole width itself.
 
     Raises:
         ConfigError: there is none (with the least that there is).
     """
     least: int | None = None
-    for channels in range(whole.size.channels, 0, -1):
+    width = whole.size.channels
+    multiple = multiple_of(width, round_to)
+    for channels in (width, *range((width - 1) // multiple * multiple, 0, -multiple)):
         try:
             made = replace(whole, size=replace(whole.size, channels=channels))
             least = graph_cost(made.network, live=True).macs

@@ -1,11 +1,15 @@
 """Operation-level pruning: the weakest edges of the cells go, and nothing makes up for them.
 
-An edge's importance is what the loss changes without it, to first order, taken at a gate of one
-on the edge (Molchanov et al., CVPR 2019), as it is for nodes.
+An edge's importance is what the loss rises by without it, tried as nodes are; or what it changes
+to first order, taken at a gate of one on the edge (Molchanov et al., CVPR 2019).
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
+
+import torch
 
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
@@ -14,15 +18,63 @@ from archwright.ir.expr import is_zero
 from archwright.ir.ops import Scale
 from archwright.ir.walk import connected, node_shapes
 from archwright.lower import NaiveNetwork
+from archwright.prune.compensate import take_statistics
 from archwright.prune.gates import Gates, taylor_scores
+from archwright.prune.trials import in_rounds, loss_scores
 from archwright.train.evaluate import Labelled
 
+EdgeScore = Literal["loss", "taylor"]
 EdgeKey = tuple[str, int]
 """An edge of a cell: the cell's step, and the edge's position in the cell."""
 
 
-def edge_scores(whole: NaiveNetwork, batches: Labelled) -> dict[EdgeKey, float]:
-    """The importance of every edge that could go, in the order of evaluation."""
+def prune_edges(
+    whole: NaiveNetwork, macs: float, batches: Labelled, *, score: EdgeScore = "loss"
+) -> tuple[NaiveNetwork, frozenset[EdgeKey]]:
+    """`whole` without its least important edges, so that no more than `macs` are left; the edges.
+
+    With the score `loss` each edge is left out, batch norms take the statistics of the images, and
+    the loss on them is taken; in rounds, as nodes are tried.
+
+    Raises:
+        ConfigError: so few cannot be reached (with the least that can).
+    """
+    network = whole.network
+    if score == "taylor":
+        importance, gone = taylor_edges(whole, batches), frozenset[EdgeKey]()
+    else:
+        before = graph_cost(network, live=True).macs
+
+        def nearer(
+            importance: Mapping[EdgeKey, float], gone: frozenset[EdgeKey], part: float
+        ) -> frozenset[EdgeKey]:
+            eased = max(macs, before + part * (macs - before))
+            return select_edges(network, importance, eased, gone)
+
+        importance, gone = in_rounds(lambda gone: tried_edges(whole, gone, batches), nearer)
+    removed = select_edges(network, importance, macs, gone)
+    return _left(whole, removed), removed
+
+
+def tried_edges(
+    whole: NaiveNetwork, removed: frozenset[EdgeKey], batches: Labelled
+) -> dict[EdgeKey, float]:
+    """What the loss rises by when each edge that could go follows the `removed`."""
+    keys, held = removable(whole.network), list(batches)
+    count = len(keys) - len(removed)
+    print(f"trying {count} operations, {len(removed)} are gone", file=sys.stderr, flush=True)
+    x = torch.cat([images for images, _ in held])
+
+    def without(gone: frozenset[EdgeKey]) -> NaiveNetwork:
+        network = _left(whole, gone)
+        take_statistics(network, x)
+        return network
+
+    return loss_scores(without, keys, removed, held)
+
+
+def taylor_edges(whole: NaiveNetwork, batches: Labelled) -> dict[EdgeKey, float]:
+    """What the loss changes without each edge that could go, to first order."""
     keys = removable(whole.network)
     gated = NaiveNetwork(_edited(whole.network, frozenset(keys), _gated))
     gated.load_state_dict({**gated.state_dict(), **whole.state_dict()})
@@ -53,13 +105,16 @@ def without_edges(network: Network, removed: frozenset[EdgeKey]) -> Network:
 
 
 def select_edges(
-    network: Network, importance: Mapping[EdgeKey, float], macs: float
+    network: Network,
+    importance: Mapping[EdgeKey, float],
+    macs: float,
+    gone: frozenset[EdgeKey] = frozenset(),
 ) -> frozenset[EdgeKey]:
-    """The edges to remove, so that no more than `macs` are left.
+    """The edges to remove, those that are `gone` among them, so that no more than `macs` are left.
 
     The least important first, those left out that save nothing. A node keeps an edge as long as
     others can go, and the logits a way from the image. Then edges are taken back, the most
-    important first, as far as `macs` allows.
+    important first, as far as `macs` allows; those that were gone before are the least important.
 
     Raises:
         ConfigError: so few cannot be reached (with the least that can).
@@ -68,8 +123,8 @@ def select_edges(
     def left(removed: frozenset[EdgeKey]) -> int:
         return graph_cost(without_edges(network, removed), live=True).macs
 
-    order = sorted(importance, key=importance.__getitem__)
-    removed = frozenset[EdgeKey]()
+    order = sorted(importance, key=lambda edge: (edge not in gone, importance[edge]))
+    removed = gone
     for may_empty in (False, True):
         removed = _remove(network, order, removed, left, macs, may_empty=may_empty)
     if left(removed) > macs:
@@ -92,6 +147,13 @@ def describe(network: Network, removed: frozenset[EdgeKey]) -> str:
             if edges := ",".join(f"{edge.source}->{edge.target}" for edge in gone):
                 words.append(f"{step.name}:{edges}")
     return " ".join(words)
+
+
+def _left(whole: NaiveNetwork, removed: frozenset[EdgeKey]) -> NaiveNetwork:
+    """The network without these edges, in evaluation mode, with the weights of `whole`."""
+    network, state = NaiveNetwork(without_edges(whole.network, removed)), whole.state_dict()
+    network.load_state_dict({name: state[name] for name in network.state_dict()})
+    return network.to(next(whole.parameters())).eval()
 
 
 def _remove(

@@ -1,4 +1,6 @@
-"""On a smooth problem whose optimum is known, the search ends in a local optimum from any start.
+"""Estimators on a quadratic: their gradients lead its logits to a local optimum from any start.
+
+No network and no search is in it: it does not say that a search on images converges.
 
 Legend: E decisions, O candidates, N starts.
 """
@@ -17,7 +19,7 @@ STEPS = 300
 
 
 def loss(weights: Tensor) -> Tensor:
-    """A smooth loss [...] of weights [..., E, O] with interactions, and several local optima."""
+    """A quadratic [...] of weights [..., E, O] with interactions, and several local optima."""
     generator = torch.Generator().manual_seed(0)
     slope = torch.randn(E, O, generator=generator, dtype=torch.float64)
     pull = torch.randn(E * O, E * O, generator=generator, dtype=torch.float64) / 3
@@ -46,7 +48,7 @@ def local_optima() -> set[tuple[int, ...]]:
     ("estimator", "tau_min"),
     [("soft", 0.1), ("straight-through", 0.1), ("rao", 0.1), ("reinmax", 1.0)],
 )
-def test_the_search_reaches_a_local_optimum_from_100_starts(
+def test_descent_by_an_estimator_ends_in_a_local_optimum_from_100_starts(
     estimator: Estimator, tau_min: float
 ) -> None:
     """Annealed as diffgraph is; ReinMax is made for a temperature of 1."""
