@@ -67,7 +67,7 @@ def prune_channels(
 
 def _pruner(whole: NaiveNetwork, ranking: Ranking) -> Callable[[float], NaiveNetwork]:
     """What removes a share of the channels from a copy of `whole`."""
-    pruning = optional("torch_pruning", "prune")
+    pruning = optional("torch_pruning")
     for module in whole.network.modules():
         normed = isinstance(module.primitive, Conv) and module.primitive.norm is not None
         if normed or not (isinstance(module.primitive, _FOLLOWED) or module.primitive.zero):
