@@ -44,6 +44,17 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}: {hint}known are {', '.join(choices)}"
 
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "torch_pruning": "torch-pruning"}
+"""Names to install by, of packages whose own name is another."""
+
+
+def not_installed(module: str, purpose: str) -> str:
+    """The line for a library that is missing: names what to install, and what for."""
+    package = module.partition(".")[0]
+    named = _DISTRIBUTIONS.get(package, package)
+    return f"{package} is not installed: pip install {named} to {purpose}"
+
+
 @contextmanager
 def silenced(name: str, *, below: int = logging.CRITICAL) -> Generator[None]:
     """Without what the library of that name (all of them: "") logs below a level.

@@ -332,7 +332,7 @@ def test_what_cannot_be_reached_is_said_before_the_training(
         ({"batch_size": 1000}, r"batch"),
         (
             {"format": "executorch"},
-            r'executorch is not installed: pip install "archwright\[executorch\]" to export with',
+            "executorch is not installed: pip install executorch to export with",
         ),
         (
             {"macs": None, "finetune_epochs": None, "space": "spos", "cells": 5},

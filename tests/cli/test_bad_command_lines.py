@@ -93,10 +93,6 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
             ("inspect",),
             "inspect needs --architecture TEXT, or --space TEXT for a supernet",
         ),
-        (
-            ("inspect", "--architecture", "darts-v2", "--space", "darts"),
-            "inspect needs --architecture TEXT, or --space TEXT for a supernet",
-        ),
         (("inspect", "--space", "darts", "--cells", "0"), "--cells must be above 0, got 0"),
     ],
 )

@@ -180,7 +180,7 @@ def test_the_extra_that_is_not_installed(
     folder = write_folder({"auk": 5, "owl": 5})
     monkeypatch.setitem(sys.modules, "datasets", None)
     refused(
-        r'^datasets is not installed: pip install "archwright\[data\]" to load images$',
+        r"^datasets is not installed: pip install datasets to load images$",
         name if name == "cifar10" else folder,
     )
 

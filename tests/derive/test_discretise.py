@@ -48,7 +48,7 @@ WEIGHTS = {
 
 def picks(keep: int | None, weights: dict[str, list[float]]) -> tuple[tuple[Pick, ...], ...]:
     found = discretise(space(keep), SIZE, weights)
-    assert (found.space, found.origin) == ("hand", "")
+    assert (found.space, found.origin) == ("hand", None)
     cell = found.cells["normal"]
     assert (cell.inputs, cell.output) == (2, (3,))
     return cell.nodes

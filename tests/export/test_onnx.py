@@ -1,5 +1,6 @@
 """ONNX files say what torch computes: every primitive, every space, whatever was searched."""
 
+from pathlib import Path
 from typing import Literal
 
 import onnx
@@ -180,6 +181,33 @@ def test_what_is_no_model_is_refused(tmp_path) -> None:
         Session(b"nothing")
     with pytest.raises(RunError, match=r"onnxruntime cannot read .*gone\.onnx"):
         Session(tmp_path / "gone.onnx")
+
+
+@pytest.mark.parametrize("inside", ["graph", "attribute"])
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin"])
+def test_weights_in_another_file_are_refused(tmp_path: Path, inside: str, location: str) -> None:
+    (tmp_path / "model").mkdir()
+    for folder in (tmp_path, tmp_path / "model"):
+        (folder / "weights.bin").write_bytes(bytes(16))
+    weights = onnx.TensorProto(name="secret", data_type=onnx.TensorProto.FLOAT, dims=[4])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=location)
+    constant = onnx.helper.make_node("Constant", [], ["secret"], value=weights)
+    add = onnx.helper.make_node("Add", ["x", "secret"], ["y"])
+    values = [onnx.helper.make_tensor_value_info(name, 1, [4]) for name in "xy"]
+    graph = onnx.helper.make_graph(
+        [constant, add] if inside == "attribute" else [add],
+        "g",
+        values[:1],
+        values[1:],
+        [weights] if inside == "graph" else [],
+    )
+    file = tmp_path / "model" / "model.onnx"
+    file.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    with pytest.raises(
+        RunError, match=r"model\.onnx is refused: its weights 'secret' are in another"
+    ):
+        Session(file)
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,29 @@
 """Spaces that users declare in a file: found, used, and told in one line what is wrong."""
 
+import json
+import os
+import py_compile
 import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from archwright.derive import random_architecture
-from archwright.errors import ConfigError, GraphError
+from archwright.errors import ConfigError, GenotypeError, GraphError
+from archwright.ir import Origin
 from archwright.spaces import (
     EdgeSpec,
     Size,
     Staged,
     dense_cell,
     get_space,
+    named_space,
     read_architecture,
     reference_architecture,
+    space_of,
     write_architecture,
 )
 
@@ -58,18 +65,114 @@ def test_a_declared_space_is_used_like_any_other(
 ) -> None:
     file.write_text(HEADER + GOOD)
     space = get_space(str(file))
-    assert space.origin == str(file)
+    assert space.origin == Origin("mine.py", sha256(file.read_bytes()).hexdigest())
     monkeypatch.chdir(file.parent)
     assert get_space("mine.py") is space
     assert len(space.supernet(SIZE).decisions()) == 3
     for seed in range(5):
         found = random_architecture(space, SIZE, np.random.default_rng(seed))
-        assert found.origin == str(file)
-        assert read_architecture(write_architecture(found)) == found
+        assert found.origin == space.origin
+        assert read_architecture(write_architecture(found), space) == found
     reference = reference_architecture(space, SIZE)
     assert reference.answers() == {"cell/0->1": "wide", "cell/0->2": "none", "cell/1->2": "point"}
-    assert read_architecture(f"{file}:|wide~0|+|none~0|point~1|") == reference
-    assert read_architecture(write_architecture(reference)) == reference
+    assert read_architecture(f"{file}:|wide~0|+|none~0|point~1|", space) == reference
+    assert read_architecture("mine:|wide~0|+|none~0|point~1|", space) == reference
+    assert read_architecture(write_architecture(reference), space) == reference
+
+
+def mark_when_run(file: Path) -> Path:
+    """A file that declares a space, and leaves another file whenever it runs."""
+    mark = file.with_name("RAN")
+    file.write_text(f"open({str(mark)!r}, 'w').close()\n{HEADER}{GOOD}")
+    return mark
+
+
+CELL = "|wide~0|+|none~0|point~1|"
+
+
+def test_no_text_and_no_file_runs_python(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    mark = mark_when_run(file)
+    architecture = reference_architecture(get_space("mine.py"), SIZE)
+    mark.unlink()
+    digest = sha256(file.read_bytes()).hexdigest()
+    written = write_architecture(architecture)
+    assert written == f"mine.py@{digest[:12]}:cell={CELL}"
+    held = {"file": "mine.py", "sha256": digest}
+    assert architecture.to_json()["origin"] == held
+    allowed = "a Python file runs only where the command names it: add --space mine.py$"
+    for text in (written, f"mine.py:{CELL}", f"{file}:{CELL}", f"{written} without cell0:2"):
+        with pytest.raises(GenotypeError, match=rf"of the space in mine\.py.*, and {allowed}"):
+            read_architecture(text)
+    stored = file.with_name("architecture.json")
+    stored.write_text(json.dumps(architecture.to_json()))
+    with pytest.raises(GenotypeError, match=rf"in mine\.py@{digest[:12]}, and {allowed}"):
+        space_of(read_architecture(str(stored)))
+    for name in ("mine.py", str(file), "mine"):
+        stored.write_text(json.dumps({**architecture.to_json(), "origin": None, "space": name}))
+        with pytest.raises(GenotypeError, match=r"unknown space '.*mine"):
+            space_of(read_architecture(str(stored)))
+    for origin in (str(file), {"file": "mine.py"}, [str(file)]):
+        stored.write_text(json.dumps({**architecture.to_json(), "origin": origin}))
+        with pytest.raises(
+            GenotypeError, match=r"architecture file (is malformed|lacks the field)"
+        ):
+            read_architecture(str(stored))
+    assert not mark.exists()
+
+
+def test_a_command_names_a_file_by_itself_or_in_a_notation(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    file.write_text(HEADER + GOOD)
+    space = get_space("mine.py")
+    for text in (f"mine.py:{CELL}", write_architecture(reference_architecture(space, SIZE))):
+        assert named_space(None, text) is space
+    assert named_space("mine.py", "a-run") is space
+    assert named_space(None, "a-run") is None
+    assert named_space(None, "mine.py") is None
+
+
+def test_an_edited_file_is_refused(file: Path) -> None:
+    file.write_text(HEADER + GOOD)
+    before = reference_architecture(get_space(str(file)), SIZE)
+    file.write_text(HEADER + GOOD.replace("op.conv(5)", "op.conv(3)"))
+    edited = get_space(str(file))
+    line = rf"^mine\.py was edited, or is another file: .* is of {before.origin}, and this is"
+    with pytest.raises(GenotypeError, match=line):
+        space_of(before, edited)
+    with pytest.raises(GenotypeError, match=line):
+        read_architecture(write_architecture(before), edited)
+    renamed = file.rename(file.with_name("other.py"))
+    renamed.write_text(HEADER + GOOD)
+    assert space_of(before, get_space(str(renamed))).name == "mine"
+
+
+def test_a_space_that_an_architecture_is_not_of(file: Path) -> None:
+    file.write_text(HEADER + GOOD)
+    mine, darts = get_space(str(file)), get_space("darts")
+    with pytest.raises(GenotypeError, match=r"is of space darts, not mine: leave --space mine out"):
+        space_of(read_architecture("darts-v2"), mine)
+    with pytest.raises(
+        GenotypeError, match=r"in mine\.py@.*, not of darts: give --space mine\.py$"
+    ):
+        space_of(reference_architecture(mine, SIZE), darts)
+    with pytest.raises(
+        GenotypeError, match=r"in other\.py, not of mine\.py@.*: give --space other"
+    ):
+        read_architecture(f"other.py:{CELL}", mine)
+
+
+def test_what_was_compiled_before_does_not_run(file: Path) -> None:
+    """Python itself takes what lies in __pycache__, if size and date of the source are the same."""
+    mark = mark_when_run(file)
+    py_compile.compile(str(file), doraise=True)
+    stat = file.stat()
+    file.write_text((HEADER + GOOD).ljust(stat.st_size))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert get_space(str(file)).name == "mine"
+    assert not mark.exists()
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def _libraries(config: PruningConfig) -> dict[str, str]:
     for module in ("onnx", "onnxruntime"):
         optional(module)
     if any("channels" in one.method for one in config.contestants):
-        optional("torch_pruning", "prune")
+        optional("torch_pruning")
     found: dict[str, str] = {}
     for package in ("onnxruntime", "torch-pruning"):
         with suppress(PackageNotFoundError):

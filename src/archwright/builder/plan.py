@@ -58,7 +58,7 @@ class Plan:
         """What was asked for, and of that, what was settled."""
         asked, size = self.config.settings(), self.size
         return {
-            **{**asked, "space": self.space.origin or self.space.name},
+            **{**asked, **self.space.settings},
             **{"channels": size.channels, "cells": size.cells, "classes": list(self.classes)},
             **{"image_size": size.image_size, "image_channels": size.image_channels},
             "asked": asked,
@@ -203,7 +203,7 @@ def _require_export(
     """Check that a network of the space can be exported, and its file be run."""
     card = Card(
         architecture=write_architecture(stand_in),
-        space=plan.space.origin or plan.space.name,
+        space=str(plan.space.origin or plan.space.name),
         channels=plan.size.channels,
         cells=plan.size.cells,
         classes=plan.classes,

@@ -28,7 +28,7 @@ from archwright.report.budgets import Judged
 from archwright.runs.folder import SCHEMA, RunFolder, differing, open_run, read_config
 from archwright.search.outcome import SearchResult
 from archwright.search.run import search
-from archwright.spaces import write_architecture
+from archwright.spaces import get_space, write_architecture
 from archwright.train.run import TrainResult, train
 
 _KIND = "build"
@@ -89,6 +89,8 @@ def _finished(config: BuildConfig) -> BuildResult | None:
     held = _held(config)
     if held is None or differing(held.get("asked", {}), config.settings()):
         return None
+    if held.get("space_sha256") != get_space(config.space).settings.get("space_sha256"):
+        return None  # the file was edited, which the stages refuse
     result = RunFolder(config.out).result()
     if result is None or not (config.file.is_file() and config.page.is_file()):
         return None
@@ -178,7 +180,7 @@ class _Build:
         pruned: PruneResult | None,
         exported: Mapping[str, Any],
     ) -> BuildResult:
-        final = read_trained(self.plan.export.run)
+        final = read_trained(self.plan.export.run, self.plan.space)
         budgets = verdicts(self.config, found, final, exported)
         noted = {**self._noted(), "export": exported["seconds"]}
         stages = tuple(Stage(name=name, seconds=noted[name]) for name in self.plan.stages)

@@ -93,6 +93,7 @@ def training_config(config: BuildConfig, size: Size, *, auxiliary: bool) -> Trai
     return TrainConfig(
         **{**shared, **options},
         architecture=str(config.out / "search"),
+        space=config.space,
         against=config.against,
         out=config.out / "network",
         resume=True,
@@ -114,6 +115,7 @@ def pruning_config(config: BuildConfig) -> PruneConfig | None:
         fusion=config.fusion,
         data_root=config.data_root,
         run=config.out / "network",
+        space=config.space,
         out=config.out / "pruned",
         resume=True,
     )
@@ -153,6 +155,7 @@ def export_config(config: BuildConfig) -> ExportConfig:
     """The export of the last network."""
     return ExportConfig(
         run=config.out / ("pruned" if config.prunes else "network"),
+        space=config.space,
         out=config.file,
         format=config.format,
         weights=config.weights,

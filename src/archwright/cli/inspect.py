@@ -23,7 +23,8 @@ class InspectConfig:
     """An architecture file, a run folder, a published name (darts-v2), or a notation (else
     --space)."""
     space: str | None = None
-    """nasbench201, darts, spos, or a Python file: its supernet (else --architecture)."""
+    """nasbench201, darts, spos, or a Python file: its supernet, or beside --architecture the space
+    that this is of, which must be named if it is a file of your own."""
     channels: int | None = None
     """Width at full resolution (else the run's, or as published)."""
     cells: int | None = None
@@ -41,21 +42,21 @@ class InspectConfig:
     architectures."""
 
     def __post_init__(self) -> None:
-        """Check each number, and that there is one network to inspect.
+        """Check each number, and that there is a network to inspect.
 
         Raises:
-            ConfigError: a number is out of range, or there is none or two.
+            ConfigError: a number is out of range, or there is none.
         """
         require_kinds(self)
-        one = (self.architecture is None) != (self.space is None)
-        require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
+        given = self.architecture is not None or self.space is not None
+        require(given, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
         require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
         sources = (self.latency_device, self.latency_table)
         require(
             None in sources, "--latency-device and --latency-table exclude each other: give one"
         )
         require(
-            self.space is None or sources == (None, None),
+            self.architecture is not None or sources == (None, None),
             "--latency-device and --latency-table are for an architecture: give --architecture",
         )
 
@@ -63,7 +64,13 @@ class InspectConfig:
 def _run(config: InspectConfig) -> dict[str, Any]:
     """What there is to say, as JSON has it."""
     from archwright.cost import activation_bytes, graph_cost
-    from archwright.spaces import get_space, read_architecture, write_architecture
+    from archwright.spaces import (
+        get_space,
+        named_space,
+        read_architecture,
+        space_of,
+        write_architecture,
+    )
 
     if config.architecture is None:
         assert config.space is not None, "the configuration has one of the two"
@@ -72,8 +79,9 @@ def _run(config: InspectConfig) -> dict[str, Any]:
         network = _countable(space.supernet(size))
         own = {"decisions": {d.name: list(d.candidates) for d in network.decisions()}}
     else:
-        architecture = read_architecture(config.architecture)
-        space = get_space(architecture.origin or architecture.space)
+        named = named_space(config.space, config.architecture)
+        architecture = read_architecture(config.architecture, named)
+        space = space_of(architecture, named)
         size = _size(config, space, space.train_size, _run_settings(config.architecture))
         network = _countable(space.discrete(architecture, size))
         live = graph_cost(network, live=True)

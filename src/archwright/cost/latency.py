@@ -68,7 +68,7 @@ def _by_architecture(layout: Layout, path: Path, rows: Sequence[Row], name: str)
     values = positive(path, rows, name, "architecture")
     for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
         try:
-            architecture = read_architecture(str(row["architecture"]))
+            architecture = read_architecture(str(row["architecture"]), layout.space)
             layout.space.check(architecture, layout.size)
         except ArchwrightError as error:
             raise ConfigError(f"{path}, row {number}: {error}") from None
@@ -118,7 +118,7 @@ def _require_all(
     missing = [operation for operation in operations(layout) if operation not in table]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        words = ["archwright", "profile", "--space", layout.space.origin or layout.space.name]
+        words = ["archwright", "profile", "--space", layout.space.settings["space"]]
         for name, value in asdict(layout.size).items():
             words += ["--" + name.replace("_", "-"), str(value)]
         for name in ("runtime", "device", "threads"):  # as the others were measured

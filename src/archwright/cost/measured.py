@@ -55,7 +55,10 @@ class MeasuredCost(CostModel):
         texts = list(self.known)
         order = np.random.default_rng(0).permutation(len(texts))[:most]
         sample = [texts[index] for index in order]
-        return [read_architecture(text) for text in sample], [self.known[text] for text in sample]
+        return [self._read(text) for text in sample], [self.known[text] for text in sample]
+
+    def _read(self, text: str) -> Architecture:
+        return read_architecture(text, self.layout.space)
 
     @override
     def of(self, architecture: Architecture) -> float:
@@ -120,7 +123,7 @@ class MeasuredCost(CostModel):
     def least(self) -> tuple[float, Architecture]:
         start = cheapest(self.layout, self.surrogate.table)
         found = improved(self.layout, start, self.bound)
-        ranked = map(read_architecture, sorted(self.known, key=self.known.__getitem__))
+        ranked = map(self._read, sorted(self.known, key=self.known.__getitem__))
         measured = first_connected(self.layout, ranked)
         if measured is None or found[0] < self.bound(measured):
             return found

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from archwright.data.decode import EncodedImages
-from archwright.errors import DataError, silenced
+from archwright.errors import DataError, not_installed, silenced
 
 _MOST_CLASSES = 1_000_000
 """Whole numbers from here on are something else than classes: each would get a name."""
@@ -36,10 +36,7 @@ def optional(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = module.partition(".")[0]
-        raise DataError(
-            f'{package} is not installed: pip install "archwright[data]" to load images'
-        ) from error
+        raise DataError(not_installed(module, "load images")) from error
 
 
 def from_hub(repository: str) -> Mapping[str, Any]:

@@ -33,6 +33,8 @@ class ExportConfig:
     $ARCHWRIGHT_DATA)."""
     calibration: int = 512
     """Training images that show int8 the range of each feature."""
+    space: str | None = None
+    """The Python file of the run's space, if that is one of your own."""
     test_limit: int | None = None
     """Test images on which int8 is scored, a fixed sample (else as many as in the run)."""
     batch_size: int = 1
@@ -75,6 +77,8 @@ class EvaluateConfig:
     $ARCHWRIGHT_DATA)."""
     test_limit: int | None = None
     """Use so many of the test images, a fixed sample (else as many as in the run)."""
+    space: str | None = None
+    """The Python file of the run's space, if that is one of your own."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:1; exported files run on the CPU unless cuda is asked for."""
     precision: Precision | None = None

@@ -14,6 +14,7 @@ from archwright.deploy.score import Score, score_exported, score_network
 from archwright.export.exported import format_of, open_exported
 from archwright.runs.device import make_fabric
 from archwright.runs.options import require_unused
+from archwright.spaces import get_space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,9 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
     asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
     form = None if config.file.is_dir() else format_of(config.file)
     if form is None:
-        trained = read_trained(config.file)
+        trained = read_trained(
+            config.file, None if config.space is None else get_space(config.space)
+        )
         card, kind = trained.card(), trained.kind
         precision = config.precision or trained.settings.get("precision", "32-true")
         fabric = make_fabric(config.device, precision)
@@ -60,7 +63,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         began = time.perf_counter()
         score = score_network(fabric, trained.module, images)
     else:
-        require_unused(config, "precision", beside="an exported file")
+        require_unused(config, "precision", "space", beside="an exported file")
         device = "cpu" if config.device == "auto" else config.device
         fabric = make_fabric(device, "32-true")
         exported, card = open_exported(

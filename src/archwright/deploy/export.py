@@ -25,6 +25,7 @@ from archwright.export.timing import measure_in_turns
 from archwright.files import write_bytes
 from archwright.lower import NaiveNetwork
 from archwright.runs.device import make_fabric
+from archwright.spaces import get_space
 
 _CALIBRATED = 64
 """Images that are calibrated on at a time."""
@@ -88,7 +89,7 @@ def export(config: ExportConfig) -> ExportResult:
         ConfigError: a library is not installed.
         DataError: the images that int8 needs cannot be used.
     """
-    trained = read_trained(config.run)
+    trained = read_trained(config.run, None if config.space is None else get_space(config.space))
     plain = pack(trained.module, config.format, trained.card())
     gap = deviation(Answer(trained.module), _open(config, plain), trained.network.image)
     files: dict[str, bytes] = {"": plain}

@@ -20,7 +20,7 @@ from archwright.search.config import METHOD_OPTIONS
 from archwright.search.methods import get_method
 from archwright.simplify import simplify
 from archwright.simplify.settings import from_settings
-from archwright.spaces import Size, Space, get_space, read_architecture, write_architecture
+from archwright.spaces import Size, Space, read_architecture, space_of, write_architecture
 from archwright.train.entrants import Entrant
 from archwright.train.stored import State, folder_of, held_weights, require_state, stored_weights
 
@@ -78,7 +78,7 @@ class Trained:
         """What a file of the network says of itself."""
         return Card(
             architecture=write_architecture(self.architecture),
-            space=self.space.origin or self.space.name,
+            space=str(self.space.origin or self.space.name),
             channels=self.size.channels,
             cells=self.size.cells,
             classes=tuple(self.settings["classes"]),
@@ -86,10 +86,15 @@ class Trained:
             image_size=self.size.image_size,
             mean=tuple(self.settings["mean"]),
             std=tuple(self.settings["std"]),
-            data=str(self.settings["data"]),
+            data=_public(str(self.settings["data"])),
             weights=weights,
             version=__version__,
         )
+
+
+def _public(data: str) -> str:
+    """The name of images; nothing of images in a folder of this machine."""
+    return "" if Path(data).is_absolute() else data
 
 
 def _last_stage(build: Path) -> str:
@@ -100,20 +105,20 @@ def _last_stage(build: Path) -> str:
     return next((name for name in ("pruned", "network") if (build / name).is_dir()), "search")
 
 
-def read_trained(path: Path) -> Trained:
+def read_trained(path: Path, given: Space | None = None) -> Trained:
     """The network in the folder of a search, a training or a pruning, or in one of its checkpoints.
 
-    That of a build is its last one.
+    That of a build is its last one. `given` is the space that the user names, which a run of a
+    user's own space needs.
 
     Raises:
         RunError: there is no such run, it has no network yet, or something in it is damaged.
-        GenotypeError: its architecture is damaged.
-        ConfigError: its space is not there any more.
+        GenotypeError: its architecture is damaged, or its space is not the given one.
     """
     folder = folder_of(path)
     settings = read_config(folder.path)
     if settings.get("kind") == "build":
-        return read_trained(folder.path / _last_stage(folder.path))
+        return read_trained(folder.path / _last_stage(folder.path), given)
     if settings.get("kind") not in KINDS:
         raise RunError(
             f"{folder.path} is the run of {settings.get('kind')}, which leaves no network: give "
@@ -122,11 +127,11 @@ def read_trained(path: Path) -> Trained:
     for name in _NEEDED:
         _ = settings[name]  # what is missing is said at once
     if path.suffix == ".pt" and path.is_file():
-        architecture, state = _in_checkpoint(path, folder, settings)
+        architecture, state = _in_checkpoint(path, folder, settings, given)
     else:
         state = stored_weights(folder)
         architecture = read_architecture(str(folder.architecture))
-    space = get_space(architecture.origin or architecture.space)
+    space = space_of(architecture, given)
     size = Size(
         channels=settings["channels"],
         cells=settings["cells"],
@@ -149,7 +154,7 @@ def read_trained(path: Path) -> Trained:
 
 
 def _in_checkpoint(
-    path: Path, folder: RunFolder, settings: Mapping[str, Any]
+    path: Path, folder: RunFolder, settings: Mapping[str, Any], given: Space | None
 ) -> tuple[Architecture, State]:
     """The architecture and the weights of the network that a checkpoint holds."""
     if settings["kind"] == "search":
@@ -158,7 +163,7 @@ def _in_checkpoint(
             f"it with --resume, and give {folder.path}"
         )
     content = load_checkpoint(path)
-    architecture = read_architecture(str(settings.get("architecture", "")))
+    architecture = read_architecture(str(settings.get("architecture", "")), given)
     if settings["kind"] == "prune":
         if content.get("stage") != "tuning":
             raise RunError(

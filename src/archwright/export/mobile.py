@@ -18,7 +18,6 @@ from archwright.export.session import line_of
 from archwright.ir import Shape
 from archwright.lower import NaiveNetwork
 
-_EXTRA = "executorch"
 _POOL = "executorch.extension.pybindings.portable_lib"
 _TEXTS = "archwright"
 """The method of the program that answers with its metadata."""
@@ -33,8 +32,8 @@ def to_executorch(module: NaiveNetwork, texts: Mapping[str, str] | None = None) 
         GraphError: a decision is open.
         ConfigError: executorch is not installed.
     """
-    exir = optional("executorch.exir", _EXTRA)
-    backend = optional("executorch.backends.xnnpack.partition.xnnpack_partitioner", _EXTRA)
+    exir = optional("executorch.exir")
+    backend = optional("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     lowered = exir.to_edge_transform_and_lower(
         trace(module, batch=1),
         partitioner=[backend.XnnpackPartitioner()],
@@ -56,7 +55,7 @@ class MobileProgram:
             ConfigError: executorch is not installed.
             RunError: the file is missing or no program.
         """
-        runtime, pool = optional("executorch.runtime", _EXTRA), optional(_POOL, _EXTRA)
+        runtime, pool = optional("executorch.runtime"), optional(_POOL)
         # else there is a thread for each core, whatever torch is set to
         if pool._threadpool_get_thread_count() != _THREADS:
             pool._unsafe_reset_threadpool(_THREADS)

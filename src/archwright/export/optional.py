@@ -3,11 +3,11 @@
 import importlib
 from typing import Any
 
-from archwright.errors import ConfigError
+from archwright.errors import ConfigError, not_installed
 
 
-def optional(module: str, extra: str = "export") -> Any:
-    """Import a module of an extra.
+def optional(module: str) -> Any:
+    """Import a module that the package by itself does not need.
 
     Raises:
         ConfigError: it is not installed; the remedy is named.
@@ -15,7 +15,4 @@ def optional(module: str, extra: str = "export") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        package = module.partition(".")[0]
-        raise ConfigError(
-            f'{package} is not installed: pip install "archwright[{extra}]" to export with it'
-        ) from None
+        raise ConfigError(not_installed(module, "export with it")) from None

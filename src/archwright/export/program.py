@@ -15,6 +15,7 @@ from torch import Tensor
 
 from archwright.errors import RunError, silenced
 from archwright.export.answer import Answer
+from archwright.export.archive import checked
 from archwright.export.session import line_of
 from archwright.ir import Shape, verify_discrete
 from archwright.lower import NaiveNetwork
@@ -36,7 +37,10 @@ def trace(module: NaiveNetwork, *, batch: int | None = None) -> torch.export.Exp
     verify_discrete(module.network)
     images = torch.zeros(batch or _TRACED, *module.network.image)
     free = {"images": {} if batch else {0: torch.export.Dim("batch", min=1)}}
-    return torch.export.export(Answer(module), (images,), dynamic_shapes=free)
+    program = torch.export.export(Answer(module), (images,), dynamic_shapes=free)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names files of this machine
+    return program
 
 
 def to_program(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
@@ -47,7 +51,9 @@ def to_program(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> 
     """
     content = io.BytesIO()
     held: dict[str, Any] = {_TEXTS: json.dumps(dict(texts or {}))}
-    torch.export.save(trace(module), content, extra_files=held)
+    program = trace(module)
+    program.example_inputs = None  # they would be pickled
+    torch.export.save(program, content, extra_files=held)
     return content.getvalue()
 
 
@@ -58,16 +64,21 @@ class Program:
         """Load a program from a file, or from its bytes; it runs in as many threads as torch does.
 
         Raises:
-            RunError: the file is missing or no program.
+            RunError: the file is missing, no program, or could run code when it is loaded.
         """
         held: dict[str, Any] = {_TEXTS: "{}"}
+        name = content if isinstance(content, Path) else "the program"
         try:
             read = content if isinstance(content, bytes) else content.read_bytes()
             with silenced("torch.export"):
-                loaded = torch.export.load(io.BytesIO(read), extra_files=held)
+                loaded = torch.export.load(io.BytesIO(checked(read)), extra_files=held)
             self.texts: dict[str, str] = json.loads(held[_TEXTS])
+        except RunError as error:
+            raise RunError(
+                f"{name} is refused, and nothing of it was run: {error}; export it again from its "
+                f"run"
+            ) from None
         except Exception as error:  # torch raises a dozen types for a damaged file
-            name = content if isinstance(content, Path) else "the program"
             raise RunError(f"torch cannot read {name}: {line_of(error)}") from None
         self._module = loaded.module()
         self._threads = threads

@@ -29,7 +29,7 @@ class Session:
 
         Raises:
             ConfigError: onnxruntime is not installed, or cannot use the device.
-            RunError: the file is missing or no ONNX model.
+            RunError: the file is missing, no ONNX model, or keeps weights in other files.
         """
         runtime = optional("onnxruntime")
         kind, _, index = device.partition(":")
@@ -39,15 +39,18 @@ class Session:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only
-        given = str(content) if isinstance(content, Path) else content
+        name = content if isinstance(content, Path) else "the model"
         try:
+            given = content.read_bytes() if isinstance(content, Path) else content
+            _require_whole(name, given)
             self._session: Any = runtime.InferenceSession(
                 given,
                 options,
                 providers=[(provider, {"device_id": index} if index else {})],
             )
+        except RunError:
+            raise
         except Exception as error:  # its errors have no base in common
-            name = content if isinstance(content, Path) else "the model"
             raise RunError(f"onnxruntime cannot read {name}: {line_of(error)}") from None
         self._names: list[str] = [given.name for given in self._session.get_inputs()]
 
@@ -72,6 +75,36 @@ class Session:
     def timed(self, *shapes: Shape, batch: int = 1, warmup: int = 5, repeats: int = 30) -> Timing:
         """How long it takes for a batch of noise of these shapes."""
         return measure(self.call(*shapes, batch=batch), warmup=warmup, repeats=repeats)
+
+
+def _require_whole(name: object, content: bytes) -> None:
+    """Check that a model keeps all its weights in its own file, not in one that it names.
+
+    Raises:
+        RunError: it does not (the first is named).
+    """
+    outside = _outside(optional("onnx").load_model_from_string(content))
+    if outside is not None:
+        raise RunError(
+            f"{name} is refused: its weights {outside!r} are in another file, which could be any "
+            f"on this machine; store them in the file itself, as archwright export does"
+        )
+
+
+def _outside(message: Any) -> str | None:
+    """The name of the first tensor that is kept in another file, if any.
+
+    Tensors stand in graphs, in attributes of nodes, and in graphs in these.
+    """
+    if message.DESCRIPTOR.name == "TensorProto":
+        return message.name if message.data_location == message.EXTERNAL else None
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for part in value if hasattr(value, "__len__") else (value,):
+            if (name := _outside(part)) is not None:
+                return name
+    return None
 
 
 def deviation(

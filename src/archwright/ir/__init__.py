@@ -14,7 +14,7 @@ from archwright.ir.expr import (
     concat,
     name_slots,
 )
-from archwright.ir.genotype import Architecture, CellGenotype, Pick, decision_name
+from archwright.ir.genotype import Architecture, CellGenotype, Origin, Pick, decision_name
 from archwright.ir.graph import INPUT, Cell, Edge, Network, Step
 from archwright.ir.ops import (
     AvgPool,
@@ -59,6 +59,7 @@ __all__ = [
     "Network",
     "Node",
     "Option",
+    "Origin",
     "Pick",
     "Primitive",
     "Pruning",

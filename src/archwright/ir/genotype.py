@@ -8,7 +8,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from archwright.errors import GenotypeError
@@ -61,16 +61,30 @@ class CellGenotype:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The Python file that declares a space: its name, and the SHA-256 of what stands in it.
+
+    Of what a user wrote, the hash may be missing, or only its beginning given.
+    """
+
+    file: str
+    sha256: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}@{self.sha256[:12]}" if self.sha256 else self.file
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A point of a search space: the genotype of each kind of cell, in the space's order.
 
-    `origin` is the Python file that declares the space, if the package does not; `pruning` what
-    was cut out of its network afterwards.
+    `origin` is the file that declares the space, if the package does not; `pruning` what was cut
+    out of its network afterwards.
     """
 
     space: str
     cells: Mapping[str, CellGenotype]
-    origin: str = ""
+    origin: Origin | None = None
     pruning: Pruning | None = None
 
     def __hash__(self) -> int:
@@ -87,8 +101,8 @@ class Architecture:
     def to_json(self) -> dict[str, Any]:
         """The content of an architecture file."""
         content: dict[str, Any] = {"schema": SCHEMA, "space": self.space}
-        if self.origin:
-            content["origin"] = self.origin
+        if self.origin is not None:
+            content["origin"] = asdict(self.origin)
         content["cells"] = {
             kind: {
                 "inputs": cell.inputs,
@@ -131,15 +145,20 @@ def from_json(content: object) -> Architecture:
         }
         cut = fields.get("pruning")
         pruning = None if cut is None else pruning_from_json(cut)
-        return Architecture(str(fields["space"]), cells, str(fields.get("origin", "")), pruning)
+        origin = _origin(fields.get("origin"))
+        return Architecture(str(fields["space"]), cells, origin, pruning)
     except KeyError as error:
         raise GenotypeError(f"architecture file lacks the field {error.args[0]!r}") from None
     except (TypeError, ValueError, AttributeError, OverflowError):
         raise GenotypeError(
             'architecture file is malformed: each cell needs "inputs", "nodes" (lists of '
             '[candidate, source] pairs) and "output", and what is pruned "deleted" (lists of nodes '
-            "by cell)"
+            'by cell); "origin", where it is given, is {"file": ..., "sha256": ...}'
         ) from None
+
+
+def _origin(content: Any) -> Origin | None:
+    return None if content is None else Origin(str(content["file"]), str(content["sha256"]))
 
 
 def loads(text: str) -> Architecture:

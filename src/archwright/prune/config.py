@@ -31,6 +31,8 @@ class PruneConfig(RunOptions):
     """The run folder of a training, or a checkpoint in it."""
     out: Path
     """The run folder to write."""
+    space: str | None = None
+    """The Python file of the run's space, if that is one of your own."""
     data: str = ""
     """Images (else those that the network was trained on, as many and as large as there)."""
     macs: float | None = None

@@ -24,7 +24,7 @@ from archwright.runs.device import describe_hardware, make_fabric, placed, versi
 from archwright.runs.folder import RunFolder
 from archwright.runs.keeper import Keeper
 from archwright.runs.start import load_images, require_trainable, start
-from archwright.spaces import write_architecture
+from archwright.spaces import get_space, write_architecture
 from archwright.train.weights import save_network
 
 State = dict[str, Any]
@@ -40,7 +40,7 @@ def prune(config: PruneConfig) -> PruneResult:
             another configuration.
         DivergedError: the loss is no longer finite.
     """
-    source = read_source(config.run)
+    source = read_source(config.run, None if config.space is None else get_space(config.space))
     config = config.on(source.settings)
     fabric = make_fabric(config.device, config.precision)
     images = load_images(config)
@@ -50,7 +50,7 @@ def prune(config: PruneConfig) -> PruneResult:
     run = _Pruning(stages, [] if finished else targets_of(config, source))
     resolved = {
         **{"channels": source.size.channels, "cells": source.size.cells},
-        "space": source.space.origin or source.space.name,
+        **source.space.settings,
         "architecture": write_architecture(source.architecture),
         "inherit": source.settings.get("inherit"),
         "cutout": stages.cutout,

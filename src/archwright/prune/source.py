@@ -10,7 +10,7 @@ from archwright.errors import ConfigError, RunError
 from archwright.ir import Architecture, Network, deletable
 from archwright.runs.checkpoint import load_checkpoint
 from archwright.runs.folder import read_config
-from archwright.spaces import Size, Space, get_space, read_architecture
+from archwright.spaces import Size, Space, read_architecture, space_of
 from archwright.train.entrants import Entrant
 from archwright.train.stored import State, folder_of, held_weights, require_state, stored_weights
 
@@ -56,12 +56,15 @@ class Source:
                 )
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, given: Space | None = None) -> Source:
     """The network in the run folder of a training, or in one of its checkpoints.
+
+    `given` is the space that the user names, which a training of a user's own space needs.
 
     Raises:
         RunError: there is no such training, it has not finished, it is damaged, or what it left is
             no network that nodes can be deleted from.
+        GenotypeError: its space is not the given one.
     """
     run = folder_of(path)
     folder, settings = run.path, read_config(run.path)
@@ -74,7 +77,7 @@ def read_source(path: Path) -> Source:
         raise RunError(f"{folder} is a build: give the training in it, {folder / 'network'}")
     if settings.get("kind") not in ("train", "prune"):
         raise RunError(f"{folder} is no training: give the folder of archwright train")
-    architecture = read_architecture(str(settings["architecture"]))
+    architecture = read_architecture(str(settings["architecture"]), given)
     if settings.get("kind") == "prune" or architecture.pruning is not None:
         pruned = architecture.pruning
         how = "" if pruned is None else f" ({len(pruned.deleted)} nodes, {pruned.fusion.name})"
@@ -82,7 +85,7 @@ def read_source(path: Path) -> Source:
             f"{folder} is pruned already{how}: prune the network that it came from, to the target "
             f"that you want"
         )
-    space = get_space(architecture.origin or architecture.space)
+    space = space_of(architecture, given)
     size = Size(
         channels=settings["channels"],
         cells=settings["cells"],

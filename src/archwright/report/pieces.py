@@ -64,7 +64,7 @@ def exports(run: Run) -> list[dict[str, str]]:
     """The files that a run's network was exported to, as text."""
     return [
         {
-            "file": export.file,
+            "file": words.public(export.file),
             "kind": f"{export.format}, {export.weights}",
             "bytes": words.exact(export.bytes) or words.NOTHING,
             "top1": words.percent(export.top1),

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 from archwright.report.load import Row, Run
@@ -63,10 +64,16 @@ def duration(seconds: float | None) -> str:
     return f"{hours}{_THIN}h {minutes}{_THIN}min"
 
 
+def public(text: str) -> str:
+    """Of an absolute path the last part: a page travels, and folders of this machine do not."""
+    flag, cut, value = text.rpartition("=") if text.startswith("-") else ("", "", text)
+    return flag + cut + (Path(value).name if value.startswith("/") else value)
+
+
 def setting(value: object) -> str:
     """A setting's value as it would be typed; of a long list the ends, and how long it is."""
     if isinstance(value, str):
-        return value
+        return public(value)
     if isinstance(value, list) and len(items := cast("list[object]", value)) > _LONG:
         ends = (json.dumps(end, ensure_ascii=False) for end in (*items[:2], items[-1]))
         first, second, last = ends
@@ -77,9 +84,14 @@ def setting(value: object) -> str:
 def command(run: Run) -> str | None:
     """The command that repeats the run, if it was written down."""
     value = run.config.get("command")
-    if isinstance(value, list):
-        return shlex.join(str(word) for word in cast("list[object]", value))
-    return value if isinstance(value, str) else None
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError:  # no command line
+            return None
+    if not isinstance(value, list):
+        return None
+    return shlex.join(public(str(word)) for word in cast("list[object]", value))
 
 
 def status(run: Run) -> str:

@@ -24,7 +24,7 @@ _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerpr
 """What follows from the images that are asked for."""
 
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "architecture", "data"), str),
+    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "data"), str),
     **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
     **{"classes": list[str], "mean": list[float], "std": list[float]},
 }
@@ -152,7 +152,13 @@ def _require_same(folder: RunFolder, wanted: Mapping[str, Any]) -> None:
             f"{folder.path} is the run of a {held.get('kind')}, not of a {wanted['kind']}: give "
             f"another --out"
         )
-    for name in differing(held, wanted):
+    names = differing(held, wanted)
+    if "space_sha256" in names and held.get("space") == wanted.get("space"):
+        raise RunError(
+            f"{held.get('space')} was edited since {folder.path} was begun: resume with the file "
+            f"as it was, or give another --out"
+        )
+    for name in names:
         raise RunError(
             f"{folder.path} was run with {name}={held.get(name)!r}, not "
             f"{_as_json(wanted).get(name)!r}: resume with the same settings, or give another --out"

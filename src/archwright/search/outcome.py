@@ -11,7 +11,7 @@ from archwright.lower import NaiveNetwork
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder
 from archwright.search.budget.limits import costs_from_json, costs_to_json
-from archwright.spaces import read_architecture, write_architecture
+from archwright.spaces import Space, read_architecture, write_architecture
 from archwright.train.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.train.weights import save_network
 
@@ -48,9 +48,9 @@ class SearchResult:
         return {name: value for name, value in content.items() if value is not None}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "SearchResult":
-        """The inverse of `to_json`."""
-        architecture, out = read_architecture(content["architecture"]), Path(content["out"])
+    def from_json(cls, content: dict[str, Any], space: Space | None = None) -> "SearchResult":
+        """The inverse of `to_json`; `space` is the one that was searched, if it is a user's."""
+        architecture, out = read_architecture(content["architecture"], space), Path(content["out"])
         numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
         costs = costs_from_json(content["costs"]) if "costs" in content else None
         front = tuple(content["front"]) if "front" in content else None

@@ -63,7 +63,7 @@ def carry_out(
     finished = folder.result()
     if finished is None:
         return go(run, Keeper(folder, run.fabric, config.checkpoint_seconds))
-    return SearchResult.from_json({**finished, "out": str(config.out)})
+    return SearchResult.from_json({**finished, "out": str(config.out)}, run.space)
 
 
 def prepare(config: SearchConfig) -> "Searching":
@@ -128,7 +128,7 @@ class Searching:
         return {
             **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
-            "space": self.space.origin or self.space.name,
+            **self.space.settings,
             **{"channels": size.channels, "cells": size.cells, "limit": config.limit},
             "derivation": config.derivation,
         }

@@ -5,12 +5,13 @@ from archwright.spaces.cells import CellSpec, EdgeSpec, dense_cell
 from archwright.spaces.contract import PlaceCell, Size, Skeleton
 from archwright.spaces.notation import (
     PUBLISHED,
+    named_space,
     read_architecture,
     reference_architecture,
     write_architecture,
 )
 from archwright.spaces.operations import Candidate, Site
-from archwright.spaces.registry import SPACES, get_space
+from archwright.spaces.registry import SPACES, get_space, space_of
 from archwright.spaces.skeletons import Blocks, Staged, TwoInput, with_auxiliary
 from archwright.spaces.space import Space
 
@@ -30,9 +31,11 @@ __all__ = [
     "TwoInput",
     "dense_cell",
     "get_space",
+    "named_space",
     "operations",
     "read_architecture",
     "reference_architecture",
+    "space_of",
     "with_auxiliary",
     "write_architecture",
 ]

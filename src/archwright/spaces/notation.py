@@ -1,5 +1,6 @@
 """Architectures as text: each space's own notation, published names, files."""
 
+import re
 from dataclasses import replace
 from os.path import exists, isdir, isfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from archwright.errors import GenotypeError, unknown
 from archwright.ir.genotype import (
     Architecture,
     CellGenotype,
+    Origin,
     Pick,
     bar_candidates,
     loads,
@@ -19,7 +21,7 @@ from archwright.ir.genotype import (
 from archwright.ir.pruning import pruning_from_text
 from archwright.spaces.cells import EdgeSpec
 from archwright.spaces.contract import Size
-from archwright.spaces.registry import get_space
+from archwright.spaces.registry import get_space, require_declared
 from archwright.spaces.space import Space
 
 # quark0/darts, cnn/genotypes.py
@@ -47,21 +49,29 @@ _WITHOUT = " without "
 """What stands between an architecture and what is pruned from it."""
 
 
-def read_architecture(text: str) -> Architecture:
+_FILE = re.compile(r"(.+\.py)(?:@([0-9a-f]+))?")
+"""A user's space in a notation: its file, and how the SHA-256 of its content begins."""
+
+
+def read_architecture(text: str, space: Space | None = None) -> Architecture:
     """An architecture from what a user gives: a file, a run folder, a published name, a notation.
 
     Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, and for any other space
     `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars (one kind alone: `space:cell`).
     What is pruned from any of these stands behind it: `darts-v2 without cell0:2,4 fusion=linear`.
 
+    No text runs a Python file: what is written in the notation of a user's space needs that
+    `space`, from `get_space` (see `named_space`).
+
     Raises:
-        GenotypeError: nothing of that name exists, or the text is malformed.
-        ConfigError: the text names a space that does not exist or cannot be used.
+        GenotypeError: nothing of that name exists, the text is malformed, or of a file's space
+            that is not the given one.
+        ConfigError: the text names a space that does not exist.
     """
     text = text.strip()
     whole, cut, pruned = text.rpartition(_WITHOUT)
     if cut and not exists(text):
-        return _without(read_architecture(whole), pruned)
+        return _without(read_architecture(whole, space), pruned)
     if text in PUBLISHED:
         text = PUBLISHED[text]
     if text.startswith("Genotype("):
@@ -70,8 +80,28 @@ def read_architecture(text: str) -> Architecture:
         return Architecture("nasbench201", {"cell": CellGenotype(1, _three_nodes(text), (3,))})
     name, _, cells = text.rpartition(":")
     if name and "|" in cells:
-        return _read_cells(get_space(name), cells)
+        if found := _FILE.fullmatch(name):
+            return _read_cells(require_declared(_origin(found), space), cells)
+        own = space if space is not None and space.name == name else get_space(name)
+        return _read_cells(own, cells)
     return _read_file(text)
+
+
+def named_space(space: str | None, architecture: str) -> Space | None:
+    """The space that a command names: by --space, or in the notation of an architecture.
+
+    Raises:
+        ConfigError: it does not exist, or its file cannot be used.
+    """
+    name, _, cells = architecture.rpartition(":")
+    found = _FILE.fullmatch(name) if "|" in cells and not exists(architecture) else None
+    if space is None and found is not None:
+        space = found[1]
+    return None if space is None else get_space(space)
+
+
+def _origin(found: re.Match[str]) -> Origin:
+    return Origin(Path(found[1]).name, found[2] or "")
 
 
 def _without(architecture: Architecture, pruned: str) -> Architecture:
@@ -100,7 +130,7 @@ def reference_architecture(space: Space, size: Size) -> Architecture:
     Declared by the space; without a declaration, the first candidate that is no null everywhere.
     """
     if space.reference:
-        if space.origin:  # such a space has no name that could be looked up
+        if space.origin is not None:  # such a space has no name that could be looked up
             return _read_cells(space, space.reference.rpartition(":")[2])
         return read_architecture(space.reference)
     cells: dict[str, CellGenotype] = {}

@@ -12,6 +12,7 @@ from archwright.ir import (
     Edge,
     Expr,
     Network,
+    Origin,
     Primitive,
     chain,
     choose,
@@ -32,7 +33,8 @@ class Space:
 
     `null` names the candidate that is no connection, if there is one. `search_size` and
     `train_size` are (channels, cells) of the supernet and of the network trained afterwards.
-    `reference` is a hand-made architecture (in the space's own text) to compare with.
+    `reference` is a hand-made architecture (in the space's own text) to compare with; `origin` the
+    file that a user declared the space in.
     """
 
     name: str
@@ -43,7 +45,7 @@ class Space:
     train_size: tuple[int, int] = (16, 5)
     image_size: int = 32
     reference: str = ""
-    origin: str = ""
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         """Check that every candidate can be written in every notation.
@@ -59,6 +61,13 @@ class Space:
                     f"candidate {name!r} of space {self.name}: a name has no blanks and none of "
                     f"~ | + ; : . in it, since architectures are written with them"
                 )
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How a run says which space it is of: a user's by the file's name and content."""
+        if self.origin is None:
+            return {"space": self.name}
+        return {"space": self.origin.file, "space_sha256": self.origin.sha256}
 
     def edge_candidates(self, edge: EdgeSpec) -> tuple[str, ...]:
         """The candidates on an edge while it is searched."""

@@ -25,6 +25,9 @@ class TrainConfig(RunOptions):
     """The run folder."""
     architecture: str
     """An architecture file, a run folder, a published name (darts-v2), or a notation."""
+    space: str | None = None
+    """The Python file of the architecture's space, if that is one of your own and not named in a
+    notation."""
     channels: int | None = None
     """Width at full resolution (darts: 36)."""
     cells: int | None = None

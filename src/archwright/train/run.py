@@ -13,7 +13,7 @@ from archwright.runs.checkpoint import loading
 from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.keeper import Keeper
 from archwright.runs.start import load_images, require_trainable, size_for, start
-from archwright.spaces import get_space, read_architecture, write_architecture
+from archwright.spaces import named_space, read_architecture, space_of, write_architecture
 from archwright.train.config import TrainConfig
 from archwright.train.entrants import Entrant, build, inherited, rival
 from archwright.train.loop import Loop, augmented_batches, cutout_side
@@ -74,8 +74,9 @@ def train(config: TrainConfig) -> TrainResult:
             another size.
         DivergedError: the loss is no longer finite.
     """
-    architecture = read_architecture(config.architecture)
-    space = get_space(architecture.origin or architecture.space)
+    named = named_space(config.space, config.architecture)
+    architecture = read_architecture(config.architecture, named)
+    space = space_of(architecture, named)
     channels, cells = config.channels or space.train_size[0], config.cells or space.train_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
@@ -83,7 +84,7 @@ def train(config: TrainConfig) -> TrainResult:
     found = Entrant("found", space, architecture, size, config.inherit)
     run = _Training(config, fabric, found, images)
     resolved = {
-        **{"channels": channels, "cells": cells, "space": space.origin or space.name},
+        **{"channels": channels, "cells": cells, **space.settings},
         "architecture": write_architecture(architecture),
         "cutout": cutout_side(config, images),
     }

@@ -188,7 +188,9 @@ def test_a_node_that_nothing_leads_into_is_named() -> None:
 
 def test_without_torch_pruning_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch_pruning", None)
-    with pytest.raises(ConfigError, match=r"torch_pruning is not installed: pip install"):
+    with pytest.raises(
+        ConfigError, match="torch_pruning is not installed: pip install torch-pruning"
+    ):
         prune_channels(network(), 1e9)
 
 

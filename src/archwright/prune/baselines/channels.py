@@ -69,7 +69,7 @@ def _pruner(
     whole: NaiveNetwork, ranking: Ranking, round_to: int | None
 ) -> Callable[[float], NaiveNetwork]:
     """What removes a share of the channels from a copy of `whole`, and rounds what is left."""
-    pruning = optional("torch_pruning", "prune")
+    pruning = optional("torch_pruning")
     for module in whole.network.modules():
         other = isinstance(module.primitive, Conv) and (
             module.primitive.norm is not None
