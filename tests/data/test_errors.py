@@ -95,7 +95,7 @@ def test_a_parquet_folder_without_training_images(write_parquet: Callable[..., P
 def test_a_split_without_images(write_parquet: Callable[..., Path]) -> None:
     folder = write_parquet("part/train.parquet").parent
     write_parquet("part/test.parquet", img=[], label=[])
-    refused(r"test.parquet gives no rows \(.*\): replace or remove it$", folder)
+    refused(r"test.parquet holds no images: add some or remove it$", folder)
 
 
 def test_columns_that_cannot_be_told(

@@ -103,9 +103,9 @@ def test_labels_may_be_words_and_fine_labels_win(
     path = write_parquet(
         "words.parquet",
         features=False,
-        image=[encoded(index)["bytes"] for index in range(4)],
-        coarse_label=[0] * 4,
-        fine_label=["rose", "elm", "rose", "oak"],
+        image=[encoded(index)["bytes"] for index in range(6)],
+        coarse_label=[0] * 6,
+        fine_label=["rose", "elm", "rose", "oak", "elm", "oak"],
     )
     data = load(str(path))
     assert data.classes == ("elm", "oak", "rose")
