@@ -123,6 +123,22 @@ def test_names_are_looked_for_under_the_root(
     assert load("cifar10").title == "CIFAR-10 (JPEG)"
 
 
+def test_a_folder_of_digits_under_the_root_wins_over_the_embedded_ones(
+    write_folder: Callable[..., Path], monkeypatch: Any
+) -> None:
+    folder = write_folder({"auk": 5, "owl": 5}, name="digits")
+    data = load("digits", root=folder.parent)
+    assert data.classes == ("auk", "owl")
+    assert default_augmentation(data).flip
+    assert len(load("digits", root=folder).classes) == 10  # there is none below
+    monkeypatch.setenv("ARCHWRIGHT_DATA", str(folder.parent))
+    assert load("digits").classes == ("auk", "owl")
+    monkeypatch.delenv("ARCHWRIGHT_DATA")
+    monkeypatch.chdir(folder.parent)
+    assert load("digits").left_out == ("the folder digits (give ./digits for it)",)
+    assert load("./digits").classes == ("auk", "owl")
+
+
 def test_limits_keep_the_rest_whole(write_folder: Callable[..., Path]) -> None:
     folder = str(write_folder({"auk": 50, "owl": 50}))
     whole, few = load(folder), load(folder, limit=10)

@@ -69,8 +69,10 @@ def numbered(
         classes = tuple(sorted(set(values)))
         number = {name: index for index, name in enumerate(classes)}
         return classes, _tensor([number[value] for value in values], place)
-    classes = tuple(str(index) for index in range(max(0, *_checked(values, place)) + 1))
-    return classes if values else (), _tensor(values, place)
+    most = max(values, default=-1)
+    if most >= _MOST_CLASSES:
+        raise DataError(_too_large(place, most))
+    return tuple(map(str, range(most + 1))), _tensor(values, place)
 
 
 def value_type(kind: Any) -> Any:
@@ -149,20 +151,12 @@ def _choose(
     )
 
 
-def _checked(values: Sequence[int], place: str) -> Sequence[int]:
-    most = max(values, default=0)
-    if most >= _MOST_CLASSES:
-        raise DataError(
-            f"{place} has the label {most}: labels must be texts, or 0 to N-1 for N classes"
-        )
-    return values
-
-
 def _tensor(values: Sequence[int], place: str) -> Tensor:
     try:
         return torch.tensor(values, dtype=torch.int64)
     except (RuntimeError, OverflowError):  # beyond 64 bits
-        raise DataError(
-            f"{place} has the label {max(values, key=abs)}: labels must be texts, or 0 to N-1 for "
-            f"N classes"
-        ) from None
+        raise DataError(_too_large(place, max(values, key=abs))) from None
+
+
+def _too_large(place: str, label: int) -> str:
+    return f"{place} has the label {label}: labels must be texts, or 0 to N-1 for N classes"

@@ -191,23 +191,24 @@ def _are_splits(found: Listing, named: dict[str, Role]) -> bool:
 
 
 def _require_no_splits(found: Listing) -> None:
-    """Refuse classes that read like splits (`seg_train`, `seg_test`), or that hold splits."""
+    """Refuse a folder too much, and classes that read like splits or that hold splits."""
     inner: dict[str, list[str]] = {}
     for parts in found.folders:
         if len(parts) == 2:
             inner.setdefault(parts[0], []).append(parts[1])
-    only = found.subfolders
-    for place, names in ((found.root, only), *((found.root / n, inner[n]) for n in inner)):
+    names = found.subfolders
+    if len(names) == 1 and names[0] in inner:
+        raise DataError(
+            f"{found.root} holds only the folder {names[0]}: give {found.root / names[0]}, or a "
+            f"sub-folder for each class"
+        )
+    deeper = ((found.root / name, inner[name]) for name in sorted(inner))
+    for place, names in ((found.root, names), *deeper):
         if {"train"} < set[Role]().union(*map(word_roles, names)):
             raise DataError(
                 f"{place} holds {some_of(sorted(names))}, which read like splits and not like "
                 f"classes: call folders of splits train and test, and put those of classes below"
             )
-    if len(only) == 1 and only[0] in inner:
-        raise DataError(
-            f"{found.root} holds only the folder {only[0]}: give {found.root / only[0]}, or a "
-            f"sub-folder for each class"
-        )
 
 
 def _classes(found: Listing) -> Classes:
@@ -243,7 +244,7 @@ def _notes(found: Listing, notes: Sequence[str]) -> tuple[str, ...]:
 def _skipped(others: Sequence[Parts]) -> str:
     """How many files of which kinds are no images."""
     kinds = Counter(os.path.splitext(parts[-1])[1].lower() or "no suffix" for parts in others)
-    told = [f"{kind} {number:,}" for kind, number in kinds.most_common()]
+    told = [f"{k} {count:,}" for k, count in sorted(kinds.items(), key=lambda k: (-k[1], k[0]))]
     return f"{count_of(len(others), 'file')} of no known image format ({some_of(told)})"
 
 
