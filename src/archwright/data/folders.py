@@ -196,14 +196,14 @@ def _require_no_splits(found: Listing) -> None:
     for parts in found.folders:
         if len(parts) == 2:
             inner.setdefault(parts[0], []).append(parts[1])
-    names = found.subfolders
-    if len(names) == 1 and names[0] in inner:
+    tops = found.subfolders
+    if len(tops) == 1 and tops[0] in inner:
         raise DataError(
-            f"{found.root} holds only the folder {names[0]}: give {found.root / names[0]}, or a "
+            f"{found.root} holds only the folder {tops[0]}: give {found.root / tops[0]}, or a "
             f"sub-folder for each class"
         )
     deeper = ((found.root / name, inner[name]) for name in sorted(inner))
-    for place, names in ((found.root, names), *deeper):
+    for place, names in ((found.root, tops), *deeper):
         if {"train"} < set[Role]().union(*map(word_roles, names)):
             raise DataError(
                 f"{place} holds {some_of(sorted(names))}, which read like splits and not like "
