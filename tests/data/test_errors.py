@@ -1,5 +1,6 @@
 """Each message that a user can meet is one line with the fact and the remedy."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from archwright.data import ImageData, MemorySet, load
+from archwright.data import ImageData, MemorySet, load, tables
 from archwright.errors import DataError
 
 
@@ -38,6 +39,44 @@ def test_no_name_at_all() -> None:
 @pytest.mark.parametrize("name", ["/no/such/folder", "./none", "~/nothing/here", "a/b/c"])
 def test_a_path_that_does_not_exist(name: str) -> None:
     refused(rf"^{name} does not exist: give a folder, a parquet file or a hub name$", name)
+
+
+@pytest.mark.parametrize("name", ["nest/birdz", "nest/birds.zip", "birds.parquet", "nest\\birds"])
+def test_a_path_that_is_mistyped_is_not_asked_for(
+    write_folder: Callable[..., Path], monkeypatch: Any, name: str
+) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr(tables, "from_hub", never)
+    folder = write_folder({"auk": 5, "owl": 5}, name="nest/birds")
+    monkeypatch.chdir(folder.parents[1])
+    hint = r"(did you mean nest/birds\? )?give a folder, a parquet file or a hub name$"
+    refused(rf"^{re.escape(name)} does not exist: {hint}", name)
+    refused(r"^nest/birdz does not exist: did you mean nest/birds\? give a", "nest/birdz")
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: Any) -> None:
+    import datasets
+    import datasets.config
+    import huggingface_hub
+
+    asked: list[bool] = []
+
+    class Silent:
+        def dataset_info(self, name: str, *, timeout: float) -> None:
+            raise OSError(f"no route for {name} in {timeout:g} s")
+
+    def load_dataset(name: str) -> Any:
+        asked.append(datasets.config.HF_HUB_OFFLINE and huggingface_hub.constants.HF_HUB_OFFLINE)
+        raise ValueError(f"{name} is not kept here")
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Silent)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    refused(r"^cannot load some/one from the .* hub \(no route for some/one in 5 s\): ", "some/one")
+    assert asked == [True]
+    assert datasets.config.HF_HUB_OFFLINE is False
 
 
 def test_a_folder_without_classes(tmp_path: Path) -> None:
@@ -95,7 +134,7 @@ def test_a_parquet_folder_without_training_images(write_parquet: Callable[..., P
 def test_a_split_without_images(write_parquet: Callable[..., Path]) -> None:
     folder = write_parquet("part/train.parquet").parent
     write_parquet("part/test.parquet", img=[], label=[])
-    refused(r"test.parquet gives no rows \(.*\): replace or remove it$", folder)
+    refused(r"test.parquet holds no images: add some or remove it$", folder)
 
 
 def test_columns_that_cannot_be_told(

@@ -103,9 +103,9 @@ def test_labels_may_be_words_and_fine_labels_win(
     path = write_parquet(
         "words.parquet",
         features=False,
-        image=[encoded(index)["bytes"] for index in range(4)],
-        coarse_label=[0] * 4,
-        fine_label=["rose", "elm", "rose", "oak"],
+        image=[encoded(index)["bytes"] for index in range(6)],
+        coarse_label=[0] * 6,
+        fine_label=["rose", "elm", "rose", "oak", "elm", "oak"],
     )
     data = load(str(path))
     assert data.classes == ("elm", "oak", "rose")
@@ -121,6 +121,22 @@ def test_names_are_looked_for_under_the_root(
     assert (data.name, data.title) == ("cifar10", "cifar10")
     (folder / "archwright.json").write_text(json.dumps({"title": "CIFAR-10 (JPEG)"}))
     assert load("cifar10").title == "CIFAR-10 (JPEG)"
+
+
+def test_a_folder_of_digits_under_the_root_wins_over_the_embedded_ones(
+    write_folder: Callable[..., Path], monkeypatch: Any
+) -> None:
+    folder = write_folder({"auk": 5, "owl": 5}, name="digits")
+    data = load("digits", root=folder.parent)
+    assert data.classes == ("auk", "owl")
+    assert default_augmentation(data).flip
+    assert len(load("digits", root=folder).classes) == 10  # there is none below
+    monkeypatch.setenv("ARCHWRIGHT_DATA", str(folder.parent))
+    assert load("digits").classes == ("auk", "owl")
+    monkeypatch.delenv("ARCHWRIGHT_DATA")
+    monkeypatch.chdir(folder.parent)
+    assert load("digits").left_out == ("the folder digits (give ./digits for it)",)
+    assert load("./digits").classes == ("auk", "owl")
 
 
 def test_limits_keep_the_rest_whole(write_folder: Callable[..., Path]) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from archwright.data import MemorySet, search_split
-from archwright.data.splits import holdout, subset_indices
+from archwright.data.splits import digits_holdout, holdout, subset_indices
 from archwright.errors import DataError
 
 
@@ -44,8 +44,32 @@ def test_an_empty_part_is_refused(memory_set: MemorySet, fraction: float) -> Non
         search_split(memory_set, fraction=fraction)
 
 
-def test_the_holdout_is_a_fifth_and_fixed() -> None:
-    train, test = holdout(100)
+def test_the_holdout_is_a_fifth_of_each_class_and_fixed() -> None:
+    labels = torch.arange(100) % 3
+    train, test = holdout(labels)
+    assert torch.cat([train, test]).sort().values.equal(torch.arange(100))
+    assert labels[test].bincount().tolist() == [7, 7, 7]
+    assert test.equal(test.sort().values)
+    # Golden: a change here changes what every run on a set without a test split was scored on.
+    assert test[:6].tolist() == [2, 5, 8, 22, 24, 26]
+
+
+def test_a_class_of_two_is_scored_and_a_class_of_one_is_trained_on() -> None:
+    labels = torch.tensor([0, 1, 1, 2, 2, 2])
+    train, test = holdout(labels)
+    assert sorted(labels[test].tolist()) == [1, 2]
+    assert 0 in labels[train]
+
+
+def test_a_class_of_no_image_is_no_trouble() -> None:
+    train, test = holdout(torch.tensor([5, 5]))
+    assert (len(train), len(test)) == (1, 1)
+    train, test = holdout(torch.tensor([], dtype=torch.int64))
+    assert (len(train), len(test)) == (0, 0)
+
+
+def test_digits_are_held_out_as_in_every_published_score() -> None:
+    train, test = digits_holdout(100)
     assert (len(train), len(test)) == (80, 20)
     assert torch.cat([train, test]).sort().values.equal(torch.arange(100))
     assert test[:6].tolist() == [2, 5, 8, 24, 26, 47]

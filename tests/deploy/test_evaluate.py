@@ -114,6 +114,7 @@ def test_the_result_as_json(trained: Path) -> None:
         *("top1", "top5", "loss", "images", "seconds"),
     }
     assert content["data"] == "scikit-learn digits"
+    assert content["images"]["summary"].startswith("scikit-learn digits: 10 classes")
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ from archwright.train.loop import augmented_batches
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is done, stage by stage; `size` is that of the final network, `classes` are names."""
+    """What is done, stage by stage, for a final network of `size`; `images` is what they are."""
 
     config: BuildConfig
     space: Space
     size: Size
-    classes: tuple[str, ...]
+    images: dict[str, Any]
     search: SearchConfig
     training: TrainConfig
     pruning: PruneConfig | None
@@ -59,9 +59,9 @@ class Plan:
         asked, size = self.config.settings(), self.size
         return {
             **{**asked, **self.space.settings},
-            **{"channels": size.channels, "cells": size.cells, "classes": list(self.classes)},
+            **{"channels": size.channels, "cells": size.cells, "classes": self.images["classes"]},
             **{"image_size": size.image_size, "image_channels": size.image_channels},
-            "asked": asked,
+            **{"images": self.images, "asked": asked},
         }
 
     @property
@@ -132,7 +132,7 @@ def make_plan(config: BuildConfig) -> Plan:
         config=config,
         space=space,
         size=size,
-        classes=tuple(images.classes),
+        images=data.about(images),
         search=search,
         training=training_config(config, size, auxiliary=_head_fits(space, network, size)),
         pruning=pruning_config(config),
@@ -206,7 +206,7 @@ def _require_export(
         space=str(plan.space.origin or plan.space.name),
         channels=plan.size.channels,
         cells=plan.size.cells,
-        classes=plan.classes,
+        classes=tuple(plan.images["classes"]),
         image_channels=images.channels,
         image_size=images.image_size,
         mean=tuple(images.mean),

@@ -17,6 +17,8 @@ def _run(config: BuildConfig) -> "BuildResult":
 
 
 def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
+    from archwright.runs.folder import RunFolder
+
     show.networks(result.rows)
     if result.budgets:
         show.table(
@@ -36,7 +38,7 @@ def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
         )
     show.line(f"report: {result.report}")
     show.line(f"exported: {result.file}")
-    return result.to_json()
+    return {**result.to_json(), "images": RunFolder(result.out).images()}
 
 
 def _judged(budget: "Verdict") -> tuple[str, ...]:

@@ -18,6 +18,7 @@ def _run(config: PruneConfig) -> "PruneResult":
 
 def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
     from archwright.report import write_report
+    from archwright.runs.folder import RunFolder
 
     show.networks(result.rows)
     left = result.macs_after / result.macs_before
@@ -32,7 +33,7 @@ def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
         )
     page = write_report([result.out])
     show.line(f"report: {page}")
-    return {**result.to_json(), "report": str(page)}
+    return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}
 
 
 command = Command(name="prune", config=PruneConfig, run=_run, show=_show, positional="run")

@@ -18,6 +18,7 @@ def _run(config: SearchConfig) -> "SearchResult":
 
 def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     from archwright.report import write_report
+    from archwright.runs.folder import RunFolder
 
     content = result.to_json()
     numbers = (
@@ -30,7 +31,7 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     show.line(f"architecture: {content['architecture']}")
     page = write_report([result.out])
     show.line(f"report: {page}")
-    return {**content, "report": str(page)}
+    return {**content, "images": RunFolder(result.out).images(), "report": str(page)}
 
 
 command = Command(name="search", config=SearchConfig, run=_run, show=_show)

@@ -18,11 +18,12 @@ def _run(config: TrainConfig) -> "TrainResult":
 
 def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
     from archwright.report import write_report
+    from archwright.runs.folder import RunFolder
 
     show.networks(result.rows)
     page = write_report([result.out])
     show.line(f"report: {page}")
-    return {**result.to_json(), "report": str(page)}
+    return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}
 
 
 command = Command(name="train", config=TrainConfig, run=_run, show=_show)

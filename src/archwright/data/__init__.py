@@ -6,6 +6,7 @@ from archwright.data.images import ImageData, default_augmentation
 from archwright.data.loading import load
 from archwright.data.sets import ImageSet, MemorySet, StreamedSet
 from archwright.data.splits import search_split
+from archwright.data.summary import about, summary
 
 __all__ = [
     "Augmentation",
@@ -14,7 +15,9 @@ __all__ = [
     "ImageSet",
     "MemorySet",
     "StreamedSet",
+    "about",
     "default_augmentation",
     "load",
     "search_split",
+    "summary",
 ]

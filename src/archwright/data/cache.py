@@ -15,7 +15,7 @@ from torch import Tensor
 from archwright.errors import DataError
 from archwright.files import write_atomic
 
-_VERSION = 1  # raised whenever decoding changes, so that older files are not read
+_VERSION = 2  # raised whenever decoding or splitting changes, so that older files are not read
 
 
 @dataclass(frozen=True)

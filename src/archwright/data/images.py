@@ -12,6 +12,8 @@ from archwright.errors import DataError
 class ImageData:
     """Training and test images of the same classes, channels and size.
 
+    left_out, odd: what of the source was left out, and what is odd about the rest, each in words.
+    augmentation: the usual one of these very images, where they have one.
     mean, std: one number a channel, in 0..1, of the training images loaded.
     fingerprint: changes with the labels, their order, the classes, the channels and the size;
         two runs with the same one saw the same split.
@@ -28,6 +30,9 @@ class ImageData:
     test: ImageSet
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    left_out: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+    augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -47,12 +52,12 @@ class ImageData:
 def default_augmentation(data: ImageData) -> Augmentation:
     """The usual augmentation of a data set: of training images, without cutout.
 
-    Digits are shifted by a pixel and never mirrored, since a mirrored digit is another sign.
-    Streamed sets take random resized crops and flips, all others flips and shifts of an eighth
-    of the image, which is the usual 4 pixels for CIFAR.
+    That of the set itself where it has one, as the embedded digits. Streamed sets take random
+    resized crops and flips, all others flips and shifts of an eighth of the image, which is the
+    usual 4 pixels for CIFAR.
     """
-    if data.name == "digits":
-        return Augmentation(crop_padding=1)
+    if data.augmentation is not None:
+        return data.augmentation
     if isinstance(data.train, StreamedSet):
         return Augmentation(resized_crop=True, flip=True)
     return Augmentation(crop_padding=max(1, data.image_size // 8), flip=True)

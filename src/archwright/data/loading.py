@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from archwright.data import cache, decode, sources, tables
+from archwright.data.alike import one_colour, require_different, same
+from archwright.data.augment import Augmentation
 from archwright.data.cache import Decoded
 from archwright.data.decode import EncodedImages
 from archwright.data.images import ImageData
 from archwright.data.sets import MemorySet, StreamedSet
 from archwright.data.sources import Source, Splits
-from archwright.data.splits import holdout, subset_indices
+from archwright.data.splits import digits_holdout, subset_indices
 from archwright.errors import DataError
 
 STREAM_ABOVE_BYTES = 2 * 2**30  # decoded size, as RGB, from which a set streams
@@ -29,24 +31,26 @@ def load(
 ) -> ImageData:
     """The images that `name` stands for.
 
-    name: `digits` (bundled with scikit-learn, 8x8), or one of the following, tried in this order:
-        a folder or file of that name under `root`, or else under `$ARCHWRIGHT_DATA`; a path to
-        one; `cifar10`, `cifar100`, `imagenet` or another name on the Hugging Face hub. A folder
-        holds train*.parquet and perhaps test*.parquet or validation*.parquet, or a sub-folder of
-        images for each class, perhaps under train/ and test/ or val/. Its title may be given in
-        an `archwright.json` such as {"title": "My birds"}.
+    name: a folder or file of that name under `root`, or else under `$ARCHWRIGHT_DATA`; else
+        `digits` (bundled with scikit-learn, 8x8), a path to a folder or file, or `cifar10`,
+        `cifar100`, `imagenet` or another name on the Hugging Face hub. A folder holds parquet
+        files, or a sub-folder of images for each class. Splits are told by their usual names
+        (train, val, dev, test, ...), in any case, of folders or in the names of parquet files;
+        scored on is the test split, else eval, else the validation. A title may be given in an
+        `archwright.json` such as {"title": "My birds"}.
     image_size: pixels that images are resized to, by their shorter side, and centre cropped.
     limit, test_limit: use at most so many training and test images, a fixed random choice.
 
-    A set without a test split is divided 80/20 by a fixed permutation. Images are grey if all
-    are, and RGB otherwise. What is over STREAM_ABOVE_BYTES decoded is streamed; anything else is
-    decoded once, and kept in the cache of decoded images. Raises DataError.
+    Of a set without a test split a fifth of each class is held out, by a fixed permutation. Images
+    are grey if all are, and RGB otherwise. What is over STREAM_ABOVE_BYTES decoded is streamed;
+    anything else is decoded once, and kept in the cache of decoded images. Raises DataError.
     """
     if image_size is not None and image_size < 1:
         raise DataError(f"an image size of {image_size} is empty: give a number of pixels")
     if not name.strip():
         raise DataError("no images are named: give a folder, a file, or a name such as digits")
-    if name == "digits":
+    own = sources.under_root(name, root)
+    if name == "digits" and not (own and own.exists()):
         return _digits(image_size, limit, test_limit)
     source = sources.find(name, root)
     image_size = image_size or source.image_size
@@ -54,7 +58,6 @@ def load(
     decoded = cache.read(path) if source.files else None
     if decoded is None:
         splits = source.open()
-        _check_labels(splits)
         splits = Splits(
             splits.classes,
             splits.train.subset(subset_indices(len(splits.train), limit)),
@@ -65,7 +68,9 @@ def load(
         decoded = _decode(splits, image_size)
         if source.files:  # a table kept in memory by `datasets` has nothing to be known by
             cache.write(path, decoded)
-    return _in_memory(source.name, source.title, decoded, source.constants)
+    return _in_memory(
+        source.name, source.title, decoded, source.constants, left_out=source.left_out
+    )
 
 
 def _digits(image_size: int | None, limit: int | None, test_limit: int | None) -> ImageData:
@@ -75,23 +80,18 @@ def _digits(image_size: int | None, limit: int | None, test_limit: int | None) -
     # 17 levels, 0 to 16, over the range of a byte.
     images = torch.from_numpy(bundle.images).mul(255 / 16).round().to(torch.uint8)[:, None]
     labels = torch.from_numpy(bundle.target).long()
-    train, test = holdout(len(labels))
+    train, test = digits_holdout(len(labels))
     train = train[subset_indices(len(train), limit)]
     test = test[subset_indices(len(test), test_limit)]
     classes = [str(digit) for digit in range(10)]
     decoded = _measured(classes, images[train], labels[train], images[test], labels[test])
-    return _in_memory("digits", "scikit-learn digits", decoded, None)
-
-
-def _check_labels(splits: Splits) -> None:
-    for images in (splits.train, splits.test):
-        low, high = int(images.labels.min()), int(images.labels.max())
-        if low < 0 or high >= len(splits.classes):
-            wrong = low if low < 0 else high
-            raise DataError(
-                f"{images.place} holds label {wrong}, outside its {len(splits.classes)} classes: "
-                f"labels are 0 to {len(splits.classes) - 1}"
-            )
+    beside = ("the folder digits (give ./digits for it)",) if Path("digits").is_dir() else ()
+    return _in_memory(
+        *("digits", "scikit-learn digits", decoded),
+        left_out=beside,
+        # A mirrored digit is another sign.
+        augmentation=Augmentation(crop_padding=1),
+    )
 
 
 def _decoded_bytes(splits: Splits, image_size: int | None) -> int:
@@ -124,7 +124,13 @@ def _measured(
 
 
 def _in_memory(
-    name: str, title: str, decoded: Decoded, constants: sources.Constants | None
+    name: str,
+    title: str,
+    decoded: Decoded,
+    constants: sources.Constants | None = None,
+    *,
+    left_out: tuple[str, ...],
+    augmentation: Augmentation | None = None,
 ) -> ImageData:
     train = MemorySet(decoded.train_images, decoded.train_labels)
     mean, std = tuple(decoded.mean), tuple(decoded.std)
@@ -140,6 +146,9 @@ def _in_memory(
         test=MemorySet(decoded.test_images, decoded.test_labels),
         mean=mean,
         std=std,
+        left_out=left_out,
+        odd=_odd(decoded.train_images, name),
+        augmentation=augmentation,
     )
 
 
@@ -149,6 +158,7 @@ def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageDa
     size = image_size or decode.common_size(seen, source.name)
     channels = 1 if all(decode.is_grey(image) for image in seen) else 3
     train = StreamedSet(splits.train, image_size=size, channels=channels)
+    few, _ = decode.decode_all(probed[0], size)
     if source.constants is not None and channels == 3:
         mean, std = source.constants
     else:
@@ -164,7 +174,19 @@ def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageDa
         test=StreamedSet(splits.test, image_size=size, channels=channels),
         mean=mean,
         std=std,
+        left_out=source.left_out,
+        odd=_odd(few, source.name, sample=True),
     )
+
+
+def _odd(images: Tensor, name: str, *, sample: bool = False) -> tuple[str, ...]:
+    """What is odd about training images, uint8 [N, C, H, W], in words; refuse those all alike."""
+    require_different(images, name)
+    if same(images):
+        return (f"all {len(images):,} training images are the same picture",)
+    flat = one_colour(images)
+    which = "training images looked at" if sample else "training images"
+    return (f"{flat:,} of {len(images):,} {which} are of one colour",) if flat else ()
 
 
 def _spread(images: EncodedImages, count: int) -> EncodedImages:

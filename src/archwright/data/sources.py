@@ -2,22 +2,20 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
 from archwright.data import tables
 from archwright.data.decode import EncodedImages
+from archwright.data.folders import Listing, count_of, layout, scan, some_of
+from archwright.data.roles import Role, by_role, folder_roles, scored_on, word_roles
 from archwright.data.splits import holdout
 from archwright.errors import DataError, unknown
 
 Constants = tuple[tuple[float, ...], tuple[float, ...]]
-
-_IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
-_TEST_NAMES = ("test", "validation", "valid", "val")
 
 
 @dataclass(frozen=True)
@@ -31,12 +29,16 @@ class Splits:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that was found but not read. `files` are what its content depends on."""
+    """A data set that was found but not read.
+
+    `files` are what its content depends on, `left_out` says what of it is not.
+    """
 
     name: str
     title: str
     files: tuple[Path, ...]
     open: Callable[[], Splits]
+    left_out: tuple[str, ...] = ()
     image_size: int | None = None
     constants: Constants | None = None  # known mean and std
 
@@ -63,61 +65,110 @@ _KNOWN = {
 def find(name: str, root: Path | str | None) -> Source:
     """The source that `name` stands for: a place under `root`, else a path, else a hub name.
 
-    Raises DataError where it is none of them.
+    Raises:
+        DataError: it is none of them.
     """
-    base = root or os.environ.get("ARCHWRIGHT_DATA")
     places = [Path(name).expanduser()]
-    if base is not None:
-        places.insert(0, Path(base).expanduser() / name)
+    if (under := under_root(name, root)) is not None:
+        places.insert(0, under)
     for place in places:
         if place.is_dir():
             return _folder(place)
         if place.is_file():
             return _parquet(place.stem, place.stem, {"train": [place]})
-    if name.startswith((".", "~")) or Path(name).is_absolute() or name.count("/") > 1:
-        raise DataError(f"{name} does not exist: give a folder, a parquet file or a hub name")
+    if _is_path(name, places):
+        raise DataError(
+            f"{name} does not exist: {_hint(places)}give a folder, a parquet file or a hub name"
+        )
     return _hub(name, places[:-1])
+
+
+def under_root(name: str, root: Path | str | None) -> Path | None:
+    """The place of that name under `root`, or else under `$ARCHWRIGHT_DATA`, if either is given."""
+    base = root or os.environ.get("ARCHWRIGHT_DATA")
+    return None if base is None else Path(base).expanduser() / name
+
+
+def _is_path(name: str, places: list[Path]) -> bool:
+    """Whether a name of nothing that exists was meant as a path, and no hub name."""
+    if name.startswith((".", "~")) or name.endswith((os.sep, ".parquet")) or "\\" in name:
+        return True
+    inside = "/" in name and any(place.parent.is_dir() for place in places)
+    return inside or Path(name).is_absolute() or name.count("/") > 1
+
+
+def _hint(places: list[Path]) -> str:
+    """The nearest name beside one that does not exist."""
+    for place in places:
+        if place.parent.is_dir() and os.access(place.parent, os.R_OK):
+            close = get_close_matches(place.name, os.listdir(place.parent), n=1)
+            if close:
+                return f"did you mean {place.parent / close[0]}? "
+    return ""
 
 
 def _folder(folder: Path) -> Source:
     name, title = folder.resolve().name, _title(folder)
-    files = sorted(path for path in folder.rglob("*.parquet") if _visible(path, folder))
-    if files:
-        return _parquet(name, title, _by_split(folder, files))
-    parts = {"train": folder}
-    if (folder / "train").is_dir():
-        parts = {"train": folder / "train"}
-        for other in _TEST_NAMES:
-            if (folder / other).is_dir():
-                parts["test"] = folder / other
-                break
-    found = {split: _class_files(part) for split, part in parts.items()}
-    if not found["train"]:
+    found = scan(folder)
+    if found.tables:
+        if found.images:
+            raise DataError(
+                f"{folder} holds {count_of(len(found.tables), 'parquet file')} and "
+                f"{count_of(len(found.images), 'image file')}: keep one kind"
+            )
+        return _tables(name, title, found)
+    arranged = layout(found)
+
+    def read() -> Splits:
+        train = tables.from_files(arranged.train, f"{folder}")
+        test = tables.from_files(arranged.test, f"{folder}") if arranged.test else None
+        return _splits(name, train, test)
+
+    both = [*arranged.train.values(), *(arranged.test.values() if arranged.test else ())]
+    listed = tuple(path for paths in both for path in paths)
+    return Source(name, title, listed, read, arranged.left_out, *_settings(name))
+
+
+def _tables(name: str, title: str, found: Listing) -> Source:
+    """The parquet files of a folder, by the splits that their names or their folders say."""
+    by_split: dict[Role, list[Path]] = {}
+    unnamed: list[Path] = []
+    for parts in sorted(found.tables):
+        path = found.root.joinpath(*parts)
+        roles = word_roles(path.stem).union(folder_roles(parts[:-1]).values())
+        if len(roles) > 1:
+            raise DataError(
+                f"{path} could be of the {' or the '.join(sorted(roles))} split: rename it"
+            )
+        for role in roles:
+            by_split.setdefault(role, []).append(path)
+        if not roles:
+            unnamed.append(path)
+    if not by_split:
+        return _parquet(name, title, {"train": unnamed})
+    if "train" not in by_split:
+        (first, *_), *_ = by_split.values()
         raise DataError(
-            f"{parts['train']} holds no parquet file and no classes: "
-            "give each class a sub-folder of images"
+            f"{found.root} holds {first.relative_to(found.root)} but no train*.parquet: add it"
         )
+    names = [str(path.relative_to(found.root)) for path in unnamed]
+    beside = [f"{some_of(names)} (of no split)"] if names else []
+    return _parquet(name, title, by_split, beside)
+
+
+def _parquet(
+    name: str, title: str, files: Mapping[Role, list[Path]], beside: Sequence[str] = ()
+) -> Source:
+    test = scored_on(files)
+    used = [files["train"], *([files[test]] if test else [])]
 
     def read() -> Splits:
-        opened = {
-            split: tables.from_files(classes, str(parts[split])) for split, classes in found.items()
-        }
-        return _splits(name, opened)
+        train, *others = (tables.from_parquet(paths) for paths in used)
+        return _splits(name, train, others[0] if others else None)
 
-    listed = [path for classes in found.values() for paths in classes.values() for path in paths]
-    return Source(name, title, tuple(listed), read, *_settings(name))
-
-
-def _parquet(name: str, title: str, files: Mapping[str, list[Path]]) -> Source:
-    def read() -> Splits:
-        opened = {
-            split: tables.labelled(tables.from_parquet(paths), ", ".join(map(str, paths[:1])))
-            for split, paths in files.items()
-        }
-        return _splits(name, opened)
-
-    listed = tuple(path for paths in files.values() for path in paths)
-    return Source(name, title, listed, read, *_settings(name))
+    left = [f"the {role} split" for role in files if role not in ("train", test)]
+    listed = tuple(path for paths in used for path in paths)
+    return Source(name, title, listed, read, (*left, *beside), *_settings(name))
 
 
 def _hub(name: str, searched: list[Path]) -> Source:
@@ -134,74 +185,85 @@ def _hub(name: str, searched: list[Path]) -> Source:
             f"cannot load {repository} from the Hugging Face hub ({error}){looked}: "
             "check the name and the network, or give a folder"
         ) from error
+    roles = by_role(folder_roles(splits), repository)
+    if "train" not in roles:
+        raise DataError(f"{repository} has no train split, only {', '.join(splits)}")
+    places = {role: f"{repository} {split}" for role, split in roles.items()}
+    hidden = [
+        role
+        for role, split in roles.items()
+        if role != "train" and tables.hides_labels(splits[split], places[role])
+    ]
+    test = scored_on(role for role in roles if role not in hidden)
 
     def read() -> Splits:
-        labelled = {
-            split: tables.labelled(table, f"{repository} {split}")
-            for split, table in splits.items()
-            if split in ("train", *_TEST_NAMES)
-        }
-        if "train" not in labelled:
-            raise DataError(f"{repository} has no train split, only {', '.join(splits)}")
-        opened = {"train": labelled["train"]}
-        for split in _TEST_NAMES:
-            # Hidden labels are published as -1: such a split cannot test anything.
-            if split in labelled and bool((labelled[split].images.labels >= 0).all()):
-                opened["test"] = labelled[split]
-                break
-        return _splits(name, opened)
+        train, *others = (
+            tables.labelled(splits[roles[role]], places[role])
+            for role in ("train", test)
+            if role is not None
+        )
+        return _splits(name, train, others[0] if others else None)
 
+    used = {roles["train"], roles[test] if test else None}
+    left = [f"the split {split}" for split in splits if split not in used]
     files = tuple(path for table in splits.values() for path in tables.files_of(table))
-    return Source(name, known.title if known else name, files, read, *_settings(name))
+    title = known.title if known else name
+    return Source(name, title, files, read, tuple(left), *_settings(name))
 
 
-def _splits(name: str, opened: Mapping[str, tables.Labelled]) -> Splits:
-    train, test = opened["train"], opened.get("test")
-    for part in opened.values():
-        if len(part.images) == 0:
-            raise DataError(f"{part.images.place} holds no images: add some or remove it")
-    if test is None:
-        kept, held = holdout(len(train.images))
-        if len(held) == 0:
-            raise DataError(f"{name} holds a single image: none would be left for the test")
-        return Splits(train.classes, train.images.subset(kept), train.images.subset(held))
-    if train.classes != test.classes:
+def _splits(name: str, train: tables.Labelled, test: tables.Labelled | None) -> Splits:
+    """The two splits, the test images held out of the others where they are not apart.
+
+    Raises:
+        DataError: a split has no images, or other classes than the other; a label is of no class,
+            or a number of no image; less than half of the classes could be scored.
+    """
+    for part in (train, test):
+        if part is not None:
+            _require_labels(part)
+    _require_no_gap(train)
+    if test is not None and train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes)) or list(test.classes)
         raise DataError(
             f"train and test of {name} have different classes ({len(train.classes)} and "
             f"{len(test.classes)}; {odd[0]!r} differs): give both the same"
         )
-    return Splits(train.classes, train.images, test.images)
-
-
-def _by_split(folder: Path, files: list[Path]) -> dict[str, list[Path]]:
-    named = {
-        split: [path for path in files if path.name.startswith(split)]
-        for split in ("train", *_TEST_NAMES)
-    }
-    test = next((named[split] for split in _TEST_NAMES if named[split]), None)
-    if not named["train"]:
-        if test is not None:
-            raise DataError(f"{folder} holds {test[0].name} but no train*.parquet: add it")
-        return {"train": files}
-    return {"train": named["train"], "test": test} if test else {"train": named["train"]}
-
-
-def _class_files(folder: Path) -> dict[str, list[Path]]:
-    classes: dict[str, list[Path]] = {}
-    for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
-        images = sorted(
-            path
-            for path in sub.rglob("*")
-            if path.suffix.lower() in _IMAGE_SUFFIXES and _visible(path, folder)
+    if test is None:
+        if len(train.images) == 1:
+            raise DataError(f"{name} holds a single image: none would be left for the test")
+        kept, held = holdout(train.images.labels)
+        splits = Splits(train.classes, train.images.subset(kept), train.images.subset(held))
+        lack = "less than two images, one to train on and one to test on"
+    else:
+        splits, lack = Splits(train.classes, train.images, test.images), "no test image"
+    scored = len(splits.test.labels.unique())
+    if 2 * scored < len(train.classes):
+        raise DataError(
+            f"{len(train.classes) - scored} of the {len(train.classes)} classes of {name} have "
+            f"{lack}: add images, so that at least half of the classes can be scored"
         )
-        if images:
-            classes[sub.name] = images
-    return classes
+    return splits
 
 
-def _visible(path: Path, folder: Path) -> bool:
-    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _require_labels(part: tables.Labelled) -> None:
+    if len(part.images) == 0:
+        raise DataError(f"{part.images.place} holds no images: add some or remove it")
+    low, high = int(part.images.labels.min()), int(part.images.labels.max())
+    if low < 0 or high >= len(part.classes):
+        raise DataError(
+            f"{part.images.place} holds label {low if low < 0 else high}, outside its "
+            f"{len(part.classes)} classes: labels are 0 to {len(part.classes) - 1}"
+        )
+
+
+def _require_no_gap(train: tables.Labelled) -> None:
+    counts = train.images.labels.bincount(minlength=len(train.classes)).tolist()
+    gaps = [name for name, count in zip(train.classes, counts, strict=True) if not count]
+    if gaps and not train.named:
+        raise DataError(
+            f"no image of {train.images.place} has the label {some_of(gaps)}, though labels go up "
+            f"to {len(train.classes) - 1}: number the classes 0 to N-1, or give texts"
+        )
 
 
 def _title(folder: Path) -> str:

@@ -32,14 +32,38 @@ def search_split(
     return image_set.subset(order[:cut]), image_set.subset(order[cut:])
 
 
-def holdout(count: int) -> tuple[Tensor, Tensor]:
-    """Indices of the training (80 %) and test (20 %) images of a set that has no test split.
+def holdout(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices of the training and test images of a set that has no test split.
 
-    Both are in ascending order; the choice depends on `count` alone.
+    A fifth of each class of `labels`, int64 [N], is held out, and at least one image; a class of a
+    single image stays in training. Both are in ascending order; the choice depends on `labels`
+    alone.
     """
-    order = counter.permutation(counter.key(HOLDOUT_SEED, "holdout"), count)
-    held = max(1, round(count * TEST_SHARE)) if count > 1 else 0
+    order = _shuffled(len(labels))
+    shuffled = labels[order]
+    held = [
+        order[places[: _fifth(len(places))]]
+        for places in (torch.where(shuffled == label)[0] for label in labels.unique())
+    ]
+    test = torch.cat([*held, order[:0]]).sort().values
+    kept = torch.ones(len(labels), dtype=torch.bool)
+    kept[test] = False
+    return torch.where(kept)[0], test
+
+
+def digits_holdout(count: int) -> tuple[Tensor, Tensor]:
+    """As `holdout`, but of all images together: the split of every published score on digits."""
+    order = _shuffled(count)
+    held = _fifth(count)
     return order[held:].sort().values, order[:held].sort().values
+
+
+def _shuffled(count: int) -> Tensor:
+    return counter.permutation(counter.key(HOLDOUT_SEED, "holdout"), count)
+
+
+def _fifth(count: int) -> int:
+    return max(1, round(count * TEST_SHARE)) if count > 1 else 0
 
 
 def subset_indices(count: int, limit: int | None) -> Tensor:

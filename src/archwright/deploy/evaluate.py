@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from archwright.data import about
 from archwright.deploy.config import EvaluateConfig
 from archwright.deploy.images import Asked, images_for
 from archwright.deploy.network import read_trained
@@ -22,7 +23,8 @@ class EvaluateResult:
     """What was scored on what, and how well it did.
 
     `kind` is that of the run (search, train, prune) or the format of the file (onnx, torch,
-    executorch); `weights` are float32 or int8; `seconds` are those of the scoring.
+    executorch); `weights` are float32 or int8; `images` is what the images of `data` are; `seconds`
+    are those of the scoring.
     """
 
     file: Path
@@ -30,6 +32,7 @@ class EvaluateResult:
     weights: str
     architecture: str
     data: str
+    images: dict[str, Any]
     score: Score
     seconds: float
 
@@ -78,6 +81,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         weights=card.weights,
         architecture=card.architecture,
         data=images.title,
+        images=about(images),
         score=score,
         seconds=round(time.perf_counter() - began, 3),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from archwright import data
 from archwright.errors import ConfigError, DataError
 from archwright.export.card import Card
+from archwright.runs.progress import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +38,14 @@ def images_for(path: Path, card: Card, settings: Mapping[str, Any], asked: Asked
     loaded = data.load(
         name,
         root=root,
-        image_size=None if name == "digits" else card.image_size,
+        image_size=card.image_size,
         limit=settings.get("limit") if own else None,
         test_limit=asked.test_limit or (settings.get("test_limit") if own else None),
     )
     _require_fit(path, card, loaded)
     if not len(loaded.test):
         raise DataError(f"{loaded.name} has no test images: there is nothing to score on")
+    say(data.summary(loaded))
     return _normalised(loaded, card)
 
 

@@ -104,9 +104,10 @@ def facts(run: Run) -> Pairs:
 
 def settings(run: Run) -> dict[str, str]:
     """The run's settings in the order of their names."""
-    return {
-        key: words.setting(value) for key, value in sorted(run.config.items()) if key not in _HIDDEN
-    }
+    told = {key: value for key, value in sorted(run.config.items()) if key not in _HIDDEN}
+    if isinstance(about := told.get("images"), dict):
+        told["images"] = about.get("summary")
+    return {key: words.setting(value) for key, value in told.items()}
 
 
 def environment(run: Run) -> Pairs:

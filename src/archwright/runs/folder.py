@@ -17,7 +17,10 @@ from archwright.runs.log import RunLog
 SCHEMA = 1
 
 _FREE = frozenset(
-    {"out", "resume", "data_root", "data_title", "workers", "command", "checkpoint_seconds"}
+    {
+        *("out", "resume", "data_root", "data_title", "images", "workers", "command"),
+        "checkpoint_seconds",
+    }
 )
 """Settings that a resumed run may change: they do not touch the result."""
 _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
@@ -26,7 +29,7 @@ _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerpr
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "data"), str),
     **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
-    **{"classes": list[str], "mean": list[float], "std": list[float]},
+    **{"images": dict, "classes": list[str], "mean": list[float], "std": list[float]},
 }
 """Types of the settings that later commands read."""
 
@@ -75,6 +78,10 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         """The result, if the run has finished."""
         return self.log.last("result")
+
+    def images(self) -> dict[str, Any] | None:
+        """What was said of its images when it started, if anything."""
+        return read_config(self.path).get("images")
 
 
 def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool) -> RunFolder:

@@ -71,11 +71,16 @@ class RunOptions:
 
 def anchored(data: str, root: Path | None) -> str:
     """`data`, absolute if it is a folder or file here; a name, also of a place in `root`, stays."""
-    base = root or os.environ.get("ARCHWRIGHT_DATA")
     place = Path(data).expanduser()
-    if data in ("", "digits") or (base is not None and (Path(base).expanduser() / data).exists()):
+    if data in ("", "digits") or under_root(data, root):
         return data
     return str(place.absolute()) if place.exists() else data
+
+
+def under_root(data: str, root: Path | None) -> bool:
+    """Whether there is a folder or file of that name in `root`, or else in $ARCHWRIGHT_DATA."""
+    base = root or os.environ.get("ARCHWRIGHT_DATA")
+    return base is not None and (Path(base).expanduser() / data).exists()
 
 
 def require(condition: bool, message: str) -> None:

@@ -1,8 +1,17 @@
 """Progress on standard error: a bar on a terminal, a line an epoch elsewhere."""
 
+import os
 import sys
+from functools import cache
 from types import TracebackType
 from typing import Self
+
+
+@cache
+def say(text: str) -> None:
+    """Say something on standard error, once: a build comes by the same images at every stage."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(text, file=sys.stderr, flush=True)
 
 
 class Progress:

@@ -10,6 +10,7 @@ from archwright.ir import Network
 from archwright.runs.device import require_memory
 from archwright.runs.folder import RunFolder, open_run
 from archwright.runs.options import RunOptions
+from archwright.runs.progress import say
 from archwright.spaces import Size
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_images(options: RunOptions) -> data.ImageData:
-    """The images that the options name.
+    """The images that the options name; what they are is said, before anything is done with them.
 
     Raises:
         DataError: they cannot be used.
@@ -31,6 +32,7 @@ def load_images(options: RunOptions) -> data.ImageData:
     )
     if not len(images.test):
         raise DataError(f"{images.name} has no test images: there is nothing to score on")
+    say(data.summary(images))
     return images
 
 
@@ -131,4 +133,5 @@ def _about(images: data.ImageData) -> dict[str, Any]:
         "std": [round(value, 8) for value in images.std],
         "data_title": images.title,
         "data_fingerprint": images.fingerprint,
+        "images": data.about(images),
     }

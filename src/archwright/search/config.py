@@ -10,6 +10,7 @@ from archwright.runs.options import (
     require_fraction,
     require_not_negative,
     require_positive,
+    under_root,
 )
 from archwright.search.budget.options import MEASURED, BudgetOptions
 from archwright.search.methods import get_method, options_of
@@ -190,7 +191,7 @@ class SearchConfig(BudgetOptions):
         """
         options = preset_options(self.preset, self.method, self.space)
         left = {name: value for name, value in options.items() if getattr(self, name) is None}
-        if self.data == "digits":  # images of one size
+        if self.data == "digits" and not under_root("digits", self.data_root):  # of one size
             left.pop("image_size", None)
         if self.epochs is not None and "alpha_start" in left:  # of fewer epochs some are alpha's
             left["alpha_start"] = min(left["alpha_start"], self.epochs - 1)

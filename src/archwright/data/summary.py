@@ -1,0 +1,53 @@
+"""What is said of images before anything is done with them."""
+
+from typing import Any
+
+from archwright.data.folders import some_of
+from archwright.data.images import ImageData
+from archwright.data.sets import ImageSet
+
+_CLASSES = 10  # classes that the line names
+_MODES = {1: "grey", 3: "RGB"}
+
+
+def summary(data: ImageData) -> str:
+    """One line: the classes, the images of each split, size and mode, what is odd or left out."""
+    parts = [
+        f"{data.title}: {len(data.classes):,} classes ({some_of(data.classes, _CLASSES)})",
+        f"{len(data.train):,} training and {len(data.test):,} test images, "
+        f"{data.image_size}x{data.image_size} {_MODES.get(data.channels, data.channels)}",
+        *remarks(data),
+        *([f"left out: {', '.join(data.left_out)}"] if data.left_out else []),
+    ]
+    return "; ".join(" ".join(part.split()) for part in parts)
+
+
+def remarks(data: ImageData) -> tuple[str, ...]:
+    """What is odd about the images: those of one colour, classes without an image of a split."""
+    missing = [
+        f"no {split} image of {some_of(names)}"
+        for split, images in (("training", data.train), ("test", data.test))
+        if (names := _without(data, images))
+    ]
+    return (*data.odd, *missing)
+
+
+def about(data: ImageData) -> dict[str, Any]:
+    """The same, for machines, and the line."""
+    return {
+        "summary": summary(data),
+        "title": data.title,
+        "classes": list(data.classes),
+        "train_images": len(data.train),
+        "test_images": len(data.test),
+        "image_size": data.image_size,
+        "image_channels": data.channels,
+        "remarks": list(remarks(data)),
+        "left_out": list(data.left_out),
+    }
+
+
+def _without(data: ImageData, images: ImageSet) -> list[str]:
+    """The classes of which there is no image."""
+    counts = images.labels.bincount(minlength=len(data.classes)).tolist()
+    return [name for name, count in zip(data.classes, counts, strict=False) if not count]
