@@ -15,14 +15,15 @@ from torch import Tensor
 from archwright.errors import DataError
 from archwright.files import write_atomic
 
-_VERSION = 1  # raised whenever decoding changes, so that older files are not read
+_VERSION = 2  # raised whenever decoding changes, so that older files are not read
 
 
 @dataclass(frozen=True)
 class Decoded:
     """Both splits of a small data set as they are held in memory.
 
-    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1.
+    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1;
+    notes say what was done to images that their owner may not expect.
     """
 
     classes: list[str]
@@ -32,6 +33,7 @@ class Decoded:
     test_labels: Tensor
     mean: list[float]
     std: list[float]
+    notes: list[str]
 
 
 def cache_path(files: Iterable[Path], *settings: object) -> Path:

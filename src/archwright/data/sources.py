@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from archwright.data import tables
+from archwright.data import reading, tables
 from archwright.data.decode import EncodedImages
 from archwright.data.splits import holdout
 from archwright.errors import DataError, unknown
 
 Constants = tuple[tuple[float, ...], tuple[float, ...]]
 
-_IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 _TEST_NAMES = ("test", "validation", "valid", "val")
 
 
@@ -193,7 +190,7 @@ def _class_files(folder: Path) -> dict[str, list[Path]]:
         images = sorted(
             path
             for path in sub.rglob("*")
-            if path.suffix.lower() in _IMAGE_SUFFIXES and _visible(path, folder)
+            if path.suffix.lower() in reading.SUFFIXES and _visible(path, folder)
         )
         if images:
             classes[sub.name] = images
