@@ -23,7 +23,7 @@ class Decoded:
     """Both splits of a small data set as they are held in memory.
 
     Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1;
-    notes say what was done to images that their owner may not expect.
+    odd says, in words, what their owner may not expect of them.
     """
 
     classes: list[str]
@@ -33,7 +33,7 @@ class Decoded:
     test_labels: Tensor
     mean: list[float]
     std: list[float]
-    notes: list[str]
+    odd: list[str]
 
 
 def cache_path(files: Iterable[Path], *settings: object) -> Path:

@@ -188,15 +188,15 @@ def decode_all(parts: Sequence[EncodedImages], image_size: int | None) -> Decode
     return DecodedImages(pixels, seen)
 
 
-def notes(seen: Sequence[Seen], meaning: Meaning) -> list[str]:
-    """What was done to images that their owner may not expect, a line each."""
+def odd(seen: Sequence[Seen], meaning: Meaning) -> list[str]:
+    """What the owner of images may not expect of them, each in words."""
     frames, transparent = sum(one.frames for one in seen), sum(one.transparent for one in seen)
-    colour = "#{:02x}{:02x}{:02x}".format(*meaning.background)
+    colour, total = "#{:02x}{:02x}{:02x}".format(*meaning.background), len(seen)
     found: list[str] = []
     if frames:
-        found.append(f"{frames} of {len(seen)} images have several frames: the first is taken")
+        found.append(f"{frames} of {total} images have several frames, of which the first is taken")
     if transparent:
-        found.append(f"{transparent} of {len(seen)} images are transparent: put on {colour}")
+        found.append(f"{transparent} of {total} images are transparent, and put on {colour}")
     return found
 
 
@@ -251,12 +251,14 @@ def _require_usable(unusable: Sequence[Unusable], parts: Sequence[EncodedImages]
         (only,) = unusable
         raise DataError(f"{only.name} {only.fact}: {only.remedy}")
     if unusable:
-        told = [f"{one.name} {one.fact}" for one in unusable[:_NAMED]]
-        told += [f"and {len(unusable) - _NAMED} more"] if len(unusable) > _NAMED else []
+        alike = len({one.fact for one in unusable}) == 1
+        told = [one.name if alike else f"{one.name} {one.fact}" for one in unusable[:_NAMED]]
+        told += [f"{len(unusable) - _NAMED} more"] if len(unusable) > _NAMED else []
         remedies = dict.fromkeys(re.sub(r"\bit\b", "them", one.remedy) for one in unusable)
         raise DataError(
-            f"{len(unusable)} of {sum(map(len, parts))} images cannot be used "
-            f"({', '.join(told)}): {'; '.join(remedies)}"
+            f"{len(unusable)} of {sum(map(len, parts))} images cannot be used"
+            f"{f', as each {unusable[0].fact}' if alike else ''} ({', '.join(told)}): "
+            f"{'; '.join(remedies)}"
         )
 
 

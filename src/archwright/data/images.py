@@ -13,7 +13,7 @@ class ImageData:
     """Training and test images of the same classes, channels and size.
 
     mean, std: one number a channel, in 0..1, of the training images loaded.
-    notes: what was done to images that their owner may not expect, a line each.
+    odd: what the owner of the images may not expect of them, each in words.
     fingerprint: changes with the labels, their order, the classes, the channels and the size;
         two runs with the same one saw the same split.
 
@@ -29,7 +29,7 @@ class ImageData:
     test: ImageSet
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    notes: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:

@@ -127,7 +127,7 @@ def _decode(splits: Splits, image_size: int | None) -> Decoded:
         train, test = train[:, :1].contiguous(), test[:, :1].contiguous()
     labels = splits.train.labels, splits.test.labels
     measured = _measured(list(splits.classes), train, labels[0], test, labels[1])
-    return replace(measured, notes=decode.notes(decoded.seen, splits.train.meaning))
+    return replace(measured, odd=decode.odd(decoded.seen, splits.train.meaning))
 
 
 def _measured(
@@ -154,7 +154,7 @@ def _in_memory(
         test=MemorySet(decoded.test_images, decoded.test_labels),
         mean=mean,
         std=std,
-        notes=tuple(decoded.notes),
+        odd=tuple(decoded.odd),
     )
 
 
@@ -179,7 +179,7 @@ def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageDa
         test=StreamedSet(splits.test, image_size=size, channels=channels),
         mean=mean,
         std=std,
-        notes=tuple(decode.notes(seen, splits.train.meaning)),
+        odd=tuple(decode.odd(seen, splits.train.meaning)),
     )
 
 

@@ -24,8 +24,8 @@ _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerpr
 """What follows from the images that are asked for."""
 
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "architecture", "data"), str),
-    **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
+    **dict.fromkeys(("kind", "space", "architecture", "data", "background"), str),
+    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "white_level"), int),
     **{"classes": list[str], "mean": list[float], "std": list[float]},
 }
 """Types of the settings that later commands read."""
