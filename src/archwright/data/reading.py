@@ -43,7 +43,7 @@ def read_image(content: bytes, meant: Meaning, side: int | None = None) -> "tupl
 
     if not content:
         raise ImageError("is an empty file")
-    if _is_heif(content) and not _reads_heif():
+    if _is_heif(content) and not reads_heif():
         raise ImageError(
             "is a HEIC image, which needs the extra 'heif'",
             "pip install pillow-heif, or store it as JPEG",
@@ -89,7 +89,7 @@ def _formats() -> tuple[str, ...]:
 
 
 @cache
-def _reads_heif() -> bool:
+def reads_heif() -> bool:
     """Teach Pillow to read HEIF; whether that can be done."""
     try:
         import pillow_heif
