@@ -42,7 +42,7 @@ _SAMPLES: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
     "heif": (_PHOTO, "HEIF", {}),
     "jpeg2000": (_PHOTO, "JPEG2000", {}),
     "bmp": (_PHOTO, "BMP", {}),
-    "ico": (_PHOTO, "ICO", {}),
+    "ico": (_PHOTO, "ICO", {"sizes": [(20, 24)]}),
     "tga": (_PHOTO, "TGA", {"compression": "tga_rle"}),
     "ppm": (_PHOTO, "PPM", {}),
     "pcx": (_PHOTO, "PCX", {}),
@@ -86,21 +86,25 @@ def test_mutated_bytes_give_pixels_or_one_reason(
 ) -> None:
     # Headers that promise millions of pixels are refused: no time is spent on empty ones.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
-    content, chance = _sample(name), random.Random(name)
+    content, chance, lines = _sample(name), random.Random(name), list[str]()
     with without_warnings():
         whole, _ = read_image(content, Meaning())
         assert sorted(whole.size) == [20, 24]
-        for number in range(60):
+        for _ in range(60):
             damaged = _mutated(content, chance)
             try:
                 image, seen = read_image(damaged, Meaning(), chance.choice((None, 4)))
             except ImageError as error:
-                assert "\n" not in str(error), number
+                lines.append(str(error))
             else:
                 assert image.mode == ("L" if seen.grey else "RGB")
                 assert decode.to_tensor(decode.centre_view(image, 4)).shape == (3, 4, 4)
+    assert not any("\n" in line for line in lines)
     shown = capfd.readouterr()
-    assert shown.out == shown.err == ""
+    # Of a damaged TIFF libtiff itself says a line, past Python; it goes by this name there.
+    said = [line for line in shown.err.splitlines() if not line.startswith("tempfile.tif: ")]
+    assert (shown.out, said) == ("", [])
+    assert len(lines) >= len(set(shown.err.splitlines()))
 
 
 def test_all_unusable_images_of_both_splits_are_named(write_folder: Callable[..., Path]) -> None:
@@ -138,13 +142,18 @@ def test_few_images_are_held_at_a_time(
     write_folder: Callable[..., Path], monkeypatch: Any, stream: bool
 ) -> None:
     folder = write_folder({"auk": 60, "owl": 60})
-    alive, most = weakref.WeakSet[Any](), 0
+    alive, most = 0, 0
+
+    def gone() -> None:
+        nonlocal alive
+        alive -= 1
 
     def counted(*arguments: Any) -> Any:
-        nonlocal most
+        nonlocal alive, most
         image, seen = read_image(*arguments)
-        alive.add(image)
-        most = max(most, len(alive))
+        alive += 1
+        weakref.finalize(image, gone)
+        most = max(most, alive)
         return image, seen
 
     monkeypatch.setattr(decode, "read_image", counted)
