@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from archwright.data import load, reading
-from archwright.data.pixels import ImageError, Meaning, Seen, meaning, require_used_range, to_pixels
+from archwright.data import load, loading, reading
+from archwright.data.pixels import ImageError, Meaning, Seen, meaning, to_pixels, unused_range
 from archwright.data.reading import read_image, without_warnings
 from archwright.errors import DataError
 
@@ -158,8 +158,8 @@ def test_cmyk_as_inks_and_by_profile(monkeypatch: Any) -> None:
         assert seen(saved(red, "TIFF", icc_profile=profile))[0][0][0] == [255, 0, 0]
 
 
-def deep(*values: int, kind: Any = np.uint16) -> Image.Image:
-    return Image.fromarray(np.array([values], kind))
+def deep(*values: Any, kind: Any = np.uint16) -> Image.Image:
+    return Image.fromarray(np.atleast_2d(np.array(values, kind)))
 
 
 def test_white_of_16_bits_is_what_is_asked_for() -> None:
@@ -209,12 +209,26 @@ def test_floats_are_zero_to_one_and_numbers() -> None:
 )
 def test_a_set_that_leaves_most_of_16_bits_unused_is_refused(peak: int, bits: int) -> None:
     images = [Seen((1, 1), True, peak=5), Seen((1, 1), True, peak=peak), Seen((1, 1), True)]
-    match = rf"of x reach {peak} of 65535, as those of {bits} bits do: give --white-level "
-    match += rf"{2**bits - 1}, or --white-level 65535 if they are that dark$"
-    with pytest.raises(DataError, match=match):
-        require_used_range(images, Meaning(), "x")
-    require_used_range(images, Meaning(white_level=65535), "x")
-    require_used_range([*images, Seen((1, 1), True, peak=16384)], Meaning(), "x")
+    assert unused_range(images, "x") == (
+        f"the 16-bit images of x reach {peak} of 65535, as those of {bits} bits do: give "
+        f"--white-level {2**bits - 1}, or --white-level 65535 if they are that dark"
+    )
+    assert not unused_range([*images, Seen((1, 1), True, peak=16384)], "x")
+    assert not unused_range([Seen((1, 1), True, peak=0)], "x")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_twelve_bits_need_their_white(write_folder: Any, monkeypatch: Any, stream: bool) -> None:
+    folder = str(write_folder({"auk": 5, "owl": 5}, draw=lambda k: deep(*[[k, 4095 - k]] * 2)))
+    if stream:
+        monkeypatch.setattr(loading, "STREAM_ABOVE_BYTES", 10)
+    for _ in range(2):  # also from the cache
+        with pytest.raises(DataError, match=r"reach 4095 of 65535, as those of 12 bits do: give "):
+            load(folder)
+    assert load(folder, white_level=65535).mean[0] < 0.1
+    with pytest.raises(DataError, match="as those of 12 bits do"):
+        load(folder)
+    assert load(folder, white_level=4095).mean[0] > 0.4
 
 
 def test_colours_of_16_bits_of_which_the_upper_are_empty(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ class Decoded:
     """Both splits of a small data set as they are held in memory.
 
     Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1;
-    odd says, in words, what their owner may not expect of them.
+    odd says, in words, what their owner may not expect of them; unused why they are refused where
+    no white level is given (see `pixels.unused_range`).
     """
 
     classes: list[str]
@@ -34,6 +35,7 @@ class Decoded:
     mean: list[float]
     std: list[float]
     odd: list[str]
+    unused: str
 
 
 def cache_path(files: Iterable[Path], *settings: object) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from archwright.data.pixels import ImageError, Meaning, Seen, require_used_range
+from archwright.data.pixels import ImageError, Meaning, Seen
 from archwright.data.reading import read_image, without_warnings
 from archwright.errors import DataError
 
@@ -240,9 +240,7 @@ def _decode_each(
     with without_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = [item for chunk in pool.map(decode, tasks) for item in chunk]
     _require_usable([item for item in found if isinstance(item, Unusable)], parts)
-    seen = [item for item in found if isinstance(item, Seen)]
-    require_used_range(seen, parts[0].meaning, parts[0].place)
-    return seen
+    return [item for item in found if isinstance(item, Seen)]
 
 
 def _require_usable(unusable: Sequence[Unusable], parts: Sequence[EncodedImages]) -> None:

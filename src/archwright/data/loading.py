@@ -10,7 +10,7 @@ from archwright.data import cache, decode, sources, tables
 from archwright.data.cache import Decoded
 from archwright.data.decode import EncodedImages
 from archwright.data.images import ImageData
-from archwright.data.pixels import Meaning, meaning
+from archwright.data.pixels import Meaning, meaning, unused_range
 from archwright.data.sets import MemorySet, StreamedSet
 from archwright.data.sources import Source, Splits
 from archwright.data.splits import holdout, subset_indices
@@ -69,10 +69,12 @@ def load(
             _part(splits.test, test_limit, meant),
         )
         if _decoded_bytes(splits, image_size) > STREAM_ABOVE_BYTES:
-            return _streamed(source, splits, image_size)
+            return _streamed(source, splits, image_size, white_level)
         decoded = _decode(splits, image_size)
         if source.files:  # a table kept in memory by `datasets` has nothing to be known by
             cache.write(path, decoded)
+    if decoded.unused and white_level is None:
+        raise DataError(decoded.unused)
     return _in_memory(source.name, source.title, decoded, source.constants)
 
 
@@ -127,14 +129,18 @@ def _decode(splits: Splits, image_size: int | None) -> Decoded:
         train, test = train[:, :1].contiguous(), test[:, :1].contiguous()
     labels = splits.train.labels, splits.test.labels
     measured = _measured(list(splits.classes), train, labels[0], test, labels[1])
-    return replace(measured, odd=decode.odd(decoded.seen, splits.train.meaning))
+    return replace(
+        measured,
+        odd=decode.odd(decoded.seen, splits.train.meaning),
+        unused=unused_range(decoded.seen, splits.train.place),
+    )
 
 
 def _measured(
     classes: list[str], train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor
 ) -> Decoded:
     mean, std = decode.statistics(train)
-    return Decoded(classes, train, train_labels, test, test_labels, list(mean), list(std), [])
+    return Decoded(classes, train, train_labels, test, test_labels, list(mean), list(std), [], "")
 
 
 def _in_memory(
@@ -158,9 +164,14 @@ def _in_memory(
     )
 
 
-def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageData:
+def _streamed(
+    source: Source, splits: Splits, image_size: int | None, white_level: int | None
+) -> ImageData:
     probed = [_spread(images, _PROBED) for images in (splits.train, splits.test)]
     seen = decode.look(probed)
+    unused = unused_range(seen, source.name)
+    if unused and white_level is None:
+        raise DataError(unused)
     size = image_size or decode.common_size([image.size for image in seen], source.name)
     channels = 1 if all(image.grey for image in seen) else 3
     train = StreamedSet(splits.train, image_size=size, channels=channels)

@@ -22,7 +22,7 @@ _DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 _PLAIN = frozenset({"L", "LA", "RGB", "RGBA", "RGBX"})
 _COLOURS = frozenset({"RGB", "RGBX", "YCbCr", "LAB", "HSV", "P"})
 _SCALES = {"L;2": 85, "L;4": 17}
-_LEAST_USED = 2**14  # images of 16 bits that all stay below hold fewer, or are very dark
+_LEAST_USED = 2**14
 
 
 class ImageError(Exception):
@@ -38,12 +38,11 @@ class Meaning:
     """How pixels are to be understood where their file leaves it open.
 
     background: the colour behind what is transparent, red, green and blue of 0 to 255.
-    white_level: the value of white in images of more than 8 bits; None: WHITE_LEVEL, and images
-        that all stay far below are refused.
+    white_level: the value of white in images of more than 8 bits.
     """
 
     background: tuple[int, int, int] = (255, 255, 255)
-    white_level: int | None = None
+    white_level: int = WHITE_LEVEL
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def meaning(background: str | None = None, white_level: int | None = None) -> Me
 
     Raises DataError for a colour that is unknown or itself transparent, or a white below 1.
     """
-    if white_level is not None and not 1 <= white_level <= WHITE_LEVEL:
+    white_level = WHITE_LEVEL if white_level is None else white_level
+    if not 1 <= white_level <= WHITE_LEVEL:
         raise DataError(
             f"a white level of {white_level} is no value of 16 bits: give 1 to {WHITE_LEVEL}"
         )
@@ -107,7 +107,7 @@ def to_pixels(image: "Image", meant: Meaning) -> "tuple[Image, Seen]":
         peak = int(values.max()) if white is None else None
         alpha = _alpha_of_value(image, values)
         # Pillow itself inverts only what has up to 8 bits.
-        levels = _levels(values, white or meant.white_level or WHITE_LEVEL)
+        levels = _levels(values, white or meant.white_level)
         flat = _grey(~levels if zero_is_white else levels)
     elif image.mode == "F":
         flat, alpha = _grey(_float_levels(np.asarray(image))), None
@@ -121,26 +121,25 @@ def to_pixels(image: "Image", meant: Meaning) -> "tuple[Image, Seen]":
     return flat, Seen(flat.size, grey, transparent=transparent, peak=peak, rounded=rounded)
 
 
-def require_used_range(images: Iterable[Seen], meant: Meaning, place: str) -> None:
-    """Check that images of 16 bits use them: fewer bits in as many leave few of the 256 levels.
+def unused_range(images: Iterable[Seen], place: str) -> str:
+    """Why images of 16 bits are to be refused without a white level; "" if they are not.
 
-    Raises DataError where all of them stay below a quarter of white, and none was asked for.
+    All of them stay below a quarter of white: they hold fewer bits, of which few levels would be
+    left, or are very dark.
     """
     deep = [seen for seen in images if seen.peak is not None]
     highest = max((seen.peak or 0 for seen in deep), default=0)
-    if meant.white_level is not None or not 0 < highest < _LEAST_USED:
-        return
+    if not 0 < highest < _LEAST_USED:
+        return ""
     fact = f"the 16-bit images of {place} reach {highest} of {WHITE_LEVEL}"
     dark = f"--white-level {WHITE_LEVEL} if they are that dark"
     if any(seen.rounded for seen in deep):
-        raise DataError(
+        return (
             f"{fact}, and of 16-bit colours only the upper 8 bits are read: store them in 8 bits, "
             f"or give {dark}"
         )
     bits = next(bits for bits in (8, 10, 12, 14) if highest < 2**bits)
-    raise DataError(
-        f"{fact}, as those of {bits} bits do: give --white-level {2**bits - 1}, or {dark}"
-    )
+    return f"{fact}, as those of {bits} bits do: give --white-level {2**bits - 1}, or {dark}"
 
 
 def _raw_mode(image: "Image") -> str:
