@@ -99,9 +99,11 @@ def test_a_single_image(write_parquet: Callable[..., Path], encoded: Callable[..
 def test_a_corrupt_file(write_folder: Callable[..., Path]) -> None:
     folder = write_folder({"auk": 5, "owl": 5})
     whole = (folder / "owl" / "002.png").read_bytes()
-    for content in (b"", b"not an image", whole[:50]):
+    for content in (b"not an image", whole[:50]):
         (folder / "owl" / "002.png").write_bytes(content)
         refused(r"^\S*owl/002.png is not a readable image: replace or remove it$", folder)
+    (folder / "owl" / "002.png").write_bytes(b"")
+    refused(r"^\S*owl/002.png is an empty file: replace or remove it$", folder)
 
 
 def test_a_link_that_leads_nowhere(write_folder: Callable[..., Path]) -> None:

@@ -185,12 +185,12 @@ def test_channels_are_grey_only_if_all_are(
 
 def test_sixteen_bit_grey_is_scaled_and_not_clipped(write_folder: Callable[..., Path]) -> None:
     def deep(index: int) -> Any:
-        return Image.new("I;16", (4, 4), 256 * index + 255)
+        return Image.new("I;16", (4, 4), 256 * 25 * index + 255)
 
     data = load(str(write_folder({"auk": 5, "owl": 5}, draw=deep)))
     assert data.channels == 1
     both = torch.cat([pixels(data), pixels(data, "test")])
-    assert sorted(both[:, 0, 0, 0].tolist()) == list(range(10))
+    assert sorted(both[:, 0, 0, 0].tolist()) == list(range(0, 250, 25))
 
 
 def test_a_photo_stands_upright(tmp_path: Path) -> None:

@@ -256,6 +256,10 @@ def test_other_images_are_as_large_as_those_of_the_training() -> None:
     trained = {"data": "cifar10", "image_size": 16, "limit": 100, "data_root": "/there"}
     same = config.on(trained)
     assert (same.data, same.image_size, same.limit) == ("cifar10", 16, 100)
+    trained |= {"background": "black", "white_level": 4095}
+    same = config.on(trained)
+    assert (same.background, same.white_level) == ("black", 4095)
+    assert replace(config, background="white").on(trained).background == "white"
     assert same.data_root == Path("/there")
     other = replace(config, data="cifar100").on(trained)
     assert (other.data, other.image_size, other.limit) == ("cifar100", 16, None)

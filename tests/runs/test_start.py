@@ -26,6 +26,7 @@ def test_a_run_says_what_its_network_takes_and_tells_apart(
     assert config["mean"] == pytest.approx(images.mean, abs=1e-7)
     assert config["std"] == pytest.approx(images.std, abs=1e-7)
     assert config["data_title"] == "scikit-learn digits"
+    assert (config["background"], config["white_level"]) == ("white", 65535)
     assert config["command"] is None  # no command line asked for it
     # a size that is given as it was resolved, and another command, are the same run
     assert run(make(out, epochs=1, resume=True)) == done

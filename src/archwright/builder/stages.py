@@ -17,7 +17,7 @@ from archwright.search.config import SearchConfig
 from archwright.spaces import Size, Space
 from archwright.train.config import TrainConfig
 
-_IMAGES = ("data", "data_root", "image_size", "limit", "test_limit")
+_IMAGES = ("data", "data_root", "image_size", "limit", "test_limit", "background", "white_level")
 _OWN = {"out", "resume"}
 TABLE = "latency.csv"
 """The latencies of this machine, in the build's folder."""

@@ -4,11 +4,14 @@ from archwright.data.augment import Augmentation
 from archwright.data.batches import Batches
 from archwright.data.images import ImageData, default_augmentation
 from archwright.data.loading import load
+from archwright.data.pixels import BACKGROUND, WHITE_LEVEL
 from archwright.data.sets import ImageSet, MemorySet, StreamedSet
 from archwright.data.splits import search_split
 from archwright.data.summary import about, summary
 
 __all__ = [
+    "BACKGROUND",
+    "WHITE_LEVEL",
     "Augmentation",
     "Batches",
     "ImageData",

@@ -15,14 +15,16 @@ from torch import Tensor
 from archwright.errors import DataError
 from archwright.files import write_atomic
 
-_VERSION = 2  # raised whenever decoding or splitting changes, so that older files are not read
+_VERSION = 3  # raised whenever decoding or splitting changes, so that older files are not read
 
 
 @dataclass(frozen=True)
 class Decoded:
     """Both splits of a small data set as they are held in memory.
 
-    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1.
+    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1;
+    odd says, in words, what their owner may not expect of them; unused why they are refused where
+    no white level is given (see `pixels.unused_range`).
     """
 
     classes: list[str]
@@ -32,6 +34,8 @@ class Decoded:
     test_labels: Tensor
     mean: list[float]
     std: list[float]
+    odd: list[str]
+    unused: str
 
 
 def cache_path(files: Iterable[Path], *settings: object) -> Path:

@@ -1,25 +1,27 @@
-"""Encoded images to uint8 tensors; all are decoded as RGB, with a note of which were grey."""
+"""Encoded images to uint8 tensors: one by one, so that memory does not grow with their number."""
 
-import io
 import math
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from archwright.data.pixels import ImageError, Meaning, Seen
+from archwright.data.reading import read_image, without_warnings
 from archwright.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
-_EXIF_ORIENTATION = 0x0112
-_CHUNK = 512  # images a thread decodes at a time: enough to hide the reading of a row group
+_CHUNK = 16  # encoded images that a thread holds at a time
+_GLANCE = 64  # pixels a side that are enough to tell what an image is
+_NAMED = 10  # of many unusable images
 
 
 @dataclass(frozen=True)
@@ -35,33 +37,69 @@ class EncodedImages:
     rows: Tensor
     labels: Tensor
     place: str
+    meaning: Meaning = field(default_factory=Meaning)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def subset(self, indices: Tensor) -> "EncodedImages":
         """The images at `indices`, int64 [M], in that order."""
-        rows, labels = self.rows[indices], self.labels[indices]
-        return EncodedImages(self.table, self.column, rows, labels, self.place)
+        return replace(self, rows=self.rows[indices], labels=self.labels[indices])
 
     def open(self, indices: Sequence[int]) -> "list[Image]":
-        """The images at `indices`, decoded and upright.
+        """The images at `indices`, decoded and upright, of mode L or RGB.
 
-        Raises DataError naming the file, or the row where there is none, of a corrupt image.
+        Raises DataError naming the file, or the row where there is none, of an unusable image.
+        """
+        with without_warnings():
+            opened = list(self.each(indices))
+        _require_usable([item for item in opened if isinstance(item, Unusable)], [self])
+        return [item.image for item in opened if isinstance(item, Opened)]
+
+    def each(
+        self, indices: Sequence[int], side: int | None = None
+    ) -> "Generator[Opened | Unusable]":
+        """The images at `indices`, decoded one at a time (at least twice a `side`, if given).
+
+        To be called within `without_warnings`.
         """
         rows = self.rows[list(indices)].tolist()
-        values = self.table[rows][self.column]
-        return [_open(value, row, self.place) for value, row in zip(values, rows, strict=True)]
+        for value, row in zip(self.table[rows][self.column], rows, strict=True):
+            name, content = _named(value, row, self.place)
+            try:
+                yield Opened(*read_image(content(), self.meaning, side))
+            except ImageError as error:
+                yield Unusable(name, error.fact, error.remedy)
 
 
-def is_grey(image: "Image") -> bool:
-    """Whether the file stores one intensity a pixel, rather than a colour."""
-    return image.mode in _GREY_MODES
+@dataclass(frozen=True)
+class Opened:
+    """A decoded image, of mode L or RGB, and what was seen of it."""
+
+    image: "Image"
+    seen: Seen
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """An image without pixels: its name, what is wrong with it, and what to do about it."""
+
+    name: str
+    fact: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class DecodedImages:
+    """All images of one or more splits: uint8 [N, 3, H, W] of each, and what was seen of them."""
+
+    parts: list[Tensor]
+    seen: list[Seen]
 
 
 def to_tensor(image: "Image") -> Tensor:
-    """The image as RGB, uint8 [3, H, W]."""
-    pixels = torch.frombuffer(bytearray(_rgb(image).tobytes()), dtype=torch.uint8)
+    """A decoded image as RGB, uint8 [3, H, W]."""
+    pixels = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
     return pixels.view(image.height, image.width, 3).permute(2, 0, 1)
 
 
@@ -75,25 +113,25 @@ def centre_view(image: "Image", size: int, margin: float = 1.0) -> "Image":
 
 
 def resize(image: "Image", size: int, box: tuple[float, float, float, float]) -> "Image":
-    """The part of the image in `box` (left, top, right, bottom) as RGB of `size` by `size`."""
+    """The part of the image in `box` (left, top, right, bottom) at `size` by `size` pixels."""
     from PIL.Image import Resampling
 
-    return _rgb(image).resize((size, size), Resampling.BILINEAR, box)
+    return image.resize((size, size), Resampling.BILINEAR, box)
 
 
-def common_size(images: "Sequence[Image]", place: str) -> int:
-    """The side in pixels of images that are all squares of one size.
+def common_size(sizes: Iterable[tuple[int, int]], place: str) -> int:
+    """The side in pixels of images that are all squares of one of the `sizes`.
 
     Raises DataError where they are not: such images need an image size to be brought to.
     """
-    sizes = sorted({image.size for image in images})
-    if len(sizes) > 1:
-        (w1, h1), (w2, h2) = sizes[0], sizes[-1]
+    known = sorted(set(sizes))
+    if len(known) > 1:
+        (w1, h1), (w2, h2) = known[0], known[-1]
         raise DataError(
             f"the images of {place} differ in size ({w1}x{h1} and {w2}x{h2}): "
             "say what to resize them to with --image-size"
         )
-    width, height = sizes[0]
+    width, height = known[0]
     if width != height:
         raise DataError(
             f"the images of {place} are {width}x{height}, not square: "
@@ -102,27 +140,64 @@ def common_size(images: "Sequence[Image]", place: str) -> int:
     return width
 
 
-def decode_all(images: EncodedImages, image_size: int | None) -> tuple[Tensor, bool]:
-    """All images as uint8 [N, 3, H, W], and whether every one of them was grey.
+def first_size(images: EncodedImages) -> tuple[int, int]:
+    """Width and height of the first image that can be decoded.
 
-    Without `image_size` the images must be squares of one size. Raises DataError for a corrupt
-    image and for sizes that differ.
+    Raises DataError, which names them, where none can.
     """
-    size = image_size or common_size(images.open([0]), images.place)
-    pixels = torch.empty(len(images), size, size, 3, dtype=torch.uint8)
+    unusable: list[Unusable] = []
+    with without_warnings():
+        for index in range(len(images)):
+            (item,) = images.each([index])
+            if isinstance(item, Opened):
+                return item.seen.size
+            unusable.append(item)
+    _require_usable(unusable, [images])
+    raise DataError(f"{images.place} holds no images: add some or remove it")
 
-    def decode(start: int) -> bool:
-        chunk = images.open(range(start, min(start + _CHUNK, len(images))))
-        if image_size is None and any(image.size != (size, size) for image in chunk):
-            common_size([*images.open([0]), *chunk], images.place)
-        raw = b"".join(_rgb(centre_view(image, size)).tobytes() for image in chunk)
-        decoded = torch.frombuffer(bytearray(raw), dtype=torch.uint8)
-        pixels[start : start + len(chunk)] = decoded.view(len(chunk), size, size, 3)
-        return all(is_grey(image) for image in chunk)
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        grey = all(list(pool.map(decode, range(0, len(images), _CHUNK))))
-    return pixels.permute(0, 3, 1, 2).contiguous(), grey
+def look(parts: Sequence[EncodedImages]) -> list[Seen]:
+    """What is seen of all images of the parts; none is kept.
+
+    Raises DataError for unusable images.
+    """
+    return _decode_each(parts, _GLANCE, lambda part, index, image: None)
+
+
+def decode_all(parts: Sequence[EncodedImages], image_size: int | None) -> DecodedImages:
+    """All images of the parts, resized to `image_size` if it is given.
+
+    Without it the images of a part must be squares of one size. Raises DataError, which names
+    them, for unusable images of any part, and for sizes that differ.
+    """
+    sides = [image_size or first_size(part)[0] for part in parts]
+    pixels = [
+        torch.empty(len(part), 3, side, side, dtype=torch.uint8)
+        for part, side in zip(parts, sides, strict=True)
+    ]
+
+    def keep(part: int, index: int, image: "Image") -> None:
+        if image_size is not None or image.size == (sides[part], sides[part]):
+            pixels[part][index] = to_tensor(centre_view(image, sides[part]))
+
+    seen = _decode_each(parts, image_size, keep)
+    if image_size is None:
+        of_part = iter(seen)
+        for part in parts:
+            common_size([next(of_part).size for _ in range(len(part))], part.place)
+    return DecodedImages(pixels, seen)
+
+
+def odd(seen: Sequence[Seen], meaning: Meaning) -> list[str]:
+    """What the owner of images may not expect of them, each in words."""
+    frames, transparent = sum(one.frames for one in seen), sum(one.transparent for one in seen)
+    colour, total = "#{:02x}{:02x}{:02x}".format(*meaning.background), len(seen)
+    found: list[str] = []
+    if frames:
+        found.append(f"{frames} of {total} images have several frames, of which the first is taken")
+    if transparent:
+        found.append(f"{transparent} of {total} images are transparent, and put on {colour}")
+    return found
 
 
 def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -140,29 +215,65 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(means), tuple(deviations)
 
 
-def _open(value: Any, row: int, place: str) -> "Image":
-    from PIL import Image, ImageOps
+def _decode_each(
+    parts: Sequence[EncodedImages], side: int | None, use: "Callable[[int, int, Image], None]"
+) -> list[Seen]:
+    """Hand each image, by part and index, to `use`, in threads; what was seen, in order.
 
-    content = value and value.get("bytes")
-    path = value and value.get("path")
-    if content is None and path is None:
-        raise DataError(f"row {row} of {place} holds no image: remove it")
-    name = f"{path} (row {row} of {place})" if content is not None and path else path
-    name = name or f"row {row} of {place}"
+    Raises DataError for unusable images, when all have been tried.
+    """
+
+    def decode(task: tuple[int, int]) -> list[Seen | Unusable]:
+        (number, start), found = task, list[Seen | Unusable]()
+        stop = min(start + _CHUNK, len(parts[number]))
+        for index, item in enumerate(parts[number].each(range(start, stop), side), start):
+            if isinstance(item, Opened):
+                use(number, index, item.image)
+                found.append(item.seen)
+            else:
+                found.append(item)
+        return found
+
+    tasks = [
+        (number, i) for number in range(len(parts)) for i in range(0, len(parts[number]), _CHUNK)
+    ]
+    with without_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = [item for chunk in pool.map(decode, tasks) for item in chunk]
+    _require_usable([item for item in found if isinstance(item, Unusable)], parts)
+    return [item for item in found if isinstance(item, Seen)]
+
+
+def _require_usable(unusable: Sequence[Unusable], parts: Sequence[EncodedImages]) -> None:
+    """Raise DataError for unusable images: the first ten by name, and how many there are."""
+    if len(unusable) == 1:
+        (only,) = unusable
+        raise DataError(f"{only.name} {only.fact}: {only.remedy}")
+    if unusable:
+        alike = len({one.fact for one in unusable}) == 1
+        told = [one.name if alike else f"{one.name} {one.fact}" for one in unusable[:_NAMED]]
+        told += [f"{len(unusable) - _NAMED} more"] if len(unusable) > _NAMED else []
+        remedies = dict.fromkeys(re.sub(r"\bit\b", "them", one.remedy) for one in unusable)
+        raise DataError(
+            f"{len(unusable)} of {sum(map(len, parts))} images cannot be used"
+            f"{f', as each {unusable[0].fact}' if alike else ''} ({', '.join(told)}): "
+            f"{'; '.join(remedies)}"
+        )
+
+
+def _named(value: Any, row: int, place: str) -> tuple[str, Callable[[], bytes]]:
+    """The name of a cell's image in messages, and a function that gives its bytes."""
+    content: bytes | None = value and value.get("bytes")
+    path: str | None = value and value.get("path")
+    place = f"row {row} of {place}"
+    if content is not None:
+        return f"{path} ({place})" if path else place, lambda: content
+    return path or place, lambda: _content(path)
+
+
+def _content(path: str | None) -> bytes:
+    if path is None:
+        raise ImageError("holds no image", "remove it")
     try:
-        image = Image.open(io.BytesIO(content if content is not None else Path(path).read_bytes()))
-        image.load()
-        if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-            return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{name} is not a readable image: replace or remove it") from error
-    return image
-
-
-def _rgb(image: "Image") -> "Image":
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I"):
-        # PIL clips 16-bit grey at 255 instead of scaling it.
-        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
-    return image.convert("RGB")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read ({error.strerror})") from error

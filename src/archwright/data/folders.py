@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archwright.data.reading import SUFFIXES
 from archwright.data.roles import Role, by_role, folder_roles, scored_on, word_roles
 from archwright.errors import DataError
 
 Parts = tuple[str, ...]
 Classes = dict[str, list[Path]]
 
-_IMAGE_SUFFIXES = frozenset(
-    (
-        *(".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif"),
-        *(".jp2", ".jpe", ".jpeg", ".jpg", ".jpx", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga"),
-        *(".tif", ".tiff", ".webp"),
-    )
-)
 _JUNK = frozenset(
     name.lower()
     for name in (
@@ -113,7 +107,7 @@ def scan(root: Path) -> Listing:
             suffix = os.path.splitext(entry.name)[1].lower()
             if not (entry.is_file() or entry.is_symlink()):  # a pipe would be waited for
                 found.others.append(inner)
-            elif suffix in _IMAGE_SUFFIXES:
+            elif suffix in SUFFIXES:
                 found.images.append(inner)
             elif suffix == ".parquet":
                 found.tables.append(inner)

@@ -1,5 +1,6 @@
 """`load`: from a name to images in memory, or to images that stream."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from archwright.data.augment import Augmentation
 from archwright.data.cache import Decoded
 from archwright.data.decode import EncodedImages
 from archwright.data.images import ImageData
+from archwright.data.pixels import Meaning, meaning, unused_range
 from archwright.data.sets import MemorySet, StreamedSet
 from archwright.data.sources import Source, Splits
 from archwright.data.splits import digits_holdout, subset_indices
@@ -28,6 +30,8 @@ def load(
     image_size: int | None = None,
     limit: int | None = None,
     test_limit: int | None = None,
+    background: str | None = None,
+    white_level: int | None = None,
 ) -> ImageData:
     """The images that `name` stands for.
 
@@ -40,6 +44,9 @@ def load(
         `archwright.json` such as {"title": "My birds"}.
     image_size: pixels that images are resized to, by their shorter side, and centre cropped.
     limit, test_limit: use at most so many training and test images, a fixed random choice.
+    background: the colour behind transparent pixels, a name or #rrggbb (else white).
+    white_level: the value of white in images of 16 bits (else 65535, and images that all stay
+        below a quarter of it are refused).
 
     Of a set without a test split a fifth of each class is held out, by a fixed permutation. Images
     are grey if all are, and RGB otherwise. What is over STREAM_ABOVE_BYTES decoded is streamed;
@@ -49,25 +56,28 @@ def load(
         raise DataError(f"an image size of {image_size} is empty: give a number of pixels")
     if not name.strip():
         raise DataError("no images are named: give a folder, a file, or a name such as digits")
+    meant = meaning(background, white_level)
     own = sources.under_root(name, root)
     if name == "digits" and not (own and own.exists()):
         return _digits(image_size, limit, test_limit)
     source = sources.find(name, root)
     image_size = image_size or source.image_size
-    path = cache.cache_path(source.files, image_size, limit, test_limit)
+    path = cache.cache_path(source.files, image_size, limit, test_limit, meant)
     decoded = cache.read(path) if source.files else None
     if decoded is None:
         splits = source.open()
         splits = Splits(
             splits.classes,
-            splits.train.subset(subset_indices(len(splits.train), limit)),
-            splits.test.subset(subset_indices(len(splits.test), test_limit)),
+            _part(splits.train, limit, meant),
+            _part(splits.test, test_limit, meant),
         )
         if _decoded_bytes(splits, image_size) > STREAM_ABOVE_BYTES:
-            return _streamed(source, splits, image_size)
+            return _streamed(source, splits, image_size, white_level)
         decoded = _decode(splits, image_size)
         if source.files:  # a table kept in memory by `datasets` has nothing to be known by
             cache.write(path, decoded)
+    if decoded.unused and white_level is None:
+        raise DataError(decoded.unused)
     return _in_memory(
         source.name, source.title, decoded, source.constants, left_out=source.left_out
     )
@@ -94,33 +104,43 @@ def _digits(image_size: int | None, limit: int | None, test_limit: int | None) -
     )
 
 
+def _part(images: EncodedImages, limit: int | None, meant: Meaning) -> EncodedImages:
+    return replace(images.subset(subset_indices(len(images), limit)), meaning=meant)
+
+
 def _decoded_bytes(splits: Splits, image_size: int | None) -> int:
     if image_size is None:
-        (first,) = splits.train.open([0])
-        pixels = first.width * first.height
+        width, height = decode.first_size(splits.train)
+        pixels = width * height
     else:
         pixels = image_size**2
     return 3 * pixels * (len(splits.train) + len(splits.test))
 
 
 def _decode(splits: Splits, image_size: int | None) -> Decoded:
-    train, train_grey = decode.decode_all(splits.train, image_size)
-    test, test_grey = decode.decode_all(splits.test, image_size)
+    decoded = decode.decode_all((splits.train, splits.test), image_size)
+    train, test = decoded.parts
     if train.shape[2:] != test.shape[2:]:
         raise DataError(
             f"train images are {train.shape[2]} and test images {test.shape[2]} pixels wide: "
             "say what to resize them to with --image-size"
         )
-    if train_grey and test_grey:
+    if all(seen.grey for seen in decoded.seen):
         train, test = train[:, :1].contiguous(), test[:, :1].contiguous()
-    return _measured(list(splits.classes), train, splits.train.labels, test, splits.test.labels)
+    labels = splits.train.labels, splits.test.labels
+    measured = _measured(list(splits.classes), train, labels[0], test, labels[1])
+    return replace(
+        measured,
+        odd=decode.odd(decoded.seen, splits.train.meaning),
+        unused=unused_range(decoded.seen, splits.train.place),
+    )
 
 
 def _measured(
     classes: list[str], train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor
 ) -> Decoded:
     mean, std = decode.statistics(train)
-    return Decoded(classes, train, train_labels, test, test_labels, list(mean), list(std))
+    return Decoded(classes, train, train_labels, test, test_labels, list(mean), list(std), [], "")
 
 
 def _in_memory(
@@ -147,22 +167,27 @@ def _in_memory(
         mean=mean,
         std=std,
         left_out=left_out,
-        odd=_odd(decoded.train_images, name),
+        odd=(*decoded.odd, *_odd(decoded.train_images, name)),
         augmentation=augmentation,
     )
 
 
-def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageData:
+def _streamed(
+    source: Source, splits: Splits, image_size: int | None, white_level: int | None
+) -> ImageData:
     probed = [_spread(images, _PROBED) for images in (splits.train, splits.test)]
-    seen = [image for part in probed for image in part.open(range(len(part)))]
-    size = image_size or decode.common_size(seen, source.name)
-    channels = 1 if all(decode.is_grey(image) for image in seen) else 3
+    seen = decode.look(probed)
+    unused = unused_range(seen, source.name)
+    if unused and white_level is None:
+        raise DataError(unused)
+    size = image_size or decode.common_size([image.size for image in seen], source.name)
+    channels = 1 if all(image.grey for image in seen) else 3
     train = StreamedSet(splits.train, image_size=size, channels=channels)
-    few, _ = decode.decode_all(probed[0], size)
+    (few,) = decode.decode_all([probed[0]], size).parts
     if source.constants is not None and channels == 3:
         mean, std = source.constants
     else:
-        sample, _ = decode.decode_all(_spread(splits.train, _MEASURED), size)
+        (sample,) = decode.decode_all([_spread(splits.train, _MEASURED)], size).parts
         mean, std = decode.statistics(sample[:, :channels])
     return ImageData(
         name=source.name,
@@ -175,7 +200,10 @@ def _streamed(source: Source, splits: Splits, image_size: int | None) -> ImageDa
         mean=mean,
         std=std,
         left_out=source.left_out,
-        odd=_odd(few, source.name, sample=True),
+        odd=(
+            *decode.odd(seen, splits.train.meaning),
+            *_odd(few, source.name, sample=True),
+        ),
     )
 
 

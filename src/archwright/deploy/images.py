@@ -41,6 +41,8 @@ def images_for(path: Path, card: Card, settings: Mapping[str, Any], asked: Asked
         image_size=card.image_size,
         limit=settings.get("limit") if own else None,
         test_limit=asked.test_limit or (settings.get("test_limit") if own else None),
+        background=card.background,
+        white_level=card.white_level,
     )
     _require_fit(path, card, loaded)
     if not len(loaded.test):

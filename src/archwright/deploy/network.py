@@ -86,6 +86,8 @@ class Trained:
             image_size=self.size.image_size,
             mean=tuple(self.settings["mean"]),
             std=tuple(self.settings["std"]),
+            background=self.settings.get("background", Card.background),
+            white_level=self.settings.get("white_level", Card.white_level),
             data=_public(str(self.settings["data"])),
             weights=weights,
             version=__version__,

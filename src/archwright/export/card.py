@@ -28,6 +28,8 @@ class Card:
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    background: str = "white"  # behind transparent pixels
+    white_level: int = 65535  # the value of white in images of 16 bits
     data: str = ""
     weights: Weights = "float32"
     version: str = ""

@@ -145,7 +145,8 @@ class PruneConfig(RunOptions):
 
         Others are as large as those, unless that is asked for, too.
         """
-        names = ("image_size",) if self.data else ("image_size", "limit", "test_limit")
+        names = ("image_size", "background", "white_level")
+        names += () if self.data else ("limit", "test_limit")
         held = {name: trained.get(name) for name in names if getattr(self, name) is None}
         if not self.data and self.data_root is None and trained.get("data_root"):
             held["data_root"] = Path(trained["data_root"])
@@ -154,6 +155,7 @@ class PruneConfig(RunOptions):
     def recipe(self, *, epochs: int, lr: float) -> TrainConfig:
         """How the network is trained on, with so many epochs from that learning rate down."""
         shared = ("data", "data_root", "image_size", "limit", "test_limit", "seed", "out", "device")
+        shared += ("background", "white_level")
         shared += ("precision", "workers", "batch_size", "momentum", "weight_decay", "clip")
         settings = {name: getattr(self, name) for name in (*shared, "cutout")}
         return TrainConfig(

@@ -27,8 +27,8 @@ _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerpr
 """What follows from the images that are asked for."""
 
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "data"), str),
-    **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
+    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "data", "background"), str),
+    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "white_level"), int),
     **{"images": dict, "classes": list[str], "mean": list[float], "std": list[float]},
 }
 """Types of the settings that later commands read."""

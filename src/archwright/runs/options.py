@@ -30,6 +30,10 @@ class RunOptions:
     """Use so many of the training images, a fixed sample."""
     test_limit: int | None = None
     """Use so many of the test images, a fixed sample."""
+    background: str | None = None
+    """Colour that transparent images are put on, a name or #rrggbb (else white)."""
+    white_level: int | None = None
+    """Value of white in images of 16 bits, such as 4095 where they hold 12 (else 65535)."""
     seed: int = 0
     """Seed of everything random."""
     out: Path

@@ -29,6 +29,8 @@ def load_images(options: RunOptions) -> data.ImageData:
         image_size=options.image_size,
         limit=options.limit,
         test_limit=options.test_limit,
+        background=options.background,
+        white_level=options.white_level,
     )
     if not len(images.test):
         raise DataError(f"{images.name} has no test images: there is nothing to score on")
@@ -115,19 +117,21 @@ def start(
         RunError: the folder is taken, or of another configuration (see `open_run`).
     """
     if fabric.is_global_zero:
-        settings = {**options.settings(), **resolved, **_about(images)}
+        settings = {**options.settings(), **resolved, **_about(options, images)}
         open_run(options.out, kind, settings, resume=options.resume)
     fabric.launch()
     fabric.barrier()
     return RunFolder(options.out)
 
 
-def _about(images: data.ImageData) -> dict[str, Any]:
+def _about(options: RunOptions, images: data.ImageData) -> dict[str, Any]:
     """What a network that was trained on these images must be given, and answers with."""
     return {
         "classes": list(images.classes),
         "image_size": images.image_size,
         "image_channels": images.channels,
+        "background": options.background or data.BACKGROUND,
+        "white_level": options.white_level or data.WHITE_LEVEL,
         # Rounded: a resume compares them, perhaps on a machine that sums in another order.
         "mean": [round(value, 8) for value in images.mean],
         "std": [round(value, 8) for value in images.std],
