@@ -29,7 +29,7 @@ from archwright.prune.gates import (
     sparsity,
     taylor_scores,
 )
-from archwright.prune.select import Target, choose, select
+from archwright.prune.select import Target, attainable, choose, select
 from archwright.prune.source import Source
 from archwright.prune.trials import loss_scores
 from archwright.runs.checkpoint import load_checkpoint, loading
@@ -197,6 +197,7 @@ class Stages:
         """
         importance, config = self.importance(gated), self.config
         pruning = config.pruning
+        targets = attainable(importance, targets, pruning)
         if config.score == "loss":
             for part in range(1, _ROUNDS):
                 nearer = [target.eased(part / _ROUNDS) for target in targets]
