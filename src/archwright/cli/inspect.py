@@ -47,8 +47,16 @@ class InspectConfig:
             ConfigError: a number is out of range, or there is none or two.
         """
         require_kinds(self)
-        one = (self.architecture is None) != (self.space is None)
-        require(one, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
+        networks = (self.architecture, self.space)
+        require(
+            networks != (None, None),
+            "inspect needs --architecture TEXT, or --space TEXT for a supernet",
+        )
+        require(
+            None in networks,
+            "--architecture and --space exclude each other: an architecture says which space it is "
+            "of, leave --space out",
+        )
         require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
         sources = (self.latency_device, self.latency_table)
         require(
@@ -214,13 +222,12 @@ _SHOWN = {
 
 
 def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
+    from archwright.spaces import Size
+
     supernet = "decisions" in facts
     what = "supernet" if supernet else shorten(facts["architecture"], 100)
     show.line(f"{facts['space']}: {what}")
-    show.line(
-        f"channels {facts['channels']}, cells {facts['cells']}, classes {facts['classes']}, "
-        f"images {facts['image_channels']}x{facts['image_size']}x{facts['image_size']}"
-    )
+    show.line(Size(**{name: facts[name] for name in Size.__dataclass_fields__}).text)
     columns, rows = ("", "parameters", "MACs"), [_row("all edges", facts, "")]
     if supernet:
         rows[0] = _row(f"{len(facts['decisions'])} decisions open", facts, "")
