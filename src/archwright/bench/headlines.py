@@ -68,7 +68,9 @@ def _budgets(folder: Path) -> _Rows:
     held = read_all_cases(folder)
     method = held[0][0].settings["method"] if held else None
     for results, cases in held:
-        if results.settings["method"] != method:
+        settings = results.settings
+        other = settings["published"] or settings["untrained"] or settings["separate"]
+        if other or settings["size_percentile"] is not None or settings["method"] != method:
             continue
         outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
         devices = len({one.case.device for one in outcomes})
