@@ -95,7 +95,8 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
         ),
         (
             ("inspect", "--architecture", "darts-v2", "--space", "darts"),
-            "inspect needs --architecture TEXT, or --space TEXT for a supernet",
+            "--architecture and --space exclude each other: an architecture says which space it is "
+            "of, leave --space out",
         ),
         (("inspect", "--space", "darts", "--cells", "0"), "--cells must be above 0, got 0"),
     ],

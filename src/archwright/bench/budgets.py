@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
@@ -105,7 +104,7 @@ def judged(case: Case) -> Outcome:
     return Outcome(
         case=case,
         latency_ms=entry.latency_ms[case.device],
-        feasible=bool(within[_rows()[entry.arch]]),
+        feasible=bool(within[entry.index]),
         accuracies=accuracies,
         best=best,
         regrets={name: round(best[name] - accuracies[name], 4) for name in DATASETS},
@@ -130,12 +129,6 @@ def _within(device: str, budget_ms: float, size_mb: float | None) -> NDArray[np.
     """Which networks of the table are within; what was not measured is not."""
     within = nasbench201.latency(device) <= budget_ms * (1 + ROUNDING)
     return within if size_mb is None else within & (sizes_mb() <= size_mb * (1 + ROUNDING))
-
-
-@cache
-def _rows() -> dict[str, int]:
-    """The row of each architecture in the columns of the table."""
-    return {text: row for row, text in enumerate(nasbench201.architectures())}
 
 
 def mean_regrets(

@@ -74,12 +74,11 @@ def _budgets(folder: Path) -> _Rows:
             continue
         outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
         devices = len({one.case.device for one in outcomes})
-        within = sum(one.feasible for one in outcomes)
         known = f"{devices} devices" if devices > 1 else "one device"
         ours, largest, drawn = (
             mean_regrets(outcomes, of)["cifar10"] for of in ("regrets", "largest", "drawn")
         )
-        said = f"{ours:.2f}; {within} of {len(outcomes)} are within"
+        said = f"{ours:.2f}"
         if several > 1:
             yield f"The same by {several} supernets that decide together", said, NOTHING
         else:
