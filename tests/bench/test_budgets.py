@@ -350,5 +350,5 @@ def test_several_files_are_summed_up_first(done: BudgetsConfig, tmp_path: Path) 
     assert text.count("`archwright bench budgets") == 3
 
 
-def _place(outcome: Outcome) -> tuple[str, float]:
+def _place(outcome: Outcome) -> tuple[str, float | None]:
     return outcome.case.device, outcome.case.percentile

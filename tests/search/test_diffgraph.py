@@ -258,7 +258,7 @@ def test_the_encoder_moves_logits_no_faster_than_they_move_themselves(space: str
 def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) -> None:
     """At the size that is deployed, not at that which is searched."""
     shared: dict[str, Any] = {"data": "digits", "channels": 4, "cells": 1, "method": "diffgraph"}
-    device = {"latency_device": "raspi4", "deploy_image_size": 32}
+    device: dict[str, Any] = {"latency_device": "raspi4", "deploy_image_size": 32}
     told = prepare(SearchConfig(**shared, out=tmp_path, **device, max_latency_ms=20))
     other = prepare(SearchConfig(**shared, out=tmp_path, max_macs=50_000_000))
     cost = told.terms.budgets[0].cost

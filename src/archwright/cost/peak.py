@@ -46,7 +46,7 @@ def fixed_peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
     live, shapes = live_parts(network), walk_network(network)
     for step in network.steps:
         decided = not Network(network.image, (step,)).decisions()
-        if len(step.inputs) > 1 or not decided or not _unavoidable(network, step.name):
+        if len(step.inputs) != 1 or not decided or not _unavoidable(network, step.name):
             continue
         memory.now = 0
         given = memory.make(shapes[step.inputs[0]])
