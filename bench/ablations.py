@@ -98,6 +98,8 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
             out=asked.runs / "none",
         )
         terms = prepare(plain).terms
+        pixels = terms.space.image_size  # networks for full images, searched on small ones
+        terms = replace(terms, deployed=replace(terms.deployed, image_size=pixels))
         cost = cost_model("macs", terms.space, terms.deployed)
         least, most = Derivation(terms.layout, (), terms.null).span(cost)
         limit = least + SHARE * (most - least)
@@ -106,7 +108,7 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
             asks |= {f"{weight:g}": {"objective": f"macs={weight:g}"} for weight in WEIGHTS}
             for name, options in asks.items():
                 out = asked.runs / f"{space}-{name}-{seed}"
-                config = replace(plain, **options, seed=seed, out=out)
+                config = replace(plain, **options, deploy_image_size=pixels, seed=seed, out=out)
                 row = {"space": space, "penalty": name, "seed": seed, "limit": limit}
                 yield Case({**row, "least": least, "most": most}, config)
 

@@ -14,14 +14,15 @@ from archwright.bench.budgets import (
     Case,
     Outcome,
     bench_budgets,
-    budget_of,
     judged,
     mean_regrets,
     read_cases,
+    unprojected,
 )
 from archwright.bench.budgets_config import BudgetsConfig
+from archwright.bench.budgets_known import PUBLISHED, budget_of, size_of, sizes_mb
 from archwright.bench.budgets_table import budgets as page
-from archwright.bench.budgets_table import budgets_summary, budgets_table
+from archwright.bench.budgets_table import budgets_overview, budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
 from archwright.search.presets import PRESETS
 from archwright.search.together import Together
@@ -53,7 +54,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> BudgetsConfig:
 def case(architecture: str, device: str = "edgegpu", **changes: Any) -> Case:
     settings: dict[str, Any] = {
         **{"seed": 0, "device": device, "percentile": 20.0, "budget_ms": budget_of(device, 20)},
-        **{"architecture": architecture, "seconds": 1.0},
+        **{"architecture": architecture, "seconds": 1.0, "size_mb": None, "strongest": None},
     }
     return Case(**{**settings, **changes})
 
@@ -171,12 +172,72 @@ def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> N
     config = config_in(tmp_path, **one)
     within = config.within(0, "edgegpu", limit)
     assert (within.max_latency_ms, within.objective) == (limit, None)
-    weighed = replace(config, penalty=0.3).within(0, "edgegpu", limit)
+    assert within.deploy_image_size == 32  # what was measured, whatever the images are
+    weighed = replace(config, penalty=0.3).weighed(0, "edgegpu")
     assert (weighed.max_latency_ms, weighed.objective) == (None, "latency_ms=0.3")
-    assert replace(config, penalty=0.0).within(0, "edgegpu", limit).objective is None
+    assert weighed.deploy_image_size == 32
+    assert replace(config, penalty=0.0).weighed(0, "edgegpu").objective is None
+    both = replace(config, penalty=0.3, size_percentile=40.0).weighed(0, "edgegpu")
+    assert both.objective == "latency_ms=0.3+size_mb=0.3"
+    assert both.out != weighed.out
     assert len({config.within(0, "edgegpu", x).out for x in (limit, 2 * limit)}) == 2
     _, (case,) = bench_budgets(config)
     assert judged(case).feasible
+    held, cases = bench_budgets(replace(config, penalty=0.3, out=tmp_path / "weight.json"))
+    assert judged(cases[0]).feasible  # what was weighed is derived within the budget, too
+    rows = budgets_overview([(held, [judged(one) for one in cases])]).rows
+    assert [row[2:4] for row in rows[:2]] == [("weight 0.3", "argmax"), ("weight 0.3", "exact")]
+
+
+def test_what_alpha_speaks_for_is_judged_before_any_derivation() -> None:
+    kept = judged(case("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", strongest=BEST))
+    (alone,) = unprojected([kept])
+    assert kept.feasible
+    assert not alone.feasible
+    assert alone.case.architecture == BEST
+    assert unprojected([replace(kept, case=replace(kept.case, strongest=None))]) == []
+
+
+def test_latency_and_size_hold_together() -> None:
+    limit = float(np.nanmax(nasbench201.latency("edgegpu")))
+    small = size_of(20)
+    assert (sizes_mb() <= small).mean() == pytest.approx(0.2, abs=0.02)
+    outcome = judged(case(BEST, budget_ms=limit, size_mb=small))
+    assert not outcome.feasible
+    assert judged(case(BEST, budget_ms=limit, size_mb=size_of(100))).feasible
+    within = nasbench201.accuracy("cifar10")[sizes_mb() <= small]
+    assert outcome.best["cifar10"] == pytest.approx(float(within.max()))
+
+
+def test_untrained_alpha_answers_without_a_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "search", lambda config: pytest.fail("nothing is trained"))
+    config = config_in(tmp_path, untrained=True, finalists=1, seeds="0-1", size_percentile=60.0)
+    held, cases = bench_budgets(config)
+    assert len(cases) == 8
+    assert all(judged(one).feasible and one.strongest is not None for one in cases)
+    assert not list(tmp_path.glob("diffgraph-*"))
+    assert "--size-percentile 60.0 --untrained" in held.command
+    rows = budgets_overview([(held, [judged(one) for one in cases])]).rows
+    assert [row[0] for row in rows[:2]] == ["untrained diffgraph"] * 2
+    assert rows[1][4:6] == ("2", "8 of 8")
+
+
+def test_the_answers_of_help_stand_beside_ours(tmp_path: Path) -> None:
+    everywhere = {"devices": "all", "percentiles": "20,40,60"}
+    config = config_in(tmp_path, untrained=True, published=True, finalists=1, **everywhere)
+    held, cases = bench_budgets(config)
+    assert [(one.device, one.budget_ms) for one in cases] == [
+        *(("eyeriss", 5.0), ("eyeriss", 7.0), ("eyeriss", 9.0)),
+        *(("fpga", 4.0), ("fpga", 5.0), ("fpga", 6.0)),
+    ]
+    assert "bench budgets --published --seeds 0 " in held.command
+    text = page(tmp_path)
+    assert "**The budgets of HELP, CIFAR-100**" in text
+    assert "| eyeriss | 9 | 73.48 | 9.1 (over) | 73.5 |" in text
+    assert "| mean regret | – | – | – | 0.93, 4 of 6 |" in text
+    assert len(PUBLISHED) == 6
 
 
 @pytest.mark.parametrize(
@@ -188,6 +249,15 @@ def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> N
         ({"method": "random"}, "random learns no alpha, which budgets are answered from"),
         ({"penalty": 0.3}, "--penalty has no use without --separate"),
         ({"penalty": 0.0}, "--penalty has no use without --separate"),
+        (
+            {"untrained": True, "supernets": 2},
+            "--untrained has no use with --separate or --supernets: leave them out",
+        ),
+        (
+            {"published": True, "devices": "fpga"},
+            "--devices is of no use with --published: leave one of them out",
+        ),
+        ({"size_percentile": 0.0}, "--size-percentile must be up to 100, above 0, got 0.0"),
         ({"progressive": True}, "--progressive has no use without --separate"),
         ({"progressive": False}, "--progressive has no use without --separate"),
         ({"method": "darts", "encoder": True}, "--encoder is no option of darts, but of diffgraph"),
@@ -280,5 +350,5 @@ def test_several_files_are_summed_up_first(done: BudgetsConfig, tmp_path: Path) 
     assert text.count("`archwright bench budgets") == 3
 
 
-def _place(outcome: Outcome) -> tuple[str, float]:
+def _place(outcome: Outcome) -> tuple[str, float | None]:
     return outcome.case.device, outcome.case.percentile

@@ -16,6 +16,7 @@ from archwright.builder import run as builder
 from archwright.builder.plan import make_plan
 from archwright.builder.result import BuildResult
 from archwright.builder.run import build
+from archwright.builder.stages import pruning_config, within_budgets
 from archwright.cli import main
 from archwright.cli.build import command
 from archwright.cli.show import Show
@@ -28,7 +29,7 @@ from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
 from archwright.search.bilevel import Bilevel
 from archwright.search.searching import prepare
-from archwright.spaces import reference_architecture
+from archwright.spaces import Size, get_space, read_architecture, reference_architecture
 from archwright.train.trainer import Trainer
 
 from ..runs.helpers import KilledError, files, interrupted
@@ -292,7 +293,18 @@ def test_budgets_count_for_the_size_that_is_built(tmp_path: Path, changes: dict[
         ({"macs": 5e4, "max_macs": 6e4}, {"macs": 5e4}),
         ({"macs": 0.8, "max_params": 9e3, "max_size_mb": 0.032}, {"macs": 0.8, "params": 8e3}),
         ({"max_size_mb": 0.01, "weights": "int8", "limit": 64}, {"params": 1e4}),
-        ({"max_memory_mb": 0.5, "max_latency_ms": 5.0}, {"memory_mb": 0.5, "latency_ms": None}),
+        (
+            {"max_memory_mb": 0.5, "max_latency_ms": 5.0},
+            {"memory_mb": 0.5, "latency_ms": 5.0, "latency_firm": False},
+        ),
+        (
+            {"macs": None, "latency_ms": 7.0, "max_latency_ms": 5.0},
+            {"latency_ms": 5.0, "latency_firm": True},
+        ),
+        (
+            {"latency_ms": 4.0, "max_latency_ms": 5.0},
+            {"latency_ms": 4.0, "latency_firm": True},
+        ),
     ],
 )
 def test_a_pruning_keeps_the_budgets(
@@ -305,6 +317,14 @@ def test_a_pruning_keeps_the_budgets(
     said = {"0.8 of the whole": 0.8 * whole}
     for name, value in expected.items():
         assert getattr(pruning, name) == said.get(value, value), name
+
+
+def test_a_latency_of_another_device_is_nothing_to_prune_by(tmp_path: Path) -> None:
+    config = tiny_build(tmp_path / "out", max_latency_ms=25.0, latency_device="raspi4")
+    pruning = pruning_config(config)
+    assert pruning is not None
+    network = get_space("darts").discrete(read_architecture("darts-v2"), Size(channels=4, cells=3))
+    assert within_budgets(pruning, config, network).latency_ms is None
 
 
 # what cannot be done

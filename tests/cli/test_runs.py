@@ -144,3 +144,27 @@ def test_what_cannot_be_searched_is_one_line(call, tmp_path: Path, words, line: 
     assert done.err.startswith(f"archwright: error: {line}")
     assert done.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_counts_on_the_images_and_every_verdict_says_so(call, tmp_path: Path) -> None:
+    words = ("--deploy-channels", 4, "--deploy-cells", 1, "--max-macs", 10_000_000)
+    out = tmp_path / "within"
+    done = call("search", *SMALL, *words, "--out", out, "--json")
+    result = json.loads(done.out)
+    size = {"channels": 4, "cells": 1, "classes": 10, "image_size": 8, "image_channels": 1}
+    assert result["counted_at"] == size
+    assert result["costs"]["macs"] == result["macs"] <= result["limits"]["macs"] == 10_000_000
+    told = "counted at channels 4, cells 1, classes 10, images 1x8x8"
+    assert f"macs: {result['macs']:,} of at most 1e+07\nwithin the budgets; {told}\n" in done.err
+    assert (
+        "Counted at channels 4, cells 1, classes 10, images 1x8x8."
+        in (out / "report.html").read_text()
+    )
+    facts = json.loads(call("inspect", "--architecture", out, "--json").out)
+    assert facts["costs"]["macs"] == result["costs"]["macs"]
+    larger = call(
+        "search", *SMALL, *words, "--deploy-image-size", 64, "--out", tmp_path / "larger", "--json"
+    )
+    at = json.loads(larger.out)
+    assert at["counted_at"] == {**size, "image_size": 64}
+    assert at["costs"]["macs"] > 10 * at["macs"]

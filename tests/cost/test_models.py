@@ -261,6 +261,28 @@ def test_an_operation_that_is_missing_is_named(
         read(rows, tmp_path)
 
 
+@pytest.mark.parametrize("field", ["channels", "cells", "classes", "image_size", "image_channels"])
+def test_a_table_of_another_size_is_refused(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "table.csv"
+    ours = getattr(SMALL.size, field)
+    texts = nasbench201.architectures()[:3]
+    lines = [f"{text},{n + 1},{ours}" for n, text in enumerate(texts)]
+    path.write_text("\n".join([f"architecture,latency_ms,{field}", *lines]))
+    read_latency(SMALL, path)
+    path.write_text(
+        "\n".join(
+            [
+                f"architecture,latency_ms,{field}",
+                *lines,
+                f"{nasbench201.architectures()[3]},9,{ours}7",
+            ]
+        )
+    )
+    message = f"row 4, was measured at {field} {ours}7, and costs count at {SMALL.size.text}: "
+    with pytest.raises(ConfigError, match=message):
+        read_latency(SMALL, path)
+
+
 def test_a_table_that_a_spreadsheet_wrote(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text(

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from archwright.cost import peak_bytes
+from archwright.cost.peak import fixed_peak_bytes
 from archwright.derive import random_architecture
 from archwright.errors import GraphError
 from archwright.ir import INPUT, Cell, Chain, Conv, Edge, Module, Network, ReLU, Shape, Step, chain
 from archwright.spaces import get_space, read_architecture
 
-from ..strategies import tiny
+from ..strategies import any_space, tiny
 
 FLOAT = 4
 
@@ -139,3 +140,26 @@ def test_wider_elements_take_more() -> None:
     one = random_architecture(space, tiny("darts"), np.random.default_rng(0))
     network = space.discrete(one, tiny("darts"))
     assert peak_bytes(network, element_bytes=8) == 2 * peak_bytes(network)
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "darts", "spos", "user", "toponas-4"])
+def test_no_network_is_below_what_is_run_anyway(name: str) -> None:
+    space, size = any_space(name), tiny(name)
+    floor = fixed_peak_bytes(space.supernet(size, searched=False))
+    generator = np.random.default_rng(0)
+    drawn = [random_architecture(space, size, generator) for _ in range(40)]
+    assert 0 < floor <= min(peak_bytes(space.discrete(one, size)) for one in drawn)
+
+
+def test_what_a_way_leads_around_is_not_run_anyway() -> None:
+    wide = chain(Module(Conv(3, 64, 3), "a"), Module(Conv(64, 3, 3), "b"))
+    cell = Cell(
+        "join", (Chain(()), Chain(())), 1, (Edge(0, 2, Chain(())), Edge(1, 2, Chain(()))), (2,)
+    )
+    last = Step("last", Module(Conv(3, 1, 1), "c"), ("join",))
+    around = Network(
+        Shape(3, 8, 8), (Step("wide", wide, (INPUT,)), Step("join", cell, (INPUT, "wide")), last)
+    )
+    assert fixed_peak_bytes(around) == FLOAT * 64 * (3 + 1)
+    through = Network(Shape(3, 8, 8), (around.steps[0], Step("last", last.body, ("wide",))))
+    assert fixed_peak_bytes(through) == FLOAT * 64 * (3 + 64) == peak_bytes(through)

@@ -14,7 +14,8 @@ from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.ir import Network, Node, Pruning, deletable, named_fusion, rewire
 from archwright.prune.furthest import furthest
-from archwright.prune.select import Target, choose, select
+from archwright.prune.latency import quietest
+from archwright.prune.select import Target, attainable, choose, select
 
 from .helpers import fusions, networks
 
@@ -146,6 +147,41 @@ def test_measurements_may_never_come_down() -> None:
     message = "--latency-ms 90 was not met: 90 MACs were measured, and so it was 9 times before;"
     with pytest.raises(ConfigError, match=message):
         choose(dict.fromkeys(saves, 1.0), [target], Pruning())
+
+
+def test_a_budget_is_kept_if_it_can_be(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = costs(SAVES, 90)
+    alone = choose(RANK, [asked], Pruning())
+    held = costs(SAVES, 60, "--latency-ms", firm=False)
+    assert choose(RANK, [asked, held], Pruning()) == choose(RANK, [held], Pruning())
+    assert choose(RANK, [held], Pruning()) != alone
+    assert capsys.readouterr().err == ""
+    for lost in (
+        costs(SAVES, 30, "--latency-ms", firm=False),  # more than all nodes save
+        costs(SAVES, 90, "--latency-ms", measured=lambda pruning: 91.0, firm=False),
+    ):
+        assert choose(RANK, [asked, lost], Pruning()) == alone
+        assert capsys.readouterr().err.startswith("a budget is not kept while pruning: --latency-")
+        assert not choose(RANK, [lost], Pruning()).deleted
+    with pytest.raises(ConfigError, match=r"^--macs cannot come down to 30 MACs"):
+        choose(RANK, [costs(SAVES, 30), held], Pruning())
+
+
+def test_what_is_not_attainable_is_given_up_before_nodes_are_ranked_anew() -> None:
+    asked, held = costs(SAVES, 90), costs(SAVES, 60, "--latency-ms", firm=False)
+    lost = costs(SAVES, 30, "--latency-ms", firm=False)
+    assert attainable(RANK, [asked, held], Pruning()) == [asked, held]
+    assert attainable(RANK, [asked, lost], Pruning()) == [asked]
+    with pytest.raises(ConfigError, match=r"^--macs cannot come down to 30 MACs"):
+        attainable(RANK, [costs(SAVES, 30)], Pruning())
+
+
+def test_a_busy_machine_does_not_cost_a_node() -> None:
+    times = iter([7.0, 6.0, 4.0, 1.0])
+    assert quietest(lambda: next(times), 5.0) == 4.0
+    assert quietest(lambda: next(times), 5.0) == 1.0
+    slow = iter([9.0, 8.0, 8.5, 1.0])
+    assert quietest(lambda: next(slow), 5.0) == 8.0
 
 
 def real(network: Network, share: float) -> list[Target]:

@@ -175,7 +175,9 @@ def test_budgets_stand_beside_what_the_network_takes(three: tuple[Path, Path, Pa
         Judged(cost="latency_ms", limit=5, predicted=4, value=5.25, measured=True, holds=False),
         Judged(cost="macs", limit=2e8, predicted=1.5e8, value=1.2e8, measured=False, holds=True),
     )
-    html = section(write_report(three, budgets=judged).read_text(), "Budgets")
+    page = write_report(three, budgets=judged, counted_at="channels 8, images 1x20x20")
+    html = section(page.read_text(), "Budgets")
+    assert "Counted and measured at channels 8, images 1x20x20." in html
     html = html.replace("\N{NARROW NO-BREAK SPACE}", " ")
     rows = re.findall(r"<tr><th>(.*?)</tr>", html)
     assert [re.sub("(<[^>]+>)+", "|", row) for row in rows[1:]] == [

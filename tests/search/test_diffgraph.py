@@ -51,7 +51,7 @@ def test_an_infeasible_budget_is_refused_before_anything_starts(tmp_path: Path) 
     with pytest.raises(
         ConfigError,
         match=r"^--max-params 100 is infeasible: the smallest possible is [\d,]+ \(nasbench201 at "
-        r"4 channels, 1 cells, 8 pixels\)$",
+        r"channels 4, cells 1, classes 10, images 1x8x8\)$",
     ):
         search(short(tmp_path / "out", max_params=100.0, **DEPLOYED))
     assert not (tmp_path / "out").exists()
@@ -258,7 +258,8 @@ def test_the_encoder_moves_logits_no_faster_than_they_move_themselves(space: str
 def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) -> None:
     """At the size that is deployed, not at that which is searched."""
     shared: dict[str, Any] = {"data": "digits", "channels": 4, "cells": 1, "method": "diffgraph"}
-    told = prepare(SearchConfig(**shared, out=tmp_path, latency_device="raspi4", max_latency_ms=20))
+    device: dict[str, Any] = {"latency_device": "raspi4", "deploy_image_size": 32}
+    told = prepare(SearchConfig(**shared, out=tmp_path, **device, max_latency_ms=20))
     other = prepare(SearchConfig(**shared, out=tmp_path, max_macs=50_000_000))
     cost = told.terms.budgets[0].cost
     assert cost.name == "latency_ms"

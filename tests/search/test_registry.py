@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from archwright.builder.config import BuildConfig
+from archwright.builder.stages import search_config
 from archwright.errors import ConfigError
 from archwright.lower import FusedNetwork, NaiveNetwork
 from archwright.runs.folder import RunFolder, read_config
@@ -20,7 +22,7 @@ from archwright.search.presets import PRESETS, preset_options
 from archwright.search.run import search
 from archwright.simplify import simplify
 from archwright.simplify.settings import simplification
-from archwright.spaces import read_architecture
+from archwright.spaces import get_space, read_architecture
 
 from ..runs.helpers import tiny_search
 from ..strategies import any_space, tiny
@@ -245,10 +247,48 @@ def test_what_a_preset_says_of_a_method_counts(tmp_path: Path) -> None:
 
 
 def test_what_is_given_counts_more_than_the_preset(tmp_path: Path) -> None:
-    config = SearchConfig(out=tmp_path, method="darts", preset="proxy", epochs=3).settled()
-    assert (config.epochs, config.alpha_start) == (3, 1)
+    config = SearchConfig(out=tmp_path, method="darts", preset="proxy", epochs=10).settled()
+    assert (config.epochs, config.alpha_start) == (10, 2)  # at its share, as 1 of 5
     assert replace(config, epochs=1, alpha_start=None).settled().alpha_start == 0
     assert config.batch_size == PRESETS["proxy"]["darts"]["batch_size"]
+
+
+@pytest.mark.parametrize("epochs", [1, 10, 100])
+def test_what_begins_on_the_way_stays_at_its_share(tmp_path: Path, epochs: int) -> None:
+    config = SearchConfig(out=tmp_path, method="pc-darts", epochs=epochs)
+    published = config.chosen_method().recipe("nasbench201")
+    assert (published.epochs, published.alpha_start) == (50, 15)
+    assert config.recipe(published).alpha_start == 15 * epochs // 50
+    assert replace(config, epochs=None).recipe(published) == published
+    slow = replace(published, warmup_epochs=5.0)
+    assert config.recipe(slow).warmup_epochs == epochs / 10
+    built = BuildConfig(out=tmp_path, method="pc-darts", search_epochs=epochs)
+    searched = search_config(built, get_space("nasbench201"), 32)
+    assert searched.recipe(published).alpha_start == 15 * epochs // 50  # the same rule for both
+
+
+def test_what_is_given_of_alpha_and_never_begins_is_refused(tmp_path: Path) -> None:
+    config = SearchConfig(out=tmp_path, method="pc-darts", epochs=3, alpha_start=3)
+    with pytest.raises(ConfigError, match=r"^--alpha-start 3 must be below --epochs 3"):
+        config.recipe(config.chosen_method().recipe("nasbench201"))
+
+
+def test_a_preset_of_smaller_images_says_nothing_of_what_is_deployed(tmp_path: Path) -> None:
+    config = SearchConfig(out=tmp_path, preset="proxy", data="cifar10", max_macs=1e8)
+    message = (
+        "--preset proxy searches on images of 16 pixels, and costs count at the size that the "
+        "found network will see: give that size with --deploy-image-size"
+    )
+    for asked in (
+        config,
+        replace(config, max_macs=None, pareto=3),
+        replace(config, max_macs=None, objective="macs=1"),
+    ):
+        with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+            asked.settled()
+    assert replace(config, deploy_image_size=32).settled().image_size == 16
+    assert replace(config, image_size=24).settled().image_size == 24
+    assert replace(config, data="digits").settled().image_size is None
 
 
 def test_channels_that_pc_darts_cannot_part_are_one_line(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """Searches within latency budgets on NAS-Bench-201: what they find, and the best there is.
 
-A case is a seed, a device and a percentile of that device's measured latencies. What was found is
-kept in a file; accuracies and regrets are looked up whenever it is read.
+A case is a seed, a device and a budget on its latency, and perhaps on the size of weights. What was
+found is kept in a file; accuracies and regrets are looked up whenever it is read.
 """
 
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.bench.budgets_config import BudgetsConfig
+from archwright.bench.budgets_known import live_macs, sizes_mb
 from archwright.bench.results import (
     Results,
     checked,
@@ -27,15 +27,15 @@ from archwright.bench.results import (
     write_results,
 )
 from archwright.bench.threads import threads
-from archwright.cost import Layout
-from archwright.cost.additive import macs
 from archwright.errors import ArchwrightError, RunError
 from archwright.runs.device import make_fabric
 from archwright.search.budget.limits import ROUNDING
+from archwright.search.budget.terms import Terms
+from archwright.search.config import SearchConfig
 from archwright.search.reopened import Reopened
 from archwright.search.run import search
 from archwright.search.together import Together
-from archwright.spaces import Size, get_space, read_architecture, write_architecture
+from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
 
@@ -44,14 +44,21 @@ from archwright.tables.nasbench201 import DATASETS
 class Case:
     """What was found within a budget.
 
-    `seconds` is what the search took, or where one search answers to all budgets, the answer alone.
+    Attributes:
+        percentile: which one of the device's latencies the budget is; None: of none.
+        size_mb: the limit on the weights that holds beside it, if there is one.
+        architecture: the best by alpha that is within, by exact derivation.
+        strongest: what alpha speaks for, whatever it costs; None: it was not kept.
+        seconds: what the search took, or where one search answers to all budgets, the answer alone.
     """
 
     seed: int
     device: str
-    percentile: float
+    percentile: float | None
     budget_ms: float
+    size_mb: float | None
     architecture: str
+    strongest: str | None
     seconds: float
 
 
@@ -86,27 +93,18 @@ class Outcome:
         return {**content.pop("case"), **content}
 
 
-def budget_of(device: str, percentile: float) -> float:
-    """The latency in ms below which so many percent of the measured networks stay on a device."""
-    delays = nasbench201.latency(device)
-    return float(np.percentile(delays[~np.isnan(delays)], percentile))
-
-
 def judged(case: Case) -> Outcome:
     """What the table says of a case."""
     entry = nasbench201.lookup(case.architecture)
-    delays = nasbench201.latency(case.device)
-    most = case.budget_ms * (1 + ROUNDING)
-    within = delays <= most  # what was not measured compares as false
-    latency = entry.latency_ms[case.device]
+    within = _within(case.device, case.budget_ms, case.size_mb)
     accuracies = {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
     possible = {name: nasbench201.accuracy(name)[within] for name in DATASETS}
     best = {name: float(values.max()) for name, values in possible.items()}
-    most_macs = int(np.where(within, _macs(), -1.0).argmax())
+    most_macs = int(np.where(within, live_macs(), -1.0).argmax())
     return Outcome(
         case=case,
-        latency_ms=latency,
-        feasible=latency is not None and latency <= most,
+        latency_ms=entry.latency_ms[case.device],
+        feasible=bool(within[entry.index]),
         accuracies=accuracies,
         best=best,
         regrets={name: round(best[name] - accuracies[name], 4) for name in DATASETS},
@@ -118,14 +116,19 @@ def judged(case: Case) -> Outcome:
     )
 
 
-@cache
-def _macs() -> NDArray[np.float64]:
-    """Multiply-accumulates of what is live in each cell of the table, at the size it is of."""
-    space = get_space("nasbench201")
-    channels, cells = space.train_size
-    layout = Layout(space, Size(channels=channels, cells=cells))
-    every = [read_architecture(text) for text in nasbench201.architectures()]
-    return macs(layout, live=True)(layout.one_hots(every)).numpy()
+def unprojected(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The same cases, answered by what alpha speaks for whatever it costs, as far as it was kept.
+
+    Whether that is within is what was held while searching: no derivation has mended it.
+    """
+    kept = [(one.case, one.case.strongest) for one in outcomes]
+    return [judged(replace(case, architecture=text)) for case, text in kept if text is not None]
+
+
+def _within(device: str, budget_ms: float, size_mb: float | None) -> NDArray[np.bool_]:
+    """Which networks of the table are within; what was not measured is not."""
+    within = nasbench201.latency(device) <= budget_ms * (1 + ROUNDING)
+    return within if size_mb is None else within & (sizes_mb() <= size_mb * (1 + ROUNDING))
 
 
 def mean_regrets(
@@ -153,14 +156,15 @@ def read_cases(path: Path) -> tuple[Results, tuple[Case, ...]]:
 
 
 def read_all_cases(folder: Path) -> list[tuple[Results, tuple[Case, ...]]]:
-    """Every `budgets*.json` of a folder, by name, those of one supernet before those of several.
+    """Every `budgets*.json` of a folder, by name; first what is trained, by one supernet.
 
     Raises:
         RunError: as `read_cases`.
     """
     paths = sorted(folder.glob("budgets*.json"), key=lambda path: path.stem)
     found = [read_cases(path) for path in paths]
-    return sorted(found, key=lambda held: held[0].settings["supernets"])
+    keys = ("untrained", "supernets")
+    return sorted(found, key=lambda held: tuple(held[0].settings[key] for key in keys))
 
 
 def bench_budgets(config: BudgetsConfig) -> tuple[Results, tuple[Case, ...]]:
@@ -185,28 +189,30 @@ class _Bench:
         self.config = config
         device = make_fabric(config.device, config.precision).device
         self.empty = Results(**config.conditions(device), rows=[])
+        self._terms: dict[tuple[str, float | None], Terms] = {}
 
     def run(self) -> tuple[Results, tuple[Case, ...]]:
         """Every case that is left, seed by seed."""
         config = self.config
         held, cases = self._held()
-        known = {(case.seed, case.device, case.percentile) for case in cases}
-        places = [(d, p) for d in config.all_devices for p in config.all_percentiles]
-        wanted = {(seed, *place) for seed in config.all_seeds for place in places}
+        known = {(case.seed, case.device, case.budget_ms) for case in cases}
+        wanted = {(s, d, limit) for s in config.all_seeds for d, _, limit in config.places}
         for seed in config.all_seeds:
-            missing = [place for place in places if (seed, *place) not in known]
+            missing = [one for one in config.places if (seed, one[0], one[2]) not in known]
             asked = None if config.separate or not missing else self._supernet(seed)
-            for device, percentile in missing:
-                case = self._case(asked, seed, device, percentile)
+            for device, percentile, limit in missing:
+                case = self._case(asked, seed, (device, percentile, limit))
                 held, cases = self._keep(case)
-                known.add((seed, device, percentile))
+                known.add((seed, device, limit))
                 done = len(known.intersection(wanted))
                 print(f"{done}/{len(wanted)} {_line(case)}", file=sys.stderr, flush=True)
         return held, cases
 
     def _supernet(self, seed: int) -> Reopened | Together:
-        """The one search of a seed, run to its end."""
+        """The one search of a seed, run to its end; or what it would begin with."""
         config = self.config.search(seed)
+        if self.config.untrained:
+            return Reopened.untrained(config)
         # its own answer is not asked for: nothing is compared for it
         config = replace(config, finalists=1)
         search(config)
@@ -214,25 +220,39 @@ class _Bench:
         return Reopened.of(config) if config.supernets == 1 else Together.of(config)
 
     def _case(
-        self, asked: Reopened | Together | None, seed: int, device: str, percentile: float
+        self,
+        asked: Reopened | Together | None,
+        seed: int,
+        place: tuple[str, float | None, float],
     ) -> Case:
-        limit = budget_of(device, percentile)
-        config = self.config.within(seed, device, limit)
-        started = time.monotonic()
+        (device, percentile, limit), config = place, self.config
+        within = config.within(seed, device, limit)
+        started, seconds = time.monotonic(), None
         if asked is None:
-            result = search(config)
-            found, seconds = result.architecture, result.seconds
-        else:
-            found = asked.answer(config)
-            seconds = round(time.monotonic() - started, 3)
+            own = within if config.penalty is None else config.weighed(seed, device)
+            seconds = search(own).seconds
+            asked = Reopened.of(own) if own.supernets == 1 else Together.of(own)
+        found = asked.choose(self._within(asked, within))
+        taken = round(time.monotonic() - started, 3) if seconds is None else seconds
         return Case(
             seed=seed,
             device=device,
             percentile=percentile,
             budget_ms=limit,
+            size_mb=config.size_mb,
             architecture=write_architecture(found),
-            seconds=seconds,
+            strongest=write_architecture(asked.strongest()),
+            seconds=taken,
         )
+
+    def _within(self, asked: Reopened | Together, config: SearchConfig) -> Terms:
+        """What an answer must keep: the same for every seed, unless candidates were dropped."""
+        if self.config.separate:
+            return asked.terms(config)
+        place = str(config.latency_device), config.max_latency_ms
+        if place not in self._terms:
+            self._terms[place] = asked.terms(config)
+        return self._terms[place]
 
     def _held(self) -> tuple[Results, tuple[Case, ...]]:
         """What the results file holds now."""
@@ -259,6 +279,6 @@ def _line(case: Case) -> str:
     latency = "not measured" if outcome.latency_ms is None else f"{outcome.latency_ms:.4g} ms"
     regrets = " / ".join(f"{value:.2f}" for value in outcome.regrets.values())
     return (
-        f"seed {case.seed}, {case.device} within {case.budget_ms:.4g} ms ({case.percentile:g} %): "
+        f"seed {case.seed}, {case.device} within {case.budget_ms:.4g} ms: "
         f"{case.architecture} {latency}, regret {regrets}, {case.seconds:.0f} s"
     )

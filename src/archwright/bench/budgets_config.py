@@ -7,11 +7,17 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from archwright.bench.budgets_known import MEASURED_AT, PUBLISHED, budget_of, size_of
 from archwright.bench.command import command_line
 from archwright.bench.contestants import write_seeds
 from archwright.bench.options import SearchBenchOptions
 from archwright.errors import ConfigError, unknown
-from archwright.runs.options import require, require_not_negative, require_positive
+from archwright.runs.options import (
+    require,
+    require_not_negative,
+    require_positive,
+    require_unused,
+)
 from archwright.search.config import SearchConfig
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
@@ -37,6 +43,13 @@ class BudgetsConfig(SearchBenchOptions):
     """Devices of HW-NAS-Bench, separated by commas, or all six."""
     percentiles: str = "20,40,60"
     """Percentiles of the measured latencies that are budgets, separated by commas."""
+    published: bool = False
+    """Take the six budgets in milliseconds that HELP (NeurIPS 2021) published answers to, on
+    eyeriss and fpga, in place of percentiles."""
+    size_percentile: float | None = None
+    """Limit the weights, too, to this percentile of their size over all networks (else any)."""
+    untrained: bool = False
+    """Ask alpha as it is before a search: nothing is trained, all else is the same."""
     seeds: str = "0"
     """Seeds, such as 0-4 or 0,2,100-104."""
     method: str = "diffgraph"
@@ -72,6 +85,16 @@ class BudgetsConfig(SearchBenchOptions):
         require_not_negative(self, "penalty", "spend")
         for flag, given in (("--penalty", self.penalty), ("--progressive", self.progressive)):
             require(given is None or self.separate, f"{flag} has no use without --separate")
+        require(
+            not (self.untrained and (self.separate or self.supernets > 1)),
+            "--untrained has no use with --separate or --supernets: leave them out",
+        )
+        if self.published:
+            require_unused(self, "devices", "percentiles", beside="--published")
+        require(
+            self.size_percentile is None or 0 < self.size_percentile <= 100,
+            f"--size-percentile must be up to 100, above 0, got {self.size_percentile}",
+        )
         if not get_method(self.method).learns:
             raise ConfigError(f"{self.method} learns no alpha, which budgets are answered from")
         _ = self.all_devices, self.all_percentiles, parse_stages(self.simplify)
@@ -98,6 +121,29 @@ class BudgetsConfig(SearchBenchOptions):
             found[value] = None
         return tuple(found)
 
+    @property
+    def places(self) -> tuple[tuple[str, float | None, float], ...]:
+        """Every budget: device, the percentile that it is (None: of none), milliseconds."""
+        if self.published:
+            return tuple((one.device, None, one.budget_ms) for one in PUBLISHED)
+        return tuple(
+            (device, percentile, budget_of(device, percentile))
+            for device in self.all_devices
+            for percentile in self.all_percentiles
+        )
+
+    @property
+    def pressure(self) -> str:
+        """What held the budget while alpha learned."""
+        if self.penalty is not None:
+            return f"weight {self.penalty:g}"
+        return "Lagrangian" if self.separate else "none"
+
+    @property
+    def size_mb(self) -> float | None:
+        """The limit on the size of the weights, MB in float32; None: there is none."""
+        return None if self.size_percentile is None else size_of(self.size_percentile)
+
     @override
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "options": preset_options(self.preset, self.method)}
@@ -120,16 +166,30 @@ class BudgetsConfig(SearchBenchOptions):
         )
 
     def within(self, seed: int, device: str, limit_ms: float) -> SearchConfig:
-        """The search of a seed within a budget, or with a penalty in its place."""
+        """The search of a seed within a budget, at the size that latencies were measured at."""
+        config, size_mb = self.search(seed), self.size_mb
+        both = "" if size_mb is None else f"-{size_mb:.6g}mb"
+        return replace(
+            config,
+            latency_device=device,
+            max_latency_ms=limit_ms,
+            max_size_mb=size_mb,
+            spend=self.spend,
+            **MEASURED_AT,
+            out=config.out.with_name(f"{config.out.name}-{device}-{limit_ms:.6g}ms{both}"),
+        )
+
+    def weighed(self, seed: int, device: str) -> SearchConfig:
+        """The search of a seed in which costs are weighed in place of a budget."""
+        assert self.penalty is not None, "asked for where there is one"
         config = self.search(seed)
-        out = config.out.with_name(f"{config.out.name}-{device}-{limit_ms:.6g}ms")
-        if self.penalty is None:
-            budget = {"latency_device": device, "max_latency_ms": limit_ms, "spend": self.spend}
-            return replace(config, **budget, out=out)
-        weighed = f"latency_ms={self.penalty:g}" if self.penalty else None
-        source = device if weighed else None
         out = config.out.with_name(f"{config.out.name}-{device}-weight{self.penalty:g}")
-        return replace(config, latency_device=source, objective=weighed, out=out)
+        if not self.penalty:
+            return replace(config, out=out)
+        costs = ("latency_ms",) if self.size_mb is None else ("latency_ms", "size_mb")
+        out = out.with_name(f"{out.name}-size") if len(costs) > 1 else out
+        objective = "+".join(f"{cost}={self.penalty:g}" for cost in costs)
+        return replace(config, latency_device=device, objective=objective, **MEASURED_AT, out=out)
 
     def _parts(self, seed: int) -> tuple[str, ...]:
         stages = self.simplify.replace("/", "-")
@@ -145,6 +205,11 @@ class BudgetsConfig(SearchBenchOptions):
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         """The command line that decides `rows`, all of these `settings`, again."""
+        seeds = write_seeds(row["seed"] for row in rows) or cls.seeds
+        if settings["published"]:
+            config = cls.of(settings, seeds=seeds)
+            always = ("published", "seeds", "method", "preset", "data")
+            return command_line("budgets", config, always=always)
         devices = dict.fromkeys(row["device"] for row in rows)
         percentiles = dict.fromkeys(row["percentile"] for row in rows)
         named = _ALL if set(devices) == set(DEVICES) else ",".join(devices)
@@ -152,7 +217,7 @@ class BudgetsConfig(SearchBenchOptions):
             settings,
             devices=named or cls.devices,
             percentiles=",".join(f"{value:.15g}" for value in percentiles) or cls.percentiles,
-            seeds=write_seeds(row["seed"] for row in rows) or cls.seeds,
+            seeds=seeds,
         )
         always = ("devices", "percentiles", "seeds", "method", "preset", "data")
         return command_line("budgets", config, always=always)

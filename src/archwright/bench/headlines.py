@@ -73,16 +73,17 @@ def _budgets(folder: Path) -> _Rows:
     held = read_all_cases(folder)
     method = held[0][0].settings["method"] if held else None
     for results, cases in held:
-        if results.settings["method"] != method:
+        settings = results.settings
+        other = settings["published"] or settings["untrained"] or settings["separate"]
+        if other or settings["size_percentile"] is not None or settings["method"] != method:
             continue
         outcomes, several = [judged(case) for case in cases], results.settings["supernets"]
         devices = len({one.case.device for one in outcomes})
-        within = sum(one.feasible for one in outcomes)
         known = f"{devices} devices" if devices > 1 else "one device"
         ours, largest, drawn = (
             mean_regrets(outcomes, of)["cifar10"] for of in ("regrets", "largest", "drawn")
         )
-        said = f"{ours:.2f}; {within} of {len(outcomes)} are within"
+        said = f"{ours:.2f}"
         if several > 1:
             yield f"The same by {several} supernets that decide together", said, NOTHING
         else:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.prune.result import Measured
+from archwright.spaces import Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class BuildResult:
         latency_ms: median for one image, on one thread of this machine's CPU, of the file;
             `latency_spread_ms` is between which quarters of all times half of them lie.
         feasible: whether every budget holds for it; None: there are none.
+        counted_at: the size of the final network, which all of it is counted and measured at.
         rows: the network as the search left it, then each that was trained, the final one last of
             those that were built.
     """
@@ -66,6 +68,7 @@ class BuildResult:
     latency_spread_ms: float
     feasible: bool | None
     budgets: tuple[Verdict, ...]
+    counted_at: Size
     file: Path
     report: Path
     rows: tuple[Measured, ...]
@@ -85,6 +88,7 @@ class BuildResult:
         """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored."""
         given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
         given["budgets"] = tuple(map(Verdict.from_json, content["budgets"]))
+        given["counted_at"] = Size(**content["counted_at"])
         for name, kind in _PARTS.items():
             given[name] = tuple(kind(**part) for part in content[name])
         for name in ("file", "report"):

@@ -131,7 +131,8 @@ class _Build:
         runs = [plan.search.out, plan.training.out]
         runs += [] if pruned is None else [pruned.out]
         judged = [Judged(**budget.to_json()) for budget in result.budgets]
-        write_report(runs, self.config.page, budgets=judged)
+        at = self.plan.size.text
+        write_report(runs, self.config.page, budgets=judged, counted_at=at)
         self.folder.log.write("result", **result.to_json())
         return result
 
@@ -195,6 +196,7 @@ class _Build:
             latency_spread_ms=exported["latency_spread_ms"],
             feasible=all(budget.holds for budget in budgets) if budgets else None,
             budgets=budgets,
+            counted_at=final.size,
             file=self.config.file,
             report=self.config.page,
             rows=_rows(self.plan, found, trained, pruned),

@@ -70,17 +70,13 @@ def _least_cells(space: Space) -> int:
 
 
 def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
-    """The search with so many epochs; what begins or ends on the way stays at its share of them."""
+    """The search with so many epochs (see `Recipe.of_epochs`), whatever the build's preset sets."""
     if epochs is None:
         return config
     settled = config.settled()
-    recipe = settled.recipe(settled.chosen_method().recipe(config.space))
-    return replace(
-        config,
-        epochs=epochs,
-        alpha_start=recipe.alpha_start * epochs // recipe.epochs,
-        warmup_epochs=recipe.warmup_epochs * epochs / recipe.epochs,
-    )
+    recipe = settled.recipe(settled.chosen_method().recipe(config.space)).of_epochs(epochs)
+    started = {"alpha_start": recipe.alpha_start, "warmup_epochs": recipe.warmup_epochs}
+    return replace(config, epochs=epochs, **started)
 
 
 def training_config(config: BuildConfig, size: Size, *, auxiliary: bool) -> TrainConfig:
@@ -124,13 +120,18 @@ def pruning_config(config: BuildConfig) -> PruneConfig | None:
 def within_budgets(pruning: PruneConfig, config: BuildConfig, network: Network) -> PruneConfig:
     """The pruning of a network that the search found, which keeps the build's budgets, too.
 
-    What stands in for deleted nodes costs something. Latency is no part of it: whether a file is
-    within that budget is measured, and no pruning fails for the noise of a measurement.
+    What stands in for deleted nodes costs something. A latency that is this machine's is measured
+    as the file will be; where only the budget asks for it, it is kept if it can be: no pruning
+    fails for the noise of a measurement, and the verdict is that of the file.
     """
     limits, whole = config.limits, graph_cost(network)
     params = limits.get("params"), _weights_within(limits.get("size_mb"), config)
+    here = limits.get("latency_ms") if config.latency_device is None else None
+    asked = pruning.latency_ms
     return replace(
         pruning,
+        latency_ms=min((ms for ms in (asked, here) if ms is not None), default=None),
+        latency_firm=asked is not None or here is None,
         macs=_tighter(pruning.macs, whole.macs, limits.get("macs")),
         params=_tighter(pruning.params, whole.params, *params),
         memory_mb=limits.get("memory_mb"),

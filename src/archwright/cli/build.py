@@ -25,6 +25,7 @@ def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
             ("budget", "limit", "the search reckoned", "the file", "holds"),
             [_judged(budget) for budget in result.budgets],
         )
+    show.line(f"the file is counted and measured at {result.counted_at.text}")
     show.line(
         f"latency: {decimals(result.latency_ms, 3)} ms, spread "
         f"{decimals(result.latency_spread_ms, 3)} ms (one image, one thread of this machine); "

@@ -222,13 +222,12 @@ _SHOWN = {
 
 
 def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
+    from archwright.spaces import Size
+
     supernet = "decisions" in facts
     what = "supernet" if supernet else shorten(facts["architecture"], 100)
     show.line(f"{facts['space']}: {what}")
-    show.line(
-        f"channels {facts['channels']}, cells {facts['cells']}, classes {facts['classes']}, "
-        f"images {facts['image_channels']}x{facts['image_size']}x{facts['image_size']}"
-    )
+    show.line(Size(**{name: facts[name] for name in Size.__dataclass_fields__}).text)
     columns, rows = ("", "parameters", "MACs"), [_row("all edges", facts, "")]
     if supernet:
         rows[0] = _row(f"{len(facts['decisions'])} decisions open", facts, "")

@@ -95,8 +95,7 @@ def _show(done: "tuple[ProfileConfig, Profile]", show: Show) -> dict[str, Any]:
     config, found = done
     size = found.layout.size
     show.line(
-        f"{found.layout.space.name}: channels {size.channels}, cells {size.cells}, images "
-        f"{size.image_size}x{size.image_size}, in {config.runtime} on {config.device}, "
+        f"{found.layout.space.name}: {size.text}, in {config.runtime} on {config.device}, "
         f"{config.threads} thread(s)"
     )
     show.table(

@@ -31,6 +31,7 @@ def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
             f"latency: {decimals(result.latency_ms_after, 3)} ms, before "
             f"{decimals(result.latency_ms_before, 3)} ms (one image, one thread, onnxruntime)"
         )
+    show.line(f"counted at {result.counted_at.text}")
     page = write_report([result.out])
     show.line(f"report: {page}")
     return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}

@@ -1,5 +1,6 @@
 """`archwright search`."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
@@ -29,9 +30,22 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     )
     show.table(("network", "parameters", "MACs", "top-1 %", "seconds"), [("found", *numbers)])
     show.line(f"architecture: {content['architecture']}")
+    for line in _costs(result):
+        show.line(line)
     page = write_report([result.out])
     show.line(f"report: {page}")
     return {**content, "images": RunFolder(result.out).images(), "report": str(page)}
+
+
+def _costs(result: "SearchResult") -> Iterator[str]:
+    """What was limited or weighed, each beside its limit, and what it was counted at."""
+    limits = result.limits or {}
+    for name, value in (result.costs or {}).items():
+        most = f" of at most {limits[name]:,.6g}" if name in limits else ""
+        yield f"{name}: {value:,.6g}{most}"
+    verdict = {None: "", True: "within the budgets; ", False: "NOT within the budgets; "}
+    if result.counted_at is not None:
+        yield f"{verdict[result.feasible]}counted at {result.counted_at.text}"
 
 
 command = Command(name="search", config=SearchConfig, run=_run, show=_show)

@@ -23,7 +23,8 @@ _UNSET = {
     **dict.fromkeys(("latency_device", "latency_table"), "none"),
     **dict.fromkeys(("pareto", "objective", "penalty"), "none"),
     **dict.fromkeys(("watch", "keep_null"), "as the method has it"),
-    **dict.fromkeys(("deploy_channels", "deploy_cells", "deploy_image_size"), "the space's"),
+    **dict.fromkeys(("deploy_channels", "deploy_cells"), "the space's"),
+    "deploy_image_size": "that of the images",
 }
 """What None stands for where it is not the published setting."""
 

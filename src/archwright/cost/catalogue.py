@@ -9,7 +9,7 @@ from archwright.cost.layout import Layout
 from archwright.cost.measured import device_energy, device_latency
 from archwright.cost.memory import activation_bytes, kept_bytes
 from archwright.cost.model import CostModel, GraphwiseCost, SummedCost
-from archwright.cost.peak import peak_bytes
+from archwright.cost.peak import fixed_peak_bytes, peak_bytes
 from archwright.errors import ConfigError, unknown
 from archwright.spaces import Size, Space
 
@@ -46,7 +46,10 @@ def cost_model(
             name=name, layout=layout, parts=params(layout).times(weight_bytes / 1e6)
         ),
         "memory_mb": lambda: GraphwiseCost(
-            name=name, layout=layout, exact=lambda network: peak_bytes(network) / 1e6
+            name=name,
+            layout=layout,
+            exact=lambda network: peak_bytes(network) / 1e6,
+            fixed=lambda network: fixed_peak_bytes(network) / 1e6,
         ),
         "training_memory_mb": lambda: GraphwiseCost(
             name=name,

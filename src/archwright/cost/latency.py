@@ -43,9 +43,10 @@ def read_latency(layout: Layout, path: Path, name: str = "latency_ms") -> CostMo
     """The latency (or energy) by a table: CSV or parquet.
 
     Either rows of `architecture` and `name`: what is not in the table is predicted (see
-    `fit_predictor`); or rows as `archwright profile` writes them, of `operation`, `input`, `output`
-    and `name`, which add up to a network's. A column `counted` says over which edges: all that are
-    picked, or those that are used or live (see `Layout.counted`).
+    `fit_predictor`), and columns such as `image_size` or `channels` may say which size it is of. Or
+    rows as `archwright profile` writes them, of `operation`, `input`, `output` and `name`, which
+    add up to a network's. A column `counted` says over which edges: all that are picked, or those
+    that are used or live (see `Layout.counted`).
 
     Raises:
         ConfigError: the file is unusable, a value is not above zero, an architecture is of another
@@ -64,6 +65,7 @@ def read_latency(layout: Layout, path: Path, name: str = "latency_ms") -> CostMo
 
 
 def _by_architecture(layout: Layout, path: Path, rows: Sequence[Row], name: str) -> MeasuredCost:
+    _require_size(layout, path, rows)
     known: dict[str, float] = {}
     values = positive(path, rows, name, "architecture")
     for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
@@ -78,6 +80,17 @@ def _by_architecture(layout: Layout, path: Path, rows: Sequence[Row], name: str)
     if len(known) < 2:
         raise ConfigError(f"{path} has one architecture: measure some dozens to tell them apart")
     return MeasuredCost(name=name, layout=layout, known=known)
+
+
+def _require_size(layout: Layout, path: Path, rows: Sequence[Row]) -> None:
+    """Check that what a table says of the size that it was measured at is the layout's."""
+    for field, ours in asdict(layout.size).items():
+        for number, row in enumerate(rows, 1):
+            if field in row and str(row[field]) != str(ours):
+                raise ConfigError(
+                    f"{path}, row {number}, was measured at {field} {row[field]}, and costs count "
+                    f"at {layout.size.text}: measure at that size, or deploy at the table's"
+                )
 
 
 def _by_operation(layout: Layout, path: Path, rows: Sequence[Row], name: str) -> SummedCost:

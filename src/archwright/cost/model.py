@@ -55,6 +55,15 @@ class CostModel(ABC):
         """The bound of each."""
         return [self.bound(one) for one in architectures]
 
+    def floor(self) -> float:
+        """What no network of the space is below, known without looking at one."""
+        return 0.0
+
+    @property
+    def slow(self) -> bool:
+        """Whether thousands of bounds are a matter of minutes."""
+        return False
+
     @property
     def in_bulk(self) -> bool:
         """Whether thousands of bounds are a matter of seconds."""
@@ -129,10 +138,21 @@ class GraphwiseCost(CostModel):
         exact: reads it.
         parts: a sum over the network that comes near, and is least where `exact` is (else one is
             fitted to random architectures).
+        fixed: what no network is below, read off the network with every decision open.
     """
 
     exact: Callable[[Network], float]
     parts: AdditiveCost | None = None
+    fixed: Callable[[Network], float] | None = None
+
+    @override
+    def floor(self) -> float:
+        return 0.0 if self.fixed is None else self.fixed(self.layout.network)
+
+    @property
+    @override
+    def slow(self) -> bool:
+        return True
 
     @override
     def _approximated(self) -> AdditiveCost:

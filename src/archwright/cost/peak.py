@@ -36,6 +36,37 @@ def peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
     return memory.peak * element_bytes
 
 
+def fixed_peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
+    """What the peak of no network is below, whatever its decisions: that of what is run anyway.
+
+    Steps without a decision count, one by one, where every way from the image to the logits leads
+    through them.
+    """
+    memory = _Memory()
+    live, shapes = live_parts(network), walk_network(network)
+    for step in network.steps:
+        decided = not Network(network.image, (step,)).decisions()
+        if len(step.inputs) != 1 or not decided or not _unavoidable(network, step.name):
+            continue
+        memory.now = 0
+        given = memory.make(shapes[step.inputs[0]])
+        if isinstance(step.body, Cell):
+            nodes = node_shapes(step.body, [given.shape])
+            _cell(memory, step.body, {0: given}, nodes, live[step.name])
+        else:
+            _run(memory, step.body, given)
+    return memory.peak * element_bytes
+
+
+def _unavoidable(network: Network, name: str) -> bool:
+    """Whether the logits read the image through the step of that name alone."""
+    reached = {INPUT}
+    for step in network.steps:
+        if step.name != name and reached.intersection(step.inputs):
+            reached.add(step.name)
+    return network.output not in reached
+
+
 @dataclass
 class _Buffer:
     """A tensor of `shape`, and how many still read it."""

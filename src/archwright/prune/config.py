@@ -1,12 +1,13 @@
 """The configuration of a pruning."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from archwright.ir import Fusion, Pruning, named_fusion
 from archwright.runs.options import (
+    NO_FLAG,
     RunOptions,
     require,
     require_fraction,
@@ -42,6 +43,9 @@ class PruneConfig(RunOptions):
     """Most parameters that may be left; up to 1 it is a share (else any)."""
     latency_ms: float | None = None
     """Most milliseconds for one image on this machine's CPU (else any)."""
+    latency_firm: bool = field(default=True, metadata=NO_FLAG)
+    """Whether a latency that is not met ends the pruning; else it is kept if it can be, as the
+    budget of a build is, whose verdict says whether it was."""
     memory_mb: float | None = None
     """Most MB of features that are there at once while one image is answered (else any)."""
     fusion: FusionName = "linear+se"

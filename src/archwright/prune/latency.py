@@ -1,5 +1,7 @@
 """How long a network takes on this machine, measured through export; or predicted from parts."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from archwright.export import Session, to_onnx
@@ -21,6 +23,7 @@ from archwright.ir.walk import node_shapes
 from archwright.lower import NaiveNetwork
 
 _REPEATS = 40
+_MEASURED = 3
 
 Part = tuple[Expr, Shape]
 """What is computed, its slots left out, and the shape that it is computed on."""
@@ -30,6 +33,19 @@ def measured_latency(network: Network) -> float:
     """Median milliseconds for one image in onnxruntime, on one thread of this machine's CPU."""
     session = Session(to_onnx(NaiveNetwork(network)))
     return session.timed(network.image, repeats=_REPEATS).median_ms
+
+
+def quietest(measure: Callable[[], float], limit: float) -> float:
+    """The least of up to three measurements, the first that is within the limit being enough.
+
+    What else the machine does only ever adds to a time: no node has to go for that.
+    """
+    least = math.inf
+    for _ in range(_MEASURED):
+        least = min(least, measure())
+        if least <= limit:
+            break
+    return least
 
 
 @dataclass

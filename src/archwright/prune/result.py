@@ -44,6 +44,7 @@ class PruneResult:
         architecture: what is left, as text.
         nodes_deleted: how many, over all cells.
         top1_pruned: right after nodes were deleted and fusions fitted, before the fine-tuning.
+        counted_at: the size of the network, which costs are counted and measured at.
         latency_ms_before: as it was measured; None where there is no target for it.
         rows: the pruned network, and the unpruned one.
     """
@@ -54,6 +55,7 @@ class PruneResult:
     params_before: int
     params_after: int
     nodes_deleted: int
+    counted_at: Size
     top1_before: float
     top1_pruned: float
     top1_after: float
@@ -73,4 +75,5 @@ class PruneResult:
         given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
         rows = tuple(Measured(**row) for row in content["rows"])
         given |= {"out": Path(content["out"]), "rows": rows}
+        given["counted_at"] = Size(**content["counted_at"])
         return cls(**given)

@@ -173,6 +173,7 @@ class _Pruning:
             params_before=before.params,
             params_after=after.params,
             nodes_deleted=len(pruning.deleted),
+            counted_at=source.size,
             top1_before=before.top1,
             top1_pruned=facts["top1_pruned"],
             top1_after=after.top1,

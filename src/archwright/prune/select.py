@@ -1,5 +1,6 @@
 """Which nodes are deleted: the least important ones, until the network costs what it may."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,7 @@ class Target:
         unit: what is counted, as a message says it.
         cost: what a pruning leaves, as it is counted or predicted.
         measured: what it leaves when it is looked at, where that may be something else.
+        firm: whether it must be met; else it is, if that is possible.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Target:
     cost: Cost
     limit: float
     measured: Cost | None = None
+    firm: bool = True
 
     def share(self, pruning: Pruning) -> float:
         """What is left, in units of what may be."""
@@ -54,11 +57,53 @@ def choose(
 ) -> Pruning:
     """`pruning` with more nodes to delete, so that every target is met, also when it is measured.
 
-    Where a measurement is above what was predicted, the prediction has to stay as far below.
+    Where a measurement is above what was predicted, the prediction has to stay as far below. Where
+    they cannot all be met, those count that are firm, and a line says so.
 
     Raises:
-        ConfigError: the targets cannot be met; the text says how far the network comes down.
+        ConfigError: the firm targets cannot be met; the text says how far the network comes down.
     """
+    try:
+        return _all_met(importance, targets, pruning, per_cost=per_cost)
+    except ConfigError as error:
+        firm = _firm(targets, error)
+    return _all_met(importance, firm, pruning, per_cost=per_cost)
+
+
+def attainable(
+    importance: Mapping[Node, float], targets: Sequence[Target], pruning: Pruning
+) -> Sequence[Target]:
+    """The targets, if all are met together as predicted; else the firm ones, and a line says so.
+
+    Raises:
+        ConfigError: all of them are firm; the text says how far the network comes down.
+    """
+    try:
+        select(importance, targets, pruning)
+    except ConfigError as error:
+        return _firm(targets, error)
+    return targets
+
+
+def _firm(targets: Sequence[Target], error: ConfigError) -> list[Target]:
+    """The targets that must be met, where an `error` says that not all of them can be."""
+    firm = [target for target in targets if target.firm]
+    if len(firm) == len(targets):
+        raise error
+    print(f"a budget is not kept while pruning: {error}", file=sys.stderr, flush=True)
+    return firm
+
+
+def _all_met(
+    importance: Mapping[Node, float],
+    targets: Sequence[Target],
+    pruning: Pruning,
+    *,
+    per_cost: bool,
+) -> Pruning:
+    """As `choose`, where every target is firm."""
+    if not targets:
+        return pruning
     aimed, over = list(targets), [0.0]
     for number in range(_TRIES):
         try:

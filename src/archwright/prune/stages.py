@@ -29,7 +29,7 @@ from archwright.prune.gates import (
     sparsity,
     taylor_scores,
 )
-from archwright.prune.select import Target, choose, select
+from archwright.prune.select import Target, attainable, choose, select
 from archwright.prune.source import Source
 from archwright.prune.trials import in_rounds, loss_scores
 from archwright.runs.checkpoint import load_checkpoint, loading
@@ -194,6 +194,7 @@ class Stages:
             ConfigError: a target cannot be met.
         """
         config, pruning = self.config, self.config.pruning
+        targets = attainable(dict.fromkeys(gated.gates, 0.0), targets, pruning)
 
         def nearer(
             importance: Mapping[Node, float], gone: frozenset[Node], part: float

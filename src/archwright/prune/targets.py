@@ -1,13 +1,13 @@
 """What a pruned network may cost at most, as its configuration says it."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 from archwright.cost import graph_cost
 from archwright.cost.peak import peak_bytes
 from archwright.ir import Network, Pruning, deletable, rewire
 from archwright.prune.config import PruneConfig
-from archwright.prune.latency import AddedLatency, measured_latency
+from archwright.prune.latency import AddedLatency, measured_latency, quietest
 from archwright.prune.select import Target, select
 from archwright.prune.source import Source
 
@@ -25,17 +25,19 @@ def targets_of(config: PruneConfig, source: Source) -> list[Target]:
     if config.memory_mb is not None:
         found.append(_held(source.published, config.memory_mb))
     if config.latency_ms is not None:
-        found.append(_timed(source.network, config.latency_ms))
+        found.append(_timed(source.network, config.latency_ms, firm=config.latency_firm))
     return found
 
 
 def require_reachable(source: Source, targets: Sequence[Target], pruning: Pruning) -> None:
-    """Check that the targets can be met.
+    """Check that the firm targets can be met.
 
     Raises:
         ConfigError: they cannot; the text says how far the network comes down.
     """
-    select(dict.fromkeys(deletable(source.network), 0.0), targets, pruning)
+    firm = [target for target in targets if target.firm]
+    if firm:
+        select(dict.fromkeys(deletable(source.network), 0.0), firm, pruning)
 
 
 def _counted(network: Network, name: str, unit: str, asked: float) -> Target:
@@ -54,12 +56,18 @@ def _held(network: Network, asked: float) -> Target:
     return Target(name="--memory-mb", unit="MB", cost=cost, limit=asked)
 
 
-def _timed(network: Network, asked: float) -> Target:
+def _timed(network: Network, asked: float, *, firm: bool) -> Target:
     added = AddedLatency(network)
+
+    @cache
+    def measured(pruning: Pruning) -> float:
+        return quietest(partial(measured_latency, rewire(network, pruning)), asked)
+
     return Target(
         name="--latency-ms",
         unit="ms",
         cost=lambda pruning: added(rewire(network, pruning)),
         limit=asked,
-        measured=cache(lambda pruning: measured_latency(rewire(network, pruning))),
+        measured=measured,
+        firm=firm,
     )

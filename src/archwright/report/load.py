@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archwright.errors import RunError
+from archwright.report.costs import FrontPoint, Priced, front_point, priced
 from archwright.report.record import Record
 from archwright.runs.folder import SCHEMA, read_config
 
@@ -112,21 +113,13 @@ class Pruned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontPoint:
-    """An architecture of a front: the name and the value of its cost, its one-shot accuracy."""
-
-    cost: str
-    value: float
-    top1: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Result:
     """How a run ended: the network it is about first, then those it is compared with."""
 
     rows: tuple[Row, ...]
     seconds: float | None
     front: tuple[FrontPoint, ...] = ()
+    priced: Priced | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,17 +339,8 @@ def _result(record: Record, architecture: Architecture | None) -> Result:
     rows = tuple(_row(row, row.need_text("name"), None) for row in record.records("rows"))
     if not rows:
         rows = (_row(record, "found", architecture.text if architecture else None),)
-    front = tuple(_front_point(point) for point in record.records("front"))
-    return Result(rows=rows, seconds=record.number("seconds"), front=front)
-
-
-def _front_point(record: Record) -> FrontPoint:
-    """The first cost is the one that the front is along."""
-    costs, top1 = record.number_by_name("costs"), record.number("accuracy")
-    if not costs or top1 is None:
-        raise RunError(f"{record.where}: a point needs costs and accuracy; run again")
-    cost, value = next(iter(costs.items()))
-    return FrontPoint(cost=cost, value=value, top1=top1)
+    front = tuple(front_point(point) for point in record.records("front"))
+    return Result(rows=rows, seconds=record.number("seconds"), front=front, priced=priced(record))
 
 
 def _read_architecture(path: Path) -> Architecture | None:

@@ -16,7 +16,11 @@ from archwright.runs.folder import read_config
 
 
 def write_report(
-    runs: Sequence[Path], out: Path | None = None, *, budgets: Sequence[Judged] = ()
+    runs: Sequence[Path],
+    out: Path | None = None,
+    *,
+    budgets: Sequence[Judged] = (),
+    counted_at: str = "",
 ) -> Path:
     """Write the page of one run, of a search and what became of what it found, or a comparison.
 
@@ -25,7 +29,8 @@ def write_report(
 
     The page goes to `out`; without it, to `report.html` in the folder of the one run, or beside the
     first of several to `report.html` for a search and what followed, `comparison.html` for others.
-    `budgets` are those that the network of the one page was held to.
+    `budgets` are those that the network of the one page was held to, `counted_at` its size in
+    words.
 
     Raises:
         RunError: there is no run, one is damaged, or the page would stand in the place of another.
@@ -35,7 +40,7 @@ def write_report(
     if story is None:
         name, html = "comparison.html", _render("comparison.html", comparison_view(loaded))
     else:
-        name, html = "report.html", _render("run.html", story_view(story, budgets))
+        name, html = "report.html", _render("run.html", story_view(story, budgets, counted_at))
     path = out or _folder_for(runs) / name
     files.write_text(path, html)
     return path

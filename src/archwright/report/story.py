@@ -76,8 +76,10 @@ def _trained(training: Run) -> object:
     return training.config.get("architecture")
 
 
-def story_view(story: Story, judged: Sequence[Judged] = ()) -> dict[str, object]:
-    """What the page shows."""
+def story_view(
+    story: Story, judged: Sequence[Judged] = (), counted_at: str = ""
+) -> dict[str, object]:
+    """What the page shows; `counted_at` is the size that budgets were judged at, in words."""
     palette = Palette.of_runs(story.runs)
     text = story.first.architecture.text if story.first.architecture else None
     rows = story.last.result.rows if story.last.result else ()
@@ -91,6 +93,7 @@ def story_view(story: Story, judged: Sequence[Judged] = ()) -> dict[str, object]
         "facts": [*pieces.facts(story.last), *pruned.facts(story.last), *_times(story)],
         "exports": [row for run in story.runs for row in pieces.exports(run)],
         "budgets": budgets(judged),
+        "counted_at": counted_at,
         "rows": pieces.measured([(row.name, "", row) for row in story.rows]),
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": pieces.drawings(story.first, palette),

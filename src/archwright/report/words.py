@@ -116,7 +116,21 @@ def verdict(run: Run, name: str = "This run") -> str:
         return f"The run has finished{at}; it logged no accuracy."
     verb = "The search found a network with" if run.kind == "search" else f"{_subject(row)} reaches"
     text = f"{verb} {share(row.top1)} top-1{at}"
-    return text + _against(row.top1, others) + "." + _stopped(run)
+    return text + _against(row.top1, others) + "." + _stopped(run) + _priced(run)
+
+
+def _priced(run: Run) -> str:
+    """What the network costs beside its limits, and the size that this is counted at."""
+    priced = run.result.priced if run.result else None
+    if priced is None:
+        return ""
+    parts = [
+        f"{name} {si(value)}" + (f" of at most {si(limit)}" if limit is not None else "")
+        for name, value in priced.costs.items()
+        for limit in [priced.limits.get(name)]
+    ]
+    costs = f" Costs: {', '.join(parts)}." if parts else ""
+    return f"{costs} Counted at {priced.size}."
 
 
 def _stopped(run: Run) -> str:

@@ -15,7 +15,7 @@ from archwright.runs.options import (
 from archwright.search.budget.options import MEASURED, BudgetOptions
 from archwright.search.methods import get_method, options_of
 from archwright.search.presets import preset_options
-from archwright.search.recipe import Derivation, Estimator, Recipe, Unroll
+from archwright.search.recipe import Derivation, Estimator, Recipe, Unroll, at_share
 from archwright.search.stopping import StopRule
 from archwright.simplify.settings import (
     Granularity,
@@ -187,14 +187,22 @@ class SearchConfig(BudgetOptions):
         """The configuration with what its preset says of options that are not given.
 
         Raises:
-            ConfigError: there is no such preset, or it has nothing to say of the method.
+            ConfigError: there is no such preset, or it has nothing to say of the method; or it
+                makes images smaller, and costs are limited or weighed for no stated size.
         """
         options = preset_options(self.preset, self.method, self.space)
         left = {name: value for name, value in options.items() if getattr(self, name) is None}
         if self.data == "digits" and not under_root("digits", self.data_root):  # of one size
             left.pop("image_size", None)
-        if self.epochs is not None and "alpha_start" in left:  # of fewer epochs some are alpha's
-            left["alpha_start"] = min(left["alpha_start"], self.epochs - 1)
+        if self.epochs is not None and "alpha_start" in left:
+            left["alpha_start"] = at_share(left["alpha_start"], options["epochs"], self.epochs)
+        priced = self.limits or self.objective is not None or self.pareto is not None
+        if "image_size" in left and priced and self.deploy_image_size is None:
+            raise ConfigError(
+                f"--preset {self.preset} searches on images of {left['image_size']} pixels, and "
+                f"costs count at the size that the found network will see: give that size with "
+                f"--deploy-image-size"
+            )
         return replace(self, **left)
 
     def chosen_method(self) -> "Method":
@@ -236,6 +244,7 @@ class SearchConfig(BudgetOptions):
             resume=True,
             supernets=1,
             finalists=1,  # the panel compares them
+            spend=self.spend if self.limits else BudgetOptions.spend,
             pareto=None,
             **({"progressive": False} if "progressive" in options_of(self.method) else {}),
         )
@@ -243,11 +252,15 @@ class SearchConfig(BudgetOptions):
     def recipe(self, published: Recipe) -> Recipe:
         """The published settings, with those given here in their place.
 
+        Of another number of epochs, what begins or ends on the way stays at its share of them.
+
         Raises:
             ConfigError: two of them contradict each other.
         """
         given = {field.name: getattr(self, field.name) for field in fields(Recipe)}
         chosen = {name: value for name, value in given.items() if value is not None}
+        if self.epochs is not None:
+            published = published.of_epochs(self.epochs)
         return Recipe(**{**asdict(published), **chosen})
 
 

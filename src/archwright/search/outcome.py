@@ -11,7 +11,7 @@ from archwright.lower import NaiveNetwork
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder
 from archwright.search.budget.limits import costs_from_json, costs_to_json
-from archwright.spaces import Space, read_architecture, write_architecture
+from archwright.spaces import Size, Space, read_architecture, write_architecture
 from archwright.train.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.train.weights import save_network
 
@@ -26,7 +26,8 @@ class SearchResult:
     `params` and `macs` are those of the discrete network as published, at the search's own size;
     `accuracy` is the percent of held-out images that the derived network gets right with the
     supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
-    `feasible` says whether the limits hold; `front` are the points that were derived beside it (see
+    `limits` are those of them that were limited, `feasible` says whether the limits hold, and
+    `counted_at` is that size; `front` are the points that were derived beside it (see
     `FrontPoint.to_json`). They are None where there was nothing of the kind.
     """
 
@@ -38,6 +39,8 @@ class SearchResult:
     out: Path
     feasible: bool | None = None
     costs: dict[str, float] | None = None
+    limits: dict[str, float] | None = None
+    counted_at: Size | None = None
     front: tuple[dict[str, Any], ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -54,8 +57,11 @@ class SearchResult:
         numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
         costs = costs_from_json(content["costs"]) if "costs" in content else None
         front = tuple(content["front"]) if "front" in content else None
-        numbers["feasible"] = content.get("feasible")
-        return cls(architecture=architecture, out=out, **numbers, costs=costs, front=front)
+        numbers["feasible"], numbers["limits"] = content.get("feasible"), content.get("limits")
+        at = Size(**content["counted_at"]) if "counted_at" in content else None
+        return cls(
+            architecture=architecture, out=out, **numbers, costs=costs, counted_at=at, front=front
+        )
 
 
 def hand_over(

@@ -1,6 +1,6 @@
 """The settings of a bilevel search, as a value; each method publishes its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archwright.runs.options import require, require_schedule
@@ -49,3 +49,20 @@ class Recipe:
             f"--alpha-start {self.alpha_start} must be below --epochs {self.epochs}, "
             f"or alpha never learns",
         )
+
+    def of_epochs(self, epochs: int) -> "Recipe":
+        """The same over so many epochs: what begins or ends on the way stays at its share of them.
+
+        Short searches need this to learn alpha at all.
+        """
+        return replace(
+            self,
+            epochs=epochs,
+            alpha_start=at_share(self.alpha_start, self.epochs, epochs),
+            warmup_epochs=self.warmup_epochs * epochs / self.epochs,
+        )
+
+
+def at_share(epoch: int, whole: int, epochs: int) -> int:
+    """The epoch of `epochs` that is as far along as `epoch` is of `whole`, rounded down."""
+    return epoch * epochs // whole

@@ -1,6 +1,6 @@
 """A search that has ended, asked again: its one supernet answers to other budgets, too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archwright.errors import RunError
 from archwright.ir import Architecture
@@ -45,13 +45,32 @@ class Reopened:
             watch.load_state(state["watch"])
         return cls(searching, bilevel, searching.judge(bilevel), watch.strengths)
 
+    @classmethod
+    def untrained(cls, config: SearchConfig) -> "Reopened":
+        """What the search of `config` begins with: initial alpha, and fresh weights.
+
+        Raises:
+            ConfigError, DataError: as `search`.
+        """
+        searching = prepare(config)
+        bilevel = searching.begin()
+        return cls(searching, bilevel, searching.judge(bilevel), bilevel.standing())
+
+    def strongest(self) -> Architecture:
+        """What alpha speaks for, whatever it costs."""
+        return replace(self.searching.terms, budgets=()).derive(self.weights)
+
     def answer(self, options: BudgetOptions) -> Architecture:
         """The architecture within the budgets of `options`.
 
         Raises:
             ConfigError: nothing is within them.
         """
-        return self.judge.choose(self.terms(options), self.weights)
+        return self.choose(self.terms(options))
+
+    def choose(self, terms: Terms) -> Architecture:
+        """The architecture within terms."""
+        return self.judge.choose(terms, self.weights)
 
     def terms(self, options: BudgetOptions) -> Terms:
         """What `options` set, for what is left of the space.

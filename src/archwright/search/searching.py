@@ -354,6 +354,8 @@ class Searching:
             *(architecture, cost.params, cost.macs, top1, seconds, folder.path),
             feasible=self.terms.feasible(architecture),
             costs=self.terms.costs(architecture),
+            limits=self.terms.limits,
+            counted_at=self.terms.counted_at,
             front=front,
         )
         if keeper.writes:

@@ -6,7 +6,7 @@ finalists compared by the mean of their losses.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from archwright.ir import Architecture
 from archwright.runs.keeper import Keeper
 from archwright.search.answer import Panel
 from archwright.search.budget.options import BudgetOptions
+from archwright.search.budget.terms import Terms
 from archwright.search.config import SearchConfig
 from archwright.search.outcome import SearchResult
 from archwright.search.reopened import Reopened
@@ -72,13 +73,29 @@ class Together:
         panel = Panel([one.judge for one in members], terms, finalists=config.finalists)
         return cls(members, panel, average([one.weights for one in members]))
 
+    def strongest(self) -> Architecture:
+        """What their mean alpha speaks for, whatever it costs."""
+        return replace(self.members[0].searching.terms, budgets=()).derive(self.weights)
+
     def answer(self, options: BudgetOptions) -> Architecture:
         """The architecture within the budgets of `options`.
 
         Raises:
             ConfigError: nothing is within them.
         """
-        return self.panel.choose(self.members[0].terms(options), self.weights)
+        return self.choose(self.terms(options))
+
+    def choose(self, terms: Terms) -> Architecture:
+        """The architecture within terms."""
+        return self.panel.choose(terms, self.weights)
+
+    def terms(self, options: BudgetOptions) -> Terms:
+        """What `options` set.
+
+        Raises:
+            ConfigError: as `answer`.
+        """
+        return self.members[0].terms(options)
 
 
 def average(members: Sequence[Weights]) -> Weights:

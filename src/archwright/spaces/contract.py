@@ -48,6 +48,15 @@ class Size:
         """The shape of an input image."""
         return Shape(self.image_channels, self.image_size, self.image_size)
 
+    @property
+    def text(self) -> str:
+        """The size in words, as every verdict says what its costs were counted at."""
+        channels, height, width = self.image
+        return (
+            f"channels {self.channels}, cells {self.cells}, classes {self.classes}, "
+            f"images {channels}x{height}x{width}"
+        )
+
 
 class PlaceCell(Protocol):
     """Makes the cell at a place of the skeleton, searchable or found."""

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from unittest.mock import Mock
 
 import networkx as nx
 import numpy as np
 import pytest
 
-from archwright.cost import Layout, cost_model
+from archwright.cost import Layout, cost_model, peak_bytes
 from archwright.cost.model import CostModel, SummedCost
 from archwright.derive import discretise, is_connected
 from archwright.errors import ConfigError
@@ -274,9 +275,29 @@ def test_an_infeasible_budget_names_the_least_that_is_possible(layout: Layout) -
     with pytest.raises(
         ConfigError,
         match=rf"^--max-macs 10 is infeasible: the smallest possible is {least:,.0f} "
-        r"\(nasbench201 at 8 channels, 1 cells, 8 pixels\)$",
+        r"\(nasbench201 at channels 8, cells 1, classes 10, images 3x8x8\)$",
     ):
         Derivation(layout, (Budget(cost, 10.0),), null=True).require_feasible()
+
+
+@pytest.mark.parametrize(("name", "cells"), [("nasbench201", 5), ("spos", 8)])
+def test_a_peak_that_no_network_has_is_refused_without_a_look_at_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, cells: int
+) -> None:
+    read = Mock(side_effect=peak_bytes)
+    monkeypatch.setattr("archwright.cost.catalogue.peak_bytes", read)
+    layout = Layout(get_space(name), Size(channels=8, cells=cells, image_channels=1))
+    cost = cost_model("memory_mb", layout.space, layout.size)
+    least = cost.least()[0]
+    Derivation(layout, (Budget(cost, least),), null=True).require_feasible()
+    for limit in (least / 10, least * 0.999):
+        with pytest.raises(
+            ConfigError,
+            match=rf"^--max-memory-mb {limit:g} is infeasible: the smallest possible is "
+            rf"{least:.4g} MB \({name} at channels 8, cells {cells}, classes 10, images 1x32x32\)$",
+        ):
+            Derivation(layout, (Budget(cost, limit),), null=True).require_feasible()
+    assert read.call_count < 500
 
 
 def test_budgets_may_be_infeasible_together(
@@ -288,8 +309,8 @@ def test_budgets_may_be_infeasible_together(
     with pytest.raises(
         ConfigError,
         match=r"^--max-macs [\d.e+]+ and --max-params 1.8e\+06 are infeasible together "
-        r"\(nasbench201 at 8 channels, 1 cells, 8 pixels\): the smallest possible of each alone "
-        r"is --max-macs [\d,]+, --max-params [\d,]+$",
+        r"\(nasbench201 at channels 8, cells 1, classes 10, images 3x8x8\): the smallest possible "
+        r"of each alone is --max-macs [\d,]+, --max-params [\d,]+$",
     ):
         Derivation(layout, budgets, True, few).require_feasible()
 

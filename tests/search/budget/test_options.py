@@ -14,6 +14,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"deploy_image_size": 32},
         "--deploy-image-size has no use without a budget, --objective or --pareto",
     ),
+    ({"spend": 2.0}, "--spend 2 has no use without a budget, such as --max-macs 5e7"),
+    (
+        {"spend": 0.0, "objective": "macs=0.1"},
+        "--spend 0 has no use without a budget, such as --max-macs 5e7",
+    ),
     (
         {"deploy_weights": "int8", "max_macs": 1e6},
         "--deploy-weights int8 has no use without --max-size-mb or a size_mb in --objective",

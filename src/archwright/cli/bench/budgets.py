@@ -20,15 +20,22 @@ def _run(config: BudgetsConfig) -> _Done:
 
 
 def _show(done: _Done, show: Show) -> dict[str, Any]:
-    from archwright.bench.budgets import judged, mean_regrets
-    from archwright.bench.budgets_table import budgets_table
+    from dataclasses import asdict
+
+    from archwright.bench.budgets import judged, mean_regrets, unprojected
+    from archwright.bench.budgets_known import SIZE
+    from archwright.bench.budgets_table import budgets_overview, budgets_table
 
     config, results, cases = done
     outcomes = [judged(case) for case in cases]
     how = "a search for each case" if config.separate else "one search a seed for all budgets"
+    how = "no search: alpha is untrained" if config.untrained else how
     show.line(f"{config.method}, preset {config.preset}, {how}, {results.hardware}")
+    show.line(f"latencies and sizes are those of {SIZE.text}")
     show.line("regret: points of test accuracy behind the best of the table within the budget")
     table = budgets_table(outcomes)
+    show.table(table.columns, table.rows, texts=table.texts)
+    table = budgets_overview([(results, outcomes)])
     show.table(table.columns, table.rows, texts=table.texts)
     show.line(f"results: {config.file}")
     return {
@@ -39,6 +46,8 @@ def _show(done: _Done, show: Show) -> dict[str, Any]:
         "cases": [outcome.to_json() for outcome in outcomes],
         "mean_regrets": mean_regrets(outcomes),
         "all_feasible": all(outcome.feasible for outcome in outcomes),
+        "feasible_before_projection": [one.feasible for one in unprojected(outcomes)],
+        "counted_at": asdict(SIZE),
     }
 
 

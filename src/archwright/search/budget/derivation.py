@@ -12,12 +12,12 @@ import numpy as np
 from archwright.cost.layout import Layout
 from archwright.cost.least import cheapest
 from archwright.cost.model import CostModel
-from archwright.derive import random_architecture
+from archwright.derive import is_connected, random_architecture
 from archwright.errors import ConfigError
 from archwright.ir import Architecture
 from archwright.search.budget.choices import ENUMERABLE, Choices, Table
 from archwright.search.budget.enumeration import Enumeration
-from archwright.search.budget.limits import Budget
+from archwright.search.budget.limits import Budget, within
 from archwright.search.budget.relaxation import Relaxation
 
 _LEAST = 1e-12
@@ -46,9 +46,13 @@ class Derivation:
     def _choices(self) -> Choices:
         return Choices(self.layout, self.allowed)
 
+    @property
+    def _enumerable(self) -> bool:
+        return self._choices.count <= ENUMERABLE
+
     @cached_property
     def _solver(self) -> Enumeration | Relaxation:
-        if self._choices.count <= ENUMERABLE:
+        if self._enumerable:
             return Enumeration(self._choices, self.budgets)
         return Relaxation(self._choices, self.budgets, self._witness)
 
@@ -101,9 +105,19 @@ class Derivation:
 
     @cached_property
     def feasible(self) -> bool:
-        """Whether anything is within the budgets."""
+        """Whether anything is within the budgets.
+
+        Where a cost is slow to read, a bound or one architecture settles it in most cases.
+        """
         if not all(len(group) for group in self._choices.groups):
             return False
+        slow = [budget for budget in self.budgets if budget.cost.slow]
+        if not all(within(budget.cost.floor() / budget.limit) for budget in slow):
+            return False
+        if slow and self.allowed is None and len(self.budgets) == 1 and not self._enumerable:
+            return within(slow[0].cost.least()[0] / slow[0].limit)  # what a refusal would name
+        if slow and self._witness is not None and self._uses_image(self._witness):
+            return True
         return self._solver.best(self._choices.layout.zeros().numpy()) is not None
 
     def scores(self, weights: Mapping[str, Sequence[float]]) -> Table:
@@ -197,12 +211,15 @@ class Derivation:
             return min(found, key=cost.bound)
         return self._solver.best(self.layout.zeros().numpy())
 
+    def _uses_image(self, architecture: Architecture) -> bool:
+        return is_connected(self.layout.space, architecture, self.layout.size)
+
     def _holds(self, architecture: Architecture) -> bool:
         return all(budget.holds(architecture) for budget in self.budgets)
 
     def _least(self, budget: int) -> float:
         """The smallest value of a cost that was found, the other budgets being kept if possible."""
-        if isinstance(self._solver, Enumeration):
+        if isinstance(self._solver, Enumeration) and not self.budgets[budget].cost.slow:
             found = self._solver.least(budget)
             if found is None:
                 found = Enumeration(self._choices, self.budgets[budget : budget + 1]).least(0)
@@ -234,11 +251,7 @@ class Derivation:
 
 
 def _where(layout: Layout) -> str:
-    size = layout.size
-    return (
-        f"{layout.space.name} at {size.channels} channels, {size.cells} cells, "
-        f"{size.image_size} pixels"
-    )
+    return f"{layout.space.name} at {layout.size.text}"
 
 
 def _descended(

@@ -63,7 +63,7 @@ class BudgetOptions(LimitOptions):
     deploy_cells: int | None = None
     """Depth of the network that budgets count for, by default that of training."""
     deploy_image_size: int | None = None
-    """Pixels a side that budgets count for, by default those of the space."""
+    """Pixels a side that budgets count for, by default those of the images."""
     deploy_weights: Weights = "float32"
     """Type of exported weights, which a size in MB is counted in."""
     objective: str | None = None
@@ -108,6 +108,10 @@ class BudgetOptions(LimitOptions):
             self.deploy_weights == "float32" or "size_mb" in {*self.limits, *weights},
             f"--deploy-weights {self.deploy_weights} has no use without --max-size-mb or a size_mb "
             f"in --objective",
+        )
+        require(
+            bool(self.limits) or self.pareto is not None or self.spend == BudgetOptions.spend,
+            f"--spend {self.spend:g} has no use without a budget, such as --max-macs 5e7",
         )
         if not self.limits and not weights and self.pareto is None:
             for name in ("deploy_channels", "deploy_cells", "deploy_image_size"):

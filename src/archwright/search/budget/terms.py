@@ -170,6 +170,16 @@ class Terms:
         """What is limited or weighed, of an architecture, by the cost's name; None: nothing is."""
         return {cost.name: cost.of(architecture) for cost in self._models} or None
 
+    @property
+    def limits(self) -> dict[str, float] | None:
+        """The most that each limited cost may be, by the cost's name; None: nothing is limited."""
+        return {one.cost.name: one.limit for one in self.budgets} or None
+
+    @property
+    def counted_at(self) -> Size | None:
+        """The size of the networks that costs are counted for; None: none are."""
+        return self.deployed if self._models else None
+
     def feasible(self, architecture: Architecture) -> bool | None:
         """Whether an architecture is within the budgets; None: there are none."""
         return all(b.holds(architecture) for b in self.budgets) if self.budgets else None
@@ -221,7 +231,7 @@ def _deployed(options: BudgetOptions, space: Space, size: Size, images: "ImageDa
             channels=options.deploy_channels or channels,
             cells=depth,
             classes=len(images.classes),
-            image_size=options.deploy_image_size or space.image_size,
+            image_size=options.deploy_image_size or images.image_size,
             image_channels=images.channels,
         )
 
