@@ -2,16 +2,20 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 from archwright.errors import RunError
 from archwright.files import is_of, write_json
+from archwright.runs.lock import locked
 
 SCHEMA = 1
 """Raised when a field changes its meaning."""
+_PATIENCE_S = 120.0
+"""How long a process waits until another has added to a file of results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,24 @@ def require_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}; give another --out") from None
+
+
+@contextmanager
+def adding_to(path: Path) -> Generator[None]:
+    """Keep other processes from adding to the results in `path` between reading and writing them.
+
+    Raises:
+        RunError: another process does for minutes on end (it is named), or the lock beside the file
+            cannot be written.
+    """
+    with ExitStack() as held:
+        lock = path.with_name(f".{path.name}.lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(lock, path, wait_s=_PATIENCE_S))
+        except OSError as error:
+            raise RunError(f"cannot write {lock}: {error.strerror}") from None
+        yield
 
 
 def write_results(path: Path, results: Results) -> None:

@@ -23,7 +23,7 @@ from archwright.runs.checkpoint import loading, save_checkpoint
 from archwright.runs.device import describe_hardware, make_fabric, placed, versions
 from archwright.runs.folder import RunFolder
 from archwright.runs.keeper import Keeper
-from archwright.runs.start import load_images, require_trainable, start
+from archwright.runs.start import load_images, require_trainable, started
 from archwright.spaces import write_architecture
 from archwright.train.weights import save_network
 
@@ -55,9 +55,10 @@ def prune(config: PruneConfig) -> PruneResult:
         "inherit": source.settings.get("inherit"),
         "cutout": stages.cutout,
     }
-    folder = start(fabric, config, "prune", images, resolved)
-    if finished is None:
-        return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    with started(fabric, config, "prune", images, resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
     return PruneResult.from_json({**finished, "out": str(config.out)})
 
 

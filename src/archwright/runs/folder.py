@@ -5,16 +5,21 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from archwright.errors import RunError
 from archwright.files import is_of, write_json
+from archwright.runs.lock import locked
 from archwright.runs.log import RunLog
 
 SCHEMA = 1
+
+_LOCK = ".lock"
+"""The file that says which process writes the folder, while one does."""
 
 _FREE = frozenset(
     {"out", "resume", "data_root", "data_title", "workers", "command", "checkpoint_seconds"}
@@ -72,9 +77,32 @@ class RunFolder:
         """The checkpoint of that name (`last`, `best`)."""
         return self.path / "checkpoints" / f"{name}.pt"
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is a run that has come to its end, so that nothing more is written."""
+        return self.config.exists() and self.result() is not None
+
     def result(self) -> dict[str, Any] | None:
         """The result, if the run has finished."""
         return self.log.last("result")
+
+
+@contextmanager
+def hold(out: Path) -> Generator[None]:
+    """Keep other processes from writing the run folder `out`, which is made if it is missing.
+
+    Raises:
+        RunError: another process holds it (it is named); it holds something else than a run, or
+            cannot be written.
+    """
+    with ExitStack() as held:
+        try:
+            _require_run(out)
+            out.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(out / _LOCK, out))
+        except OSError as error:
+            raise _unwritable(out, error) from None
+        yield
 
 
 def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool) -> RunFolder:
@@ -89,19 +117,30 @@ def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool)
     folder = RunFolder(out)
     content = {"schema": SCHEMA, "kind": kind, **settings}
     try:
-        if out.exists() and not out.is_dir():
-            raise RunError(f"{out} is a file: give another --out")
+        _require_run(out)
         if folder.config.exists():
             if not resume:
                 raise RunError(f"{out} holds a run already: add --resume, or give another --out")
             _require_same(folder, content)
             return folder
-        if out.exists() and any(not p.name.endswith(".part") for p in out.iterdir()):
-            raise RunError(f"{out} is not empty and holds no run: give another --out")
         write_json(folder.config, content)
     except OSError as error:
-        raise RunError(f"cannot write to {out}: {error.strerror}; give another --out") from None
+        raise _unwritable(out, error) from None
     return folder
+
+
+def _require_run(out: Path) -> None:
+    """Check that at `out` there is nothing, or a run, or what is left of the start of one."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file: give another --out")
+    if not out.exists() or (out / "config.json").exists():
+        return
+    if any(not (p.name.endswith(".part") or p.name == _LOCK) for p in out.iterdir()):
+        raise RunError(f"{out} is not empty and holds no run: give another --out")
+
+
+def _unwritable(out: Path, error: OSError) -> RunError:
+    return RunError(f"cannot write to {out}: {error.strerror}; give another --out")
 
 
 def read_config(path: Path) -> Settings:

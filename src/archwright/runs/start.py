@@ -1,6 +1,7 @@
 """How every run starts: images, batches, and once all is checked, processes and the folder."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archwright import data
@@ -8,7 +9,7 @@ from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError, DataError
 from archwright.ir import Network
 from archwright.runs.device import require_memory
-from archwright.runs.folder import RunFolder, open_run
+from archwright.runs.folder import RunFolder, hold, open_run
 from archwright.runs.options import RunOptions
 from archwright.spaces import Size
 
@@ -98,26 +99,32 @@ def require_trainable(
         )
 
 
-def start(
+@contextmanager
+def started(
     fabric: "Fabric",
     options: RunOptions,
     kind: str,
     images: data.ImageData,
     resolved: Mapping[str, Any],
-) -> RunFolder:
+) -> Generator[RunFolder]:
     """Open the run's folder, then start its other processes: what comes before has been checked.
 
-    Written down are the options, what was `resolved` of them, and what the images are.
+    Written down are the options, what was `resolved` of them, and what the images are. Until the
+    run has come to its end, no other one may write the folder.
 
     Raises:
-        RunError: the folder is taken, or of another configuration (see `open_run`).
+        RunError: the folder is taken or in use, or of another configuration (see `open_run`).
     """
-    if fabric.is_global_zero:
-        settings = {**options.settings(), **resolved, **_about(images)}
-        open_run(options.out, kind, settings, resume=options.resume)
-    fabric.launch()
-    fabric.barrier()
-    return RunFolder(options.out)
+    folder = RunFolder(options.out)
+    with ExitStack() as held:
+        if fabric.is_global_zero:
+            settings = {**options.settings(), **resolved, **_about(images)}
+            if not folder.ended:
+                held.enter_context(hold(options.out))
+            open_run(options.out, kind, settings, resume=options.resume)
+        fabric.launch()
+        fabric.barrier()
+        yield folder
 
 
 def _about(images: data.ImageData) -> dict[str, Any]:

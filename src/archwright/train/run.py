@@ -12,7 +12,7 @@ from archwright.ir import Network
 from archwright.runs.checkpoint import loading
 from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.keeper import Keeper
-from archwright.runs.start import load_images, require_trainable, size_for, start
+from archwright.runs.start import load_images, require_trainable, size_for, started
 from archwright.spaces import get_space, read_architecture, write_architecture
 from archwright.train.config import TrainConfig
 from archwright.train.entrants import Entrant, build, inherited, rival
@@ -87,10 +87,10 @@ def train(config: TrainConfig) -> TrainResult:
         "architecture": write_architecture(architecture),
         "cutout": cutout_side(config, images),
     }
-    folder = start(fabric, config, "train", images, resolved)
-    finished = folder.result()
-    if finished is None:
-        return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    with started(fabric, config, "train", images, resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
     return TrainResult.from_json({**finished, "out": str(config.out)})
 
 
