@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ with hold(Path(sys.argv[1])):
 
 
 @contextmanager
-def holding(out: Path) -> Iterator[subprocess.Popen[bytes]]:
+def holding(out: Path) -> Generator[subprocess.Popen[bytes]]:
     """Another process that holds the folder `out`."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(out)], stdout=subprocess.PIPE)
     assert process.stdout is not None

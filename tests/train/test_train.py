@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from archwright import data
 from archwright.errors import (
@@ -21,6 +21,7 @@ from archwright.report.page import write_report
 from archwright.runs.checkpoint import load_checkpoint
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
+from archwright.runs.tensors import pack_tensors
 from archwright.search.run import search
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.train.entrants import Entrant, build
@@ -307,7 +308,7 @@ def test_weights_of_another_number_of_classes_are_refused(tmp_path: Path, found:
         (copy / name).write_bytes((found / name).read_bytes())
     weights["slots.head/3.weight"] = torch.zeros(7, 16)
     weights["slots.head/3.bias"] = torch.zeros(7)
-    save_file(weights, copy / "weights.safetensors")
+    (copy / "weights.safetensors").write_bytes(pack_tensors(weights))
     with pytest.raises(
         RunError, match=r"head/3\.\w+ is \[7.* there and \[10.* here; inherit with images of"
     ):
@@ -339,7 +340,7 @@ def test_weights_that_are_not_there_or_damaged_are_refused(tmp_path: Path, found
     content = (found / "weights.safetensors").read_bytes()
     for length in (0, 4, 100, len(content) - 1):
         (copy / "weights.safetensors").write_bytes(content[:length])
-        with pytest.raises(RunError, match=r"is damaged .*: run the search again") as raised:
+        with pytest.raises(RunError, match=r"is damaged .*: restore it, or make") as raised:
             inherit(copy, tmp_path / "out")
         assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()

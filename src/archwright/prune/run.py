@@ -185,7 +185,7 @@ class _Pruning:
         )
         if self.keeper.writes:
             save_network(self.keeper.folder, architecture, network)
-            self.keeper.folder.log.write("result", **result.to_json())
+            self.keeper.finish(result.to_json())
         return result
 
 

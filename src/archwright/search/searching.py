@@ -370,6 +370,6 @@ class Searching:
         if keeper.writes:
             if front is not None:
                 write_json(folder.path / "front.json", {"schema": SCHEMA, "front": front})
-            folder.log.write("result", **result.to_json())
+            keeper.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result

@@ -128,7 +128,7 @@ class _Training:
             state = None
         result = TrainResult(tuple(self.rows), keeper.tick(), keeper.folder.path)
         if keeper.writes:
-            keeper.folder.log.write("result", **result.to_json())
+            keeper.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result
 
