@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.page import show_page
 from archwright.cli.show import Show, decimals
 from archwright.prune.config import PruneConfig
 
@@ -17,8 +18,6 @@ def _run(config: PruneConfig) -> "PruneResult":
 
 
 def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
-    from archwright.report import write_report
-
     show.networks(result.rows)
     left = result.macs_after / result.macs_before
     show.line(
@@ -30,9 +29,7 @@ def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
             f"latency: {decimals(result.latency_ms_after, 3)} ms, before "
             f"{decimals(result.latency_ms_before, 3)} ms (one image, one thread, onnxruntime)"
         )
-    page = write_report([result.out])
-    show.line(f"report: {page}")
-    return {**result.to_json(), "report": str(page)}
+    return {**result.to_json(), "report": show_page(result.out, show)}
 
 
 command = Command(name="prune", config=PruneConfig, run=_run, show=_show, positional="run")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.page import show_page
 from archwright.cli.show import Show, count, decimals
 from archwright.search.config import SearchConfig
 
@@ -17,8 +18,6 @@ def _run(config: SearchConfig) -> "SearchResult":
 
 
 def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
-    from archwright.report import write_report
-
     content = result.to_json()
     numbers = (
         count(result.params),
@@ -28,9 +27,7 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     )
     show.table(("network", "parameters", "MACs", "top-1 %", "seconds"), [("found", *numbers)])
     show.line(f"architecture: {content['architecture']}")
-    page = write_report([result.out])
-    show.line(f"report: {page}")
-    return {**content, "report": str(page)}
+    return {**content, "report": show_page(result.out, show)}
 
 
 command = Command(name="search", config=SearchConfig, run=_run, show=_show)
