@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from archwright import data
+from archwright.deploy.config import EvaluateConfig
+from archwright.deploy.evaluate import evaluate as evaluate_file
 from archwright.errors import (
     ArchwrightError,
     ConfigError,
@@ -278,6 +281,28 @@ def test_no_auxiliary_head_fits_on_a_pixel(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no auxiliary head fits on 1x1 pixels"):
         train(tiny_training(tmp_path / "out", batch_size=4, **settings))
     assert not (tmp_path / "out").exists()
+
+
+def test_an_heir_is_read_and_resumed_without_the_folder_of_its_search(
+    tmp_path: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(found, tmp_path / "project" / "search")
+    monkeypatch.chdir(tmp_path / "project")
+    settings: dict[str, Any] = {"inherit": Path("search"), "architecture": "search", "epochs": 1}
+    done = train(tiny_training(Path("heir"), **settings))
+    assert str(tmp_path) not in (tmp_path / "project/heir/config.json").read_text()
+    (tmp_path / "project" / "search").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    heir = tmp_path / "project" / "heir"
+    scored = evaluate_file(EvaluateConfig(file=heir))
+    assert scored.score.top1 == done.rows[0].top1
+    assert read_config(heir)["inherited"]["simplify"] == "all"
+    # the search is told by its content, wherever it lies now
+    settings = {"inherit": tmp_path / "moved", "architecture": "moved", "epochs": 1}
+    assert train(tiny_training(heir, resume=True, **settings)).rows == done.rows
+    other = search(tiny_search(tmp_path / "other", epochs=1, seed=3)).out
+    with pytest.raises(RunError, match=r"was run with (architecture|inherit)='"):
+        inherit(other, heir, resume=True, epochs=1)
 
 
 def inherit(found: Path, out: Path, **changed: Any) -> None:

@@ -52,8 +52,9 @@ def prune(config: PruneConfig) -> PruneResult:
         **{"channels": source.size.channels, "cells": source.size.cells},
         "space": source.space.origin or source.space.name,
         "architecture": write_architecture(source.architecture),
-        "inherit": source.settings.get("inherit"),
+        **{name: source.settings.get(name) for name in ("inherit", "inherited")},
         "cutout": stages.cutout,
+        **stages.taken_over,
     }
     with started(fabric, config, "prune", images, resolved) as folder:
         finished = folder.result()

@@ -78,6 +78,15 @@ def describe_hardware(device: torch.device) -> str:
     return cores
 
 
+def conditions(device: torch.device) -> dict[str, Any]:
+    """What decides the last bits of a result beside the settings, by name.
+
+    The number of threads does on a CPU, where it decides the order of sums.
+    """
+    threads = {"threads": torch.get_num_threads()} if device.type == "cpu" else {}
+    return {"device": device.type, **threads, "torch": torch.__version__}
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides a result."""
     from archwright import __version__

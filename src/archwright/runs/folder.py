@@ -5,11 +5,12 @@
 """
 
 import json
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from archwright.errors import RunError
 from archwright.files import is_of, write_json
@@ -21,16 +22,32 @@ SCHEMA = 1
 _LOCK = ".lock"
 """The file that says which process writes the folder, while one does."""
 
+CONDITIONS = "computed_with"
+"""The setting that holds what decides the last bits of a result."""
 _FREE = frozenset(
-    {"out", "resume", "data_root", "data_title", "workers", "command", "checkpoint_seconds"}
+    {
+        CONDITIONS,
+        "out",
+        "resume",
+        "data_root",
+        "data_title",
+        "workers",
+        "command",
+        "checkpoint_seconds",
+    }
 )
 """Settings that a resumed run may change: they do not touch the result."""
-_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
+_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint", "inherited"})
 """What follows from the images that are asked for."""
 
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "architecture", "data"), str),
-    **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
+    **dict.fromkeys(("kind", "space", "architecture", "data", "data_title", "data_root"), str),
+    **dict.fromkeys(("method", "derivation", "simplify", "pointwise", "granularity", "scale"), str),
+    **dict.fromkeys(("inherit", "fusion", "per", "score", "run", "gates"), str),
+    **dict.fromkeys((CONDITIONS, "inherited", "asked"), dict[str, Any]),
+    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "partial"), int),
+    **dict.fromkeys(("reduction", "floor", "limit", "test_limit"), int),
+    **{"precision": Literal["32-true", "bf16-mixed"], "drop_gates": bool},
     **{"classes": list[str], "mean": list[float], "std": list[float]},
 }
 """Types of the settings that later commands read."""
@@ -127,6 +144,23 @@ def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool)
     except OSError as error:
         raise _unwritable(out, error) from None
     return folder
+
+
+def say_changes(folder: RunFolder, settings: Mapping[str, Any]) -> None:
+    """Say on standard error, in one line, if a run goes on where it will end in other bytes."""
+    held, now = read_config(folder.path).get(CONDITIONS, {}), settings[CONDITIONS]
+    changed = [name for name in {**held, **now} if held.get(name) != now.get(name)]
+    if not changed or folder.result() is not None:
+        return
+    was, is_now = (
+        ", ".join(f"{name} {of.get(name, 'not fixed')}" for name in changed) for of in (held, now)
+    )
+    print(
+        f"{folder.path} was begun with {was}, and goes on with {is_now}: it will end in other "
+        f"bytes than it would have (threads are set by OMP_NUM_THREADS)",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _require_run(out: Path) -> None:

@@ -8,8 +8,8 @@ from archwright import data
 from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError, DataError
 from archwright.ir import Network
-from archwright.runs.device import require_memory
-from archwright.runs.folder import RunFolder, hold, open_run
+from archwright.runs.device import conditions, require_memory
+from archwright.runs.folder import CONDITIONS, RunFolder, hold, open_run, say_changes
 from archwright.runs.options import RunOptions
 from archwright.spaces import Size
 
@@ -119,9 +119,10 @@ def started(
     with ExitStack() as held:
         if fabric.is_global_zero:
             settings = {**options.settings(), **resolved, **_about(images)}
+            settings[CONDITIONS] = conditions(fabric.device)
             if not folder.ended:
                 held.enter_context(hold(options.out))
-            open_run(options.out, kind, settings, resume=options.resume)
+            say_changes(open_run(options.out, kind, settings, resume=options.resume), settings)
         fabric.launch()
         fabric.barrier()
         yield folder
