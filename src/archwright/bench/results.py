@@ -1,6 +1,5 @@
 """Result files: the rows of a bench, with all that is needed to repeat and to judge them."""
 
-import json
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 from archwright.errors import RunError
-from archwright.files import is_of, write_json
+from archwright.files import decoded, is_of, write_json
 from archwright.runs.lock import locked
 
 SCHEMA = 1
@@ -94,10 +93,10 @@ def read_content(path: Path) -> dict[str, Any]:
         RunError: as `read_results`.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = decoded(path.read_bytes())
     except FileNotFoundError:
         raise RunError(f"no results at {path}: run the bench with --out {path}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise RunError(f"{path} cannot be read as results: {error}") from None
     if not isinstance(content, dict) or "schema" not in content:
         raise RunError(f"{path} holds no results of a bench")

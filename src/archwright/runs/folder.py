@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from archwright.errors import RunError
-from archwright.files import is_of, write_json
+from archwright.files import decoded, is_of, write_json
 from archwright.runs.lock import locked
 from archwright.runs.log import RunLog
 
@@ -187,8 +187,8 @@ def read_config(path: Path) -> Settings:
     if not file.is_file():
         raise RunError(f"{path} is no run folder: it has no config.json")
     try:
-        content: Any = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        content: Any = decoded(file.read_bytes())
+    except ValueError:
         raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")
