@@ -43,6 +43,18 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def decoded(text: str | bytes) -> Any:
+    """Decode a JSON text, of UTF-8 if it is bytes.
+
+    Raises:
+        ValueError: it is none, or nested more deeply than Python can follow.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def is_of(value: object, kind: Any) -> bool:
     """Whether a value that JSON gave is of a type: a plain one, a literal, a list, one of several.
 

@@ -171,6 +171,21 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     assert process.wait() == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--version"], 0, "archwright "),
+        (["serch"], 2, "archwright: error: unknown command 'serch'"),
+    ],
+)
+def test_the_package_runs_as_a_module(words: list[str], code: int, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "archwright", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).startswith(said)
+
+
 def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     # a parent that runs in the background hands on that interrupts are ignored
     code = (

@@ -1,7 +1,9 @@
 """`archwright export` and `evaluate`: a line for machines, a table for people."""
 
 import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,4 +90,60 @@ def test_what_cannot_be_scored_is_one_line(call, run: Path) -> None:
     assert done.err == (
         f"archwright: error: {run / 'config.json'} is no checkpoint in a run folder: give the "
         f"folder of a run\n"
+    )
+
+
+@pytest.fixture
+def read_only(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The training, in a folder in which nothing can be written any more."""
+    make, append = tempfile.mkstemp, Path.open
+
+    def mkstemp(*, dir: Path, **rest: Any) -> tuple[int, str]:
+        if dir == run:
+            raise PermissionError(13, "Permission denied")
+        return make(dir=dir, **rest)
+
+    def opened(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        if path.parent == run and mode != "r" and mode != "rb":
+            raise PermissionError(13, "Permission denied")
+        return append(path, mode, *rest, **named)
+
+    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    monkeypatch.setattr(Path, "open", opened)
+    return run
+
+
+def test_a_run_that_cannot_be_written_is_exported(call, read_only: Path, tmp_path: Path) -> None:
+    file, log = tmp_path / "a.onnx", (read_only / "log.jsonl").read_bytes()
+    done = call("export", read_only, "--out", file, "--repeats", 5)
+    assert (done.code, done.err) == (0, "")
+    assert file.is_file()
+    line = f"not in the report of the run: cannot write {read_only}/log.jsonl: Permission denied"
+    assert line in done.out.splitlines()
+    assert done.out.splitlines()[-1] == f"exported: {file}"
+    assert (read_only / "log.jsonl").read_bytes() == log
+
+
+def test_a_run_that_cannot_be_written_is_scored_and_shown(
+    call, read_only: Path, tmp_path: Path
+) -> None:
+    assert call("evaluate", read_only, "--device", "cpu").code == 0
+    assert call("inspect", "--architecture", read_only).code == 0
+    assert call("report", read_only, "--out", tmp_path / "page.html").code == 0
+    done = call("report", read_only)
+    assert (done.code, done.err) == (
+        1,
+        "archwright: error: cannot write the page: Permission denied; give another --out\n",
+    )
+
+
+def test_a_finished_run_that_cannot_be_written_is_shown(call, read_only: Path) -> None:
+    text = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|skip_connect~2|"
+    size = ("--channels", 4, "--cells", 1, "--epochs", 1, "--auxiliary", 0, "--device", "cpu")
+    words = ("--architecture", text, *DATA, *size, "--out", read_only, "--resume")
+    done = call("train", *words)
+    assert (done.code, done.err) == (0, "")
+    last = done.out.splitlines()[-1]
+    assert last == (
+        f"no report: cannot write to {read_only}: Permission denied (archwright report --out FILE)"
     )

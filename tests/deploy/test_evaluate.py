@@ -185,7 +185,7 @@ def test_damage_is_one_line(trained: Path, tmp_path: Path) -> None:
     folder = copy(trained, tmp_path / "run")
     content = folder.weights.read_bytes()
     folder.weights.write_bytes(content[:100])
-    with pytest.raises(RunError, match=r"weights\.safetensors is damaged \(.*\): make the run"):
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged \(.*\): restore it"):
         scored(folder.path)
     folder.checkpoint("best").write_bytes(b"nothing")
     with pytest.raises(RunError, match=r"best\.pt is cut short or damaged"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from archwright import data
 from archwright.errors import ArchwrightError, ConfigError, DataError, RunError
@@ -15,6 +15,7 @@ from archwright.lower import NaiveNetwork
 from archwright.prune.run import prune
 from archwright.prune.source import read_source
 from archwright.runs.folder import RunFolder
+from archwright.runs.tensors import pack_tensors
 from archwright.train.evaluate import evaluate, scoring_batches
 from archwright.train.run import train
 
@@ -130,7 +131,7 @@ def test_what_is_no_network(tmp_path: Path, trained: Path) -> None:
     with pytest.raises(RunError, match=r"last\.pt holds no network by itself: give the folder"):
         read_source(copy / "checkpoints" / "last.pt")
     (copy / "weights.safetensors").write_bytes(b"nothing")
-    with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*: make the run again"):
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*: restore it"):
         read_source(copy)
     (copy / "weights.safetensors").unlink()
     with pytest.raises(RunError, match="has no weights yet: finish its run with --resume"):
@@ -141,7 +142,7 @@ def test_weights_of_another_shape(tmp_path: Path, trained: Path) -> None:
     copy = copied(trained, tmp_path / "copy")
     weights = load_file(copy / "weights.safetensors")
     weights["slots.head/3.bias"] = torch.zeros(7)
-    save_file(weights, copy / "weights.safetensors")
+    (copy / "weights.safetensors").write_bytes(pack_tensors(weights))
     with pytest.raises(RunError, match=r"beside it: slots.head/3.bias is \[7\], not \[10\]"):
         read_source(copy)
 

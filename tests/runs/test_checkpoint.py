@@ -1,3 +1,5 @@
+import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,61 @@ def test_a_checkpoint_of_another_version(tmp_path: Path, content: Any) -> None:
 def test_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no checkpoint at"):
         load_checkpoint(tmp_path / "last.pt")
+
+
+def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    state = {"epoch": 3, "weights": torch.rand(40), "facts": {"top1": 12.5, "name": "found"}}
+    save_checkpoint(path, state, CPU)
+    content, whole = path.read_bytes(), load_checkpoint(path)
+    generator = random.Random(1)
+    said: list[str] = []
+    for place in {*range(0, len(content), 97), *range(len(content) - 300, len(content))}:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << generator.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            read = load_checkpoint(path)
+        except RunError as error:
+            said.append(str(error))
+            continue
+        assert all(str(read[name]) == str(value) for name, value in whole.items()), place
+    assert len(said) > 50
+    assert all(re.search(r"is cut short or damaged \(.*\): delete it", line) for line in said)
+    assert not any("\n" in line for line in said)
+
+
+def test_a_bit_flipped_in_a_weight_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, {"weights": torch.full((64,), 1.5)}, CPU)
+    content = path.read_bytes()
+    value = torch.tensor(1.5).numpy().tobytes() * 64
+    place = content.index(value) + 100
+    path.write_bytes(content[:place] + bytes([content[place] ^ 64]) + content[place + 1 :])
+    message = r"best\.pt is .*damaged \(the checksum of its part .*/data/\d+ is another\): give the"
+    with pytest.raises(RunError, match=message):
+        load_checkpoint(path)
+
+
+def test_the_checkpoint_before_the_last_is_kept_until_the_end(tmp_path: Path) -> None:
+    one = keeper(tmp_path)
+    for epoch in (1, 2, 3):
+        one.folder.log.write("epoch", epoch=epoch)
+        one.save({"epoch": epoch})
+    path = one.folder.checkpoint("last")
+    path.write_bytes(path.read_bytes()[:-50])
+    message = r"last\.pt is .*: delete it, and --resume goes on from the one before it, previous"
+    with pytest.raises(RunError, match=message):
+        keeper(tmp_path).restore()
+    path.unlink()
+    other = keeper(tmp_path)
+    state = other.restore()
+    assert state is not None
+    assert state["epoch"] == 2
+    assert [record["epoch"] for record in other.folder.log.records()] == [1, 2]
+    other.save({"epoch": 3})
+    other.finish({"top1": 1.0})
+    assert files(tmp_path) == ["checkpoints/last.pt", "log.jsonl"]
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(

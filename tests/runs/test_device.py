@@ -23,6 +23,14 @@ def test_a_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (fabric.world_size, fabric.is_global_zero) == (1, True)
 
 
+def test_float32_is_not_rounded_to_tf32() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = True
+    make_fabric("cpu", "32-true")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "", "cpu:-1"])
 def test_an_unknown_device(name: str) -> None:
     with pytest.raises(ConfigError, match=r"unknown device .*: give auto, cpu, cuda or cuda:1"):

@@ -6,7 +6,7 @@ import pytest
 
 from archwright.errors import RunError
 from archwright.files import write_atomic, write_text
-from archwright.runs.folder import open_run, read_config
+from archwright.runs.folder import open_run, read_config, say_changes
 
 from .helpers import files
 
@@ -145,3 +145,35 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path: Path) -
 def test_settings_are_json(tmp_path: Path) -> None:
     open_run(tmp_path, "search", SETTINGS, resume=False)
     assert json.loads((tmp_path / "config.json").read_text())["kind"] == "search"
+
+
+@pytest.mark.parametrize(
+    ("now", "line"),
+    [
+        (
+            {"device": "cpu", "threads": 2, "torch": "2.13"},
+            "was begun with threads 1, and goes on with threads 2: it will end in other bytes",
+        ),
+        (
+            {"device": "cuda", "torch": "2.14"},
+            "was begun with device cpu, threads 1, torch 2.13, and goes on with device cuda, "
+            "threads not fixed, torch 2.14: it will end",
+        ),
+        ({"device": "cpu", "threads": 1, "torch": "2.13"}, ""),
+    ],
+)
+def test_what_changes_the_last_bits_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], now: dict[str, Any], line: str
+) -> None:
+    begun = {**SETTINGS, "computed_with": {"device": "cpu", "threads": 1, "torch": "2.13"}}
+    say_changes(open_run(tmp_path, "search", begun, resume=False), begun)
+    wanted = {**SETTINGS, "computed_with": now}
+    folder = open_run(tmp_path, "search", wanted, resume=True)
+    assert capsys.readouterr().err == ""
+    say_changes(folder, wanted)
+    said = capsys.readouterr().err
+    assert (line in said) if line else said == ""
+    assert said.count("\n") == bool(line)
+    folder.log.write("result")
+    say_changes(folder, wanted)  # nothing more is computed
+    assert capsys.readouterr().err == ""

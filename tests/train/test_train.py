@@ -1,12 +1,15 @@
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from archwright import data
+from archwright.deploy.config import EvaluateConfig
+from archwright.deploy.evaluate import evaluate as evaluate_file
 from archwright.errors import (
     ArchwrightError,
     ConfigError,
@@ -21,6 +24,7 @@ from archwright.report.page import write_report
 from archwright.runs.checkpoint import load_checkpoint
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.log import RunLog
+from archwright.runs.tensors import pack_tensors
 from archwright.search.run import search
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.train.entrants import Entrant, build
@@ -279,6 +283,28 @@ def test_no_auxiliary_head_fits_on_a_pixel(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_an_heir_is_read_and_resumed_without_the_folder_of_its_search(
+    tmp_path: Path, found: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(found, tmp_path / "project" / "search")
+    monkeypatch.chdir(tmp_path / "project")
+    settings: dict[str, Any] = {"inherit": Path("search"), "architecture": "search", "epochs": 1}
+    done = train(tiny_training(Path("heir"), **settings))
+    assert str(tmp_path) not in (tmp_path / "project/heir/config.json").read_text()
+    (tmp_path / "project" / "search").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    heir = tmp_path / "project" / "heir"
+    scored = evaluate_file(EvaluateConfig(file=heir))
+    assert scored.score.top1 == done.rows[0].top1
+    assert read_config(heir)["inherited"]["simplify"] == "all"
+    # the search is told by its content, wherever it lies now
+    settings = {"inherit": tmp_path / "moved", "architecture": "moved", "epochs": 1}
+    assert train(tiny_training(heir, resume=True, **settings)).rows == done.rows
+    other = search(tiny_search(tmp_path / "other", epochs=1, seed=3)).out
+    with pytest.raises(RunError, match=r"was run with (architecture|inherit)='"):
+        inherit(other, heir, resume=True, epochs=1)
+
+
 def inherit(found: Path, out: Path, **changed: Any) -> None:
     train(tiny_training(out, **{"architecture": str(found), "inherit": found, **changed}))
 
@@ -307,7 +333,7 @@ def test_weights_of_another_number_of_classes_are_refused(tmp_path: Path, found:
         (copy / name).write_bytes((found / name).read_bytes())
     weights["slots.head/3.weight"] = torch.zeros(7, 16)
     weights["slots.head/3.bias"] = torch.zeros(7)
-    save_file(weights, copy / "weights.safetensors")
+    (copy / "weights.safetensors").write_bytes(pack_tensors(weights))
     with pytest.raises(
         RunError, match=r"head/3\.\w+ is \[7.* there and \[10.* here; inherit with images of"
     ):
@@ -339,7 +365,7 @@ def test_weights_that_are_not_there_or_damaged_are_refused(tmp_path: Path, found
     content = (found / "weights.safetensors").read_bytes()
     for length in (0, 4, 100, len(content) - 1):
         (copy / "weights.safetensors").write_bytes(content[:length])
-        with pytest.raises(RunError, match=r"is damaged .*: run the search again") as raised:
+        with pytest.raises(RunError, match=r"is damaged .*: restore it, or make") as raised:
             inherit(copy, tmp_path / "out")
         assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()

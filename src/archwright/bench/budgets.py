@@ -19,6 +19,7 @@ from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.budgets_known import live_macs, sizes_mb
 from archwright.bench.results import (
     Results,
+    adding_to,
     checked,
     kinds_of,
     read_results,
@@ -265,11 +266,12 @@ class _Bench:
 
     def _keep(self, case: Case) -> tuple[Results, tuple[Case, ...]]:
         """Add a case to what the file holds now."""
-        cases = (*self._held()[1], case)
-        rows = [asdict(one) for one in cases]
-        command = BudgetsConfig.command(self.empty.settings, rows)
-        held = replace(self.empty, command=command, rows=rows)
-        write_results(self.config.file, held)
+        with adding_to(self.config.file):
+            cases = (*self._held()[1], case)
+            rows = [asdict(one) for one in cases]
+            command = BudgetsConfig.command(self.empty.settings, rows)
+            held = replace(self.empty, command=command, rows=rows)
+            write_results(self.config.file, held)
         return held, cases
 
 

@@ -13,6 +13,7 @@ from archwright.bench.memory import step_bytes
 from archwright.bench.normalised import Least
 from archwright.bench.results import (
     Results,
+    adding_to,
     checked,
     read_or,
     read_results,
@@ -59,9 +60,10 @@ def _run(config: DartsConfig) -> Results:
         if any(_same(row, one, seed) for row in held.rows):
             continue
         row = _row(config, one, seed)
-        rows = [*_held(config.file, empty).rows, row]
-        held = replace(empty, command=DartsConfig.command(empty.settings, rows), rows=rows)
-        write_results(config.file, held)
+        with adding_to(config.file):
+            rows = [*_held(config.file, empty).rows, row]
+            held = replace(empty, command=DartsConfig.command(empty.settings, rows), rows=rows)
+            write_results(config.file, held)
         print(
             f"{place}/{len(wanted)} {row['title']} {row['supernet']}, seed {seed}: "
             f"{row['top1']:.2f} %, {row['macs'] / 1e6:.0f} M MACs, searched "

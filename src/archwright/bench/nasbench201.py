@@ -12,7 +12,7 @@ from archwright.bench.contestants import Contestant
 from archwright.bench.freeze import require_frozen, settings_hash
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.results import read_or, require_writable
+from archwright.bench.results import adding_to, read_or, require_writable
 from archwright.bench.searches import (
     Search,
     Searches,
@@ -77,6 +77,11 @@ class _Bench:
 
     def _keep(self, found: Search) -> Searches:
         """Add a search to what the file holds now, perhaps by another process."""
+        with adding_to(self.config.file):
+            return self._with(found)
+
+    def _with(self, found: Search) -> Searches:
+        """The file written anew with that search."""
         one, seed = found.contestant, found.seed
         others = (s for s in self._held().searches if (s.contestant, s.seed) != (one, seed))
         searches = (*others, found)

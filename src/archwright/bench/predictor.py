@@ -17,6 +17,7 @@ from torch import Tensor
 from archwright.bench.predictor_config import PredictorConfig
 from archwright.bench.results import (
     Results,
+    adding_to,
     read_results,
     require_same,
     require_writable,
@@ -47,15 +48,11 @@ def bench_predictor(config: PredictorConfig) -> Results:
     rows = _held(config)
     known = {(row["device"], row["seed"]) for row in rows}
     space = _Space()
-    results = _results(config, rows)
     for device in config.all_devices:
         for seed in config.all_seeds:
             if (device, seed) not in known:
-                rows.append(_row(config, space, device, seed))
-                results = _results(config, rows)
-                if config.out is not None:
-                    write_results(config.out, results)
-    return results
+                rows = _kept(config, rows, _row(config, space, device, seed))
+    return _results(config, rows)
 
 
 def rank_correlation(one: Vector, other: Vector) -> float:
@@ -69,6 +66,19 @@ def _held(config: PredictorConfig) -> list[dict[str, Any]]:
     held = read_results(config.out)
     require_same(config.out, held, _results(config, []))
     return held.rows
+
+
+def _kept(
+    config: PredictorConfig, rows: list[dict[str, Any]], row: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows with a new one, in the results file too, to which other processes may add."""
+    if config.out is None:
+        return [*rows, row]
+    with adding_to(config.out):
+        place = (row["device"], row["seed"])
+        others = [one for one in _held(config) if (one["device"], one["seed"]) != place]
+        write_results(config.out, _results(config, [*others, row]))
+    return [*others, row]
 
 
 def _results(config: PredictorConfig, rows: list[dict[str, Any]]) -> Results:

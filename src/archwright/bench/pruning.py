@@ -15,6 +15,7 @@ from archwright.bench.pruning_methods import Trained, cost_of
 from archwright.bench.pruning_rows import PrunedRow, rows_of
 from archwright.bench.results import (
     Results,
+    adding_to,
     read_or,
     read_results,
     require_writable,
@@ -102,11 +103,12 @@ class _Bench:
     def _keep(self, rows: Sequence[PrunedRow]) -> Results:
         """Add rows to what the file holds now, perhaps by another process, or replace them."""
         new = {row.key: row for row in rows}
-        kept = {row.key: row for row in self._rows(self._held())}
-        content = [row.to_json() for row in {**kept, **new}.values()]
-        command = PruningConfig.command(self.empty.settings, content)
-        held = replace(self.empty, command=command, rows=content)
-        write_results(self.config.file, held)
+        with adding_to(self.config.file):
+            kept = {row.key: row for row in self._rows(self._held())}
+            content = [row.to_json() for row in {**kept, **new}.values()]
+            command = PruningConfig.command(self.empty.settings, content)
+            held = replace(self.empty, command=command, rows=content)
+            write_results(self.config.file, held)
         return held
 
     def _row(self, trained: Trained, one: Contestant, share: float) -> PrunedRow:
@@ -115,9 +117,9 @@ class _Bench:
         made = trained.make(one, share)
         network = made.network
         if not made.fresh and self.config.epochs:
-            keeper = trained.keeper(one, share)
             stages = trained.stages(one, share, few=True)
-            network = stages.tune(network, keeper, one.title, keeper.restore())
+            with trained.keeper(one, share) as keeper:
+                network = stages.tune(network, keeper, one.title, keeper.restore())
         folder = self.config.folder(trained.seed, one, share)
         write_onnx(folder / _ONNX, network)
         macs, params = cost_of(network.network)

@@ -1,6 +1,7 @@
 """The networks of a comparison: what each way of pruning leaves of the same trained weights."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ from archwright.prune.source import Source, read_source
 from archwright.prune.stages import Cut, Gated, Stages
 from archwright.prune.targets import require_reachable, targets_of
 from archwright.runs.device import placed
-from archwright.runs.folder import RunFolder, open_run
+from archwright.runs.folder import RunFolder, hold, open_run
 from archwright.runs.keeper import Keeper
 from archwright.spaces import write_architecture
 from archwright.train.config import TrainConfig
@@ -108,8 +109,8 @@ class Trained:
     @cached_property
     def gated(self) -> Gated:
         """The network with learned gates."""
-        keeper = self.keeper(_GATES, 1)
-        return self.stages(_GATES, 1, few=True).learn_gates(keeper, keeper.restore())
+        with self.keeper(_GATES, 1) as keeper:
+            return self.stages(_GATES, 1, few=True).learn_gates(keeper, keeper.restore())
 
     @cached_property
     def onward(self) -> NaiveNetwork:
@@ -117,9 +118,9 @@ class Trained:
         settings = self.config
         like = replace(settings, epochs=settings.gate_epochs, lr=settings.gate_lr)
         stages = self.stages(_ONWARD, 1, few=True, config=like)
-        keeper = self.keeper(_ONWARD, 1, like)
         network = stages.unpruned()
-        return stages.tune(network, keeper, _ONWARD.method, keeper.restore())
+        with self.keeper(_ONWARD, 1, like) as keeper:
+            return stages.tune(network, keeper, _ONWARD.method, keeper.restore())
 
     def stages(
         self,
@@ -144,16 +145,20 @@ class Trained:
         asked = (config or self.config).pruning(self.source.path, self.seed, one, share)
         return asked.on(self.source.settings)
 
-    def keeper(self, one: Contestant, share: float, config: PruningConfig | None = None) -> Keeper:
-        """What keeps a fine-tuning resumable.
+    @contextmanager
+    def keeper(
+        self, one: Contestant, share: float, config: PruningConfig | None = None
+    ) -> Generator[Keeper]:
+        """Keep a fine-tuning resumable.
 
         Raises:
-            RunError: its folder holds one of other settings.
+            RunError: its folder holds one of other settings, or another process writes it.
         """
         path = self.config.folder(self.seed, one, share)
         settings = {**self.asked(one, share, config).settings(), "out": str(path)}
-        folder = open_run(path, "bench pruning", settings, resume=True)
-        return Keeper(folder, self.fabric, 60.0)
+        with hold(path):
+            folder = open_run(path, "bench pruning", settings, resume=True)
+            yield Keeper(folder, self.fabric, 60.0)
 
     def require_reachable(self, wanted: Iterable[tuple[Contestant, float]]) -> None:
         """Check that deleting nodes comes down to every share that is wanted of it.

@@ -11,7 +11,7 @@ import numpy as np
 from archwright.bench.contestants import Contestant
 from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import Ranking, Rankings, agreements, read_rankings, write_rankings
-from archwright.bench.results import read_or, require_writable
+from archwright.bench.results import adding_to, read_or, require_writable
 from archwright.bench.threads import threads
 from archwright.derive import random_architecture
 from archwright.errors import RunError
@@ -64,10 +64,11 @@ def _run(config: RankConfig) -> Rankings:
         if held.find(one, seed) is not None:
             continue
         found = _rank(config, one, seed, architectures)
-        rankings = (*_held(config, empty).rankings, found)  # perhaps by another process
-        command = RankConfig.command(empty.settings, rankings)
-        held = replace(empty, command=command, rankings=rankings)
-        write_rankings(config.file, held)
+        with adding_to(config.file):
+            rankings = (*_held(config, empty).rankings, found)  # perhaps by another process
+            command = RankConfig.command(empty.settings, rankings)
+            held = replace(empty, command=command, rankings=rankings)
+            write_rankings(config.file, held)
         line = _line(replace(held, rankings=(found,)), config.preset)
         print(f"{number}/{len(wanted)} {line}", file=sys.stderr, flush=True)
     return held

@@ -1,17 +1,20 @@
 """Result files: the rows of a bench, with all that is needed to repeat and to judge them."""
 
-import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 from archwright.errors import RunError
-from archwright.files import is_of, write_json
+from archwright.files import decoded, is_of, write_json
+from archwright.runs.lock import locked
 
 SCHEMA = 1
 """Raised when a field changes its meaning."""
+_PATIENCE_S = 120.0
+"""How long a process waits until another has added to a file of results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,24 @@ def require_writable(path: Path) -> None:
         raise RunError(f"cannot write {path}: {error.strerror}; give another --out") from None
 
 
+@contextmanager
+def adding_to(path: Path) -> Generator[None]:
+    """Keep other processes from adding to the results in `path` between reading and writing them.
+
+    Raises:
+        RunError: another process does for minutes on end (it is named), or the lock beside the file
+            cannot be written.
+    """
+    with ExitStack() as held:
+        lock = path.with_name(f".{path.name}.lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(lock, path, wait_s=_PATIENCE_S))
+        except OSError as error:
+            raise RunError(f"cannot write {lock}: {error.strerror}") from None
+        yield
+
+
 def write_results(path: Path, results: Results) -> None:
     """Write `results` to `path`, whole or not at all; its folder is made if it is missing."""
     content = {field.name: getattr(results, field.name) for field in fields(Results)}
@@ -72,10 +93,10 @@ def read_content(path: Path) -> dict[str, Any]:
         RunError: as `read_results`.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = decoded(path.read_bytes())
     except FileNotFoundError:
         raise RunError(f"no results at {path}: run the bench with --out {path}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise RunError(f"{path} cannot be read as results: {error}") from None
     if not isinstance(content, dict) or "schema" not in content:
         raise RunError(f"{path} holds no results of a bench")

@@ -1,10 +1,11 @@
 """What a build comes to."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from archwright.prune.result import Measured
+from archwright.runs.typed import read_dataclass, result_of
 from archwright.spaces import Size
 
 
@@ -30,11 +31,6 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """Every field, and whether it holds."""
         return {**asdict(self), "holds": self.holds}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Verdict":
-        """The inverse of `to_json`; further fields are ignored."""
-        return cls(**{name: content[name] for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +81,13 @@ class BuildResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
-        """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored."""
-        given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
-        given["budgets"] = tuple(map(Verdict.from_json, content["budgets"]))
-        given["counted_at"] = Size(**content["counted_at"])
-        for name, kind in _PARTS.items():
-            given[name] = tuple(kind(**part) for part in content[name])
-        for name in ("file", "report"):
-            given[name] = out / Path(content[name]).name
-        given["out"] = out
-        return cls(**given)
+        """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored.
+
+        Raises:
+            RunError: a field is missing, or of another type.
+        """
+        held = read_dataclass(cls, {**content, "out": str(out)}, result_of(str(out)))
+        return replace(held, file=out / held.file.name, report=out / held.report.name)
 
 
-_PARTS: dict[str, type[Any]] = {"rows": Measured, "stages": Stage}
+_PARTS = ("rows", "stages")

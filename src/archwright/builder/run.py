@@ -25,7 +25,7 @@ from archwright.prune.result import Measured, PruneResult
 from archwright.prune.run import prune
 from archwright.report import write_report
 from archwright.report.budgets import Judged
-from archwright.runs.folder import SCHEMA, RunFolder, differing, open_run, read_config
+from archwright.runs.folder import SCHEMA, RunFolder, differing, hold, open_run, read_config
 from archwright.search.outcome import SearchResult
 from archwright.search.run import search
 from archwright.spaces import get_space, write_architecture
@@ -49,7 +49,7 @@ def build(config: BuildConfig) -> BuildResult:
     if finished is not None:
         return finished
     plan = make_plan(config)
-    with _kept(RunFolder(config.out)):
+    with hold(config.out), _kept(RunFolder(config.out)):
         return _Build(plan, _open(plan)).run()
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.page import show_page
 from archwright.cli.show import Show, count, decimals
 from archwright.deploy.config import ExportConfig
 
@@ -27,11 +28,9 @@ def _show(result: "ExportResult", show: Show) -> dict[str, Any]:
     show.line(f"as torch to {result.deviation:.1e} of the largest logit")
     content = result.to_json()
     if result.noted:
-        from archwright.report import write_report
-
-        page = write_report([result.noted])
-        show.line(f"report: {page}")
-        content["report"] = str(page)
+        content["report"] = show_page(result.noted, show)
+    elif result.unnoted:
+        show.line(f"not in the report of the run: {result.unnoted}")
     show.line(f"exported: {result.file}")
     return content
 

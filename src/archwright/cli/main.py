@@ -10,6 +10,7 @@ from importlib import import_module
 
 from archwright import __version__
 from archwright.cli.command import Command, Group, UsageError
+from archwright.cli.legible import make_legible
 from archwright.cli.parse import Parsed, parse
 from archwright.cli.show import Show
 from archwright.cli.usage import command_help, group_help, program_help
@@ -38,6 +39,8 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "al
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line `words` (else the process's own); the exit code."""
     words = list(sys.argv[1:] if words is None else words)
+    make_legible(sys.stdout)
+    make_legible(sys.stderr)
     debug = "--debug" in words or os.environ.get("ARCHWRIGHT_DEBUG", "0") not in ("", "0")
     try:
         code = _dispatch(words)

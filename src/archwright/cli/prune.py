@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.page import show_page
 from archwright.cli.show import Show, decimals
 from archwright.prune.config import PruneConfig
 
@@ -17,7 +18,6 @@ def _run(config: PruneConfig) -> "PruneResult":
 
 
 def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
-    from archwright.report import write_report
     from archwright.runs.folder import RunFolder
 
     show.networks(result.rows)
@@ -32,9 +32,8 @@ def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
             f"{decimals(result.latency_ms_before, 3)} ms (one image, one thread, onnxruntime)"
         )
     show.line(f"counted at {result.counted_at.text}")
-    page = write_report([result.out])
-    show.line(f"report: {page}")
-    return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}
+    images = RunFolder(result.out).images()
+    return {**result.to_json(), "images": images, "report": show_page(result.out, show)}
 
 
 command = Command(name="prune", config=PruneConfig, run=_run, show=_show, positional="run")

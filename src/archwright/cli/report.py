@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
 from archwright.cli.show import Show
+from archwright.errors import RunError
 from archwright.runs.options import require, require_kinds
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ class _Written:
 def _run(config: ReportConfig) -> _Written:
     from archwright.report import result_rows, write_report
 
-    return _Written(write_report(config.runs, config.out), result_rows(config.runs))
+    try:
+        page = write_report(config.runs, config.out)
+    except OSError as error:
+        raise RunError(f"cannot write the page: {error.strerror}; give another --out") from None
+    return _Written(page, result_rows(config.runs))
 
 
 def _show(written: _Written, show: Show) -> dict[str, Any]:

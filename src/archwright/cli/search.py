@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.page import show_page
 from archwright.cli.show import Show, count, decimals
 from archwright.search.config import SearchConfig
 
@@ -18,7 +19,6 @@ def _run(config: SearchConfig) -> "SearchResult":
 
 
 def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
-    from archwright.report import write_report
     from archwright.runs.folder import RunFolder
 
     content = result.to_json()
@@ -32,9 +32,8 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     show.line(f"architecture: {content['architecture']}")
     for line in _costs(result):
         show.line(line)
-    page = write_report([result.out])
-    show.line(f"report: {page}")
-    return {**content, "images": RunFolder(result.out).images(), "report": str(page)}
+    images = RunFolder(result.out).images()
+    return {**content, "images": images, "report": show_page(result.out, show)}
 
 
 def _costs(result: "SearchResult") -> Iterator[str]:

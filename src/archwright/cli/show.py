@@ -7,12 +7,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from archwright.cli.legible import legible
+
 if TYPE_CHECKING:
+    from rich.console import OverflowMethod
+
     from archwright.prune.result import Measured
     from archwright.report.load import Row
     from archwright.train.run import TrainedNetwork
 
 _NOTHING = "\N{EN DASH}"
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
 _UNBOUNDED = 1000
 """Columns where the output is no terminal: nothing is cut or wrapped."""
 
@@ -22,6 +27,7 @@ class Show:
 
     def __init__(self, stream: TextIO) -> None:
         terminal = stream.isatty()
+        self._stream = stream
         self._console = Console(
             file=stream,
             force_terminal=terminal,
@@ -34,7 +40,7 @@ class Show:
 
     def line(self, text: str) -> None:
         """One line, never wrapped, so that it can be copied."""
-        self._console.print(text, soft_wrap=True)
+        self._console.print(legible(text, self._stream), soft_wrap=True)
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
@@ -43,12 +49,17 @@ class Show:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for position, name in enumerate(columns):
             if position < texts:  # what does not fit is taken from these
-                table.add_column(name, overflow="ellipsis")
+                table.add_column(name, overflow=self._overflow)
             else:
                 table.add_column(name, justify="right", no_wrap=True)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(legible(cell, self._stream) for cell in row))
         self._console.print(table)
+
+    @property
+    def _overflow(self) -> "OverflowMethod":
+        """How rich ends what is too wide: with a sign of one column, where there is one."""
+        return "ellipsis" if legible(_CUT, self._stream) == _CUT else "crop"
 
     def networks(
         self, networks: "Sequence[Row] | Sequence[TrainedNetwork] | Sequence[Measured]"
@@ -83,4 +94,4 @@ def decimals(value: float | None, places: int = 2) -> str:
 
 def shorten(text: str, length: int = 60) -> str:
     """`text`, cut to `length` characters."""
-    return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return text if len(text) <= length else text[: length - 1] + _CUT

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.page import show_page
 from archwright.cli.show import Show
 from archwright.train.config import TrainConfig
 
@@ -17,13 +18,11 @@ def _run(config: TrainConfig) -> "TrainResult":
 
 
 def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
-    from archwright.report import write_report
     from archwright.runs.folder import RunFolder
 
     show.networks(result.rows)
-    page = write_report([result.out])
-    show.line(f"report: {page}")
-    return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}
+    images = RunFolder(result.out).images()
+    return {**result.to_json(), "images": images, "report": show_page(result.out, show)}
 
 
 command = Command(name="train", config=TrainConfig, run=_run, show=_show)

@@ -43,9 +43,10 @@ class ExportResult:
 
     Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
     takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
-    same type. Both were timed in turns with the file. `images` says on what it
-    was calibrated and scored.
-    `noted` is the run folder in whose log the result stands, None for a run that goes on.
+    same type. Both were timed in turns with the file. `images` says on what it was calibrated and
+    scored.
+    `noted` is the run folder in whose log the result stands, None for a run that goes on; where the
+    log cannot be written, `unnoted` says why.
     """
 
     run: Path
@@ -72,6 +73,7 @@ class ExportResult:
     latency_ms_unpruned: float | None = None
     images: dict[str, Any] | None = None
     noted: Path | None = None
+    unnoted: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as a machine reads it; what there is none of is left out."""
@@ -127,7 +129,10 @@ def export(config: ExportConfig) -> ExportResult:
         raise RunError(f"cannot write {config.out}: {error.strerror}; give another --out") from None
     if not ended:
         return result
-    trained.folder.log.write("export", **result.to_json())
+    try:
+        trained.folder.log.write("export", **result.to_json())
+    except RunError as error:  # the file is there: what is asked for is done
+        return replace(result, unnoted=str(error).split(";")[0])
     return replace(result, noted=trained.folder.path)
 
 

@@ -21,7 +21,7 @@ from archwright.search.methods import get_method
 from archwright.simplify import simplify
 from archwright.simplify.settings import from_settings
 from archwright.spaces import Size, Space, read_architecture, space_of, write_architecture
-from archwright.train.entrants import Entrant
+from archwright.train.entrants import stored_entrant
 from archwright.train.stored import State, folder_of, held_weights, require_state, stored_weights
 
 KINDS = ("search", "train", "prune")
@@ -198,6 +198,4 @@ def _network(
         method = get_method(settings["method"], **options)
         supernet = method.supernet(space.supernet(size))
         return restrict(simplify(supernet, from_settings(settings)), architecture)
-    inherit = settings.get("inherit")
-    entrant = Entrant("found", space, architecture, size, Path(inherit) if inherit else None)
-    return entrant.trained(auxiliary=False)
+    return stored_entrant(settings, space, architecture, size).trained(auxiliary=False)

@@ -173,6 +173,10 @@ def loads(text: str) -> Architecture:
         raise GenotypeError(
             f"not a JSON text: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
+    except (ValueError, RecursionError):  # numbers of thousands of digits; lists in lists in lists
+        raise GenotypeError(
+            "not a JSON text of an architecture: it has too many digits, or is nested too deeply"
+        ) from None
 
 
 _PICK = re.compile(r"([^~|+\s]+)~([0-9]+)\|")
@@ -239,6 +243,8 @@ def read_darts(text: str) -> dict[str, CellGenotype]:
     except SyntaxError as error:
         line, column = error.lineno or 1, max((error.offset or 1) - 1, 0)
         raise _malformed(text, _line_start(text, line) + column, error.msg) from None
+    except (RecursionError, MemoryError):
+        raise GenotypeError("a DARTS genotype is not nested so deeply") from None
     except ValueError as error:  # a null character, before Python 3.12
         raise GenotypeError(
             f"a DARTS genotype reads Genotype(normal=[...], ...): {error}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from archwright.cost import graph_cost
 from archwright.ir import Architecture
+from archwright.runs.typed import read_dataclass, result_of
 from archwright.spaces import Size, Space, write_architecture
 
 
@@ -71,9 +72,9 @@ class PruneResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "PruneResult":
-        """The inverse of `to_json`; further fields are ignored."""
-        given: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
-        rows = tuple(Measured(**row) for row in content["rows"])
-        given |= {"out": Path(content["out"]), "rows": rows}
-        given["counted_at"] = Size(**content["counted_at"])
-        return cls(**given)
+        """The inverse of `to_json`; further fields are ignored.
+
+        Raises:
+            RunError: a field is missing, or of another type.
+        """
+        return read_dataclass(cls, content, result_of(content["out"]))

@@ -23,7 +23,7 @@ from archwright.runs.checkpoint import loading, save_checkpoint
 from archwright.runs.device import describe_hardware, make_fabric, placed, versions
 from archwright.runs.folder import RunFolder
 from archwright.runs.keeper import Keeper
-from archwright.runs.start import load_images, require_trainable, start
+from archwright.runs.start import load_images, require_trainable, started
 from archwright.spaces import get_space, write_architecture
 from archwright.train.weights import save_network
 
@@ -52,12 +52,14 @@ def prune(config: PruneConfig) -> PruneResult:
         **{"channels": source.size.channels, "cells": source.size.cells},
         **source.space.settings,
         "architecture": write_architecture(source.architecture),
-        "inherit": source.settings.get("inherit"),
+        **{name: source.settings.get(name) for name in ("inherit", "inherited")},
         "cutout": stages.cutout,
+        **stages.taken_over,
     }
-    folder = start(fabric, config, "prune", images, resolved)
-    if finished is None:
-        return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    with started(fabric, config, "prune", images, resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
     return PruneResult.from_json({**finished, "out": str(config.out)})
 
 
@@ -185,7 +187,7 @@ class _Pruning:
         )
         if self.keeper.writes:
             save_network(self.keeper.folder, architecture, network)
-            self.keeper.folder.log.write("result", **result.to_json())
+            self.keeper.finish(result.to_json())
         return result
 
 

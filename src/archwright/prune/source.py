@@ -11,7 +11,7 @@ from archwright.ir import Architecture, Network, deletable
 from archwright.runs.checkpoint import load_checkpoint
 from archwright.runs.folder import read_config
 from archwright.spaces import Size, Space, read_architecture, space_of
-from archwright.train.entrants import Entrant
+from archwright.train.entrants import stored_entrant
 from archwright.train.stored import State, folder_of, held_weights, require_state, stored_weights
 
 
@@ -93,8 +93,7 @@ def read_source(path: Path, given: Space | None = None) -> Source:
         image_size=settings["image_size"],
         image_channels=settings["image_channels"],
     )
-    inherit = settings.get("inherit")
-    entrant = Entrant("found", space, architecture, size, Path(inherit) if inherit else None)
+    entrant = stored_entrant(settings, space, architecture, size)
     network = entrant.trained(auxiliary=False)
     if not deletable(network):
         raise RunError(f"{folder} has no cell that a node could be deleted from: nothing to prune")

@@ -36,6 +36,7 @@ from archwright.runs.checkpoint import load_checkpoint, loading
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder, read_config
 from archwright.runs.keeper import Keeper
+from archwright.runs.tensors import checksum
 from archwright.train.evaluate import evaluate, scoring_batches
 from archwright.train.loop import Loop, augmented_batches, cutout_side
 from archwright.train.trainer import Trainer
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 
 _SHARED = (
-    *("run", "data", "limit", "image_size", "seed", "gate_epochs", "gate_lr", "sparsity"),
+    *("data", "limit", "image_size", "seed", "gate_epochs", "gate_lr", "sparsity"),
     *("batch_size", "lr_min", "momentum", "weight_decay", "clip", "cutout", "precision"),
 )
 """Settings that decide which gates are learned."""
@@ -135,8 +136,13 @@ class Stages:
         path = RunFolder(run).checkpoint("gates")
         if held.get("kind") != "prune" or not path.is_file():
             raise RunError(f"{run} has learned no gates: give a pruning that did, or leave --gates")
+        if held.get("run") != wanted["run"]:
+            raise RunError(
+                f"{run} learned its gates on another network than {self.source.path}: give a "
+                f"pruning of the same one, or leave --gates out"
+            )
         for name in _SHARED:
-            if not _alike(name, held.get(name), wanted[name]):
+            if held.get(name) != wanted[name]:
                 raise RunError(
                     f"{run} learned its gates with {name}={held.get(name)!r}, not "
                     f"{wanted[name]!r}: give the same settings, or leave --gates out"
@@ -151,9 +157,19 @@ class Stages:
         """Side in pixels of the square that is cut out."""
         return cutout_side(self.config.recipe(epochs=1, lr=self.config.lr), self.images)
 
+    @property
+    def taken_over(self) -> State:
+        """Checksums of what other runs gave, which stand in the settings for the paths to them."""
+        content: State = {"run": checksum(self.source.state)}
+        if self.config.gates is not None:
+            path = RunFolder(self.config.gates).checkpoint("gates")
+            content["gates"] = checksum(load_checkpoint(path)["network"])
+        return content
+
     def settings(self) -> State:
         """The settings, and what was resolved of them, as they are written down."""
-        resolved = {"cutout": self.cutout, "image_size": self.images.image_size}
+        resolved: State = {"cutout": self.cutout, "image_size": self.images.image_size}
+        resolved["run"] = checksum(self.source.state)
         return {**self.config.settings(), **resolved}
 
     def importance(self, gated: Gated) -> dict[Node, float]:
@@ -260,10 +276,3 @@ class Stages:
             held=held,
             noted=noted,
         )
-
-
-def _alike(name: str, held: Any, wanted: Any) -> bool:
-    """Whether a setting is what it was; runs are, where they are the same folder."""
-    if name == "run" and isinstance(held, str):
-        return Path(held).resolve() == Path(wanted).resolve()
-    return held == wanted

@@ -1,11 +1,11 @@
 """What a run folder says, read into typed values; what is wrong with it is one RunError line."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from archwright.errors import RunError
+from archwright.files import decoded
 from archwright.report.costs import FrontPoint, Priced, front_point, priced
 from archwright.report.record import Record
 from archwright.runs.folder import SCHEMA, read_config
@@ -235,7 +235,7 @@ def _read_text(path: Path, remedy: str) -> str:
 def _read_json(path: Path, remedy: str) -> Record:
     text = _read_text(path, remedy)
     try:
-        value = json.loads(text)
+        value = decoded(text)
     except ValueError as error:
         raise RunError(f"{path} is not JSON ({error}): restore it, or run again") from None
     return Record.of(value, str(path))
@@ -250,7 +250,7 @@ def _read_log(path: Path) -> list[Record]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = decoded(line)
         except ValueError as error:
             if number == len(lines):  # no newline after it: the run was killed while writing
                 break

@@ -108,7 +108,10 @@ class Record:
     def _as_number(self, key: str, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._wrong(key, "a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # JSON's whole numbers have no end
+            self._wrong(key, "a number that fits into a float")
 
     def _as_integer(self, key: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):

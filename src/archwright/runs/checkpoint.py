@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from archwright.errors import RunError
 from archwright.files import write_bytes
 
 SCHEMA = 1
+LAST, PREVIOUS = "last", "previous"
+"""Names of the checkpoint that a run goes on from, and of the one that it would from without it."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], device: torch.device) -> None:
@@ -35,16 +38,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state that was saved.
 
     Raises:
-        RunError: the file is cut short, damaged, or of another version.
+        RunError: the file is cut short, damaged (each of its parts carries a checksum), or of
+            another version.
     """
     try:
+        _require_checksums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RunError(f"no checkpoint at {path}") from None
     except Exception as error:  # torch raises a dozen types for a damaged file
         raise RunError(
-            f"checkpoint {path} is cut short or damaged ({_reason(error)}): delete it to start "
-            f"this run from the beginning"
+            f"checkpoint {path} is cut short or damaged ({_reason(error)}): {_remedy(path)}"
         ) from None
     if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != SCHEMA:
         raise RunError(f"checkpoint {path} is of another version: this one reads schema {SCHEMA}")
@@ -62,9 +66,29 @@ def loading(path: Path) -> Generator[None]:
         yield
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunError(
-            f"checkpoint {path} is of another network ({_reason(error)}): delete it to start "
-            f"this run from the beginning"
+            f"checkpoint {path} is of another network ({_reason(error)}): {_remedy(path)}"
         ) from None
+
+
+def _require_checksums(path: Path) -> None:
+    """Check that each part of the file has the CRC-32 that stands beside it: PyTorch does not.
+
+    Raises:
+        BadZipFile: one has not, or there are no parts.
+    """
+    with zipfile.ZipFile(path) as parts:
+        broken = parts.testzip()
+    if broken is not None:
+        raise zipfile.BadZipFile(f"the checksum of its part {broken} is another")
+
+
+def _remedy(path: Path) -> str:
+    before = path.with_name(f"{PREVIOUS}.pt")
+    if path.stem == LAST and before.is_file():
+        return f"delete it, and --resume goes on from the one before it, {before.name}"
+    if path.stem in (LAST, PREVIOUS):
+        return "delete it to start this run from the beginning"
+    return "give the folder of its run, or make the run again"
 
 
 def random_state(device: torch.device) -> dict[str, Any]:

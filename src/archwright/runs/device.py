@@ -44,9 +44,19 @@ def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric"
         raise ConfigError(f"device {device} is not on this machine: give --device auto or cpu")
     if name != "cpu" and devices > count:
         raise ConfigError(f"--devices {devices} is more than the {count} {name} here")
+    _require_whole_float32()
     chosen: Any = [int(index)] if index else devices
     strategy = "ddp" if devices > 1 else "auto"
     return Fabric(accelerator=name, devices=chosen, precision=precision, strategy=strategy)
+
+
+def _require_whole_float32() -> None:
+    """Switch TF32 off: with it a GPU rounds the factors of float32 products to 10 bits.
+
+    PyTorch has it on for convolutions, so that 32-true would be less than it says.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def placed(network: _Network, device: torch.device) -> _Network:
@@ -66,6 +76,15 @@ def describe_hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, {cores}"
     return cores
+
+
+def conditions(device: torch.device) -> dict[str, Any]:
+    """What decides the last bits of a result beside the settings, by name.
+
+    The number of threads does on a CPU, where it decides the order of sums.
+    """
+    threads = {"threads": torch.get_num_threads()} if device.type == "cpu" else {}
+    return {"device": device.type, **threads, "torch": torch.__version__}
 
 
 def versions() -> dict[str, str]:

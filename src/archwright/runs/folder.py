@@ -5,31 +5,46 @@
 """
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from archwright.errors import RunError
-from archwright.files import is_of, write_json
+from archwright.files import decoded, is_of, write_json
+from archwright.runs.lock import locked
 from archwright.runs.log import RunLog
 
 SCHEMA = 1
 
+_LOCK = ".lock"
+"""The file that says which process writes the folder, while one does."""
+
+CONDITIONS = "computed_with"
+"""The setting that holds what decides the last bits of a result."""
 _FREE = frozenset(
     {
+        CONDITIONS,
         *("out", "resume", "data_root", "data_title", "images", "workers", "command"),
         "checkpoint_seconds",
     }
 )
 """Settings that a resumed run may change: they do not touch the result."""
-_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
+_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint", "inherited"})
 """What follows from the images that are asked for."""
 
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "data", "background"), str),
-    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "white_level"), int),
-    **{"images": dict, "classes": list[str], "mean": list[float], "std": list[float]},
+    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "background"), str),
+    **dict.fromkeys(("data", "data_title", "data_root"), str),
+    **dict.fromkeys(("method", "derivation", "simplify", "pointwise", "granularity", "scale"), str),
+    **dict.fromkeys(("inherit", "fusion", "per", "score", "run", "gates"), str),
+    **dict.fromkeys((CONDITIONS, "inherited", "asked", "images"), dict[str, Any]),
+    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "partial"), int),
+    **dict.fromkeys(("reduction", "floor", "limit", "test_limit", "white_level"), int),
+    **{"precision": Literal["32-true", "bf16-mixed"], "drop_gates": bool},
+    **{"classes": list[str], "mean": list[float], "std": list[float]},
 }
 """Types of the settings that later commands read."""
 
@@ -75,6 +90,11 @@ class RunFolder:
         """The checkpoint of that name (`last`, `best`)."""
         return self.path / "checkpoints" / f"{name}.pt"
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is a run that has come to its end, so that nothing more is written."""
+        return self.config.exists() and self.result() is not None
+
     def result(self) -> dict[str, Any] | None:
         """The result, if the run has finished."""
         return self.log.last("result")
@@ -82,6 +102,24 @@ class RunFolder:
     def images(self) -> dict[str, Any] | None:
         """What was said of its images when it started, if anything."""
         return read_config(self.path).get("images")
+
+
+@contextmanager
+def hold(out: Path) -> Generator[None]:
+    """Keep other processes from writing the run folder `out`, which is made if it is missing.
+
+    Raises:
+        RunError: another process holds it (it is named); it holds something else than a run, or
+            cannot be written.
+    """
+    with ExitStack() as held:
+        try:
+            _require_run(out)
+            out.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(out / _LOCK, out))
+        except OSError as error:
+            raise _unwritable(out, error) from None
+        yield
 
 
 def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool) -> RunFolder:
@@ -96,19 +134,47 @@ def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool)
     folder = RunFolder(out)
     content = {"schema": SCHEMA, "kind": kind, **settings}
     try:
-        if out.exists() and not out.is_dir():
-            raise RunError(f"{out} is a file: give another --out")
+        _require_run(out)
         if folder.config.exists():
             if not resume:
                 raise RunError(f"{out} holds a run already: add --resume, or give another --out")
             _require_same(folder, content)
             return folder
-        if out.exists() and any(not p.name.endswith(".part") for p in out.iterdir()):
-            raise RunError(f"{out} is not empty and holds no run: give another --out")
         write_json(folder.config, content)
     except OSError as error:
-        raise RunError(f"cannot write to {out}: {error.strerror}; give another --out") from None
+        raise _unwritable(out, error) from None
     return folder
+
+
+def say_changes(folder: RunFolder, settings: Mapping[str, Any]) -> None:
+    """Say on standard error, in one line, if a run goes on where it will end in other bytes."""
+    held, now = read_config(folder.path).get(CONDITIONS, {}), settings[CONDITIONS]
+    changed = [name for name in {**held, **now} if held.get(name) != now.get(name)]
+    if not changed or folder.result() is not None:
+        return
+    was, is_now = (
+        ", ".join(f"{name} {of.get(name, 'not fixed')}" for name in changed) for of in (held, now)
+    )
+    print(
+        f"{folder.path} was begun with {was}, and goes on with {is_now}: it will end in other "
+        f"bytes than it would have (threads are set by OMP_NUM_THREADS)",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _require_run(out: Path) -> None:
+    """Check that at `out` there is nothing, or a run, or what is left of the start of one."""
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file: give another --out")
+    if not out.exists() or (out / "config.json").exists():
+        return
+    if any(not (p.name.endswith(".part") or p.name == _LOCK) for p in out.iterdir()):
+        raise RunError(f"{out} is not empty and holds no run: give another --out")
+
+
+def _unwritable(out: Path, error: OSError) -> RunError:
+    return RunError(f"cannot write to {out}: {error.strerror}; give another --out")
 
 
 def read_config(path: Path) -> Settings:
@@ -121,8 +187,8 @@ def read_config(path: Path) -> Settings:
     if not file.is_file():
         raise RunError(f"{path} is no run folder: it has no config.json")
     try:
-        content: Any = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        content: Any = decoded(file.read_bytes())
+    except ValueError:
         raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")

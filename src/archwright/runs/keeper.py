@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from archwright.runs.checkpoint import load_checkpoint, save_checkpoint
+from archwright.runs.checkpoint import LAST, PREVIOUS, load_checkpoint, save_checkpoint
 from archwright.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -62,16 +62,27 @@ class Keeper:
         self._saved = self._clock
         if self.writes:
             kept = {"seconds": self.seconds, "log_size": self.folder.log.size()}
-            save_checkpoint(self.folder.checkpoint("last"), {**state, **kept}, self.device)
+            path = self.folder.checkpoint(LAST)
+            if path.exists():  # a kill before the new one stands leaves this one to go on from
+                path.replace(self.folder.checkpoint(PREVIOUS))
+            save_checkpoint(path, {**state, **kept}, self.device)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Log the result of the run; the checkpoint before the last one has no use any more."""
+        self.folder.log.write("result", **result)
+        self.folder.checkpoint(PREVIOUS).unlink(missing_ok=True)
 
     def restore(self) -> dict[str, Any] | None:
-        """The last checkpoint's state, the log cut back to it; None: start from the beginning.
+        """The state of the last checkpoint that there is, the log cut back to it.
+
+        None: there is none, so the run starts from the beginning.
 
         Raises:
             RunError: the checkpoint is damaged, or the log has lost lines since.
         """
-        path = self.folder.checkpoint("last")
-        state = load_checkpoint(path) if path.exists() else None
+        paths = (self.folder.checkpoint(name) for name in (LAST, PREVIOUS))
+        path = next((path for path in paths if path.exists()), None)
+        state = None if path is None else load_checkpoint(path)
         if self.writes:
             self.folder.log.cut(state["log_size"] if state else 0)
         self.seconds = state["seconds"] if state else 0.0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from archwright.errors import RunError
+from archwright.files import decoded
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ class RunLog:
 
     def _record(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            record = json.loads(line)
+            record = decoded(line)
             if isinstance(record, dict) and "event" in record:
                 return cast("dict[str, Any]", record)
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except ValueError:
             pass
         raise RunError(f"{self.path} is damaged: line {number} is no record; start a new run")

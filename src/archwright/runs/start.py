@@ -1,14 +1,15 @@
 """How every run starts: images, batches, and once all is checked, processes and the folder."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archwright import data
 from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError, DataError
 from archwright.ir import Network
-from archwright.runs.device import require_memory
-from archwright.runs.folder import RunFolder, open_run
+from archwright.runs.device import conditions, require_memory
+from archwright.runs.folder import CONDITIONS, RunFolder, hold, open_run, say_changes
 from archwright.runs.options import RunOptions
 from archwright.runs.progress import say
 from archwright.spaces import Size
@@ -102,26 +103,33 @@ def require_trainable(
         )
 
 
-def start(
+@contextmanager
+def started(
     fabric: "Fabric",
     options: RunOptions,
     kind: str,
     images: data.ImageData,
     resolved: Mapping[str, Any],
-) -> RunFolder:
+) -> Generator[RunFolder]:
     """Open the run's folder, then start its other processes: what comes before has been checked.
 
-    Written down are the options, what was `resolved` of them, and what the images are.
+    Written down are the options, what was `resolved` of them, and what the images are. Until the
+    run has come to its end, no other one may write the folder.
 
     Raises:
-        RunError: the folder is taken, or of another configuration (see `open_run`).
+        RunError: the folder is taken or in use, or of another configuration (see `open_run`).
     """
-    if fabric.is_global_zero:
-        settings = {**options.settings(), **resolved, **_about(options, images)}
-        open_run(options.out, kind, settings, resume=options.resume)
-    fabric.launch()
-    fabric.barrier()
-    return RunFolder(options.out)
+    folder = RunFolder(options.out)
+    with ExitStack() as held:
+        if fabric.is_global_zero:
+            settings = {**options.settings(), **resolved, **_about(options, images)}
+            settings[CONDITIONS] = conditions(fabric.device)
+            if not folder.ended:
+                held.enter_context(hold(options.out))
+            say_changes(open_run(options.out, kind, settings, resume=options.resume), settings)
+        fabric.launch()
+        fabric.barrier()
+        yield folder
 
 
 def _about(options: RunOptions, images: data.ImageData) -> dict[str, Any]:

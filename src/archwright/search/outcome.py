@@ -10,6 +10,7 @@ from archwright.ir import Architecture
 from archwright.lower import NaiveNetwork
 from archwright.runs.device import placed
 from archwright.runs.folder import RunFolder
+from archwright.runs.typed import read_fields, result_of
 from archwright.search.budget.limits import costs_from_json, costs_to_json
 from archwright.spaces import Size, Space, read_architecture, write_architecture
 from archwright.train.evaluate import evaluate, recalibrate, scoring_batches
@@ -52,16 +53,30 @@ class SearchResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], space: Space | None = None) -> "SearchResult":
-        """The inverse of `to_json`; `space` is the one that was searched, if it is a user's."""
-        architecture, out = read_architecture(content["architecture"], space), Path(content["out"])
-        numbers = {name: content[name] for name in ("params", "macs", "accuracy", "seconds")}
-        costs = costs_from_json(content["costs"]) if "costs" in content else None
-        front = tuple(content["front"]) if "front" in content else None
-        numbers["feasible"], numbers["limits"] = content.get("feasible"), content.get("limits")
-        at = Size(**content["counted_at"]) if "counted_at" in content else None
-        return cls(
-            architecture=architecture, out=out, **numbers, costs=costs, counted_at=at, front=front
+        """The inverse of `to_json`; `space` is the one that was searched, if it is a user's.
+
+        Raises:
+            RunError: a field is missing, or of another type.
+        """
+        where = result_of(content["out"])
+        given = read_fields(_KINDS, content, where) | read_fields(
+            _OPTIONAL, content, where, needed=set()
         )
+        given["architecture"] = read_architecture(given["architecture"], space)
+        if "costs" in given:
+            given["costs"] = costs_from_json(given["costs"])
+        return cls(**given)
+
+
+_KINDS: dict[str, Any] = {
+    **{"architecture": str, "params": int, "macs": int, "accuracy": float, "seconds": float},
+    "out": Path,
+}
+_OPTIONAL: dict[str, Any] = {
+    **{"feasible": bool, "costs": dict[str, float | None], "limits": dict[str, float]},
+    **{"counted_at": Size, "front": tuple[dict[str, Any], ...]},
+}
+"""The fields of a result in the log, and those that some have."""
 
 
 def hand_over(

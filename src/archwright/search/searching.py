@@ -18,7 +18,13 @@ from archwright.runs.device import describe_hardware, make_fabric, versions
 from archwright.runs.folder import SCHEMA
 from archwright.runs.keeper import Keeper
 from archwright.runs.progress import Progress as Bar
-from archwright.runs.start import load_images, require_trainable, size_for, start, training_batches
+from archwright.runs.start import (
+    load_images,
+    require_trainable,
+    size_for,
+    started,
+    training_batches,
+)
 from archwright.search.answer import FrontPoint, Judge
 from archwright.search.bilevel import Bilevel
 from archwright.search.budget.terms import Terms, settle_terms
@@ -59,10 +65,10 @@ def carry_out(
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
     run = prepare(config)
-    folder = start(run.fabric, config, "search", run.images, run.resolved)
-    finished = folder.result()
-    if finished is None:
-        return go(run, Keeper(folder, run.fabric, config.checkpoint_seconds))
+    with started(run.fabric, config, "search", run.images, run.resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return go(run, Keeper(folder, run.fabric, config.checkpoint_seconds))
     return SearchResult.from_json({**finished, "out": str(config.out)}, run.space)
 
 
@@ -361,6 +367,6 @@ class Searching:
         if keeper.writes:
             if front is not None:
                 write_json(folder.path / "front.json", {"schema": SCHEMA, "front": front})
-            folder.log.write("result", **result.to_json())
+            keeper.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result

@@ -103,3 +103,9 @@ def from_settings(settings: Mapping[str, Any]) -> Simplification:
         granularity=settings.get("granularity", "filter"),
         scale=settings.get("scale", "norm"),
     )
+
+
+def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a run's recorded settings that `from_settings` reads."""
+    names = ("simplify", "pointwise", "granularity", "scale")
+    return {name: settings[name] for name in names if name in settings}

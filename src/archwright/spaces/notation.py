@@ -200,7 +200,7 @@ def _read_file(text: str) -> Architecture:
             f"{unknown('architecture', text, PUBLISHED)}; or give a file, a run folder, or a string"
         )
     try:
-        return loads(path.read_text())
+        return loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise GenotypeError(f"{path} is not an architecture file: it is not text") from None
     except GenotypeError as error:

@@ -1,7 +1,9 @@
 """Who is trained: the network in question, and those that it is compared with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +14,7 @@ from archwright.errors import ConfigError, RunError
 from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder, read_config
-from archwright.simplify import simplify
+from archwright.simplify import Simplification, simplify
 from archwright.simplify.settings import from_settings
 from archwright.spaces import Size, Space, reference_architecture, with_auxiliary
 from archwright.train.config import Rival
@@ -23,7 +25,8 @@ from archwright.train.weights import load_weights
 class Entrant:
     """An architecture at its size, under the name that its results go by.
 
-    `inherit` is the run folder of the search whose weights it starts from, if any.
+    `inherit` is the run folder of the search whose weights it starts from, if any; `simplified` is
+    how the supernet was that the weights of a finished run came from.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Entrant:
     architecture: Architecture
     size: Size
     inherit: Path | None = None
+    simplified: Simplification | None = None
 
     @property
     def network(self) -> Network:
@@ -48,13 +52,27 @@ class Entrant:
         Raises:
             ConfigError: no auxiliary head fits.
         """
-        network = self.network
+        network, simplified = self.network, self.simplified
         if self.inherit is not None:
-            settings = from_settings(read_config(self.inherit))
-            supernet = simplify(self.space.supernet(self.size), settings)
+            simplified = from_settings(read_config(self.inherit))
+        if simplified is not None:
+            supernet = simplify(self.space.supernet(self.size), simplified)
             network = restrict(supernet, self.architecture)
         after = self.space.skeleton.auxiliary_after(self.size)
         return with_auxiliary(network, after, self.size.classes) if auxiliary else network
+
+
+def stored_entrant(
+    settings: Mapping[str, Any], space: Space, architecture: Architecture, size: Size
+) -> Entrant:
+    """The network in question of a training, or of its pruning, of these settings.
+
+    Raises:
+        ConfigError: they do not say how it was searched, if it inherited.
+    """
+    held = settings.get("inherited")
+    simplified = None if held is None else from_settings(held)
+    return Entrant("found", space, architecture, size, simplified=simplified)
 
 
 def rival(kind: Rival, found: Entrant, seed: int) -> Entrant:

@@ -11,8 +11,12 @@ from archwright.cost import graph_cost
 from archwright.ir import Network
 from archwright.runs.checkpoint import loading
 from archwright.runs.device import describe_hardware, make_fabric, versions
+from archwright.runs.folder import read_config
 from archwright.runs.keeper import Keeper
-from archwright.runs.start import load_images, require_trainable, size_for, start
+from archwright.runs.start import load_images, require_trainable, size_for, started
+from archwright.runs.tensors import checksum
+from archwright.runs.typed import read_dataclass, result_of
+from archwright.simplify.settings import recorded
 from archwright.spaces import named_space, read_architecture, space_of, write_architecture
 from archwright.train.config import TrainConfig
 from archwright.train.entrants import Entrant, build, inherited, rival
@@ -59,9 +63,12 @@ class TrainResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TrainResult":
-        """The inverse of `to_json`."""
-        rows = tuple(TrainedNetwork(**row) for row in content["rows"])
-        return cls(rows, content["seconds"], Path(content["out"]))
+        """The inverse of `to_json`.
+
+        Raises:
+            RunError: a field is missing, or of another type.
+        """
+        return read_dataclass(cls, content, result_of(content["out"]))
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -83,15 +90,10 @@ def train(config: TrainConfig) -> TrainResult:
     size = size_for(images, channels, cells)
     found = Entrant("found", space, architecture, size, config.inherit)
     run = _Training(config, fabric, found, images)
-    resolved = {
-        **{"channels": channels, "cells": cells, **space.settings},
-        "architecture": write_architecture(architecture),
-        "cutout": cutout_side(config, images),
-    }
-    folder = start(fabric, config, "train", images, resolved)
-    finished = folder.result()
-    if finished is None:
-        return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    with started(fabric, config, "train", images, run.resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
     return TrainResult.from_json({**finished, "out": str(config.out)})
 
 
@@ -109,10 +111,26 @@ class _Training:
         for entrant, network in zip(self.entrants, self.networks, strict=True):
             what = f"the {entrant.name} network"
             require_trainable(fabric, config, network, config.batch_size, what)
-        if found.inherit is not None:
-            inherited(found, self.networks[0])
+        self.resolved = self._resolved(found)
         self.rows: list[TrainedNetwork] = []
         self.batches = augmented_batches(fabric, config, images)
+
+    def _resolved(self, found: Entrant) -> dict[str, Any]:
+        """What is written down of the options: all that a reader of the run needs, and no paths.
+
+        Of a search that is inherited from, that is a checksum of its weights, and how its supernet
+        was simplified.
+        """
+        content: dict[str, Any] = {
+            **{"channels": found.size.channels, "cells": found.size.cells},
+            **found.space.settings,
+            "architecture": write_architecture(found.architecture),
+            "cutout": cutout_side(self.config, self.images),
+        }
+        if found.inherit is not None:
+            content["inherit"] = checksum(inherited(found, self.networks[0]))
+            content["inherited"] = recorded(read_config(found.inherit))
+        return content
 
     def run(self, keeper: Keeper) -> TrainResult:
         """Every network that is left."""
@@ -129,7 +147,7 @@ class _Training:
             state = None
         result = TrainResult(tuple(self.rows), keeper.tick(), keeper.folder.path)
         if keeper.writes:
-            keeper.folder.log.write("result", **result.to_json())
+            keeper.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result
 

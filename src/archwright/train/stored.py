@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from archwright.errors import RunError
 from archwright.ir import Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder, read_config
+from archwright.runs.tensors import read_tensors
 
 State = Mapping[str, Tensor]
 """Weights and statistics by name, as a module's `state_dict`."""
@@ -51,10 +50,7 @@ def stored_weights(folder: RunFolder) -> State:
         supernet = read_config(folder.path).get("kind") == "search"  # is all its checkpoints hold
         others = "" if supernet else ", or give one of its checkpoints"
         raise RunError(f"{folder.path} has no weights yet: finish its run with --resume{others}")
-    try:
-        return load_file(folder.weights)
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{folder.weights} is damaged ({error}): make the run again") from None
+    return read_tensors(folder.weights)
 
 
 def held_weights(path: Path, content: Mapping[str, Any]) -> State:

@@ -3,9 +3,6 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as pack
 from torch import Tensor
 
 from archwright.errors import RunError
@@ -13,6 +10,7 @@ from archwright.files import write_bytes, write_json
 from archwright.ir import Architecture, Network
 from archwright.lower import NaiveNetwork
 from archwright.runs.folder import RunFolder
+from archwright.runs.tensors import pack_tensors, read_tensors
 from archwright.spaces import write_architecture
 from archwright.train.stored import without_auxiliary
 
@@ -24,9 +22,8 @@ def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNe
         RunError: they cannot be written.
     """
     kept = without_auxiliary(network.state_dict())
-    weights = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
     try:
-        write_bytes(folder.weights, pack(weights))
+        write_bytes(folder.weights, pack_tensors(kept))
         content = {**architecture.to_json(), "text": write_architecture(architecture)}
         write_json(folder.architecture, content)
     except OSError as error:
@@ -43,12 +40,9 @@ def load_weights(path: Path, network: Network) -> dict[str, Tensor]:
     Raises:
         RunError: the file is missing or damaged, or of another network (what differs is named).
     """
-    try:
-        given = load_file(path)
-    except FileNotFoundError:
-        raise RunError(f"no weights at {path}: finish the search with --resume") from None
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} is damaged ({error}): run the search again") from None
+    if not path.is_file():
+        raise RunError(f"no weights at {path}: finish the search with --resume")
+    given = read_tensors(path)
     with torch.device("meta"):
         wanted = without_auxiliary(NaiveNetwork(network).state_dict())
     foreign = sorted(set(wanted) ^ set(given))
