@@ -33,7 +33,11 @@ def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
         )
     page = write_report([result.out])
     show.line(f"report: {page}")
-    return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}
+    return {
+        **result.to_json(),
+        "data_summary": RunFolder(result.out).data_summary(),
+        "report": str(page),
+    }
 
 
 command = Command(name="prune", config=PruneConfig, run=_run, show=_show, positional="run")

@@ -31,7 +31,7 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     show.line(f"architecture: {content['architecture']}")
     page = write_report([result.out])
     show.line(f"report: {page}")
-    return {**content, "images": RunFolder(result.out).images(), "report": str(page)}
+    return {**content, "data_summary": RunFolder(result.out).data_summary(), "report": str(page)}
 
 
 command = Command(name="search", config=SearchConfig, run=_run, show=_show)

@@ -23,7 +23,11 @@ def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
     show.networks(result.rows)
     page = write_report([result.out])
     show.line(f"report: {page}")
-    return {**result.to_json(), "images": RunFolder(result.out).images(), "report": str(page)}
+    return {
+        **result.to_json(),
+        "data_summary": RunFolder(result.out).data_summary(),
+        "report": str(page),
+    }
 
 
 command = Command(name="train", config=TrainConfig, run=_run, show=_show)

@@ -18,7 +18,7 @@ SCHEMA = 1
 
 _FREE = frozenset(
     {
-        *("out", "resume", "data_root", "data_title", "images", "workers", "command"),
+        *("out", "resume", "data_root", "data_title", "data_summary", "workers", "command"),
         "checkpoint_seconds",
     }
 )
@@ -29,7 +29,7 @@ _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerpr
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("kind", "space", "architecture", "data"), str),
     **dict.fromkeys(("channels", "cells", "image_size", "image_channels"), int),
-    **{"images": dict, "classes": list[str], "mean": list[float], "std": list[float]},
+    **{"data_summary": dict, "classes": list[str], "mean": list[float], "std": list[float]},
 }
 """Types of the settings that later commands read."""
 
@@ -79,9 +79,9 @@ class RunFolder:
         """The result, if the run has finished."""
         return self.log.last("result")
 
-    def images(self) -> dict[str, Any] | None:
+    def data_summary(self) -> dict[str, Any] | None:
         """What was said of its images when it started, if anything."""
-        return read_config(self.path).get("images")
+        return read_config(self.path).get("data_summary")
 
 
 def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool) -> RunFolder:

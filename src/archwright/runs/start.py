@@ -133,5 +133,5 @@ def _about(images: data.ImageData) -> dict[str, Any]:
         "std": [round(value, 8) for value in images.std],
         "data_title": images.title,
         "data_fingerprint": images.fingerprint,
-        "images": data.about(images),
+        "data_summary": data.about(images),
     }
