@@ -202,6 +202,7 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert process.stderr is not None
+    assert process.stderr.readline().startswith("scikit-learn digits: 10 classes (0, 1, ")
     for epoch in (1, 2):  # the first one's checkpoint is there when the second one ends
         assert process.stderr.readline().startswith(f"epoch {epoch}/1000: ")
     process.send_signal(signal.SIGINT)

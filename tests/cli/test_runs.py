@@ -49,10 +49,10 @@ def test_search_prints_json(call, found: Path) -> None:
     assert result["out"] == str(found)
     assert result["architecture"].startswith("|")
     assert "parameters" in done.err
-    said = result["images"]
-    assert said["summary"].startswith("scikit-learn digits: 10 classes (0, 1, 2, ")
+    said = result["data_summary"]
+    assert said["line"].startswith("scikit-learn digits: 10 classes (0, 1, 2, ")
     assert (said["train_images"], said["test_images"], said["image_size"]) == (128, 64, 8)
-    assert said["summary"] in (found / "report.html").read_text()
+    assert said["line"] in (found / "report.html").read_text()
 
 
 def test_a_run_keeps_the_command_that_asked_for_it(call, found: Path) -> None:
@@ -101,7 +101,7 @@ def test_train_shows_a_row_a_network(call, found: Path, tmp_path: Path) -> None:
     result = json.loads(done.out)
     assert {"top1", "params", "macs", "seconds", "out", "architecture"} <= set(result)
     assert [row["name"] for row in result["rows"]] == ["found", "hand-made"]
-    assert result["images"]["test_images"] == 64
+    assert result["data_summary"]["test_images"] == 64
 
     done = call("report", found, out)
     assert [line.split()[0] for line in done.out.splitlines() if "|" in line] == rows

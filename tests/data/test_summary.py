@@ -28,7 +28,7 @@ def test_one_line_says_all(write_folder: Write) -> None:
     )
     assert load(str(folder)).left_out == data.left_out  # also when it comes from the cache
     told = about(data)
-    assert told["summary"] == summary(data)
+    assert told["line"] == summary(data)
     assert (told["classes"], told["train_images"]) == (["auk", "emu", "owl"], 13)
     assert told["remarks"] == ["no test image of emu"]
 

@@ -110,11 +110,11 @@ def test_the_result_as_json(trained: Path) -> None:
     result = aw.evaluate(aw.EvaluateConfig(file=trained, device="cpu"))
     content = json.loads(json.dumps(result.to_json()))
     assert set(content) == {
-        *("file", "kind", "weights", "architecture", "data"),
+        *("file", "kind", "weights", "architecture", "data", "data_summary"),
         *("top1", "top5", "loss", "images", "seconds"),
     }
     assert content["data"] == "scikit-learn digits"
-    assert content["images"]["summary"].startswith("scikit-learn digits: 10 classes")
+    assert content["data_summary"]["line"].startswith("scikit-learn digits: 10 classes")
 
 
 @pytest.mark.parametrize(

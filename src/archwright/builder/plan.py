@@ -61,7 +61,7 @@ class Plan:
             **{**asked, **self.space.settings},
             **{"channels": size.channels, "cells": size.cells, "classes": self.images["classes"]},
             **{"image_size": size.image_size, "image_channels": size.image_channels},
-            **{"images": self.images, "asked": asked},
+            **{"data_summary": self.images, "asked": asked},
         }
 
     @property

@@ -39,7 +39,7 @@ def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
         )
     show.line(f"report: {result.report}")
     show.line(f"exported: {result.file}")
-    return {**result.to_json(), "images": RunFolder(result.out).images()}
+    return {**result.to_json(), "data_summary": RunFolder(result.out).data_summary()}
 
 
 def _judged(budget: "Verdict") -> tuple[str, ...]:

@@ -32,8 +32,8 @@ def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
             f"{decimals(result.latency_ms_before, 3)} ms (one image, one thread, onnxruntime)"
         )
     show.line(f"counted at {result.counted_at.text}")
-    images = RunFolder(result.out).images()
-    return {**result.to_json(), "images": images, "report": show_page(result.out, show)}
+    summary = RunFolder(result.out).data_summary()
+    return {**result.to_json(), "data_summary": summary, "report": show_page(result.out, show)}
 
 
 command = Command(name="prune", config=PruneConfig, run=_run, show=_show, positional="run")

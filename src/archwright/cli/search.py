@@ -32,8 +32,8 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
     show.line(f"architecture: {content['architecture']}")
     for line in _costs(result):
         show.line(line)
-    images = RunFolder(result.out).images()
-    return {**content, "images": images, "report": show_page(result.out, show)}
+    summary = RunFolder(result.out).data_summary()
+    return {**content, "data_summary": summary, "report": show_page(result.out, show)}
 
 
 def _costs(result: "SearchResult") -> Iterator[str]:

@@ -21,8 +21,8 @@ def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
     from archwright.runs.folder import RunFolder
 
     show.networks(result.rows)
-    images = RunFolder(result.out).images()
-    return {**result.to_json(), "images": images, "report": show_page(result.out, show)}
+    summary = RunFolder(result.out).data_summary()
+    return {**result.to_json(), "data_summary": summary, "report": show_page(result.out, show)}
 
 
 command = Command(name="train", config=TrainConfig, run=_run, show=_show)

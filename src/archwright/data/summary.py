@@ -35,7 +35,7 @@ def remarks(data: ImageData) -> tuple[str, ...]:
 def about(data: ImageData) -> dict[str, Any]:
     """The same, for machines, and the line."""
     return {
-        "summary": summary(data),
+        "line": summary(data),
         "title": data.title,
         "classes": list(data.classes),
         "train_images": len(data.train),

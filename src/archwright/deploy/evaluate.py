@@ -23,7 +23,7 @@ class EvaluateResult:
     """What was scored on what, and how well it did.
 
     `kind` is that of the run (search, train, prune) or the format of the file (onnx, torch,
-    executorch); `weights` are float32 or int8; `images` is what the images of `data` are; `seconds`
+    executorch); `weights` are float32 or int8; `data_summary` says what the images are; `seconds`
     are those of the scoring.
     """
 
@@ -32,7 +32,7 @@ class EvaluateResult:
     weights: str
     architecture: str
     data: str
-    images: dict[str, Any]
+    data_summary: dict[str, Any]
     score: Score
     seconds: float
 
@@ -81,7 +81,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         weights=card.weights,
         architecture=card.architecture,
         data=images.title,
-        images=about(images),
+        data_summary=about(images),
         score=score,
         seconds=round(time.perf_counter() - began, 3),
     )

@@ -43,8 +43,8 @@ class ExportResult:
 
     Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
     takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
-    same type. Both were timed in turns with the file. `images` says on what it was calibrated and
-    scored.
+    same type. Both were timed in turns with the file. `data_summary` says on what it was calibrated
+    and scored.
     `noted` is the run folder in whose log the result stands, None for a run that goes on; where the
     log cannot be written, `unnoted` says why.
     """
@@ -71,7 +71,7 @@ class ExportResult:
     latency_ms_float32: float | None = None
     macs_unpruned: int | None = None
     latency_ms_unpruned: float | None = None
-    images: dict[str, Any] | None = None
+    data_summary: dict[str, Any] | None = None
     noted: Path | None = None
     unnoted: str | None = None
 
@@ -163,7 +163,7 @@ def _quantised(
         for content in (made[""], plain)
     )
     scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
-    return {**made, "float32": plain}, {**scored, "images": data.about(images)}
+    return {**made, "float32": plain}, {**scored, "data_summary": data.about(images)}
 
 
 def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:

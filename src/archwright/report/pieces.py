@@ -105,8 +105,8 @@ def facts(run: Run) -> Pairs:
 def settings(run: Run) -> dict[str, str]:
     """The run's settings in the order of their names."""
     told = {key: value for key, value in sorted(run.config.items()) if key not in _HIDDEN}
-    if isinstance(about := told.get("images"), dict):
-        told["images"] = about.get("summary")
+    if isinstance(about := told.get("data_summary"), dict):
+        told["data_summary"] = about.get("line")
     return {key: words.setting(value) for key, value in told.items()}
 
 

@@ -27,7 +27,7 @@ CONDITIONS = "computed_with"
 _FREE = frozenset(
     {
         CONDITIONS,
-        *("out", "resume", "data_root", "data_title", "images", "workers", "command"),
+        *("out", "resume", "data_root", "data_title", "data_summary", "workers", "command"),
         "checkpoint_seconds",
     }
 )
@@ -40,7 +40,7 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(("data", "data_title", "data_root"), str),
     **dict.fromkeys(("method", "derivation", "simplify", "pointwise", "granularity", "scale"), str),
     **dict.fromkeys(("inherit", "fusion", "per", "score", "run", "gates"), str),
-    **dict.fromkeys((CONDITIONS, "inherited", "asked", "images"), dict[str, Any]),
+    **dict.fromkeys((CONDITIONS, "inherited", "asked", "data_summary"), dict[str, Any]),
     **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "partial"), int),
     **dict.fromkeys(("reduction", "floor", "limit", "test_limit", "white_level"), int),
     **{"precision": Literal["32-true", "bf16-mixed"], "drop_gates": bool},
@@ -99,9 +99,9 @@ class RunFolder:
         """The result, if the run has finished."""
         return self.log.last("result")
 
-    def images(self) -> dict[str, Any] | None:
+    def data_summary(self) -> dict[str, Any] | None:
         """What was said of its images when it started, if anything."""
-        return read_config(self.path).get("images")
+        return read_config(self.path).get("data_summary")
 
 
 @contextmanager

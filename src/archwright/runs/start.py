@@ -145,5 +145,5 @@ def _about(options: RunOptions, images: data.ImageData) -> dict[str, Any]:
         "std": [round(value, 8) for value in images.std],
         "data_title": images.title,
         "data_fingerprint": images.fingerprint,
-        "images": data.about(images),
+        "data_summary": data.about(images),
     }
