@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from archwright.errors import DivergedError
+from archwright.errors import ConfigError, DivergedError
 from archwright.lower import NaiveNetwork
 from archwright.search.bilevel import Bilevel
 from archwright.search.method import Method, Moment
@@ -262,3 +262,12 @@ def test_a_gradient_that_is_not_finite_counts_too(fabric: "Fabric", plain: str) 
     run.step(*pair, moment(0, 4))
     with pytest.raises(DivergedError, match="step 1, on the weights' images"):
         run.require_finite(0)
+
+
+def test_alphas_rate_falls_by_half_a_cosine_from_its_first_epoch_on() -> None:
+    recipe = replace(RECIPE, epochs=4, alpha_start=1, alpha_lr=0.2, alpha_lr_min=0.02)
+    rates = [recipe.alpha_rate(progress) for progress in (0.0, 0.25, 0.625, 1.0)]
+    assert rates == pytest.approx([1.0, 1.0, 0.55, 0.1])
+    assert replace(recipe, alpha_lr_min=None).alpha_rate(0.9) == 1.0
+    with pytest.raises(ConfigError, match=r"--alpha-lr-min 0.3 must not be above --alpha-lr 0.2"):
+        replace(recipe, alpha_lr_min=0.3)

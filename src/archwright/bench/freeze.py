@@ -64,6 +64,8 @@ def settings_hash(config: SearchConfig) -> str:
         **asdict(recipe),
         **asdict(method),
     }
+    # what is not set is left out, so that an option that comes later changes no older hash
+    content = {name: value for name, value in content.items() if value is not None}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 

@@ -64,6 +64,7 @@ class Bilevel:
             betas=recipe.alpha_betas,
             weight_decay=recipe.alpha_weight_decay,
         )
+        self._alpha_rates = [group["lr"] for group in self.alpha_optimiser.param_groups]
         self.train_meter = Meter(fabric)
         self.valid_meter = Meter(fabric)
 
@@ -134,6 +135,8 @@ class Bilevel:
 
     def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Moment) -> None:
         self.alpha_optimiser.zero_grad()
+        for group, rate in zip(self.alpha_optimiser.param_groups, self._alpha_rates, strict=True):
+            group["lr"] = rate * self.recipe.alpha_rate(moment.progress)
         if self.method.unrolling is None:
             loss, scores = self._first_order(batch, moment)
         else:

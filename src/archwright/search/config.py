@@ -131,6 +131,8 @@ class SearchConfig(BudgetOptions):
     """Epochs over which the weights' rate rises from zero."""
     alpha_lr: float | None = None
     """Learning rate of alpha (Adam)."""
+    alpha_lr_min: float | None = None
+    """Learning rate of alpha at the end, reached by half a cosine (else its rate stays)."""
     alpha_betas: tuple[float, float] | None = None
     """Adam's decay rates for alpha."""
     alpha_weight_decay: float | None = None
@@ -153,7 +155,7 @@ class SearchConfig(BudgetOptions):
             self, "channels", "cells", "epochs", "batch_size", "lr", "alpha_lr", "clip"
         )
         require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
-        require_not_negative(self, "alpha_init", "alpha_start")
+        require_not_negative(self, "alpha_init", "alpha_start", "alpha_lr_min")
         require_positive(self, "partial", "tau", "tau_min", "samples", "draws")
         require_not_negative(self, "beta_decay")
         require_fraction(self, "momentum", "alpha_betas")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from archwright.runs.options import require, require_schedule
+from archwright.train.schedule import cosine
 
 Estimator = Literal["soft", "straight-through", "reinmax", "rao"]
 """How a sample of diffgraph passes its gradient on (see `search.graph.estimators`)."""
@@ -18,7 +19,8 @@ class Recipe:
     """How weights and alpha are trained. Rates fall by half a cosine over the whole search.
 
     `alpha_first` is the order within a step; alpha learns from epoch `alpha_start` on, and the
-    weights' rate rises from zero over the first `warmup_epochs`.
+    weights' rate rises from zero over the first `warmup_epochs`. Alpha's rate stays as it is, or
+    falls to `alpha_lr_min` by half a cosine from alpha's first epoch on.
     """
 
     epochs: int
@@ -36,6 +38,7 @@ class Recipe:
     alpha_init: float
     alpha_start: int
     alpha_first: bool
+    alpha_lr_min: float | None = None
 
     def __post_init__(self) -> None:
         """Check what the settings demand of each other.
@@ -49,6 +52,18 @@ class Recipe:
             f"--alpha-start {self.alpha_start} must be below --epochs {self.epochs}, "
             f"or alpha never learns",
         )
+        require(
+            self.alpha_lr_min is None or self.alpha_lr_min <= self.alpha_lr,
+            f"--alpha-lr-min {self.alpha_lr_min} must not be above --alpha-lr {self.alpha_lr:g}",
+        )
+
+    def alpha_rate(self, progress: float) -> float:
+        """Return the part of its first rate that alpha learns at, `progress` (0 to 1) of the way."""
+        if self.alpha_lr_min is None:
+            return 1.0
+        start = self.alpha_start / self.epochs
+        along = max(0.0, progress - start) / (1.0 - start)
+        return cosine(along, 1.0, self.alpha_lr_min / self.alpha_lr)
 
     def of_epochs(self, epochs: int) -> "Recipe":
         """The same over so many epochs: what begins or ends on the way stays at its share of them.
