@@ -58,7 +58,7 @@ class Recipe:
         )
 
     def alpha_rate(self, progress: float) -> float:
-        """Return the part of its first rate that alpha learns at, `progress` (0 to 1) of the way."""
+        """Return the part of its first rate that alpha has, `progress` (0 to 1) of the way."""
         if self.alpha_lr_min is None:
             return 1.0
         start = self.alpha_start / self.epochs
