@@ -306,14 +306,14 @@ def test_frames_are_said_and_the_first_is_taken(write_folder: Callable[..., Path
         assert np.abs(np.array(pixels) - 40).max() <= 3
         (folder / "auk" / name).write_bytes(content)
     odd = load(str(folder), image_size=6).odd
-    assert odd == ("4 of 14 images have several frames, of which the first is taken",)
+    assert odd[0] == "4 of 14 images have several frames, of which the first is taken"
 
 
 def test_transparent_images_are_said_also_from_the_cache(write_folder: Any) -> None:
     folder = write_folder({"auk": 5, "owl": 5}, draw=lambda _: icon("RGBA").resize((6, 6)))
     for _ in range(2):
         data = load(str(folder), background="red")
-        assert data.odd == ("10 of 10 images are transparent, and put on #ff0000",)
+        assert data.odd[0] == "10 of 10 images are transparent, and put on #ff0000"
         assert load(str(folder)).mean[1] > data.mean[1]
 
 

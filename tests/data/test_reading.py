@@ -129,11 +129,19 @@ def test_all_unusable_images_of_both_splits_are_named(write_folder: Callable[...
         load(str(folder))
 
 
-def test_a_file_that_may_not_be_read_says_why(write_folder: Callable[..., Path]) -> None:
+def test_a_file_that_may_not_be_read_says_why(
+    write_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_folder({"auk": 5, "owl": 5})
-    (folder / "auk" / "000.png").unlink()
-    (folder / "auk" / "000.png").mkdir()
-    with pytest.raises(DataError, match=r"auk/000.png cannot be read \(Is a directory\): replace"):
+    closed, opened = folder / "auk" / "000.png", Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:  # root may read anything
+        if path.name == closed.name and path.parent.name == "auk":
+            raise PermissionError(13, "Permission denied")
+        return opened(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(DataError, match=r"auk/000.png cannot be read \(Permission denied\): repl"):
         load(str(folder))
 
 

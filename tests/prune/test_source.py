@@ -16,6 +16,7 @@ from archwright.prune.run import prune
 from archwright.prune.source import read_source
 from archwright.runs.folder import RunFolder
 from archwright.runs.tensors import pack_tensors
+from archwright.spaces import get_space, read_architecture, write_architecture
 from archwright.train.evaluate import evaluate, scoring_batches
 from archwright.train.run import train
 
@@ -150,10 +151,12 @@ def test_weights_of_another_shape(tmp_path: Path, trained: Path) -> None:
 def test_a_network_without_cells_that_nodes_can_go_from(tmp_path: Path) -> None:
     file = tmp_path / "wider.py"
     file.write_text(WIDER)
-    settings = {"architecture": f"{file}:|conv~0|", "epochs": 1, "auxiliary": 0.0}
-    train(tiny_training(tmp_path / "out", **settings))
+    settings: dict[str, Any] = {"space": str(file), "epochs": 1, "auxiliary": 0.0}
+    own = get_space(str(file))
+    text = write_architecture(read_architecture(f"{own.origin}:|conv~0|", own))
+    train(tiny_training(tmp_path / "out", architecture=text, **settings))
     with pytest.raises(RunError, match="has no cell that a node could be deleted from: nothing to"):
-        read_source(tmp_path / "out")
+        read_source(tmp_path / "out", own)
 
 
 def test_what_is_pruned_already(tmp_path: Path, trained: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from archwright.report.load import load_run
 from archwright.report.page import write_report
 from archwright.runs import device
 from archwright.runs.device import make_fabric
-from archwright.runs.folder import RunFolder, read_config
+from archwright.runs.folder import read_config
 from archwright.runs.log import RunLog
 from archwright.search import searching as search_run
 from archwright.search.bilevel import Bilevel
@@ -129,7 +130,9 @@ def test_the_accuracy_is_that_of_the_weights_left_behind(tmp_path: Path, name: s
 def test_a_search_in_a_users_space(tmp_path: Path, uneven: str) -> None:
     result = search(tiny_search(tmp_path / "out", space=uneven))
     assert result.architecture.space == "uneven"
-    assert read_config(result.out)["space"] == uneven
+    content = Path(uneven).read_bytes()
+    assert read_config(result.out)["space"] == Path(uneven).name
+    assert read_config(result.out)["space_sha256"] == hashlib.sha256(content).hexdigest()
     again = search(tiny_search(tmp_path / "out", space=uneven, resume=True))
     assert again == result
 
@@ -268,9 +271,7 @@ def test_a_space_that_has_changed_is_refused(
     changed.mkdir()
     other = changed / "uneven.py"
     other.write_text(Path(uneven).read_text().replace("op.conv(1)", "op.conv(3)"))
-    settings = json.loads(RunFolder(config.out).config.read_text())
-    RunFolder(config.out).config.write_text(json.dumps({**settings, "space": str(other)}))
-    with pytest.raises(RunError, match=r"last.pt is of another network .*: delete it to start"):
+    with pytest.raises(RunError, match=r"space_sha256|was edited|is another"):
         search(tiny_search(tmp_path / "out", space=str(other), resume=True))
 
 
@@ -297,7 +298,8 @@ def test_a_search_that_diverges_keeps_its_last_good_checkpoint(
         search(tiny_search(out, checkpoint_seconds=0, resume=True))
     assert calls[6:] == [1]  # from the last good step on
     assert (out / "log.jsonl").read_bytes() == left
-    assert files(out) == ["checkpoints/last.pt", "config.json", "log.jsonl"]
+    kept = ["checkpoints/last.pt", "checkpoints/previous.pt"]
+    assert files(out) == [*kept, "config.json", "log.jsonl"]
     state = torch.load(out / "checkpoints" / "last.pt", weights_only=True)
     assert all(_finite(value) for value in state["network"].values())
     # and with the cause gone it ends as if nothing had been

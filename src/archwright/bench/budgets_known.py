@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.cost import Layout
-from archwright.cost.additive import macs, params
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.tables import nasbench201
 
@@ -60,6 +58,9 @@ def size_of(percentile: float) -> float:
 @cache
 def sizes_mb() -> NDArray[np.float64]:
     """MB of weights in float32 of each network of the table, all edges counted as published."""
+    from archwright.cost import Layout
+    from archwright.cost.additive import params
+
     layout = Layout(get_space("nasbench201"), SIZE)
     return 4e-6 * params(layout)(layout.one_hots(_every())).numpy()
 
@@ -67,6 +68,9 @@ def sizes_mb() -> NDArray[np.float64]:
 @cache
 def live_macs() -> NDArray[np.float64]:
     """Multiply-accumulates of what is live in each network of the table."""
+    from archwright.cost import Layout
+    from archwright.cost.additive import macs
+
     layout = Layout(get_space("nasbench201"), SIZE)
     return macs(layout, live=True)(layout.one_hots(_every())).numpy()
 

@@ -1,7 +1,9 @@
 """Keeps a run resumable: counts its time, and decides when to look at it and what to save."""
 
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.runs.checkpoint import LAST, PREVIOUS, load_checkpoint, save_checkpoint
@@ -63,8 +65,8 @@ class Keeper:
         if self.writes:
             kept = {"seconds": self.seconds, "log_size": self.folder.log.size()}
             path = self.folder.checkpoint(LAST)
-            if path.exists():  # a kill before the new one stands leaves this one to go on from
-                path.replace(self.folder.checkpoint(PREVIOUS))
+            if path.exists():
+                _keep(path, self.folder.checkpoint(PREVIOUS))
             save_checkpoint(path, {**state, **kept}, self.device)
 
     def finish(self, result: dict[str, Any]) -> None:
@@ -88,3 +90,14 @@ class Keeper:
         self.seconds = state["seconds"] if state else 0.0
         self._clock = self._saved = time.monotonic()
         return state
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Have `kept` stand for the file `path` as it is now; there is one of that name at any time."""
+    part = kept.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    try:
+        part.hardlink_to(path)  # the next one replaces the name, not the content
+    except OSError:  # a file system without links
+        shutil.copyfile(path, part)
+    part.replace(kept)

@@ -63,7 +63,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return _read(kind, value, where)
     if is_dataclass(kind):
         return read_dataclass(cast("type[Any]", kind), value, where)
-    if origin in (list, tuple) and isinstance(value, list):
+    if origin in (list, tuple) and isinstance(value, list | tuple):
         items = cast("list[Any]", value)
         read = [_read(get_args(kind)[0], item, f"{where} {n}") for n, item in enumerate(items, 1)]
         return tuple(read) if origin is tuple else read
