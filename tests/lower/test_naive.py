@@ -360,3 +360,20 @@ def test_branches_are_joined_in_order() -> None:
     expected = torch.cat([module.slots["x"](x), module.slots["y"](x)], 1)
     assert torch.equal(module(x)[0], expected)
     assert choose(Decision("d", ("a",)), (chain(),)).given == {0}
+
+
+@pytest.mark.parametrize("space", ["nasbench201", "darts"])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_features_keep_their_layout(space: str, layout: torch.memory_format) -> None:
+    """Else a network that is laid out channels-last converts features back and forth."""
+    network = seeded(get_space(space).supernet(replace(tiny(space), image_size=16)))
+    network.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
+    kept: list[bool] = []
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.register_forward_hook(
+                lambda _, given, __: kept.append(given[0].is_contiguous(memory_format=layout))
+            )
+    network(images(network.network, batch=4).contiguous(memory_format=layout), mixture_of(network))
+    assert len(kept) > 20
+    assert all(kept)
