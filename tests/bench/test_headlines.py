@@ -2,11 +2,13 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from archwright.bench.budgets import judged, mean_regrets
 from archwright.bench.headlines import headlines
 from archwright.bench.results import Results, write_results
 from archwright.bench.searches import write_searches
+from archwright.bench.supernet_pages import result_path
 from archwright.tables import nasbench201
 
 from . import found, pruned
@@ -27,15 +29,29 @@ def test_nothing_measured_is_nothing_shown(tmp_path: Path) -> None:
 
 
 def test_a_supernet_is_told_in_found_networks(tmp_path: Path) -> None:
-    results = some("darts", "all")
-    write_results(tmp_path / "darts.json", results)
-    by_name = {row["variant"]: row for row in results.rows}
-    (memory, time) = rows(tmp_path)
-    assert memory[1:] == [
-        f"{by_name['all']['memory_ratio']:.1f}",
-        f"{by_name['naive']['memory_ratio']:.1f} as commonly built",
+    """What is commonly built is other code, not our own naive lowering."""
+    wanted: dict[str, Any] = {"simplify": "none/fused,all", "beside": Path("original.py")}
+    for batch, count in ((16, 2), (64, 2), (16, 1)):
+        one = some("darts", **wanted, batch_size=batch, threads=count)
+        write_results(result_path(tmp_path, f"darts-b{batch}-t{count}"), one)
+    by_name = {row["variant"]: row for row in one.rows}
+    here, original, fused = (
+        [f"{by_name[name][f'{ratio}_ratio']:.1f}" for ratio in ("memory", "time")]
+        for name in ("all", "original", "none/fused")
+    )
+    (memory, two, single) = rows(tmp_path)
+    said = "{} as commonly built, by the original code; {} fused, not simplified"
+    assert memory[1:] == [here[0], said.format(original[0], fused[0])]
+    assert two[0].endswith("; 16 and 64 images, 2 threads")
+    assert two[1:] == [
+        f"{here[1]} and {here[1]}",
+        said.format(*(f"{one[1]} and {one[1]}" for one in (original, fused))),
     ]
-    assert time[1] == f"{by_name['all']['time_ratio']:.1f}"
+    assert single[0].endswith("; 16 images, 1 thread")
+    assert single[1:] == [here[1], said.format(original[1], fused[1])]
+    write_results(result_path(tmp_path, "darts-b16-t2"), some("darts", "all", timed=False))
+    (_, two, _) = rows(tmp_path)
+    assert two[0].endswith("; 64 images, 2 threads")
 
 
 def test_searches_stand_beside_those_without_and_beside_chance(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from archwright.bench.pages import read_all
 from archwright.bench.pruning_rows import Standing as PrunedStanding
 from archwright.bench.pruning_rows import rows_of
 from archwright.bench.pruning_rows import standings as pruned_standings
-from archwright.bench.results import read_results
+from archwright.bench.results import Results, read_results
+from archwright.bench.supernet_pages import lowered, timed
+from archwright.bench.supernet_pages import read_all as read_supernets
 from archwright.bench.tabulate import NOTHING, Table
 from archwright.tables import nasbench201
 
@@ -28,15 +30,29 @@ def headlines(folder: Path) -> str:
 
 
 def _supernet(folder: Path) -> _Rows:
-    """What a step of a supernet costs."""
-    path = folder / "darts.json"
-    if not path.exists():
+    """What a step of a supernet costs: memory, and time by the number of threads."""
+    held = [one for name, one in read_supernets(folder).items() if name.startswith("darts-")]
+    if not held:
         return
-    rows = {row["variant"]: row for row in read_results(path).rows}
-    for name, title in (("memory", "Memory"), ("time", "Time")):
-        here, naive = (rows[variant][f"{name}_ratio"] for variant in ("all", "naive"))
-        question = f"{title} of a training step of the DARTS supernet, in those of a found network"
-        yield question, f"{here:.1f}", f"{naive:.1f} as commonly built"
+    step = "of a training step of the DARTS supernet, in those of a found network"
+    yield f"Memory {step}", *_beside(held[:1], "memory_ratio")
+    runs = [one for one in held if timed(one)]
+    for count in dict.fromkeys(one.threads for one in runs):
+        own = [one for one in runs if one.threads == count]
+        batches = " and ".join(str(one.settings["batch_size"]) for one in own)
+        how = f"{batches} images, {count} thread{'' if count == 1 else 's'}"
+        yield f"Time {step}; {how}", *_beside(own, "time_ratio")
+
+
+def _beside(held: Sequence[Results], ratio: str) -> tuple[str, str]:
+    """Simplified and fused; the same as other code builds it, and not simplified but fused."""
+
+    def told(simplify: str, lowering: str | None) -> str:
+        found = [lowered(one).get((simplify, lowering)) for one in held]
+        return " and ".join(NOTHING if row is None else f"{row[ratio]:.1f}" for row in found)
+
+    others = f"{told('none', None)} as commonly built, by the original code"
+    return told("all", "fused"), f"{others}; {told('none', 'fused')} fused, not simplified"
 
 
 def _searches(folder: Path) -> _Rows:
