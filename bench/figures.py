@@ -14,13 +14,14 @@ from typing import Any
 
 import matplotlib
 
-from archwright.bench import pages, pruning_pages
+from archwright.bench import pages, pruning_pages, supernet_pages
 from archwright.bench.comparison import Standing as Searched
 from archwright.bench.comparison import standings as searched
 from archwright.bench.pruning_config import WHOLE
 from archwright.bench.pruning_rows import Standing, standings
-from archwright.bench.results import Results, read_results
+from archwright.bench.results import Results
 from archwright.bench.searches import Searches
+from archwright.bench.supernet_pages import timed
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_bytes
 
@@ -34,10 +35,12 @@ HERE = Path(__file__).parent
 RESULTS, PEERS = HERE / "results", HERE / "peers.json"
 IMAGES = HERE.parent / "docs" / "images"
 
-TITLES = {"nasbench201": "NAS-Bench-201 space", "darts": "DARTS space"}
+TITLES = {"nasbench201-b64-t2": "NAS-Bench-201 space", "darts-b16-t2": "DARTS space"}
 _RATIOS = {"memory_ratio": "memory saved for backward", "time_ratio": "time of a step"}
 _BLUE, _ORANGE, _VERMILION, _PURPLE, _GREY = "#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#999999"
 _GREEN, _SKY, _BLACK = "#009E73", "#56B4E9", "#000000"
+_COLOURS = {None: _GREY, "naive": _VERMILION, "fused": _BLUE}
+"""Of a supernet by its lowering; without one it is of other code."""
 _WAYS: dict[tuple[str, str | None], tuple[str, str, str]] = {
     ("nodes", "linear+se"): (_BLUE, "-", "o"),
     ("nodes", "linear"): (_BLUE, "--", "^"),
@@ -75,21 +78,21 @@ def cost_per_stage(found: dict[str, Results], peers: dict[str, Any]) -> Figure:
     figure, grid = plt.subplots(
         len(found), 2, figsize=(10, 0.6 + 2.9 * len(found)), squeeze=False, layout="constrained"
     )
-    for across, (space, results) in zip(grid, found.items(), strict=True):
+    for across, (name, results) in zip(grid, found.items(), strict=True):
         rows = [row for row in results.rows if row["variant"] != "discrete"]
-        for axes, (ratio, title) in zip(across, _RATIOS.items(), strict=True):
+        for axes, (ratio, what) in zip(across, _RATIOS.items(), strict=True):
             _bars(axes, rows, ratio)
-            _lines(axes, peers[space], ratio)
-            axes.set_title(f"{TITLES[space]}: {title}", loc="left", fontsize=10)
+            _lines(axes, peers[results.settings["space"]], ratio)
+            axes.set_title(f"{TITLES[name]}: {what}", loc="left", fontsize=10)
             axes.set_xlabel("times the discrete network")
         across[1].set_yticklabels([])
     return figure
 
 
 def _bars(axes: Axes, rows: Sequence[dict[str, Any]], ratio: str) -> None:
-    names = [row["variant"] for row in rows]
+    names = [supernet_pages.title(row) for row in rows]
     values = [row[ratio] for row in rows]
-    colours = [_VERMILION if row["variant"] == "naive" else _BLUE for row in rows]
+    colours = [_COLOURS[row["lowering"]] for row in rows]
     places = list(range(len(rows)))[::-1]
     bars = axes.barh(places, values, color=colours, height=0.65)
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # lines cross behind numbers
@@ -114,18 +117,20 @@ def candidates(found: Sequence[Results]) -> Figure:
     order = sorted(found, key=lambda results: results.settings["candidates"])
     numbers = [results.settings["candidates"] for results in order]
     kinds = (
-        ("naive", "naive", _VERMILION, "s"),
-        ("all", "simplified", _BLUE, "o"),
-        ("discrete", "discrete network", _GREY, ""),
+        (("none", "naive"), "none/naive", _VERMILION, "s", "-"),
+        (("all", "naive"), "all/naive", _VERMILION, "s", "--"),
+        (("none", "fused"), "none/fused", _BLUE, "o", "-"),
+        (("all", "fused"), "all/fused", _BLUE, "o", "--"),
+        ((None, "naive"), "discrete network", _GREY, "", "-"),
     )
     for axes, (field, unit, title) in zip(
         both,
         (("step_s", 1.0, "time of a step, s"), ("saved_bytes", 1e9, "saved for backward, GB")),
         strict=True,
     ):
-        for variant, label, colour, marker in kinds:
-            values = [_of(results, variant)[field] / unit for results in order]
-            axes.plot(numbers, values, color=colour, marker=marker or None, label=label)
+        for kind, label, colour, marker, dash in kinds:
+            values = [_of(results, *kind)[field] / unit for results in order]
+            axes.plot(*(numbers, values, dash), color=colour, marker=marker or None, label=label)
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("candidate operations on an edge")
         axes.set_xticks(numbers)
@@ -231,11 +236,13 @@ def _arrow(axes: Axes, rows: Sequence[Searched], method: str, colour: str) -> No
         )
 
 
-def _of(results: Results, variant: str) -> dict[str, Any]:
-    for row in results.rows:
-        if row["variant"] == variant:
-            return row
-    raise RunError(f"no row {variant} in the results of `{results.command}`: measure it again")
+def _of(results: Results, simplify: str | None, lowering: str) -> dict[str, Any]:
+    rows = supernet_pages.lowered(results)
+    if (simplify, lowering) not in rows:
+        raise RunError(
+            f"no row {simplify}/{lowering} in the results of `{results.command}`: measure it again"
+        )
+    return rows[simplify, lowering]
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -253,9 +260,9 @@ def draw(results: Path, images: Path) -> list[Path]:
         RunError: there is no result at all, or a file holds none of this version.
     """
     peers = json.loads(PEERS.read_text(encoding="utf-8"))["lines"]
-    stages = {name: results / f"{name}.json" for name in TITLES}
-    found = {name: read_results(path) for name, path in stages.items() if path.exists()}
-    family = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
+    stages = supernet_pages.read_all(results)
+    found = {name: stages[name] for name in TITLES if name in stages and timed(stages[name])}
+    family = [one for one in supernet_pages.read_candidates(results) if timed(one)]
     pruned = pruning_pages.read_all(results)
     methods = [one for one in pages.read_all(results) if one.settings["supernets"] == 1]
     if not found and not family and not pruned and not methods:

@@ -1,16 +1,17 @@
 """What the time of a step is made of: python bench/step_parts.py [--space darts].
 
-A step of the discrete network and one of the simplified supernet, fused, at the sizes of the
-standard bench, on the CPU by one thread: the processor time of each ATen call, summed up by kind.
-What is computed a second time in backward counts as backward. Processor time hardly depends on
-what else a machine does; of several steps the fastest is shown, as a table in Markdown.
+A step of the discrete network, and of the supernet as written, fused, and simplified and fused, all
+channels-last, on the CPU by one thread: the processor time of each ATen call, summed up by kind.
+What is computed a second time in backward counts as backward. Of several steps the fastest counts.
+The rows are written as JSON, from which bench/tables.py makes a table.
 """
 
 import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,12 +21,14 @@ from typing_extensions import override
 
 from archwright.bench.contest import Entrant
 from archwright.bench.entrants import build_entrants, make_batch
+from archwright.bench.results import Results, write_results
 from archwright.bench.supernet_config import SupernetConfig
-from archwright.lower import Mixture
+from archwright.bench.threads import processor, threads
+from archwright.runs.device import describe_hardware, versions
 from archwright.spaces import get_space
 
-BATCH = {"nasbench201": 64}
-"""Images in a batch, where they are not 16."""
+RESULTS = Path(__file__).parent / "results" / "step-parts.json"
+AROUND = "around the calls: Python and autograd"
 KINDS = {
     "batch norms": ("native_batch_norm", "native_batch_norm_backward"),
     "ReLUs": ("relu", "relu_", "threshold_backward"),
@@ -72,70 +75,86 @@ def kind_of(name: str, args: Sequence[Any]) -> str:
     return next(fits, REST)
 
 
-def measure(entrant: Entrant, images: torch.Tensor, labels: torch.Tensor, repeats: int) -> Clock:
-    """The fastest of `repeats` steps, after one that is not timed."""
+def measure(
+    entrant: Entrant, images: torch.Tensor, labels: torch.Tensor, repeats: int
+) -> list[dict[str, Any]]:
+    """A row for each kind and phase: of `repeats` steps, after one that is not timed, the fastest.
+
+    The last row is what a step takes beyond its calls when nothing times them.
+    """
+
+    def step(clock: Clock | None = None) -> None:
+        loss = functional.cross_entropy(entrant.scores(images), labels)
+        if clock is not None:
+            clock.phase = "backward"
+        loss.backward()
+        entrant.forget_gradients()
+
     clocks: list[Clock] = []
     for _ in range(1 + repeats):
         with Clock() as clock:
-            mixture = None if entrant.logits is None else Mixture.from_logits(entrant.logits)
-            scores, _ = entrant.module(images, mixture)
-            loss = functional.cross_entropy(scores, labels)
-            clock.phase = "backward"
-            loss.backward()
-        entrant.forget_gradients()
+            step(clock)
         clocks.append(clock)
-    return min(clocks[1:], key=lambda clock: sum(clock.spent.values()))
+    whole = min(_milliseconds(step) for _ in range(repeats))
+    clock = min(clocks[1:], key=lambda clock: sum(clock.spent.values()))
+    rows = [
+        {
+            "kind": f"{kind}, {phase}",
+            "ms": clock.spent[kind, phase],
+            "calls": clock.calls[kind, phase],
+        }
+        for kind in (*CONVOLUTIONS, *KINDS, REST)
+        for phase in ("forward", "backward")
+    ]
+    around = max(whole - sum(clock.spent.values()), 0.0)
+    rows = [*rows, {"kind": AROUND, "ms": around, "calls": 0}]
+    return [{"variant": entrant.variant.name, **row} for row in rows]
 
 
-def table(discrete: Clock, supernet: Clock) -> str:
-    """Both side by side, a row for each kind and phase."""
-    lines = [
-        "| | discrete ms | calls | supernet ms | calls | share |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    whole = sum(supernet.spent.values())
-    for kind in (*CONVOLUTIONS, *KINDS, REST):
-        for phase in ("forward", "backward"):
-            key = (kind, phase)
-            cells = [f"{kind}, {phase}"]
-            for clock in (discrete, supernet):
-                cells += [f"{clock.spent[key]:.0f}", f"{clock.calls[key]:,}"]
-            lines.append(f"| {' | '.join(cells)} | {supernet.spent[key] / whole:.0%} |")
-    totals = [
-        f"{sum(c.spent.values()):.0f} | {sum(c.calls.values()):,}" for c in (discrete, supernet)
-    ]
-    return "\n".join([*lines, f"| **all** | {' | '.join(totals)} | 100% |"])
+def _milliseconds(step: Callable[[], object]) -> float:
+    started = time.thread_time_ns()
+    step()
+    return (time.thread_time_ns() - started) / 1e6
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Print the table."""
+    """Measure, and write the rows."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--space", default="darts", help="a space of networks on 32 x 32 images")
     parser.add_argument("--channels", type=int, default=16, help="channels of the first cells")
-    parser.add_argument("--cells", type=int, help="cells (else as the space is searched)")
-    parser.add_argument("--batch-size", type=int, help="images (else as in the standard bench)")
-    parser.add_argument("--repeats", type=int, default=5, help="timed steps of each network")
+    parser.add_argument("--cells", type=int, default=8, help="cells")
+    parser.add_argument("--batch-size", type=int, default=16, help="images")
+    parser.add_argument("--repeats", type=int, default=3, help="timed steps of each network")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="file to write")
     given = parser.parse_args(words)
     config = SupernetConfig(
         space=given.space,
         channels=given.channels,
         cells=given.cells,
-        batch_size=given.batch_size or BATCH.get(given.space, 16),
-        simplify="all",
+        batch_size=given.batch_size,
+        simplify="none/fused,all",
         device="cpu",
     )
-    torch.set_num_threads(1)
     device, space = torch.device("cpu"), get_space(given.space)
     images, labels = make_batch(config, space, device)
     images = images.contiguous(memory_format=torch.channels_last)
-    found: dict[str, Clock] = {}
-    for entrant in build_entrants(config, space, device):
-        if entrant.variant.name != "naive":
+    rows: list[dict[str, Any]] = []
+    with threads(1):
+        for entrant in build_entrants(config, space, device):
             entrant.lay_out("channels_last")
-            found[entrant.variant.name] = measure(entrant, images, labels, given.repeats)
-    print(table(found["discrete"], found["all"]))
+            rows += measure(entrant, images, labels, given.repeats)
+    settings = {name: getattr(given, name) for name in ("space", "channels", "cells", "batch_size")}
+    results = Results(
+        command="python bench/step_parts.py",
+        settings={**settings, "repeats": given.repeats, "cpu": processor()},
+        versions=versions(),
+        hardware=describe_hardware(device),
+        threads=1,
+        rows=rows,
+    )
+    write_results(given.out, results)
     return 0
 
 

@@ -10,13 +10,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from archwright.bench import ablation_pages, pages, predictor_pages, pruning_pages
+from archwright.bench import ablation_pages, pages, predictor_pages, pruning_pages, supernet_pages
 from archwright.bench.budgets_table import budgets
 from archwright.bench.headlines import headlines
-from archwright.bench.markdown import conditions, table_text
-from archwright.bench.results import Results, read_results
+from archwright.bench.markdown import table_text
 from archwright.bench.tabulate import Table
 from archwright.errors import ArchwrightError, RunError
 from archwright.files import write_text
@@ -25,43 +23,21 @@ HERE = Path(__file__).parent
 RESULTS, PEERS = HERE / "results", HERE / "peers.json"
 PAGE = HERE.parent / "docs" / "results.md"
 
-SUPERNETS = {
-    "nasbench201": "NAS-Bench-201 space",
-    "darts": "DARTS space",
-    "exaggerated": "The exaggerated space of TopoNAS, Table VI",
-}
-_COLUMNS = (
-    *("network", "saved MB", "x discrete", "peak MB", "step ms, median (quartiles)", "fastest ms"),
-    *("x discrete, of medians", "of fastest", "ATen calls", "M MACs", "parameters", "cost"),
-)
+SPACES = {"nasbench201": "NAS-Bench-201 space", "darts": "DARTS space"}
 
 
 def supernets(results: Path) -> str:
     """A table for each supernet that was measured."""
-    found = [(name, results / f"{name}.json") for name in SUPERNETS]
-    parts = [
-        f"### {SUPERNETS[name]}\n\n{_conditions(read)}\n\n{_table(_COLUMNS, map(_row, read.rows))}"
-        for name, path in found
-        if path.exists()
-        for read in [read_results(path)]
-    ]
+    made = supernet_pages.supernets(results)
     drawn = _picture("supernet-cost.svg", "Memory and time of each stage, and those of peers")
-    return "\n\n".join([*drawn, *parts] if parts else [])
+    return "\n\n".join([*drawn, made]) if made else ""
 
 
 def candidates(results: Path) -> str:
     """One table over the numbers of candidates that were measured."""
-    read = [read_results(path) for path in sorted(results.glob("candidates-*.json"))]
-    if not read:
-        return ""
-    columns = (
-        *("candidates", "naive saved MB", "simplified saved MB", "of naive"),
-        *("naive step ms", "simplified step ms", "of naive"),
-    )
-    first = read[0].settings["candidates"]
-    text = _conditions(read[0]).replace(f"toponas-{first}", "toponas-N")
+    made = supernet_pages.candidates(results)
     drawn = _picture("candidates.svg", "Time and memory against the number of candidates")
-    return "\n\n".join([*drawn, text, _table(columns, map(_growth, read))])
+    return "\n\n".join([*drawn, made]) if made else ""
 
 
 def peers(results: Path) -> str:
@@ -69,7 +45,7 @@ def peers(results: Path) -> str:
     held = json.loads(PEERS.read_text(encoding="utf-8"))
     columns = ("implementation", "saved MB", "x discrete", "step x discrete", "ATen calls forward")
     parts = [
-        f"**{SUPERNETS[space]}**\n\n"
+        f"**{SPACES[space]}**\n\n"
         + _table(
             columns,
             (
@@ -122,6 +98,7 @@ OTHERS: dict[Path, dict[str, Callable[[Path], str]]] = {
         "predictor": predictor_pages.predictor,
         "profiles": predictor_pages.profiles,
     },
+    PAGE.parent / "lowering.md": {"parts": supernet_pages.step_parts},
     PAGE.parent / "diffgraph.md": {
         "parts": ablation_pages.parts,
         "penalties": ablation_pages.penalties,
@@ -152,49 +129,6 @@ def fill(
 def _picture(name: str, text: str) -> list[str]:
     """A line that shows a picture of docs/images, if it has been drawn."""
     return [f"![{text}](images/{name})"] if (PAGE.parent / "images" / name).exists() else []
-
-
-def _conditions(read: Results) -> str:
-    held = read.settings
-    how = (
-        f"{held['repeats']} timed steps of each row, in turns; batch {held['batch_size']}, images "
-        f"{held['image_size']}x{held['image_size']}, {held['precision']}, seed {held['seed']}"
-    )
-    return f"{conditions(read, how)} The discrete network is `{held['discrete']}`."
-
-
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    low, high = (f"{seconds * 1e3:,.0f}" for seconds in row["step_quartiles_s"])
-    cost, peak = row["normalised_cost"], row["peak_bytes"]
-    layout = row["memory_format"].replace("_", " ")
-    return (
-        f"{row['variant']} ({layout}{', recomputing' if row['recompute'] else ''})",
-        f"{row['saved_bytes'] / 1e6:,.1f}",
-        f"{row['memory_ratio']:.2f}",
-        "" if peak is None else f"{peak / 1e6:,.0f}",
-        f"{row['step_s'] * 1e3:,.0f} ({low} to {high})",
-        f"{row['step_min_s'] * 1e3:,.0f}",
-        f"{row['time_ratio']:.2f}",
-        f"{row['time_ratio_min']:.2f}",
-        f"{row['aten_ops']:,}",
-        f"{row['macs'] / 1e6:,.1f}",
-        f"{row['params']:,}",
-        "" if cost is None else f"{cost:.2f}",
-    )
-
-
-def _growth(read: Results) -> tuple[str, ...]:
-    rows = {row["variant"]: row for row in read.rows}
-    naive, simplified = rows["naive"], rows["all"]
-    return (
-        str(read.settings["candidates"]),
-        f"{naive['saved_bytes'] / 1e6:,.0f}",
-        f"{simplified['saved_bytes'] / 1e6:,.0f}",
-        f"{simplified['memory_ratio_to_naive']:.2f}",
-        f"{naive['step_s'] * 1e3:,.0f}",
-        f"{simplified['step_s'] * 1e3:,.0f}",
-        f"{simplified['time_ratio_to_naive']:.2f}",
-    )
 
 
 def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

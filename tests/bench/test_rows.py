@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archwright.bench.results import Results, read_results, write_results
-from archwright.bench.rows import Measured, rows_of
+from archwright.bench.rows import Measured, measured_of, rounds, rows_of
 from archwright.bench.variants import DISCRETE, NAIVE, Variant
 from archwright.errors import RunError
 
@@ -16,16 +16,16 @@ ALL = Variant(name="all", simplify="all", lowering="fused")
 def measured(variant: Variant, saved: int, *seconds: float) -> Measured:
     return Measured(
         variant=variant,
-        memory_format="contiguous",
         saved_bytes=saved,
         peak_bytes=None,
         peak_missing="not looked at",
-        seconds=seconds,
         aten_ops_forward=1,
         aten_ops=3,
         launches=None,
         macs=5,
         params=7,
+        memory_format="contiguous" if seconds else None,
+        seconds=seconds,
     )
 
 
@@ -55,6 +55,24 @@ def test_ratios_by_hand() -> None:
 def test_one_step_has_no_spread() -> None:
     rows = rows_of([measured(DISCRETE, 1, 2.0), measured(NAIVE, 1, 2.0)])
     assert rows[0]["step_quartiles_s"] == [2.0, 2.0]
+
+
+def test_what_is_not_timed_has_no_times() -> None:
+    counted = [measured(DISCRETE, 100), measured(NAIVE, 400, 2.0), measured(ALL, 200)]
+    discrete, naive, simplified = rows_of(counted)
+    assert rounds(counted) == simplified["times"] == 0
+    assert (naive["memory_ratio"], naive["time_ratio"], naive["normalised_cost"]) == (4, None, None)
+    names = ("step_s", "step_min_s", "step_quartiles_s", "time_ratio", "time_ratio_to_naive")
+    assert [discrete[name] for name in names] == [None] * 5
+
+
+def test_rows_come_back_as_they_were_measured() -> None:
+    other = Variant(name="original", simplify="none", lowering=None)
+    all_of_them = [measured(DISCRETE, 1, 2.0), measured(NAIVE, 2), measured(other, 3, 1.0, 4.0)]
+    written = json.loads(json.dumps(rows_of(all_of_them)))
+    assert measured_of(written) == all_of_them
+    with pytest.raises(RunError, match="it lacks macs"):
+        measured_of([{name: value for name, value in written[0].items() if name != "macs"}])
 
 
 def some() -> Results:

@@ -14,7 +14,7 @@ from archwright.bench.results import Results, write_results
 from archwright.bench.rows import Measured, rows_of
 from archwright.bench.searches import read_searches, write_searches
 from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.variants import parse_variants
+from archwright.bench.supernet_pages import result_path
 from archwright.cli.bench import supernet as supernet_cli
 from archwright.cli.parse import parse
 from archwright.spaces import SPACES
@@ -37,32 +37,37 @@ def script(name: str) -> ModuleType:
 supernets, tables, figures = map(script, ("supernets", "tables", "figures"))
 
 
-def some(space: str, simplify: str, number: int = 8) -> Results:
+BOTH = "none/fused,all,all/naive"
+
+
+def some(
+    space: str, simplify: str, number: int = 8, *, timed: bool = True, **settings: Any
+) -> Results:
     """Invented results."""
+    config = SupernetConfig(space=space, simplify=simplify, image_size=32, **settings)
+    more = {"discrete": "a | network", "candidates": number, "cpu": "a CPU"}
     measured = [
         Measured(
             variant=variant,
-            memory_format="channels_last",
+            memory_format="channels_last" if timed else None,
             saved_bytes=int(1e6 * (position or 9) * number),
             peak_bytes=None if position else 5_000_000,
             peak_missing="",
-            seconds=(0.1 * (position + 1), 0.2 * (position + 1), 0.4 * (position + 1)),
+            seconds=tuple(number * (position + 1) for number in (0.1, 0.2, 0.4) if timed),
             aten_ops_forward=10,
             aten_ops=1234,
             launches=None,
             macs=43_400_000,
             params=1_930_618,
         )
-        for position, variant in enumerate(parse_variants(simplify, "fused", recompute=False))
+        for position, variant in enumerate(config.variants)
     ]
-    config = SupernetConfig(space=space, simplify=simplify, repeats=3, image_size=32)
-    settings = {**config.settings(), "discrete": "a | network", "candidates": number}
     return Results(
         command=config.command(),
-        settings=settings,
+        settings={**config.settings(), **more},
         versions={"torch": "2"},
         hardware="2 of 2 CPU threads",
-        threads=2,
+        threads=config.threads or 2,
         rows=rows_of(measured),
     )
 
@@ -70,11 +75,12 @@ def some(space: str, simplify: str, number: int = 8) -> Results:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
-    for name in ("nasbench201", "darts"):
-        write_results(folder / f"{name}.json", some(name, "none,pms,pms+fms,all"))
+    for name in ("nasbench201-b64-t2", "darts-b16-t2"):
+        one = some(name.partition("-")[0], "none,pms,pms+fms,all")
+        write_results(result_path(folder, name), one)
     for number in (16, 4):
-        one = some(f"toponas-{number}", "all", number)
-        write_results(folder / f"candidates-{number:02d}.json", one)
+        one = some(f"toponas-{number}", BOTH, number)
+        write_results(result_path(folder, f"candidates-{number:02d}"), one)
     return folder
 
 
@@ -83,34 +89,58 @@ def test_the_standard_set_can_be_run(name: str, tmp_path: Path) -> None:
     words = supernets.command(name, ["--device", "cpu"], tmp_path)
     assert words[3:5] == ["bench", "supernet"]
     config = parse(supernet_cli.command, words[5:]).config
-    assert config.out == tmp_path / f"{name}.json"
+    assert config.out == result_path(tmp_path, name)
     assert config.device == "cpu"
     assert config.space in SPACES
-    for row in ("discrete", "naive", "all"):  # what the tables and figures read
-        assert row in [variant.name for variant in config.variants]
+    rows = {(variant.simplify, variant.lowering) for variant in config.variants}
+    both = {(stages, how) for stages in ("none", "all") for how in ("naive", "fused")}
+    assert both <= rows  # what is TopoNAS, and what is the lowering
+    assert (("none", None) in rows) == (config.space == "darts")
+    assert {(s, "naive") for s, how in rows if how == "fused"} <= rows
 
 
 def test_what_was_measured_is_left_as_it_is(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
-    def run(words: list[str], check: bool) -> Any:
+    def run(words: list[str], **how: Any) -> Any:
         ran.append(words)
         return subprocess.CompletedProcess(words, returncode=3 * ("toponas-10" in words))
 
     monkeypatch.setattr(subprocess, "run", run)
-    chosen = ["darts", "candidates-13", "candidates-10", "candidates-07"]
-    code = supernets.main([*chosen, "--threads", "2", "--results", str(results)])
+    chosen = ["darts-b16-t2", "candidates-13", "candidates-10", "candidates-07"]
+    code = supernets.main([*chosen, "--repeats", "3", "--results", str(results)])
     assert code == 3  # stops at the first that fails
     assert [words[words.index("--space") + 1] for words in ran] == ["toponas-7", "toponas-10"]
-    assert all(words[words.index("--threads") + 1] == "2" for words in ran)
-    everything = len(supernets.STANDARD)
-    assert len(supernets.missing([], results)) == everything - 4
+    ran.clear()
+    assert supernets.main(["darts-b16-t2", "--results", str(results)]) == 0
+    assert len(ran) == 1  # five steps are wanted, three were timed
+    assert supernets.main(["darts-b16-t2", "--repeats", "0", "--results", str(results)]) == 0
+    assert len(ran) == 1
+
+
+def test_all_commands_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert supernets.main(["--list", "--results", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.partition(": archwright bench supernet --space ")[0] for line in lines]
+    assert names == list(supernets.STANDARD)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_timed_yet_is_not_drawn_and_not_told(tmp_path: Path) -> None:
+    counted = some("darts", "all,none/fused", timed=False)
+    write_results(result_path(tmp_path, "darts-b16-t2"), counted)
+    text = tables.fill(PAGE, tmp_path)
+    assert "not timed yet; batch 16" in text
+    nothing = " | ".join(["\N{EN DASH}"] * 4)
+    assert f"| all/fused | 16.0 | 0.22 | 2.00 | {nothing} | 1,234 |" in text
+    with pytest.raises(figures.RunError, match="no results in"):
+        figures.draw(tmp_path, tmp_path)
 
 
 def test_an_unknown_bench_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         supernets.main(["dart"])
-    assert "unknown bench 'dart': known are nasbench201, darts" in capsys.readouterr().err
+    assert "unknown bench 'dart': known are darts-b16-t2, darts-b64-t2" in capsys.readouterr().err
 
 
 def test_figures_are_the_same_each_time(results: Path, tmp_path: Path) -> None:
@@ -144,12 +174,20 @@ def test_tables_are_filled_in_between_the_markers(results: Path, tmp_path: Path)
     assert "old" not in text
     assert "`archwright bench supernet --space darts " in text
     assert "3 timed steps of each row, in turns; batch 16" in text
-    assert "seed 0; 2 of 2 CPU threads, 2 threads; torch 2" in text
-    assert "| discrete (channels last) | 72.0 | 1.00 | 5 | 200 (150 to 300) | 100 |" in text
-    assert "| 4 | 4 | 8 | 2.00 | 400 | 600 | 1.50 |" in text
+    assert "seed 0; a CPU; 2 of 2 CPU threads, 2 threads; torch 2" in text
+    assert (
+        "| discrete (channels last) | 72.0 | 1.00 | \N{EN DASH} | 5 | "
+        "200 (150 to 300) | 1.00 | 1.00 |" in text
+    )
+    assert (
+        "| none/naive (channels last) | 8.0 | 0.11 | 1.00 | \N{EN DASH} | 400 (300 to 600) |"
+        in text
+    )
+    assert "| pms/fused (channels last) | 24.0 |" in text
+    assert "| 4 | 4 | 8 | 16 | 12 | 400 | 600 | 1,000 | 800 |" in text
     assert text.index("\n| 4 |") < text.index("\n| 16 |")
     assert "| original DARTS | 2,009 | 10.34 | 14 | 8,168 |" in text
-    (results / "darts.json").unlink()
+    result_path(results, "darts-b16-t2").unlink()
     assert tables.main([*words, "--check"]) == 1
 
 
@@ -226,7 +264,7 @@ def test_without_results_a_table_is_empty(tmp_path: Path) -> None:
 def test_results_of_another_version_are_refused(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = results / "darts.json"
+    path = result_path(results, "darts-b16-t2")
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
     page = tmp_path / "page.md"
     page.write_text(PAGE)
@@ -244,8 +282,10 @@ def test_a_page_without_its_markers_is_refused(tmp_path: Path, page: str) -> Non
 
 
 def test_a_missing_row_is_named() -> None:
-    with pytest.raises(figures.RunError, match="no row all in the results of `archwright bench"):
-        figures.candidates([some("toponas-5", "pms", 5)])
+    with pytest.raises(
+        figures.RunError, match="no row all/naive in the results of `archwright bench"
+    ):
+        figures.candidates([some("toponas-5", BOTH, 5), some("toponas-6", "all", 6)])
     figures.plt.close("all")
 
 

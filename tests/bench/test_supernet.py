@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +10,15 @@ import torch
 from torch import Tensor
 
 from archwright.bench import contest, entrants, peaks, supernet
+from archwright.bench import threads as bench_threads
 from archwright.bench.contest import Contest, Entrant
 from archwright.bench.entrants import discrete_network
-from archwright.bench.results import Results
+from archwright.bench.results import Results, read_results
 from archwright.bench.supernet import bench_supernet
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import threads
 from archwright.cost import activation_bytes, graph_cost, saved_bytes
-from archwright.errors import ConfigError
+from archwright.errors import ConfigError, RunError
 from archwright.runs import device
 from archwright.runs.device import make_fabric
 from archwright.simplify import simplification, simplify
@@ -52,15 +54,15 @@ def test_the_rows_come_as_they_were_asked_for(results: Results) -> None:
     assert all(r["launches"] is None for r in rows)
     assert all(0 < r["aten_ops_forward"] < r["aten_ops"] for r in rows)
     assert all(r["memory_format"] in ("contiguous", "channels_last") for r in rows)
+    assert all(len(r["seconds"]) == 2 for r in rows)
     assert all(r["peak_bytes"] or r["peak_missing"] for r in rows)
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
 
 
 def test_a_process_that_fails_leaves_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "_PROGRAM", "raise SystemExit(3)")
-    made = built(SupernetConfig(simplify="all"))
     reason = "the process that measures it ended with code 3"
-    assert peaks.peaks_apart(SupernetConfig(**TINY), made) == [(None, reason)] * 3
+    assert peaks.peaks_apart(SupernetConfig(**TINY, simplify="all")) == [(None, reason)] * 3
 
 
 def test_it_says_how_it_was_measured(results: Results) -> None:
@@ -93,13 +95,13 @@ def test_counts_are_those_of_the_graphs(results: Results) -> None:
 @pytest.fixture
 def no_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what takes a process of its own."""
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config, made: [(1, "")] * len(made))
+    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(1, "")] * len(config.variants))
 
 
 @pytest.mark.usefixtures("no_peaks")
 def test_another_seed_measures_other_weights_alike(results: Results) -> None:
-    again = bench(simplify="pms+fms,all,none/fused", seed=4, repeats=1)
-    for name in ("saved_bytes", "macs", "params"):  # operators differ with the memory format
+    again = bench(simplify="pms+fms,all,none/fused", seed=4, repeats=0)
+    for name in ("saved_bytes", "macs", "params", "aten_ops", "aten_ops_forward"):
         assert [r[name] for r in again.rows] == [r[name] for r in results.rows]
 
 
@@ -145,12 +147,13 @@ def a_contest(
 
 def test_a_step_reaches_every_weight_and_alpha() -> None:
     for entrant in built(SupernetConfig(simplify="all")):
-        loss = a_contest([entrant])._forward(entrant)
+        loss = a_contest([entrant])._loss(entrant)
         loss.backward()
         assert all(p.grad is not None for p in entrant.module.parameters())
-        if entrant.logits is not None:
-            assert entrant.logits.grad is not None
-            assert entrant.logits.grad.abs().sum() > 0
+        assert len(entrant.searched) == (entrant.variant.simplify is not None)
+        for logits in entrant.searched:
+            assert logits.grad is not None
+            assert logits.grad.abs().sum() > 0
         entrant.forget_gradients()
         assert all(p.grad is None for p in entrant.module.parameters())
 
@@ -167,11 +170,22 @@ def test_rows_are_measured_in_turns_in_their_faster_format(monkeypatch: pytest.M
 
     monkeypatch.setattr(Contest, "_timed", timed)
     steps: list[int] = []
-    measured = a_contest(made, lambda: steps.append(1)).run(2)
+    turns = a_contest(made, lambda: steps.append(1))
+    counted = [turns.count(entrant) for entrant in made]
+    (_, _, measured) = turns.time(counted, 2)
     assert [m.memory_format for m in measured] == ["channels_last", "contiguous", "channels_last"]
     turn = [(m.variant.name, m.memory_format) for m in measured]
     assert order[-6:] == turn * 2
-    assert len(steps) == Contest.length(3, 2)
+    assert len(steps) == Contest.length([], 3, 2)
+    assert [m.seconds for m in measured] == [(1.0, 1.0)] * 3
+    steps.clear()
+    order.clear()
+    ((*_, last),) = a_contest(made, lambda: steps.append(1)).time(measured, 3)
+    assert last.seconds == (1.0, 1.0, 1.0)
+    assert order == turn * 2  # the first is a warm-up, and formats are not chosen again
+    assert len(steps) == Contest.length(measured, 3, 3)
+    assert not list(a_contest(made).time(measured, 2))
+    assert Contest.length(measured, 3, 2) == 0
     for entrant in made:
         kernels = [p for p in entrant.module.parameters() if p.dim() == 4 and p.shape[-1] > 1]
         layout = contest.FORMATS[entrant.memory_format]
@@ -236,7 +250,7 @@ def test_recomputing_keeps_less() -> None:
     for recompute in (False, True):
         config = SupernetConfig(space="darts", simplify="all", recompute=recompute)
         *_, made = built(config, size)
-        run, resident = a_contest([made])._forward, [*made.module.parameters()]
+        run, resident = a_contest([made])._loss, [*made.module.parameters()]
         saved.append(saved_bytes(lambda run=run, made=made: run(made), resident))
     assert saved[1] < saved[0]
 
@@ -254,12 +268,117 @@ def test_the_golden_bytes(
     made = built(config, Size(channels=16, cells=cells))
     images, labels = torch.randn(batch, 3, 32, 32), torch.zeros(batch, dtype=torch.long)
     contest = a_contest(made, images=images, labels=labels)
-    apart = peaks.peaks_apart(config, made)
+    apart = peaks.peaks_apart(config)
     discrete, naive, simplified = (
-        contest._counted(entrant)(peak) for entrant, peak in zip(made, apart, strict=True)
+        contest.count(entrant).with_peak(peak) for entrant, peak in zip(made, apart, strict=True)
     )
     assert discrete.saved_bytes == pytest.approx(discrete_mb * 1e6, rel=0.01)
     assert naive.saved_bytes == pytest.approx(naive_mb * 1e6, rel=0.01)
     assert simplified.saved_bytes < naive.saved_bytes / 2
     if naive.peak_bytes is not None:
         assert naive.peak_bytes == pytest.approx(naive.saved_bytes, rel=0.05)
+
+
+def test_a_bench_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "r.json"
+    settings: dict[str, Any] = {"simplify": "all", "out": out}
+    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("with the times"))
+    counted = bench(**settings, repeats=0)
+    assert {row["peak_missing"] for row in counted.rows} == {"it is measured with the times"}
+    assert [row["times"] for row in counted.rows] == [0, 0, 0]
+    assert read_results(out) == counted
+    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(7, "")] * len(config.variants))
+    monkeypatch.setattr(Contest, "count", lambda *given: pytest.fail("counted again"))
+    once = bench(**settings, repeats=1)
+    assert {row["peak_bytes"] for row in once.rows} == {7}
+    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("measured again"))
+    names = ("saved_bytes", "aten_ops", "macs")
+    assert [[r[n] for n in names] for r in once.rows] == [
+        [r[n] for n in names] for r in counted.rows
+    ]
+    twice = bench(**settings, repeats=2)
+    assert [r["seconds"][0] for r in twice.rows] == [r["seconds"][0] for r in once.rows]
+    assert [r["times"] for r in twice.rows] == [2, 2, 2]
+    monkeypatch.setattr(supernet, "build_entrants", lambda *given: pytest.fail("it was built"))
+    assert bench(**settings, repeats=1).rows == read_results(out).rows
+    with pytest.raises(RunError, match="was measured with batch_size=4, not 8"):
+        bench(**settings, batch_size=8)
+
+
+OTHER = """
+import torch
+from torch import nn
+
+def supernet(size, device):
+    class Other(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.alpha = nn.Parameter(torch.ones(2))
+            self.classify = nn.Linear(3, size.classes)
+        def forward(self, images):
+            return self.classify(images.mean((2, 3))) * self.alpha.softmax(0)[0]
+    other = Other().to(device)
+    return other, [other.alpha]
+"""
+
+
+@pytest.mark.usefixtures("no_peaks")
+def test_other_code_stands_beside_ours_in_turns(tmp_path: Path) -> None:
+    file = tmp_path / "some_code.py"
+    file.write_text(OTHER)
+    results = bench(simplify="all", beside=file, repeats=1)
+    row = results.rows[1]
+    assert [r["variant"] for r in results.rows] == ["discrete", "some code", "naive", "all"]
+    assert (row["simplify"], row["lowering"], row["times"]) == ("none", None, 1)
+    assert row["params"] == 10 * 3 + 10  # what is searched is left out
+    assert row["macs"] == 30
+    assert results.settings["beside"] == "some_code.py"
+
+
+def test_the_peak_of_other_code_is_measured_apart(tmp_path: Path) -> None:
+    file = tmp_path / "other.py"
+    file.write_text(OTHER)
+    found = peaks.peaks_apart(SupernetConfig(**TINY, simplify="all", beside=file))
+    assert len(found) == 4
+    assert all(peak is not None or "no peak" in missing for peak, missing in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "there is no such file"),
+        ("1 / 0", "cannot be used: ZeroDivisionError: division by zero"),
+        ("", "cannot be used: AttributeError: .* has no attribute 'supernet'"),
+        (
+            "supernet = lambda size, device: 3",
+            r"supernet\(size, device\) must give a module and a list of the tensors",
+        ),
+        ("supernet = lambda size, device: (3, [])", r"supernet\(size, device\) must give"),
+    ],
+)
+def test_other_code_that_cannot_be_used_says_why(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
+    file = tmp_path / "o.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ConfigError, match=rf"--beside .*o\.py:? {message}"):
+        bench(simplify="all", beside=file)
+
+
+def test_a_file_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "o.txt").write_text("")
+    with pytest.raises(ConfigError, match=r"--beside .*o\.txt is no Python file"):
+        bench(simplify="all", beside=tmp_path / "o.txt")
+
+
+def test_the_processor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "cpuinfo"
+    monkeypatch.setattr(bench_threads, "_CPUINFO", info)
+    assert bench_threads.processor() == ""
+    info.write_text("processor\t: 0\n")
+    assert bench_threads.processor() == ""
+    info.write_text("cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Some CPU\n\n" * 2)
+    assert bench_threads.processor() == "Some CPU (family 25, model 17)"

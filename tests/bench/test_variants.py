@@ -49,7 +49,7 @@ def test_only_fused_rows_recompute() -> None:
         ({"channels": 0}, "--channels must be above 0"),
         ({"cells": -1}, "--cells must be above 0"),
         ({"image_size": 0}, "--image-size must be above 0"),
-        ({"repeats": 0}, "--repeats must be above 0"),
+        ({"repeats": -1}, "--repeats must be 0 or above, got -1"),
         ({"threads": 0}, "--threads must be above 0"),
         ({"seed": -1}, "--seed must be 0 to 2^32 - 1, got -1"),
         ({"precision": "bf16"}, "unknown precision 'bf16'"),

@@ -15,14 +15,16 @@ def test_the_command_prints_rows_and_writes_them(
     call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # in a process of its own
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config, made: [(None, "no")] * len(made))
+    monkeypatch.setattr(
+        supernet, "peaks_apart", lambda config: [(None, "no")] * len(config.variants)
+    )
     out = tmp_path / "new" / "rows.json"
     done = call("bench", "supernet", *TINY, "--simplify", "all", "--out", out, "--json")
     assert done.code == 0
     rows = json.loads(done.out.splitlines()[-1])
     assert rows == read_results(out).rows
     assert [row["variant"] for row in rows] == ["discrete", "naive", "all"]
-    assert "timing 2 steps of 3 networks in turns" in done.err
+    assert "timing 3 networks, round 2/2" in done.err
     assert "naive, c" in done.err
     assert "normalised cost" in done.err
 

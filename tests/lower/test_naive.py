@@ -4,14 +4,18 @@ import copy
 import gc
 import re
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from typing_extensions import override
 
 from archwright.derive import random_architecture
 from archwright.errors import GraphError
@@ -39,8 +43,8 @@ from archwright.ir import (
     name_slots,
     walk_network,
 )
-from archwright.lower import Mixture, NaiveNetwork
-from archwright.spaces import get_space, read_architecture
+from archwright.lower import Mixture, NaiveNetwork, logits_table
+from archwright.spaces import Size, get_space, read_architecture
 
 from ..strategies import ALL_SPACES, any_space, images, mixture_of, networks, seeded, tiny
 from . import oracles
@@ -360,3 +364,44 @@ def test_branches_are_joined_in_order() -> None:
     expected = torch.cat([module.slots["x"](x), module.slots["y"](x)], 1)
     assert torch.equal(module(x)[0], expected)
     assert choose(Decision("d", ("a",)), (chain(),)).given == {0}
+
+
+@pytest.mark.parametrize("space", ["nasbench201", "darts"])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_features_keep_their_layout(space: str, layout: torch.memory_format) -> None:
+    """Else a network that is laid out channels-last converts features back and forth."""
+    network = seeded(get_space(space).supernet(replace(tiny(space), image_size=16)))
+    network.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
+    kept: list[bool] = []
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.register_forward_hook(
+                lambda _, given, __: kept.append(given[0].is_contiguous(memory_format=layout))
+            )
+    network(images(network.network, batch=4).contiguous(memory_format=layout), mixture_of(network))
+    assert len(kept) > 20
+    assert all(kept)
+
+
+def test_the_operations_are_those_of_the_original_darts_code() -> None:
+    """Its supernet of 8 cells, counted in its own code; widths and sizes make no difference."""
+    size = Size(channels=4, cells=8, image_size=16)
+    module = NaiveNetwork(get_space("darts").supernet(size))
+    calls: Counter[str] = Counter()
+
+    class Counting(TorchDispatchMode):
+        @override
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> object:
+            calls[func._schema.name.removeprefix("aten::")] += 1
+            return func(*args, **(kwargs or {}))
+
+    mixture = Mixture.from_logits(logits_table(module.decisions))
+    with Counting():
+        module(torch.randn(2, 3, 16, 16), mixture)
+    assert calls["convolution"] == 672 + 723  # depthwise, others
+    assert calls["native_batch_norm"] == 929
+    assert calls["relu"] == 704
+    assert calls["max_pool2d_with_indices"] + calls["avg_pool2d"] == 2 * 14 * 8
+    assert sum(calls.values()) < 8172  # and no more than it has in all

@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,28 +13,34 @@ from torch.nn import functional
 
 from archwright.bench.counting import aten_ops, forward_macs, launches
 from archwright.bench.peak import Peak, peak_growth
-from archwright.bench.rows import Measured
+from archwright.bench.rows import Measured, rounds
 from archwright.bench.variants import Variant
 from archwright.cost import saved_bytes
-from archwright.lower import Mixture, NaiveNetwork
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-_TRIALS = 2
-"""Timed steps of each variant in each memory format, after one that is not timed."""
+DEFAULT = "contiguous"
+"""The memory format in which all is counted; PyTorch's own."""
+FORMATS = {DEFAULT: torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 @dataclass(kw_only=True, eq=False)
 class Entrant:
-    """A network in the contest; `logits` are those of its mixture, None without decisions."""
+    """A network in the contest.
+
+    Attributes:
+        variant: its row.
+        module: its weights.
+        scores: what it makes of images [B, C, H, W]: [B, classes].
+        searched: what a search learns beside the weights; nothing without decisions.
+    """
 
     variant: Variant
-    module: NaiveNetwork
-    logits: nn.Parameter | None
-    memory_format: str = "contiguous"
-    seconds: list[float] = field(default_factory=list[float])
+    module: nn.Module
+    scores: Callable[[Tensor], Tensor]
+    searched: Sequence[Tensor] = ()
+    memory_format: str = DEFAULT
 
     def lay_out(self, memory_format: str) -> None:
         """Lay the weights out in memory as the name says."""
@@ -44,8 +50,8 @@ class Entrant:
     def forget_gradients(self) -> None:
         """Free all gradients."""
         self.module.zero_grad(set_to_none=True)
-        if self.logits is not None:
-            self.logits.grad = None
+        for tensor in self.searched:
+            tensor.grad = None
 
 
 class Contest:
@@ -71,96 +77,93 @@ class Contest:
         self._advance, self._note = advance, note
 
     @staticmethod
-    def length(entrants: int, repeats: int) -> int:
-        """How often `advance` will be called."""
-        return entrants * (len(FORMATS) * (1 + _TRIALS) + 1 + repeats)
+    def length(measured: Sequence[Measured], entrants: int, repeats: int) -> int:
+        """How often `advance` will be called, where so much has been measured before."""
+        left = max(repeats - rounds(measured), 0)
+        first = 1 if all(one.memory_format for one in measured) and measured else 2 * len(FORMATS)
+        return entrants * ((not measured) + (left + first if left else 0))
 
-    def run(
-        self, repeats: int, peaks: Callable[[Sequence[Entrant]], Sequence[Peak]] | None = None
-    ) -> list[Measured]:
-        """Choose each entrant's memory format, count what it does, and time `repeats` steps.
-
-        `peaks` says how far memory grows in a step of each entrant (else it is measured here).
-        """
-        with _no_garbage_collection():
-            counted = self._run(repeats)
-        self._note("measuring peaks of memory")
-        found = peaks(self.entrants) if peaks else [self.peak(one) for one in self.entrants]
-        return [finish(peak) for finish, peak in zip(counted, found, strict=True)]
-
-    def _run(self, repeats: int) -> list[Callable[[Peak], Measured]]:
-        self._choose_formats()
-        self._note("counting operators, bytes and multiply-accumulates")
-        counted = [self._counted(entrant) for entrant in self.entrants]
-        self._note(f"timing {repeats} steps of {len(self.entrants)} networks in turns")
-        for _ in range(repeats):
-            for entrant in self.entrants:
-                entrant.seconds.append(self._timed(entrant))
-        return counted
-
-    def _choose_formats(self) -> None:
-        self._note("choosing the faster memory format of each network")
-        best: dict[tuple[Entrant, str], float] = {}
-        for trial in range(1 + _TRIALS):
-            for entrant in self.entrants:
-                for name in FORMATS:
-                    entrant.lay_out(name)
-                    seconds = self._timed(entrant)
-                    if trial:
-                        key = (entrant, name)
-                        best[key] = min(best.get(key, seconds), seconds)
-        for entrant in self.entrants:
-            entrant.lay_out(min(FORMATS, key=lambda name, e=entrant: best[e, name]))
-
-    def _counted(self, entrant: Entrant) -> Callable[[Peak], Measured]:
-        """All that is counted; what is left to give is the peak, when all steps are timed."""
+    def count(self, entrant: Entrant) -> Measured:
+        """All that can be counted, in PyTorch's own memory format."""
+        entrant.lay_out(DEFAULT)
         module, device = entrant.module, self.fabric.device
 
         def forward() -> Tensor:
-            return self._forward(entrant)
+            return self._loss(entrant)
 
-        resident = [*module.parameters(), *module.buffers()]
-        resident += [] if entrant.logits is None else [entrant.logits]
+        resident = [*module.parameters(), *module.buffers(), *entrant.searched]
         saved = saved_bytes(forward, resident)
         macs = forward_macs(forward) // len(self.labels)
         ops_forward, ops = aten_ops(forward)
         launched = launches(lambda: forward().backward(), device)
         entrant.forget_gradients()
         self._advance()
-        return lambda peak: Measured(
+        searched = {id(tensor) for tensor in entrant.searched}
+        return Measured(
             variant=entrant.variant,
-            memory_format=entrant.memory_format,
             saved_bytes=saved,
-            peak_bytes=peak[0],
-            peak_missing=peak[1],
-            seconds=tuple(entrant.seconds),
             aten_ops_forward=ops_forward,
             aten_ops=ops,
             launches=launched,
             macs=macs,
-            params=sum(p.numel() for p in module.parameters()),
+            params=sum(p.numel() for p in module.parameters() if id(p) not in searched),
         )
+
+    def time(self, measured: Sequence[Measured], repeats: int) -> Generator[list[Measured]]:
+        """Time rounds, a step of each entrant, up to `repeats` of them; what is known after each.
+
+        Each entrant runs in the memory format in which it is faster, and that is known first.
+        """
+        known = list(measured)
+        missing = range(rounds(known), repeats)
+        if not missing:
+            return
+        with _no_garbage_collection():
+            if all(one.memory_format for one in known):
+                self._note("first steps, which are not timed")
+                for one, entrant in zip(known, self.entrants, strict=True):
+                    entrant.lay_out(one.memory_format or DEFAULT)
+                    self._timed(entrant)
+            else:
+                self._choose_formats()
+                pairs = zip(known, self.entrants, strict=True)
+                known = [replace(one, memory_format=e.memory_format) for one, e in pairs]
+                yield known
+            for number in missing:
+                self._note(f"timing {len(self.entrants)} networks, round {number + 1}/{repeats}")
+                pairs = zip(known, self.entrants, strict=True)
+                known = [replace(m, seconds=(*m.seconds, self._timed(e))) for m, e in pairs]
+                yield known
+
+    def _choose_formats(self) -> None:
+        """Lay each entrant out in its faster format, by one step after one that is not timed."""
+        self._note("choosing the faster memory format of each network")
+        taken: dict[tuple[Entrant, str], float] = {}
+        for _ in range(2):
+            for entrant in self.entrants:
+                for name in FORMATS:
+                    entrant.lay_out(name)
+                    taken[entrant, name] = self._timed(entrant)
+        for entrant in self.entrants:
+            entrant.lay_out(min(FORMATS, key=lambda name, e=entrant: taken[e, name]))
 
     def peak(self, entrant: Entrant) -> Peak:
         """How far memory grows in a step; one before it allocates what stays."""
-        self._forward(entrant).backward()
+        self._loss(entrant).backward()
         entrant.forget_gradients()
-        peak = peak_growth(lambda: self._forward(entrant).backward(), self.fabric.device)
+        peak = peak_growth(lambda: self._loss(entrant).backward(), self.fabric.device)
         entrant.forget_gradients()
         return peak
 
-    def _forward(self, entrant: Entrant) -> Tensor:
-        """The loss."""
-        mixture = None if entrant.logits is None else Mixture.from_logits(entrant.logits)
+    def _loss(self, entrant: Entrant) -> Tensor:
         images = self._images[entrant.memory_format]
         with self.fabric.autocast():
-            logits, _ = entrant.module(images, mixture)
-            return functional.cross_entropy(logits, self.labels)
+            return functional.cross_entropy(entrant.scores(images), self.labels)
 
     def _timed(self, entrant: Entrant) -> float:
         """Seconds of one step."""
         gc.collect()
-        seconds = _seconds(lambda: self._forward(entrant).backward(), self.fabric.device)
+        seconds = _seconds(lambda: self._loss(entrant).backward(), self.fabric.device)
         entrant.forget_gradients()
         self._advance()
         return seconds

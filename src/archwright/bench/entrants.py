@@ -5,11 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archwright.bench.beside import entrant_of
 from archwright.bench.contest import Entrant
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.variants import Variant
 from archwright.ir import Architecture, Network
-from archwright.lower import FusedNetwork, NaiveNetwork, logits_table
+from archwright.lower import FusedNetwork, Mixture, NaiveNetwork, logits_table
 from archwright.simplify import simplification, simplify
 from archwright.spaces import (
     Size,
@@ -62,7 +63,12 @@ def build_entrants(config: SupernetConfig, space: Space, device: torch.device) -
     size = size_of(config, space)
     discrete, _ = discrete_network(space, size)
     supernet = space.supernet(size)
-    return [_entrant(row, discrete, supernet, config.seed, device) for row in config.variants]
+    return [
+        _entrant(row, discrete, supernet, config.seed, device)
+        if config.beside is None or row.lowering
+        else entrant_of(config.beside, size, config.seed, device)
+        for row in config.variants
+    ]
 
 
 def make_batch(config: SupernetConfig, space: Space, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -80,18 +86,21 @@ def _entrant(
     """The network of a row, the same weights wherever rows have the same slots in order."""
     torch.manual_seed(seed)
     if variant.simplify is None:
-        network = NaiveNetwork(discrete).to(device)
-        return Entrant(variant=variant, module=network.train(), logits=None)
-    simplified = simplify(supernet, simplification(variant.simplify))
-    if variant.lowering == "naive":
-        module = NaiveNetwork(simplified)
+        module = NaiveNetwork(discrete)
+    elif variant.lowering == "naive":
+        module = NaiveNetwork(simplify(supernet, simplification(variant.simplify)))
     else:
         options: dict[str, Any] = {"recompute": True} if variant.recompute else {}
-        module = FusedNetwork(simplified, **options)
-    logits = None
-    if module.decisions:
-        table = logits_table(module.decisions)
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(table.shape, generator=generator)
-        logits = nn.Parameter((table + _ALPHA_INIT * noise).to(device))
-    return Entrant(variant=variant, module=module.to(device).train(), logits=logits)
+        module = FusedNetwork(simplify(supernet, simplification(variant.simplify)), **options)
+    module.to(device).train()
+    if not module.decisions:
+        return Entrant(variant=variant, module=module, scores=lambda images: module(images)[0])
+    table = logits_table(module.decisions)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(table.shape, generator=generator)
+    logits = nn.Parameter((table + _ALPHA_INIT * noise).to(device))
+
+    def scores(images: Tensor) -> Tensor:
+        return module(images, Mixture.from_logits(logits))[0]
+
+    return Entrant(variant=variant, module=module, scores=scores, searched=(logits,))

@@ -1,18 +1,20 @@
 """The figures that the README shows, each read from a file of results."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
 from pathlib import Path
 from statistics import mean
 
 from archwright.bench.budgets import judged, mean_regrets, read_all_cases
 from archwright.bench.comparison import Standing, standings
 from archwright.bench.markdown import table_text
+from archwright.bench.nulls import compared_nulls
 from archwright.bench.pages import read_all
 from archwright.bench.pruning_rows import Standing as PrunedStanding
 from archwright.bench.pruning_rows import rows_of
 from archwright.bench.pruning_rows import standings as pruned_standings
-from archwright.bench.results import read_results
+from archwright.bench.results import Results, read_results
+from archwright.bench.supernet_pages import lowered, timed
+from archwright.bench.supernet_pages import read_all as read_supernets
 from archwright.bench.tabulate import NOTHING, Table
 from archwright.tables import nasbench201
 
@@ -22,6 +24,8 @@ _FROM_FRESH = {
     "whole": "the whole network, as long in one go",
 }
 """What it is compared with that a network is pruned at all."""
+_ENOUGH = 10
+"""Searches from which a mean is shown."""
 _Rows = Iterator[tuple[str, str, str]]
 
 
@@ -33,32 +37,53 @@ def headlines(folder: Path) -> str:
 
 
 def _supernet(folder: Path) -> _Rows:
-    """What a step of a supernet costs."""
-    path = folder / "darts.json"
-    if not path.exists():
+    """What a step of a supernet costs: memory, and time by the number of threads."""
+    held = [one for name, one in read_supernets(folder).items() if name.startswith("darts-")]
+    if not held:
         return
-    rows = {row["variant"]: row for row in read_results(path).rows}
-    for name, title in (("memory", "Memory"), ("time", "Time")):
-        here, naive = (rows[variant][f"{name}_ratio"] for variant in ("all", "naive"))
-        question = f"{title} of a training step of the DARTS supernet, in those of a found network"
-        yield question, f"{here:.1f}", f"{naive:.1f} as commonly built"
+    step = "of a training step of the DARTS supernet, in those of a found network"
+    yield f"Memory {step}", *_beside(held[:1], "memory_ratio")
+    runs = [one for one in held if timed(one)]
+    for count in dict.fromkeys(one.threads for one in runs):
+        own = [one for one in runs if one.threads == count]
+        batches = " and ".join(str(one.settings["batch_size"]) for one in own)
+        how = f"{batches} images, {count} thread{'' if count == 1 else 's'}"
+        yield f"Time {step}; {how}", *_beside(own, "time_ratio")
+
+
+def _beside(held: Sequence[Results], ratio: str) -> tuple[str, str]:
+    """Simplified and fused; the same as other code builds it, and not simplified but fused."""
+
+    def told(simplify: str, lowering: str | None) -> str:
+        found = [lowered(one).get((simplify, lowering)) for one in held]
+        return " and ".join(NOTHING if row is None else f"{row[ratio]:.1f}" for row in found)
+
+    others = f"{told('none', None)} as commonly built, by the original code"
+    return told("all", "fused"), f"{others}; {told('none', 'fused')} fused, not simplified"
 
 
 def _searches(folder: Path) -> _Rows:
-    """What the method finds that all others are compared with, and the one that builds go by."""
+    """What methods find, beside what is found where nothing was learned."""
     best = float(nasbench201.accuracy().max())
-    held = [(results, standings(results.searches)) for results in read_all(folder)]
-    for method, (results, rows) in product(("darts", "diffgraph"), held):
+    for results in read_all(folder):
+        rows = standings(results.searches)
         found = {(row.contestant.method, row.contestant.supernet): row for row in rows}
-        here, naive = found.get((method, "all")), found.get((method, "none"))
-        drawn, several = found.get(("random", "none")), results.settings["supernets"]
-        if here and several > 1:
-            yield f"The same by {several} supernets that decide together", _found(here), NOTHING
-        elif here and naive and drawn:
+        several = results.settings["supernets"]
+        together = f" by {several} supernets" if several > 1 else ""
+        for method in ("diffgraph", "darts"):
+            here, plain = found.get((method, "all")), found.get((method, "none"))
+            if here is None or here.n < _ENOUGH:
+                continue
+            beside = [
+                f"{null.accuracies['cifar10'].text()} %, {null.title}" for null in compared_nulls()
+            ]
+            if plain is not None and plain.n == here.n:
+                beside.insert(0, f"{_found(plain)}, not simplified")
             yield (
-                f"Accuracy of what {method} finds in NAS-Bench-201, where {best:.2f} % is the best",
+                f"Accuracy of what {method} finds in NAS-Bench-201{together}, where {best:.2f} % "
+                "is the best",
                 _found(here),
-                f"{_found(naive)}, not simplified; {_found(drawn)}, drawn at random",
+                "; ".join(beside),
             )
 
 

@@ -6,12 +6,12 @@ In one that has already run networks, what is resident depends on the fragments 
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from archwright.bench.contest import Contest, Entrant
+from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, make_batch
 from archwright.bench.peak import Peak, map_tensors
 from archwright.bench.supernet_config import SupernetConfig
@@ -21,11 +21,11 @@ from archwright.spaces import get_space
 _PROGRAM = "from archwright.bench.peaks import answer; answer()"
 
 
-def peaks_apart(config: SupernetConfig, entrants: Sequence[Entrant]) -> list[Peak]:
-    """The peak of a step of each entrant, in the memory format that it has."""
+def peaks_apart(config: SupernetConfig) -> list[Peak]:
+    """The peak of a step of each row, in PyTorch's own memory format."""
     task = {
         "settings": {**config.settings(), "device": "cpu", "threads": torch.get_num_threads()},
-        "formats": [entrant.memory_format for entrant in entrants],
+        "beside": None if config.beside is None else str(config.beside),
     }
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
@@ -36,7 +36,7 @@ def peaks_apart(config: SupernetConfig, entrants: Sequence[Entrant]) -> list[Pea
     )
     if done.returncode:
         reason = f"the process that measures it ended with code {done.returncode}"
-        return [(None, reason)] * len(entrants)
+        return [(None, reason)] * len(config.variants)
     return [(peak, missing) for peak, missing in json.loads(done.stdout.splitlines()[-1])]
 
 
@@ -44,15 +44,13 @@ def answer() -> None:
     """Measure what standard input asks for, and print the peaks as JSON."""
     map_tensors()
     task: dict[str, Any] = json.load(sys.stdin)
-    config = SupernetConfig(**task["settings"])
+    settings: dict[str, Any] = task["settings"]
+    settings["beside"] = None if task["beside"] is None else Path(task["beside"])
+    config = SupernetConfig(**settings)
     torch.set_num_threads(config.threads or 1)
     fabric = make_fabric(config.device, config.precision)
     space = get_space(config.space)
     entrants = build_entrants(config, space, fabric.device)
     images, labels = make_batch(config, space, fabric.device)
     contest = Contest(fabric, entrants, images, labels)
-    peaks: list[Peak] = []
-    for entrant, memory_format in zip(entrants, task["formats"], strict=True):
-        entrant.lay_out(memory_format)
-        peaks.append(contest.peak(entrant))
-    print(json.dumps(peaks))
+    print(json.dumps([contest.peak(entrant) for entrant in entrants]))

@@ -1,11 +1,13 @@
 """What a supernet bench has measured, and how rows compare."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, Self
 
 from archwright.bench.normalised import Least
+from archwright.bench.peak import Peak
+from archwright.bench.results import checked, kinds_of
 from archwright.bench.variants import DISCRETE, NAIVE, Variant
 
 
@@ -18,77 +20,119 @@ class Measured:
 
     Attributes:
         variant: what was measured.
-        memory_format: `contiguous` or `channels_last`, whichever is faster for this variant.
+        memory_format: that of the timed steps, `contiguous` or `channels_last`, whichever is
+            faster for this variant; None as long as that is not known. All else is counted in
+            contiguous memory.
         saved_bytes: what autograd keeps for backward after a forward pass with its loss, each
             storage once, weights left out.
         peak_bytes: growth of memory from before a step to its highest point; None where it
             cannot be measured.
         peak_missing: why it could not be measured, or "".
-        seconds: of each timed step.
         aten_ops_forward: calls of ATen operators in a forward pass with its loss.
         aten_ops: the same in a whole step.
         launches: kernels launched in a step; None on a device that launches none.
         macs: multiply-accumulates of a forward pass, an image.
         params: learned weights, those of the mixture left out.
+        seconds: of each timed step.
     """
 
     variant: Variant
-    memory_format: str
     saved_bytes: int
-    peak_bytes: int | None
-    peak_missing: str
-    seconds: tuple[float, ...]
     aten_ops_forward: int
     aten_ops: int
     launches: int | None
     macs: int
     params: int
+    peak_bytes: int | None = None
+    peak_missing: str = "it is measured with the times"
+    memory_format: str | None = None
+    seconds: tuple[float, ...] = ()
+
+    def with_peak(self, peak: Peak) -> Self:
+        """The same with the peak of memory."""
+        return replace(self, peak_bytes=peak[0], peak_missing=peak[1])
 
     @property
-    def step_s(self) -> float:
-        """The median of a step in seconds."""
-        return median(self.seconds)
+    def step_s(self) -> float | None:
+        """The median of a step in seconds; None if none was timed."""
+        return median(self.seconds) if self.seconds else None
 
     @property
-    def step_min_s(self) -> float:
-        """The fastest step in seconds."""
-        return min(self.seconds)
+    def step_min_s(self) -> float | None:
+        """The fastest step in seconds; None if none was timed."""
+        return min(self.seconds, default=None)
+
+    @property
+    def step_quartiles_s(self) -> list[float] | None:
+        """First and third quartile of a step in seconds; None if none was timed."""
+        if len(self.seconds) < 2:
+            return None if self.step_s is None else [self.step_s] * 2
+        first, _, third = quantiles(self.seconds, method="inclusive")
+        return [first, third]
+
+
+def rounds(measured: Sequence[Measured]) -> int:
+    """How many steps of every row have been timed."""
+    return min((len(one.seconds) for one in measured), default=0)
 
 
 def rows_of(measured: Sequence[Measured]) -> list[dict[str, Any]]:
     """The rows as JSON has them, with their ratios to the discrete network and the naive supernet.
 
     `normalised_cost` (see `Least`) is over the supernets of this bench: of the bytes saved for
-    backward, and the median step.
+    backward, and the median step. What needs times is None where there are none.
     """
     by_name = {one.variant.name: one for one in measured}
     discrete, naive = by_name[DISCRETE.name], by_name[NAIVE.name]
-    supernets = [one for one in measured if one is not discrete]
-    least = Least.of((one.saved_bytes, one.step_s) for one in supernets)
-    assert least is not None, "the naive supernet is one"
+    taken = [(one.saved_bytes, one.step_s) for one in measured if one is not discrete]
+    timed = [(saved, seconds) for saved, seconds in taken if seconds is not None]
+    least = Least.of(timed) if len(timed) == len(taken) else None
     rows: list[dict[str, Any]] = []
     for one in measured:
         content = asdict(one)
-        variant, seconds = content.pop("variant"), content.pop("seconds")
-        first, _, third = (
-            quantiles(seconds, method="inclusive") if len(seconds) > 1 else seconds * 3
-        )
-        cost = least.cost(one.saved_bytes, one.step_s)
+        variant = content.pop("variant")
         rows.append(
             {
                 "variant": variant.pop("name"),
                 **variant,
                 **content,
+                "seconds": list(one.seconds),
                 "step_s": one.step_s,
                 "step_min_s": one.step_min_s,
-                "step_quartiles_s": [first, third],
-                "times": len(seconds),
+                "step_quartiles_s": one.step_quartiles_s,
+                "times": len(one.seconds),
                 "memory_ratio": one.saved_bytes / discrete.saved_bytes,
-                "time_ratio": one.step_s / discrete.step_s,
-                "time_ratio_min": one.step_min_s / discrete.step_min_s,
+                "time_ratio": _ratio(one.step_s, discrete.step_s),
+                "time_ratio_min": _ratio(one.step_min_s, discrete.step_min_s),
                 "memory_ratio_to_naive": one.saved_bytes / naive.saved_bytes,
-                "time_ratio_to_naive": one.step_s / naive.step_s,
-                "normalised_cost": None if one is discrete else cost,
+                "time_ratio_to_naive": _ratio(one.step_s, naive.step_s),
+                "normalised_cost": None if one is discrete else _cost(one, least),
             }
         )
     return rows
+
+
+def measured_of(rows: Sequence[Mapping[str, Any]]) -> list[Measured]:
+    """What was measured, from rows as JSON has them.
+
+    Raises:
+        RunError: a row is none of this bench.
+    """
+    kinds = kinds_of(Measured, "variant")
+    of_variant = kinds_of(Variant, "name") | {"variant": str}
+    found: list[Measured] = []
+    for row in rows:
+        held, variant = checked(row, kinds), checked(row, of_variant)
+        name, seconds = variant.pop("variant"), tuple(held.pop("seconds"))
+        found.append(Measured(variant=Variant(name=name, **variant), seconds=seconds, **held))
+    return found
+
+
+def _cost(one: Measured, least: Least | None) -> float | None:
+    if least is None or one.step_s is None:
+        return None
+    return least.cost(one.saved_bytes, one.step_s)
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one / other

@@ -1,19 +1,25 @@
 """What a supernet takes to train, stage by stage of its simplification."""
 
 import sys
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, discrete_architecture, make_batch, size_of
 from archwright.bench.peaks import peaks_apart
-from archwright.bench.results import Results, require_writable, write_results
-from archwright.bench.rows import rows_of
+from archwright.bench.results import (
+    Results,
+    read_or,
+    read_results,
+    require_writable,
+    write_results,
+)
+from archwright.bench.rows import Measured, measured_of, rounds, rows_of
 from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.threads import threads
+from archwright.bench.threads import processor, threads
 from archwright.cost import estimate_training_bytes, starved_norm
 from archwright.errors import ConfigError
 from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
@@ -29,7 +35,7 @@ def bench_supernet(config: SupernetConfig) -> Results:
 
     Raises:
         ConfigError: space, size or device do not exist, or the supernet does not fit into memory.
-        RunError: the results file cannot be written.
+        RunError: the results file cannot be written, or holds what was measured otherwise.
     """
     space = get_space(config.space)
     size = size_of(config, space)
@@ -38,14 +44,42 @@ def bench_supernet(config: SupernetConfig) -> Results:
     if config.out is not None:
         require_writable(config.out)
     with threads(config.threads):
-        results = _measure(config, space, size, fabric)
-    if config.out is not None:
-        write_results(config.out, results)
-    return results
+        return _measure(config, space, size, fabric)
 
 
 def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric") -> Results:
-    supernet = space.supernet(size)
+    results = Results(
+        command=config.command(),
+        settings={
+            **config.settings(),
+            "device": fabric.device.type,
+            "discrete": write_architecture(discrete_architecture(space, size)),
+            "candidates": len(space.candidates),
+            "cpu": processor(),
+        },
+        versions=versions(),
+        hardware=describe_hardware(fabric.device),
+        threads=torch.get_num_threads(),
+        rows=[],
+    )
+    if config.out is not None:
+        held = read_or(config.out, results, read_results)
+        results = replace(held, command=results.command)
+    measured = measured_of(results.rows)
+    if measured and rounds(measured) >= config.repeats:
+        return results
+    for known in _rounds(config, space, measured, fabric):
+        results = replace(results, rows=rows_of(known))
+        if config.out is not None:
+            write_results(config.out, results)
+    return results
+
+
+def _rounds(
+    config: SupernetConfig, space: Space, measured: Sequence[Measured], fabric: "Fabric"
+) -> Generator[Sequence[Measured]]:
+    """What is known when all has been counted, and after each round of timed steps."""
+    supernet = space.supernet(size_of(config, space))
     what = f"the supernet of {space.name}"
     require_memory(estimate_training_bytes(supernet, config.batch_size), fabric.device, what)
     norm = starved_norm(supernet, config.batch_size)
@@ -56,24 +90,19 @@ def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric")
         )
     entrants = build_entrants(config, space, fabric.device)
     images, labels = make_batch(config, space, fabric.device)
-    total = Contest.length(len(entrants), config.repeats)
+    total = Contest.length(measured, len(entrants), config.repeats)
     with Progress(f"bench {space.name}", total, visible=sys.stderr is not None) as progress:
         contest = Contest(
             fabric, entrants, images, labels, advance=progress.advance, note=progress.note
         )
-        apart = partial(peaks_apart, config) if fabric.device.type == "cpu" else None
-        measured = contest.run(config.repeats, apart)
-    settings: dict[str, Any] = {
-        **config.settings(),
-        "device": fabric.device.type,
-        "discrete": write_architecture(discrete_architecture(space, size)),
-        "candidates": len(space.candidates),
-    }
-    return Results(
-        command=config.command(),
-        settings=settings,
-        versions=versions(),
-        hardware=describe_hardware(fabric.device),
-        threads=torch.get_num_threads(),
-        rows=rows_of(measured),
-    )
+        if not measured:
+            progress.note("counting operators, bytes and multiply-accumulates")
+            measured = [contest.count(entrant) for entrant in entrants]
+            yield measured
+        if config.repeats and not rounds(measured):
+            progress.note("measuring peaks of memory")
+            on_cpu = fabric.device.type == "cpu"
+            peaks = peaks_apart(config) if on_cpu else map(contest.peak, entrants)
+            measured = [one.with_peak(peak) for one, peak in zip(measured, peaks, strict=True)]
+            yield measured
+        yield from contest.time(measured, config.repeats)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.bench.command import command_line
-from archwright.bench.variants import Lowering, Variant, parse_variants
+from archwright.bench.variants import Lowering, Variant, beside, parse_variants
 from archwright.runs.options import (
     Precision,
     require,
@@ -20,7 +20,9 @@ class SupernetConfig:
     """Measure memory and time of a supernet's training step, stage by stage of its simplification.
 
     All rows are measured in turns in one process: the discrete network of the same skeleton, the
-    supernet as it is commonly built, and the simplifications asked for.
+    supernet with each candidate computed as written, and the simplifications asked for. First
+    bytes, operators and multiply-accumulates are counted, then steps are timed, round by round.
+    With a file to write to, a bench that was stopped goes on where it was.
     """
 
     space: str = "nasbench201"
@@ -38,6 +40,9 @@ class SupernetConfig:
     the lowering of that row."""
     lowering: Lowering = "fused"
     """How rows that do not say it are lowered."""
+    beside: Path | None = None
+    """A Python file that builds the same supernet by other code, for a row of its own: its function
+    supernet(size, device) gives a module and what is searched, as bench/original_darts.py does."""
     recompute: bool = False
     """Let fused rows compute more a second time in backward, and keep less."""
     device: str = "auto"
@@ -45,13 +50,13 @@ class SupernetConfig:
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     repeats: int = 20
-    """Timed steps of each row."""
+    """Timed steps of each row; 0 to count only, which needs no idle machine."""
     threads: int | None = None
     """Threads on the CPU (else PyTorch's own choice)."""
     seed: int = 0
     """Seed of weights and images."""
     out: Path | None = None
-    """File to write the rows to, with settings, versions and hardware (else none is written)."""
+    """File for the rows, with settings, versions and hardware, also to go on with (else none)."""
 
     def __post_init__(self) -> None:
         """Check each setting.
@@ -60,7 +65,8 @@ class SupernetConfig:
             ConfigError: one is out of range (its flag is named), or a row is unknown.
         """
         require_kinds(self)
-        require_positive(self, "channels", "cells", "image_size", "batch_size", "repeats")
+        require_positive(self, "channels", "cells", "image_size", "batch_size")
+        require(self.repeats >= 0, f"--repeats must be 0 or above, got {self.repeats}")
         require_threads(self)
         require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
         if self.out is not None:
@@ -70,11 +76,14 @@ class SupernetConfig:
     @property
     def variants(self) -> tuple[Variant, ...]:
         """The rows, in their order."""
-        return parse_variants(self.simplify, self.lowering, recompute=self.recompute)
+        discrete, *rest = parse_variants(self.simplify, self.lowering, recompute=self.recompute)
+        return (discrete, *([] if self.beside is None else [beside(self.beside)]), *rest)
 
     def settings(self) -> dict[str, Any]:
-        """Every setting that decides a result, as JSON holds it."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "out"}
+        """Every setting that decides a row, as JSON holds it."""
+        left_out = ("out", "beside", "repeats")  # a row says how often it was timed
+        held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+        return {**held, "beside": None if self.beside is None else self.beside.name}
 
     def command(self) -> str:
         """The command line that measures this again."""

@@ -1,6 +1,7 @@
 """Which networks a supernet bench sets beside each other."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast, get_args
 
 from archwright.errors import ConfigError, unknown
@@ -11,17 +12,25 @@ Lowering = Literal["fused", "naive"]
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A row of the bench: a supernet, or (without a simplification) the discrete network."""
+    """A row of the bench: a supernet, or (without a simplification) the discrete network.
+
+    Without a lowering it is a supernet of other code.
+    """
 
     name: str
     simplify: str | None
-    lowering: Lowering
+    lowering: Lowering | None
     recompute: bool = False
 
 
 DISCRETE = Variant(name="discrete", simplify=None, lowering="naive")
 NAIVE = Variant(name="naive", simplify="none", lowering="naive")
 """What all others are compared with; both are always measured."""
+
+
+def beside(file: Path) -> Variant:
+    """The row of the supernet that a file builds by other code."""
+    return Variant(name=file.stem.replace("_", " "), simplify="none", lowering=None)
 
 
 def parse_variants(text: str, lowering: Lowering, *, recompute: bool) -> tuple[Variant, ...]:

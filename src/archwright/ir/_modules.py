@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class Zeros(nn.Module):
-    """[B, C, H, W] -> zeros [B, channels, ceil(H / stride), ceil(W / stride)]."""
+    """[B, C, H, W] -> zeros [B, channels, ceil(H / stride), ceil(W / stride)], laid out alike.
+
+    Of a sum, the first part decides how it is laid out: contiguous zeros would make a whole
+    channels-last network convert its features back and forth.
+    """
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
@@ -22,7 +26,9 @@ class Zeros(nn.Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         height, width = (-(-size // self.stride) for size in x.shape[2:])
-        return x.new_zeros(x.shape[0], self.channels, height, width)
+        zeros = x.new_zeros(x.shape[0], self.channels, height, width)
+        channels_last = x.stride(1) < x.stride(3)
+        return zeros.contiguous(memory_format=torch.channels_last) if channels_last else zeros
 
 
 class Conv(nn.Conv2d):

@@ -1,7 +1,7 @@
 """The naive lowering: every expression is evaluated as it is written.
 
-This is the supernet as it is commonly built, and the network of a found architecture. What other
-lowerings optimise is measured against it, and must agree with it.
+This is the supernet as the original DARTS code builds it, operation by operation, and the network
+of a found architecture. What other lowerings optimise is measured against it, and must agree.
 
 Legend: B batch, C channels, H height, W width.
 """

@@ -19,12 +19,12 @@ def _run(config: SupernetConfig) -> "tuple[SupernetConfig, Results]":
 def _show(done: "tuple[SupernetConfig, Results]", show: Show) -> list[dict[str, Any]]:
     config, results = done
     held = results.settings
-    side, repeats = held["image_size"], held["repeats"]
+    side, times = held["image_size"], min(row["times"] for row in results.rows)
     show.line(
         f"{config.space}: channels {held['channels']}, cells {held['cells']}, batch "
         f"{held['batch_size']}, images {side}x{side}, {held['precision']}, {results.hardware}"
     )
-    show.line(f"steps timed in turns, {repeats} of each; x: times the discrete network's")
+    show.line(f"steps timed in turns, {times} of each; x: times the discrete network's")
     show.table(
         (
             *("network", "saved MB", "x", "peak MB", "step ms", "fastest ms", "x"),
@@ -38,14 +38,13 @@ def _show(done: "tuple[SupernetConfig, Results]", show: Show) -> list[dict[str, 
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    peak = row["peak_bytes"]
+    peak, layout = row["peak_bytes"], row["memory_format"]
     return (
-        f"{row['variant']}, {row['memory_format'].replace('_', ' ')}",
+        row["variant"] + ("" if layout is None else f", {layout.replace('_', ' ')}"),
         decimals(row["saved_bytes"] / 1e6, 1),
         decimals(row["memory_ratio"]),
         decimals(None if peak is None else peak / 1e6, 1),
-        decimals(row["step_s"] * 1e3, 1),
-        decimals(row["step_min_s"] * 1e3, 1),
+        *(decimals(s and s * 1e3, 1) for s in (row["step_s"], row["step_min_s"])),
         decimals(row["time_ratio"]),
         count(row["aten_ops"]),
         decimals(row["macs"] / 1e6, 1),
