@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from archwright.bench import freeze as module
+from archwright.bench.budgets import bench_budgets
+from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.freeze import Freeze, read_freezes, require_frozen, settings_hash
+from archwright.bench.rank import bench_rank
+from archwright.bench.rank_config import RankConfig
 from archwright.errors import ConfigError
 from archwright.search.config import SearchConfig
 
@@ -80,3 +84,13 @@ def test_no_seed_is_in_two_freezes() -> None:
     for one in freezes:
         assert one.reason
         assert not set(one.seeds) & set(range(200))
+
+
+def test_every_bench_of_searches_asks(frozen: str, tmp_path: Path) -> None:
+    rank = RankConfig(methods="snas", seeds="8", data="digits", runs=tmp_path / "rank")
+    with pytest.raises(ConfigError, match="seed 8 is reported, and none are the settings of snas"):
+        bench_rank(rank)
+    budgets = BudgetsConfig(seeds="8", data="digits", runs=tmp_path / "budgets")
+    with pytest.raises(ConfigError, match="seed 8 is reported, and none are the settings of diffg"):
+        bench_budgets(budgets)
+    assert not list(tmp_path.iterdir())

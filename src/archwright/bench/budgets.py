@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.budgets_known import live_macs, sizes_mb
+from archwright.bench.freeze import require_frozen
 from archwright.bench.results import (
     Results,
     adding_to,
@@ -195,6 +196,8 @@ class _Bench:
     def run(self) -> tuple[Results, tuple[Case, ...]]:
         """Every case that is left, seed by seed."""
         config = self.config
+        for seed in () if config.untrained else config.all_seeds:
+            require_frozen(config.search(seed))
         held, cases = self._held()
         known = {(case.seed, case.device, case.budget_ms) for case in cases}
         wanted = {(s, d, limit) for s in config.all_seeds for d, _, limit in config.places}

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from archwright.bench.contestants import Contestant
+from archwright.bench.freeze import require_frozen
 from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import Ranking, Rankings, agreements, read_rankings, write_rankings
 from archwright.bench.results import adding_to, read_or, require_writable
@@ -60,6 +61,8 @@ def _run(config: RankConfig) -> Rankings:
     empty = Rankings(**config.conditions(device), architectures=texts)
     held = _held(config, empty)
     wanted = [(one, seed) for seed in config.all_seeds for one in config.contestants]
+    for one, seed in wanted:
+        require_frozen(config.search(one, seed))
     for number, (one, seed) in enumerate(wanted, 1):
         if held.find(one, seed) is not None:
             continue
