@@ -72,3 +72,10 @@ def test_tables_have_the_nulls_below_the_methods() -> None:
     beside = above_table(rows, compared_nulls(), "proxy")
     assert [row[2] for row in beside.rows] == ["CIFAR-10", "CIFAR-100", "ImageNet16-120"]
     assert {len(row) for row in beside.rows} == {len(beside.columns)}
+
+
+def test_the_row_of_random_search_says_that_its_supernet_does_not_rank() -> None:
+    rows = standings([found.search("random-ws all", 0)])
+    assert standings_table(rows, "proxy").rows[0][0] == (
+        "random-ws (its supernet does not rank cells)"
+    )

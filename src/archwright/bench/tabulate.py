@@ -10,6 +10,8 @@ from archwright.bench.rankings import Agreement
 NOTHING = "\N{EN DASH}"
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet16-120"}
 """The data sets of NAS-Bench-201, as people write them."""
+_REMARKS = {"random-ws": " (its supernet does not rank cells)"}
+"""What a reader of a method's row must know; see `bench rank`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def standings_table(rows: Sequence[Standing], preset: str, nulls: Sequence[Null]
     columns = ("method", "simplified", "n", "saved MB", "peak MB", "s", "CPU s", *TITLES.values())
     made = [
         (
-            row.contestant.title(preset),
+            row.contestant.title(preset) + _REMARKS.get(row.contestant.method, ""),
             NOTHING if row.saved_bytes is None else row.contestant.supernet,
             str(row.n),
             *(number(_mega(value), 1) for value in (row.saved_bytes, row.peak_bytes)),
