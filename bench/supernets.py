@@ -44,11 +44,15 @@ def _darts(batch: int, threads: int, stages: Sequence[str], repeats: int) -> tup
     return (*_DARTS, *how, *_both(stages), *_ORIGINAL)
 
 
+_NO_PEAKS = ("--no-peaks",)
+"""Where they would take long: in a process of its own, each larger tensor is mapped anew."""
+
+
 STANDARD: dict[str, tuple[str, ...]] = {
     "darts-b16-t2": _darts(16, 2, _STAGES, 5),
-    "darts-b64-t2": _darts(64, 2, ("none", "all"), 3),
-    "darts-b16-t1": _darts(16, 1, ("none", "all"), 3),
-    "darts-b64-t1": _darts(64, 1, ("none", "all"), 1),
+    "darts-b64-t2": (*_darts(64, 2, ("none", "all"), 2), *_NO_PEAKS),
+    "darts-b16-t1": (*_darts(16, 1, ("none", "all"), 3), *_NO_PEAKS),
+    "darts-b64-t1": (*_darts(64, 1, ("none", "all"), 1), *_NO_PEAKS),
     "nasbench201-b64-t2": (
         *("--space", "nasbench201", "--channels", "16", "--cells", "5", "--batch-size", "64"),
         *("--threads", "2", "--repeats", "5", *_both(_STAGES)),
@@ -56,11 +60,13 @@ STANDARD: dict[str, tuple[str, ...]] = {
     "exaggerated-b16-t2": (  # TopoNAS, Table VI
         *("--space", "toponas-exaggerated", "--channels", "16", "--cells", "8"),
         *("--batch-size", "16", "--threads", "2", "--repeats", "1", *_both(_PARTS)),
+        *_NO_PEAKS,
     ),
     **{  # TopoNAS, Fig. 8
         f"candidates-{number:02d}": (
             *("--space", f"toponas-{number}", "--channels", "16", "--cells", "8"),
             *("--batch-size", "16", "--threads", "2", "--repeats", "1", *_both(("none", "all"))),
+            *_NO_PEAKS,
         )
         for number in range(4, 17, 3)
     },

@@ -286,7 +286,7 @@ def test_a_bench_goes_on_where_it_was_stopped(
     settings: dict[str, Any] = {"simplify": "all", "out": out}
     monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("with the times"))
     counted = bench(**settings, repeats=0)
-    assert {row["peak_missing"] for row in counted.rows} == {"it is measured with the times"}
+    assert {row["peak_missing"] for row in counted.rows} == {"it was not measured"}
     assert [row["times"] for row in counted.rows] == [0, 0, 0]
     assert read_results(out) == counted
     monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(7, "")] * len(config.variants))
@@ -382,3 +382,9 @@ def test_the_processor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert bench_threads.processor() == ""
     info.write_text("cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Some CPU\n\n" * 2)
     assert bench_threads.processor() == "Some CPU (family 25, model 17)"
+
+
+def test_peaks_are_measured_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("not wanted"))
+    rows = bench(simplify="all", repeats=1, peaks=False).rows
+    assert {(row["peak_bytes"], row["times"]) for row in rows} == {(None, 1)}

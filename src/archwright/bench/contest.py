@@ -80,7 +80,7 @@ class Contest:
     def length(measured: Sequence[Measured], entrants: int, repeats: int) -> int:
         """How often `advance` will be called, where so much has been measured before."""
         left = max(repeats - rounds(measured), 0)
-        first = 1 if all(one.memory_format for one in measured) and measured else 2 * len(FORMATS)
+        first = 1 if all(one.memory_format for one in measured) and measured else 1 + len(FORMATS)
         return entrants * ((not measured) + (left + first if left else 0))
 
     def count(self, entrant: Entrant) -> Measured:
@@ -94,9 +94,11 @@ class Contest:
         resident = [*module.parameters(), *module.buffers(), *entrant.searched]
         saved = saved_bytes(forward, resident)
         macs = forward_macs(forward) // len(self.labels)
+        gc.collect()  # the counter holds on to all that the pass has kept, in a cycle
         ops_forward, ops = aten_ops(forward)
         launched = launches(lambda: forward().backward(), device)
         entrant.forget_gradients()
+        gc.collect()
         self._advance()
         searched = {id(tensor) for tensor in entrant.searched}
         return Measured(
@@ -136,14 +138,13 @@ class Contest:
                 yield known
 
     def _choose_formats(self) -> None:
-        """Lay each entrant out in its faster format, by one step after one that is not timed."""
+        """Lay each entrant out in its faster format: the first step of each does not count."""
         self._note("choosing the faster memory format of each network")
         taken: dict[tuple[Entrant, str], float] = {}
-        for _ in range(2):
-            for entrant in self.entrants:
-                for name in FORMATS:
-                    entrant.lay_out(name)
-                    taken[entrant, name] = self._timed(entrant)
+        for entrant in self.entrants:
+            for name in (DEFAULT, *FORMATS):
+                entrant.lay_out(name)
+                taken[entrant, name] = self._timed(entrant)
         for entrant in self.entrants:
             entrant.lay_out(min(FORMATS, key=lambda name, e=entrant: taken[e, name]))
 

@@ -44,7 +44,7 @@ class Measured:
     macs: int
     params: int
     peak_bytes: int | None = None
-    peak_missing: str = "it is measured with the times"
+    peak_missing: str = "it was not measured"
     memory_format: str | None = None
     seconds: tuple[float, ...] = ()
 

@@ -99,7 +99,7 @@ def _rounds(
             progress.note("counting operators, bytes and multiply-accumulates")
             measured = [contest.count(entrant) for entrant in entrants]
             yield measured
-        if config.repeats and not rounds(measured):
+        if config.repeats and config.peaks and not rounds(measured):
             progress.note("measuring peaks of memory")
             on_cpu = fabric.device.type == "cpu"
             peaks = peaks_apart(config) if on_cpu else map(contest.peak, entrants)

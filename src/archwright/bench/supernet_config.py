@@ -51,6 +51,8 @@ class SupernetConfig:
     """32-true, or bf16-mixed for autocast."""
     repeats: int = 20
     """Timed steps of each row; 0 to count only, which needs no idle machine."""
+    peaks: bool = True
+    """Measure by how much memory grows in a step, too, when steps are timed."""
     threads: int | None = None
     """Threads on the CPU (else PyTorch's own choice)."""
     seed: int = 0
@@ -81,7 +83,7 @@ class SupernetConfig:
 
     def settings(self) -> dict[str, Any]:
         """Every setting that decides a row, as JSON holds it."""
-        left_out = ("out", "beside", "repeats")  # a row says how often it was timed
+        left_out = ("out", "beside", "repeats", "peaks")  # a row says what was measured of it
         held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         return {**held, "beside": None if self.beside is None else self.beside.name}
 
