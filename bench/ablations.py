@@ -40,7 +40,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "--no-factored-null": {"factored_null": False},
     "--alpha-weight-decay 0.001": {"alpha_weight_decay": 1e-3},
 }
-"""What is changed of the frozen preset; its own rows are those of `bench nasbench201`."""
+"""Options that each part changes in the frozen preset, whose own rows `bench nasbench201` has."""
 SIZES: dict[str, dict[str, Any]] = {
     "nasbench201": {"channels": 8, "cells": 1},
     "darts": {"channels": 4, "cells": 3},

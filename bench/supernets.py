@@ -75,7 +75,7 @@ STANDARD: dict[str, tuple[str, ...]] = {
 
 
 PARTS = "step-parts"
-"""What the time of a step is made of; it is measured last."""
+"""Name of the bench that splits the time of a step; it is measured last."""
 
 
 def timed(name: str, results: Path = RESULTS) -> int | None:

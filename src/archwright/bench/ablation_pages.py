@@ -67,7 +67,7 @@ def penalties_table(results: Results) -> Table:
 
 
 def parts(folder: Path) -> str:
-    """What changing a part of diffgraph changes, on the seeds that were searched without."""
+    """Compare each changed part of diffgraph with the preset as it is, on the same seeds."""
     path = folder / "ablation-parts.json"
     if not path.exists():
         return ""

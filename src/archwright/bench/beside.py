@@ -15,7 +15,7 @@ from archwright.spaces import Size
 
 
 def entrant_of(path: Path, size: Size, seed: int, device: torch.device) -> Entrant:
-    """What the function `supernet` of a Python file builds at a size, on a device.
+    """Build the supernet of a Python file at a size, on a device, by its function `supernet`.
 
     It gives a module that makes class scores [B, classes] of images [B, C, H, W], and the tensors
     that a search learns beside its weights.

@@ -250,7 +250,7 @@ class _Bench:
         )
 
     def _within(self, asked: Reopened | Together, config: SearchConfig) -> Terms:
-        """What an answer must keep: the same for every seed, unless candidates were dropped."""
+        """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
         if self.config.separate:
             return asked.terms(config)
         place = str(config.latency_device), config.max_latency_ms

@@ -134,7 +134,7 @@ class BudgetsConfig(SearchBenchOptions):
 
     @property
     def pressure(self) -> str:
-        """What held the budget while alpha learned."""
+        """Return what kept alpha to the budget while it learned."""
         if self.penalty is not None:
             return f"weight {self.penalty:g}"
         return "Lagrangian" if self.separate else "none"

@@ -144,7 +144,7 @@ def page(path: Path, table: Callable[[Results], Table]) -> str:
 
 
 def tried(folder: Path) -> str:
-    """Settings that were tried on the seeds for choosing, by what settings are chosen by."""
+    """List the settings that were tried on the choosing seeds, with their validation accuracies."""
     return page(folder / "tried.json", tried_table)
 
 
