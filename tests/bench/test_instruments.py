@@ -59,3 +59,9 @@ def test_a_missing_peak_says_why(
     value, missing = peak_growth(lambda: None, torch.device(device))
     assert value is None
     assert reason in missing
+
+
+def test_multiply_accumulates_are_counted_without_keeping_anything_for_backward() -> None:
+    linear, made = torch.nn.Linear(3, 5), list[torch.Tensor]()
+    assert forward_macs(lambda: made.append(linear(torch.ones(2, 3)))) == 2 * 3 * 5
+    assert not made[0].requires_grad

@@ -94,7 +94,6 @@ class Contest:
         resident = [*module.parameters(), *module.buffers(), *entrant.searched]
         saved = saved_bytes(forward, resident)
         macs = forward_macs(forward) // len(self.labels)
-        gc.collect()  # the counter holds on to all that the pass has kept, in a cycle
         ops_forward, ops = aten_ops(forward)
         launched = launches(lambda: forward().backward(), device)
         entrant.forget_gradients()

@@ -38,7 +38,8 @@ def aten_ops(forward: Callable[[], Tensor]) -> tuple[int, int]:
 
 def forward_macs(forward: Callable[[], object]) -> int:
     """Multiply-accumulates of convolutions and matrix products in `forward`."""
-    with FlopCounterMode(display=False) as counter:
+    # without gradients: the counter would hold all that they keep, in a cycle
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward()
     return counter.get_total_flops() // 2
 
