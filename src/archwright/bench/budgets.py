@@ -34,7 +34,7 @@ from archwright.runs.device import make_fabric
 from archwright.search.budget.limits import ROUNDING
 from archwright.search.budget.terms import Terms
 from archwright.search.config import SearchConfig
-from archwright.search.reopened import Reopened
+from archwright.search.reopened import Answering, Reopened
 from archwright.search.run import search
 from archwright.search.together import Together
 from archwright.spaces import write_architecture
@@ -212,7 +212,7 @@ class _Bench:
                 print(f"{done}/{len(wanted)} {_line(case)}", file=sys.stderr, flush=True)
         return held, cases
 
-    def _supernet(self, seed: int) -> Reopened | Together:
+    def _supernet(self, seed: int) -> Answering:
         """The one search of a seed, run to its end; or what it would begin with."""
         config = self.config.search(seed)
         if self.config.untrained:
@@ -225,7 +225,7 @@ class _Bench:
 
     def _case(
         self,
-        asked: Reopened | Together | None,
+        asked: Answering | None,
         seed: int,
         place: tuple[str, float | None, float],
     ) -> Case:
@@ -249,7 +249,7 @@ class _Bench:
             seconds=taken,
         )
 
-    def _within(self, asked: Reopened | Together, config: SearchConfig) -> Terms:
+    def _within(self, asked: Answering, config: SearchConfig) -> Terms:
         """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
         if self.config.separate:
             return asked.terms(config)

@@ -1,12 +1,15 @@
 """A search that has ended, asked again: its one supernet answers to other budgets, too."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+
+from typing_extensions import override
 
 from archwright.errors import RunError
 from archwright.ir import Architecture
 from archwright.runs.checkpoint import load_checkpoint, loading
 from archwright.runs.folder import RunFolder
-from archwright.search.answer import Judge
+from archwright.search.answer import Judge, Jury
 from archwright.search.bilevel import Bilevel
 from archwright.search.budget.options import BudgetOptions
 from archwright.search.budget.terms import Terms, settle_terms
@@ -15,8 +18,48 @@ from archwright.search.searching import Searching, prepare
 from archwright.search.signs import Weights
 
 
+class Answering(ABC):
+    """Weights that a search has learned, from which architectures are derived again and again."""
+
+    weights: Weights
+
+    @property
+    @abstractmethod
+    def jury(self) -> Jury:
+        """Compares finalists."""
+
+    @property
+    @abstractmethod
+    def first(self) -> Searching:
+        """The search whose space, size and images all others share."""
+
+    @abstractmethod
+    def terms(self, options: BudgetOptions) -> Terms:
+        """Settle what `options` set.
+
+        Raises:
+            ConfigError: nothing is within them.
+        """
+
+    def strongest(self) -> Architecture:
+        """Derive the architecture from alpha alone, whatever it costs."""
+        return replace(self.first.terms, budgets=()).derive(self.weights)
+
+    def choose(self, terms: Terms) -> Architecture:
+        """Derive the architecture within `terms`."""
+        return self.jury.choose(terms, self.weights)
+
+    def answer(self, options: BudgetOptions) -> Architecture:
+        """Derive the architecture within the budgets of `options`.
+
+        Raises:
+            ConfigError: nothing is within them.
+        """
+        return self.choose(self.terms(options))
+
+
 @dataclass(frozen=True)
-class Reopened:
+class Reopened(Answering):
     """What a search learned: weights of candidates, and a supernet to compare finalists with."""
 
     searching: Searching
@@ -56,28 +99,18 @@ class Reopened:
         bilevel = searching.begin()
         return cls(searching, bilevel, searching.judge(bilevel), bilevel.standing())
 
-    def strongest(self) -> Architecture:
-        """What alpha speaks for, whatever it costs."""
-        return replace(self.searching.terms, budgets=()).derive(self.weights)
+    @property
+    @override
+    def jury(self) -> Jury:
+        return self.judge
 
-    def answer(self, options: BudgetOptions) -> Architecture:
-        """The architecture within the budgets of `options`.
+    @property
+    @override
+    def first(self) -> Searching:
+        return self.searching
 
-        Raises:
-            ConfigError: nothing is within them.
-        """
-        return self.choose(self.terms(options))
-
-    def choose(self, terms: Terms) -> Architecture:
-        """The architecture within terms."""
-        return self.judge.choose(terms, self.weights)
-
+    @override
     def terms(self, options: BudgetOptions) -> Terms:
-        """What `options` set, for what is left of the space.
-
-        Raises:
-            ConfigError: as `answer`.
-        """
         run = self.searching
         null = run.terms.null
         terms = settle_terms(options, run.space, run.size, run.images, null=null)

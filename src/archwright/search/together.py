@@ -6,19 +6,19 @@ finalists compared by the mean of their losses.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from typing_extensions import override
 
-from archwright.ir import Architecture
 from archwright.runs.keeper import Keeper
-from archwright.search.answer import Panel
+from archwright.search.answer import Jury, Panel
 from archwright.search.budget.options import BudgetOptions
 from archwright.search.budget.terms import Terms
 from archwright.search.config import SearchConfig
 from archwright.search.outcome import SearchResult
-from archwright.search.reopened import Reopened
+from archwright.search.reopened import Answering, Reopened
 from archwright.search.searching import Searching, carry_out, search_alone
 from archwright.search.signs import Weights
 from archwright.spaces import write_architecture
@@ -54,7 +54,7 @@ def _decide(run: Searching, keeper: Keeper) -> SearchResult:
 
 
 @dataclass(frozen=True)
-class Together:
+class Together(Answering):
     """Supernets that were trained, asked for one answer; see `Reopened`."""
 
     members: tuple[Reopened, ...]
@@ -73,28 +73,18 @@ class Together:
         panel = Panel([one.judge for one in members], terms, finalists=config.finalists)
         return cls(members, panel, average([one.weights for one in members]))
 
-    def strongest(self) -> Architecture:
-        """What their mean alpha speaks for, whatever it costs."""
-        return replace(self.members[0].searching.terms, budgets=()).derive(self.weights)
+    @property
+    @override
+    def jury(self) -> Jury:
+        return self.panel
 
-    def answer(self, options: BudgetOptions) -> Architecture:
-        """The architecture within the budgets of `options`.
+    @property
+    @override
+    def first(self) -> Searching:
+        return self.members[0].searching
 
-        Raises:
-            ConfigError: nothing is within them.
-        """
-        return self.choose(self.terms(options))
-
-    def choose(self, terms: Terms) -> Architecture:
-        """The architecture within terms."""
-        return self.panel.choose(terms, self.weights)
-
+    @override
     def terms(self, options: BudgetOptions) -> Terms:
-        """What `options` set.
-
-        Raises:
-            ConfigError: as `answer`.
-        """
         return self.members[0].terms(options)
 
 
