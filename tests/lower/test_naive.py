@@ -4,18 +4,14 @@ import copy
 import gc
 import re
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from typing_extensions import override
 
 from archwright.derive import random_architecture
 from archwright.errors import GraphError
@@ -43,8 +39,8 @@ from archwright.ir import (
     name_slots,
     walk_network,
 )
-from archwright.lower import Mixture, NaiveNetwork, logits_table
-from archwright.spaces import Size, get_space, read_architecture
+from archwright.lower import Mixture, NaiveNetwork
+from archwright.spaces import get_space, read_architecture
 
 from ..strategies import ALL_SPACES, any_space, images, mixture_of, networks, seeded, tiny
 from . import oracles
@@ -381,27 +377,3 @@ def test_features_keep_their_layout(space: str, layout: torch.memory_format) -> 
     network(images(network.network, batch=4).contiguous(memory_format=layout), mixture_of(network))
     assert len(kept) > 20
     assert all(kept)
-
-
-def test_the_operations_are_those_of_the_original_darts_code() -> None:
-    """Its supernet of 8 cells, counted in its own code; widths and sizes make no difference."""
-    size = Size(channels=4, cells=8, image_size=16)
-    module = NaiveNetwork(get_space("darts").supernet(size))
-    calls: Counter[str] = Counter()
-
-    class Counting(TorchDispatchMode):
-        @override
-        def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> object:
-            calls[func._schema.name.removeprefix("aten::")] += 1
-            return func(*args, **(kwargs or {}))
-
-    mixture = Mixture.from_logits(logits_table(module.decisions))
-    with Counting():
-        module(torch.randn(2, 3, 16, 16), mixture)
-    assert calls["convolution"] == 672 + 723  # depthwise, others
-    assert calls["native_batch_norm"] == 929
-    assert calls["relu"] == 704
-    assert calls["max_pool2d_with_indices"] + calls["avg_pool2d"] == 2 * 14 * 8
-    assert sum(calls.values()) < 8172  # and no more than it has in all
