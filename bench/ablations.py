@@ -22,11 +22,11 @@ from archwright.bench.contestants import parse_seeds
 from archwright.bench.freeze import require_frozen, settings_hash
 from archwright.bench.results import Results, read_results, require_same, write_results
 from archwright.cost import cost_model
-from archwright.runs.device import describe_hardware, versions
-from archwright.search.budget.derivation import Derivation
-from archwright.search.config import SearchConfig
-from archwright.search.run import search
-from archwright.search.searching import prepare
+from archwright.engine.device import describe_hardware, versions
+from archwright.nas.budget.derivation import Derivation
+from archwright.nas.config import SearchConfig
+from archwright.nas.loop.run import prepare
+from archwright.nas.loop.search import search
 from archwright.spaces import write_architecture
 
 RESULTS = Path(__file__).parent / "results"

@@ -23,7 +23,7 @@ from archwright.bench.results import Results
 from archwright.bench.searches import Searches
 from archwright.bench.supernet_pages import timed
 from archwright.errors import ArchwrightError, RunError
-from archwright.files import write_bytes
+from archwright.io.files import write_bytes
 
 matplotlib.use("svg")
 

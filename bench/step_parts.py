@@ -24,7 +24,7 @@ from archwright.bench.entrants import build_entrants, make_batch
 from archwright.bench.results import Results, write_results
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import processor, threads
-from archwright.runs.device import describe_hardware, versions
+from archwright.engine.device import describe_hardware, versions
 from archwright.spaces import get_space
 
 RESULTS = Path(__file__).parent / "results" / "step-parts.json"

@@ -17,7 +17,7 @@ from archwright.bench.headlines import headlines
 from archwright.bench.markdown import table_text
 from archwright.bench.tabulate import Table
 from archwright.errors import ArchwrightError, RunError
-from archwright.files import write_text
+from archwright.io.files import write_text
 
 HERE = Path(__file__).parent
 RESULTS, PEERS = HERE / "results", HERE / "peers.json"

@@ -4,7 +4,7 @@ archwright search --space examples/my_space.py --data digits --channels 8 --cell
 """
 
 import archwright as aw
-from archwright.ir import BatchNorm, Chain, Conv, MaxPool, ReLU, Zero, chain
+from archwright.graph import BatchNorm, Chain, Conv, MaxPool, ReLU, Zero, chain
 
 
 def none(site: aw.Site) -> Zero:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from archwright import report
-from archwright.files import write_text
+from archwright.io.files import write_text
 from archwright.report.cell import draw_architecture
-from archwright.report.load import load_run
 from archwright.report.palette import Palette
+from archwright.report.read_run import load_run
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from archwright.files import write_bytes
+from archwright.io.files import write_bytes
 from archwright.tables.nasbench201 import SIZE, decode, encode
 
 TARGET = Path(__file__).parents[1] / "src" / "archwright" / "tables" / "nasbench201.parquet"

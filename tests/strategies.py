@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from torch import Tensor
 
-from archwright.derive import random_architecture
-from archwright.ir import (
+from archwright.graph import (
     INPUT,
     Architecture,
     AvgPool,
@@ -48,18 +47,10 @@ from archwright.ir import (
     choose,
     name_slots,
 )
-from archwright.ir.ops import KernelNorm
-from archwright.lower import Mixture, NaiveNetwork, logits_table
-from archwright.spaces import (
-    SPACES,
-    CellSpec,
-    EdgeSpec,
-    Size,
-    Space,
-    Staged,
-    get_space,
-    operations,
-)
+from archwright.graph.ops import KernelNorm
+from archwright.lowering import Mixture, NaiveNetwork, logits_table
+from archwright.spaces import SPACES, CellSpec, EdgeSpec, Size, Space, Staged, get_space, operations
+from archwright.spaces.discretise import random_architecture
 
 # On tensors this small a second thread costs more than it gives.
 torch.set_num_threads(1)

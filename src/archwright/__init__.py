@@ -5,20 +5,18 @@ stay quick: PyTorch is not imported before something needs it.
 """
 
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from archwright._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from archwright import ir as ir
-    from archwright.builder.config import BuildConfig as BuildConfig
-    from archwright.builder.result import BuildResult as BuildResult
-    from archwright.builder.run import build as build
-    from archwright.deploy.config import EvaluateConfig as EvaluateConfig
-    from archwright.deploy.config import ExportConfig as ExportConfig
-    from archwright.deploy.evaluate import EvaluateResult as EvaluateResult
-    from archwright.deploy.evaluate import evaluate as evaluate
-    from archwright.deploy.export import ExportResult as ExportResult
-    from archwright.deploy.export import export as export
+    from archwright import graph as graph
+    from archwright.deployment.config import EvaluateConfig as EvaluateConfig
+    from archwright.deployment.config import ExportConfig as ExportConfig
+    from archwright.deployment.evaluate import EvaluateResult as EvaluateResult
+    from archwright.deployment.evaluate import evaluate as evaluate
+    from archwright.deployment.export import ExportResult as ExportResult
+    from archwright.deployment.export import export as export
     from archwright.errors import ArchwrightError as ArchwrightError
     from archwright.errors import ConfigError as ConfigError
     from archwright.errors import DataError as DataError
@@ -26,14 +24,17 @@ if TYPE_CHECKING:
     from archwright.errors import GenotypeError as GenotypeError
     from archwright.errors import GraphError as GraphError
     from archwright.errors import RunError as RunError
-    from archwright.ir import Architecture as Architecture
-    from archwright.prune.config import PruneConfig as PruneConfig
-    from archwright.prune.result import PruneResult as PruneResult
-    from archwright.prune.run import prune as prune
+    from archwright.graph import Architecture as Architecture
+    from archwright.nas.config import SearchConfig as SearchConfig
+    from archwright.nas.loop.result import SearchResult as SearchResult
+    from archwright.nas.loop.search import search as search
+    from archwright.pipeline.config import BuildConfig as BuildConfig
+    from archwright.pipeline.result import BuildResult as BuildResult
+    from archwright.pipeline.run import build as build
+    from archwright.pruning.config import PruneConfig as PruneConfig
+    from archwright.pruning.result import PruneResult as PruneResult
+    from archwright.pruning.run import prune as prune
     from archwright.report import write_report as write_report
-    from archwright.search.config import SearchConfig as SearchConfig
-    from archwright.search.outcome import SearchResult as SearchResult
-    from archwright.search.run import search as search
     from archwright.spaces import Blocks as Blocks
     from archwright.spaces import CellSpec as CellSpec
     from archwright.spaces import EdgeSpec as EdgeSpec
@@ -48,25 +49,21 @@ if TYPE_CHECKING:
     from archwright.spaces import read_architecture as read_architecture
     from archwright.spaces import write_architecture as write_architecture
     from archwright.tables.nasbench201 import lookup as lookup
-    from archwright.train.config import TrainConfig as TrainConfig
-    from archwright.train.run import TrainResult as TrainResult
-    from archwright.train.run import train as train
+    from archwright.training.config import TrainConfig as TrainConfig
+    from archwright.training.run import TrainResult as TrainResult
+    from archwright.training.run import train as train
 
     ops = _operations
-
-__version__ = "0.1.0"
 
 # A public name and the module that defines it; a module stands for itself. A new name goes here and
 # into the block above; tests/test_public_surface.py holds the two, and its own list, to each other.
 _HOME = {
-    "BuildConfig": "archwright.builder.config",
-    "BuildResult": "archwright.builder.result",
-    "build": "archwright.builder.run",
-    "EvaluateConfig": "archwright.deploy.config",
-    "ExportConfig": "archwright.deploy.config",
-    "EvaluateResult": "archwright.deploy.evaluate",
-    "evaluate": "archwright.deploy.evaluate",
-    "ExportResult": "archwright.deploy.export",
+    "EvaluateConfig": "archwright.deployment.config",
+    "ExportConfig": "archwright.deployment.config",
+    "EvaluateResult": "archwright.deployment.evaluate",
+    "evaluate": "archwright.deployment.evaluate",
+    "ExportResult": "archwright.deployment.export",
+    "export": "archwright.deployment.export",
     "ArchwrightError": "archwright.errors",
     "ConfigError": "archwright.errors",
     "DataError": "archwright.errors",
@@ -74,12 +71,17 @@ _HOME = {
     "GenotypeError": "archwright.errors",
     "GraphError": "archwright.errors",
     "RunError": "archwright.errors",
-    "Architecture": "archwright.ir",
-    "PruneConfig": "archwright.prune.config",
-    "PruneResult": "archwright.prune.result",
+    "Architecture": "archwright.graph",
+    "SearchConfig": "archwright.nas.config",
+    "SearchResult": "archwright.nas.loop.result",
+    "search": "archwright.nas.loop.search",
+    "BuildConfig": "archwright.pipeline.config",
+    "BuildResult": "archwright.pipeline.result",
+    "build": "archwright.pipeline.run",
+    "PruneConfig": "archwright.pruning.config",
+    "PruneResult": "archwright.pruning.result",
+    "prune": "archwright.pruning.run",
     "write_report": "archwright.report",
-    "SearchConfig": "archwright.search.config",
-    "SearchResult": "archwright.search.outcome",
     "Blocks": "archwright.spaces",
     "CellSpec": "archwright.spaces",
     "EdgeSpec": "archwright.spaces",
@@ -93,33 +95,13 @@ _HOME = {
     "read_architecture": "archwright.spaces",
     "write_architecture": "archwright.spaces",
     "lookup": "archwright.tables.nasbench201",
-    "TrainConfig": "archwright.train.config",
-    "TrainResult": "archwright.train.run",
+    "TrainConfig": "archwright.training.config",
+    "TrainResult": "archwright.training.run",
+    "train": "archwright.training.run",
 }
-_MODULES = {"ir": "archwright.ir", "ops": "archwright.spaces.operations"}
-_VERBS = {
-    "search": "archwright.search.run",
-    "train": "archwright.train.run",
-    "prune": "archwright.prune.run",
-    "export": "archwright.deploy.export",
-}
+_MODULES = {"graph": "archwright.graph", "ops": "archwright.spaces.operations"}
 
-__all__ = ["__version__", *_HOME, *_MODULES, *_VERBS]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-class _Verb(ModuleType):
-    """A package that can be called: `archwright.search` is one, and `search(config)` searches.
-
-    A function of that name would be replaced by the package as soon as a module in it is imported.
-    """
-
-    def __call__(self, config: Any) -> Any:
-        verb = self.__name__.rpartition(".")[2]
-        return getattr(import_module(_VERBS[verb]), verb)(config)
-
-
-for _verb in _VERBS:
-    import_module(f"archwright.{_verb}").__class__ = _Verb
+__all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

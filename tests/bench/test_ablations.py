@@ -14,7 +14,7 @@ from archwright.bench.freeze import settings_hash
 from archwright.bench.results import Results, read_results, write_results
 from archwright.bench.searches import write_searches
 from archwright.errors import ConfigError
-from archwright.search.config import SearchConfig
+from archwright.nas.config import SearchConfig
 from archwright.spaces import read_architecture
 from archwright.tables import nasbench201
 

@@ -24,8 +24,8 @@ from archwright.bench.budgets_known import PUBLISHED, budget_of, size_of, sizes_
 from archwright.bench.budgets_table import budgets as page
 from archwright.bench.budgets_table import budgets_overview, budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
-from archwright.search.presets import PRESETS
-from archwright.search.together import Together
+from archwright.nas.loop.ensemble import Together
+from archwright.nas.presets import PRESETS
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DEVICES

@@ -13,7 +13,7 @@ from archwright.bench.freeze import Freeze, read_freezes, require_frozen, settin
 from archwright.bench.rank import bench_rank
 from archwright.bench.rank_config import RankConfig
 from archwright.errors import ConfigError
-from archwright.search.config import SearchConfig
+from archwright.nas.config import SearchConfig
 
 
 def config(seed: int = 7, **settings: Any) -> SearchConfig:

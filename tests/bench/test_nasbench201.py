@@ -16,8 +16,8 @@ from archwright.bench.searches import read_searches
 from archwright.bench.supernet import bench_supernet
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.errors import ConfigError, RunError
-from archwright.search.outcome import SearchResult
-from archwright.search.presets import PRESETS
+from archwright.nas.loop.result import SearchResult
+from archwright.nas.presets import PRESETS
 
 TINY: dict[str, Any] = {
     **{"data": "digits", "channels": 4, "cells": 1, "epochs": 1, "batch_size": 16},

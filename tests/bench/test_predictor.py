@@ -15,8 +15,8 @@ from archwright.bench.profile import Agreement, bench_profile
 from archwright.bench.profile_config import ProfileBenchConfig
 from archwright.bench.results import Results, read_results, write_results
 from archwright.cli import main
+from archwright.engine.device import versions
 from archwright.errors import ConfigError, RunError
-from archwright.runs.device import versions
 from archwright.tables.nasbench201 import architectures
 
 BUDGET = {"percentile": 20, "limit_ms": 1.0, "over": 0.0, "over_without_margin": 0.5}

@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from archwright.backends import Session
 from archwright.bench import pruning
 from archwright.bench.pruning import bench_pruning
 from archwright.bench.pruning_config import FRESH, METHODS, ONE_GO, PruningConfig
@@ -17,11 +18,10 @@ from archwright.bench.pruning_methods import Trained
 from archwright.bench.pruning_rows import PrunedRow, rows_of
 from archwright.bench.results import Results, read_results
 from archwright.cli import main
+from archwright.engine.folder import SCHEMA
 from archwright.errors import ConfigError, RunError
-from archwright.export import Session
-from archwright.runs.folder import SCHEMA
-from archwright.train.config import TrainConfig
-from archwright.train.run import train
+from archwright.training.config import TrainConfig
+from archwright.training.run import train
 
 NB201 = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1|avg_pool_3x3~2|"
 TINY: dict[str, Any] = {

@@ -22,10 +22,10 @@ from archwright.bench.rankings import (
     spearman,
     write_rankings,
 )
-from archwright.derive import is_connected
 from archwright.errors import ConfigError, RunError
-from archwright.search.presets import PRESETS
+from archwright.nas.presets import PRESETS
 from archwright.spaces import Size, get_space, write_architecture
+from archwright.spaces.discretise import is_connected
 from archwright.tables import nasbench201
 
 from . import found

@@ -18,10 +18,10 @@ from archwright.bench.supernet import bench_supernet
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import threads
 from archwright.cost import activation_bytes, graph_cost, saved_bytes
+from archwright.engine import device
+from archwright.engine.device import make_fabric
 from archwright.errors import ConfigError, RunError
-from archwright.runs import device
-from archwright.runs.device import make_fabric
-from archwright.simplify import simplification, simplify
+from archwright.graph.passes.simplification import simplification, simplify
 from archwright.spaces import Size, Space, dense_cell, get_space, operations
 from archwright.spaces.skeletons import TwoInput
 

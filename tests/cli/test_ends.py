@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from archwright.cli.command import Command, UsageError
+from archwright.cli.console import Show
 from archwright.cli.report import ReportConfig
 from archwright.cli.search import command as search_command
-from archwright.cli.show import Show
 from archwright.errors import DataError, RunError
 
 NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -61,7 +61,7 @@ def test_what_the_allocator_really_raises(call, monkeypatch: pytest.MonkeyPatch)
     def search(config: object) -> None:
         torch.empty(2**52)
 
-    monkeypatch.setattr("archwright.search.run.search", search)
+    monkeypatch.setattr("archwright.nas.loop.search.search", search)
     assert call("search", "--out", "x").err == MEMORY
 
 

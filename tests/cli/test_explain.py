@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archwright.cli.layout import lines
-from archwright.ir import Chain, Decision, ReLU, Shape, chain, choose, concat
-from archwright.simplify import Simplification, simplify_expr
+from archwright.cli.pretty_print import lines
+from archwright.graph import Chain, Decision, ReLU, Shape, chain, choose, concat
+from archwright.graph.passes.simplification import Simplification, simplify_expr
 from archwright.spaces import Size, get_space
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +107,7 @@ def test_a_users_space(call) -> None:
 def write(path: Path, body: str) -> Path:
     path.write_text(
         "import archwright as aw\n"
-        "from archwright.ir import Conv, ReLU, chain\n"
+        "from archwright.graph import Conv, ReLU, chain\n"
         f"def odd(site):\n    {body}\n"
         "space = aw.Space(name='odd', candidates={'keep': aw.ops.skip, 'odd': odd},\n"
         "    skeleton=aw.Staged(aw.dense_cell(2)), null='')\n"

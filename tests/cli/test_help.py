@@ -15,8 +15,8 @@ import archwright
 from archwright.cli.command import Command, Group
 from archwright.cli.flags import flags_of
 from archwright.cli.main import COMMANDS
+from archwright.engine.options import choices
 from archwright.errors import ConfigError
-from archwright.runs.options import choices
 
 
 def commands() -> Iterator[Command]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archwright.cli import main
+from archwright.cli.console import Show
 from archwright.cli.legible import legible, make_legible
-from archwright.cli.show import Show
 
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 TINY = ("--channels", "4", "--cells", "1", "--epochs", "1", "--batch-size", "16", "--device", "cpu")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archwright.ir import Architecture
+from archwright.graph import Architecture
 from archwright.spaces import SPACES, read_architecture, write_architecture
 from archwright.tables.nasbench201 import decode, lookup
 

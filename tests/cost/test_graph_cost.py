@@ -1,7 +1,7 @@
 """Costs that are read off a graph, on networks small enough to count by hand."""
 
 from archwright.cost import GraphCost, graph_cost
-from archwright.ir import (
+from archwright.graph import (
     INPUT,
     Cell,
     Conv,

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from archwright.cost import activation_bytes, estimate_training_bytes, saved_bytes
-from archwright.ir import INPUT, BatchNorm, Conv, Module, Network, ReLU, Shape, Step, chain
-from archwright.lower import Mixture, NaiveNetwork
+from archwright.graph import INPUT, BatchNorm, Conv, Module, Network, ReLU, Shape, Step, chain
+from archwright.lowering import Mixture, NaiveNetwork
 
 from ..strategies import ALL_SPACES, any_space, mixture_of, tiny
 

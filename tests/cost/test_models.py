@@ -15,10 +15,10 @@ from archwright.cost.additive import macs
 from archwright.cost.files import read_rows, write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
 from archwright.cost.model import CostModel
-from archwright.derive import is_connected, random_architecture
 from archwright.errors import ConfigError
-from archwright.ir import Architecture
+from archwright.graph import Architecture
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
+from archwright.spaces.discretise import is_connected, random_architecture
 from archwright.tables import nasbench201
 
 from ..strategies import ALL_SPACES, any_space, tiny

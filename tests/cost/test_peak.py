@@ -8,10 +8,22 @@ import pytest
 
 from archwright.cost import peak_bytes
 from archwright.cost.peak import fixed_peak_bytes
-from archwright.derive import random_architecture
 from archwright.errors import GraphError
-from archwright.ir import INPUT, Cell, Chain, Conv, Edge, Module, Network, ReLU, Shape, Step, chain
+from archwright.graph import (
+    INPUT,
+    Cell,
+    Chain,
+    Conv,
+    Edge,
+    Module,
+    Network,
+    ReLU,
+    Shape,
+    Step,
+    chain,
+)
 from archwright.spaces import get_space, read_architecture
+from archwright.spaces.discretise import random_architecture
 
 from ..strategies import any_space, tiny
 

@@ -16,11 +16,11 @@ from archwright.cost.additive import macs
 from archwright.cost.measured import MeasuredCost
 from archwright.cost.patterns import Patterns
 from archwright.cost.predictor import Predictor, _members, _quantile, fit_predictor
-from archwright.derive import random_architecture
 from archwright.errors import GenotypeError
-from archwright.ir import Architecture
-from archwright.search.budget.limits import Budget
+from archwright.graph import Architecture
+from archwright.nas.budget.limits import Budget
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.spaces.discretise import random_architecture
 from archwright.tables import nasbench201
 
 from ..strategies import ALL_SPACES, any_space, tiny

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from archwright.backends import Timing
 from archwright.cost import Layout
 from archwright.cost.files import write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
-from archwright.cost.profile import Profile, profile, repeated
-from archwright.cost.runtimes import runtime
-from archwright.derive import random_architecture
 from archwright.errors import ConfigError
-from archwright.export import Timing
-from archwright.ir import Cell, Module, Network, Shape, verify, walk_network
+from archwright.graph import Cell, Module, Network, Shape, verify, walk_network
+from archwright.profiling.profile import Profile, profile, repeated
+from archwright.profiling.runtimes import runtime
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.spaces.discretise import random_architecture
 
 from ..strategies import ALL_SPACES, any_space, tiny
 

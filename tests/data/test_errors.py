@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from archwright.data import ImageData, MemorySet, load, tables
+from archwright.data import ImageData, MemorySet, hub, load
 from archwright.errors import DataError
 
 
@@ -48,7 +48,7 @@ def test_a_path_that_is_mistyped_is_not_asked_for(
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("the hub was asked")
 
-    monkeypatch.setattr(tables, "from_hub", never)
+    monkeypatch.setattr(hub, "from_hub", never)
     folder = write_folder({"auk": 5, "owl": 5}, name="nest/birds")
     monkeypatch.chdir(folder.parents[1])
     hint = r"(did you mean nest/birds\? )?give a folder, a parquet file or a hub name$"

@@ -16,8 +16,8 @@ from archwright.data import (
     cache,
     decode,
     default_augmentation,
+    hub,
     load,
-    tables,
 )
 from archwright.errors import DataError
 
@@ -217,7 +217,7 @@ def test_what_was_decoded_once_is_not_decoded_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "decode_all", never)
-        patch.setattr(tables, "optional", never)
+        patch.setattr(hub, "optional", never)
         again = load(str(folder))
         with pytest.raises(AssertionError):
             load(str(folder), image_size=3)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from archwright.data import MemorySet, load, tables
+from archwright.data import MemorySet, hub, load
 from archwright.errors import DataError
 
 Write = Callable[..., Path]
@@ -192,7 +192,7 @@ def test_nothing_is_written_for_files_that_fit_into_memory(
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", nowhere / "hf")
     monkeypatch.setenv("ARCHWRIGHT_CACHE", str(nowhere / "cache"))
     assert reds(table()) == list(range(12))
-    monkeypatch.setattr(tables, "HELD_BYTES", 0)
+    monkeypatch.setattr(hub, "HELD_BYTES", 0)
     refused(r"cannot write \S*file/cache/images \(Not a directory\): set HF_HOME and ARCH", table())
     with pytest.raises(DataError, match=r"cannot write \S*file/hf \(Not a directory\): set"):
         load("someone/trees")
@@ -201,7 +201,7 @@ def test_nothing_is_written_for_files_that_fit_into_memory(
 def test_larger_files_are_mapped_from_the_cache(
     table: Write, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(tables, "HELD_BYTES", 0)
+    monkeypatch.setattr(hub, "HELD_BYTES", 0)
     monkeypatch.setenv("ARCHWRIGHT_CACHE", str(tmp_path / "cache"))
     path = table()
     assert reds(path) == list(range(12))

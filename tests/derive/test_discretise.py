@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archwright.derive import discretise, is_connected, random_architecture
 from archwright.errors import ConfigError
-from archwright.ir import Pick
+from archwright.graph import Pick
 from archwright.spaces import (
     Size,
     Space,
@@ -20,6 +19,7 @@ from archwright.spaces import (
     operations,
     write_architecture,
 )
+from archwright.spaces.discretise import discretise, is_connected, random_architecture
 
 from ..strategies import ALL_SPACES, any_space, tiny
 

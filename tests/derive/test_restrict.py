@@ -8,9 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archwright.derive import random_architecture, restrict
 from archwright.errors import GenotypeError, GraphError
-from archwright.ir import (
+from archwright.graph import (
     INPUT,
     Architecture,
     Cell,
@@ -29,7 +28,9 @@ from archwright.ir import (
     choose,
     concat,
 )
-from archwright.lower import Mixture, NaiveNetwork
+from archwright.graph.passes.restriction import restrict
+from archwright.lowering import Mixture, NaiveNetwork
+from archwright.spaces.discretise import random_architecture
 
 from ..strategies import ALL_SPACES, any_space, architectures, images, seeded, tiny
 

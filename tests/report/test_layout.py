@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archwright.report.layout import column, wires
-from archwright.report.load import Cell
+from archwright.report.read_run import Cell
 
 
 @st.composite

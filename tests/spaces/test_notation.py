@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archwright.derive import is_connected
 from archwright.errors import ConfigError, GenotypeError
-from archwright.ir import Architecture, CellGenotype, Pick
+from archwright.graph import Architecture, CellGenotype, Pick
 from archwright.spaces import (
     PUBLISHED,
     SPACES,
@@ -24,6 +23,7 @@ from archwright.spaces import (
     reference_architecture,
     write_architecture,
 )
+from archwright.spaces.discretise import is_connected
 
 from ..strategies import ALL_SPACES, any_space, architectures, tiny
 

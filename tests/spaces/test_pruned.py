@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archwright.cost import graph_cost
-from archwright.derive import restrict
 from archwright.errors import GenotypeError
-from archwright.ir import Fusion, Pruning, deletable, named_fusion, rewire
-from archwright.ir.genotype import from_json
+from archwright.graph import Fusion, Pruning, named_fusion
+from archwright.graph.genotype import from_json
+from archwright.graph.passes.restriction import restrict
+from archwright.graph.passes.rewire import deletable, rewire
 from archwright.spaces import get_space, read_architecture, write_architecture
 
 from ..strategies import ALL_SPACES, any_space, architectures, tiny

@@ -3,7 +3,7 @@
 import pytest
 
 from archwright.cost import GraphCost, activation_bytes, graph_cost
-from archwright.ir import Architecture, AvgPool, CellGenotype, Chain, Module, Pick
+from archwright.graph import Architecture, AvgPool, CellGenotype, Chain, Module, Pick
 from archwright.spaces import Size, get_space, read_architecture
 
 DARTS = get_space("darts")

@@ -10,19 +10,11 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from archwright.cost import graph_cost
-from archwright.derive import random_architecture
 from archwright.errors import ConfigError
-from archwright.ir import Architecture, Conv, Network, Shape, walk_network
-from archwright.lower import NaiveNetwork
-from archwright.spaces import (
-    Blocks,
-    Size,
-    Space,
-    Staged,
-    dense_cell,
-    get_space,
-    read_architecture,
-)
+from archwright.graph import Architecture, Conv, Network, Shape, walk_network
+from archwright.lowering import NaiveNetwork
+from archwright.spaces import Blocks, Size, Space, Staged, dense_cell, get_space, read_architecture
+from archwright.spaces.discretise import random_architecture
 
 from ..strategies import ALL_SPACES, any_space, architectures, mixture_of, tiny
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from archwright.cost import graph_cost
-from archwright.ir import Choice, Conv, Expr, Shape
-from archwright.ir.expr import modules
-from archwright.simplify import Simplification, count_modules, simplify_expr
+from archwright.graph import Choice, Conv, Expr, Shape
+from archwright.graph.expr import modules
+from archwright.graph.passes.simplification import Simplification, count_modules, simplify_expr
 from archwright.spaces import Size, Space, get_space, reference_architecture
 
 SIZE = Size(channels=4, cells=3, image_size=8)

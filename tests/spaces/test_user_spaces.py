@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archwright.derive import random_architecture
 from archwright.errors import ConfigError, GenotypeError, GraphError
-from archwright.ir import Origin
+from archwright.graph import Origin
 from archwright.spaces import (
     EdgeSpec,
     Size,
@@ -26,13 +25,15 @@ from archwright.spaces import (
     space_of,
     write_architecture,
 )
+from archwright.spaces.discretise import random_architecture
 
 from ..strategies import user_space
 
 SIZE = Size(channels=4, cells=1, image_size=8)
 HEADER = """
-from archwright.ir import Chain, Conv, ReLU, chain
-from archwright.spaces import Size, Space, Staged, dense_cell, operations as op
+from archwright.graph import Chain, Conv, ReLU, chain
+from archwright.spaces import Size, Space, Staged, dense_cell
+from archwright.spaces import operations as op
 """
 GOOD = """
 space = Space(

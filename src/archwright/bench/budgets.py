@@ -29,14 +29,14 @@ from archwright.bench.results import (
     write_results,
 )
 from archwright.bench.threads import threads
+from archwright.engine.device import make_fabric
 from archwright.errors import ArchwrightError, RunError
-from archwright.runs.device import make_fabric
-from archwright.search.budget.limits import ROUNDING
-from archwright.search.budget.terms import Terms
-from archwright.search.config import SearchConfig
-from archwright.search.reopened import Answering, Reopened
-from archwright.search.run import search
-from archwright.search.together import Together
+from archwright.nas.budget.constraints import Terms
+from archwright.nas.budget.limits import ROUNDING
+from archwright.nas.config import SearchConfig
+from archwright.nas.loop.ensemble import Together
+from archwright.nas.loop.search import search
+from archwright.nas.loop.trained import Answering, Reopened
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS

@@ -11,17 +11,17 @@ from archwright.bench.budgets_known import MEASURED_AT, PUBLISHED, budget_of, si
 from archwright.bench.command import command_line
 from archwright.bench.contestants import write_seeds
 from archwright.bench.options import SearchBenchOptions
-from archwright.errors import ConfigError, unknown
-from archwright.runs.options import (
+from archwright.engine.options import (
     require,
     require_not_negative,
     require_positive,
     require_unused,
 )
-from archwright.search.config import SearchConfig
-from archwright.search.methods import get_method, options_of
-from archwright.search.presets import preset_options
-from archwright.simplify.settings import parse_stages
+from archwright.errors import ConfigError, unknown
+from archwright.graph.passes.simplification.settings import parse_stages
+from archwright.nas.config import SearchConfig
+from archwright.nas.methods import get_method, options_of
+from archwright.nas.presets import preset_options
 from archwright.tables.nasbench201 import DEVICES
 
 _ALL = "all"

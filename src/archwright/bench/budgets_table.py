@@ -5,13 +5,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from archwright.bench.budgets import (
-    Outcome,
-    judged,
-    mean_regrets,
-    read_all_cases,
-    unprojected,
-)
+from archwright.bench.budgets import Outcome, judged, mean_regrets, read_all_cases, unprojected
 from archwright.bench.budgets_config import BudgetsConfig
 from archwright.bench.budgets_known import PUBLISHED
 from archwright.bench.markdown import conditions, table_text

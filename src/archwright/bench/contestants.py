@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from archwright.bench.variants import Lowering, parse_simplify
 from archwright.errors import ConfigError, unknown
-from archwright.search.methods import METHODS
-from archwright.search.presets import preset_options
+from archwright.nas.methods import METHODS
+from archwright.nas.presets import preset_options
 
 BASELINES = ("random-ws", "random")
 """Methods that learn no alpha; none of the others is shown without them."""

@@ -23,12 +23,12 @@ from archwright.bench.results import (
 from archwright.bench.spread import Spread
 from archwright.bench.tabulate import NOTHING, Table, number
 from archwright.bench.threads import threads
+from archwright.engine.device import make_fabric
+from archwright.engine.folder import read_config
 from archwright.errors import RunError
-from archwright.runs.device import make_fabric
-from archwright.runs.folder import read_config
-from archwright.search.run import search
+from archwright.nas.loop.search import search
 from archwright.spaces import write_architecture
-from archwright.train.run import train
+from archwright.training.run import train
 
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("method", "title", "supernet", "architecture", "images"), str),

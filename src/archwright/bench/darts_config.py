@@ -11,9 +11,9 @@ from typing_extensions import override
 from archwright.bench.command import contest_commands
 from archwright.bench.contestants import RANDOM, Contestant, parse_contestants
 from archwright.bench.options import BenchOptions
-from archwright.runs.options import require_positive
-from archwright.search.config import SearchConfig
-from archwright.train.config import TrainConfig
+from archwright.engine.options import require_positive
+from archwright.nas.config import SearchConfig
+from archwright.training.config import TrainConfig
 
 RecipeName = Literal["paper", "short"]
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -9,16 +9,10 @@ from archwright.bench.beside import entrant_of
 from archwright.bench.contest import Entrant
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.variants import Variant
-from archwright.ir import Architecture, Network
-from archwright.lower import FusedNetwork, Mixture, NaiveNetwork, logits_table
-from archwright.simplify import simplification, simplify
-from archwright.spaces import (
-    Size,
-    Space,
-    get_space,
-    read_architecture,
-    reference_architecture,
-)
+from archwright.graph import Architecture, Network
+from archwright.graph.passes.simplification import simplification, simplify
+from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork, logits_table
+from archwright.spaces import Size, Space, get_space, read_architecture, reference_architecture
 
 _ALL_3X3 = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+"

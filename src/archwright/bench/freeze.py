@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archwright.bench.contestants import parse_seeds
 from archwright.errors import ConfigError
-from archwright.search.config import SearchConfig
+from archwright.nas.config import SearchConfig
 from archwright.spaces import get_space
 
 FREEZES = Path(__file__).with_name("freezes.json")

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from archwright.cost import saved_bytes
-from archwright.search.config import SearchConfig
-from archwright.search.method import Moment
-from archwright.search.searching import prepare
+from archwright.nas.config import SearchConfig
+from archwright.nas.loop.run import prepare
+from archwright.nas.method import Moment
 
 _DRAWS = 8
 """Mixtures that are drawn of a method that runs only a sample."""

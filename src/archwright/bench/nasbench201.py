@@ -13,18 +13,13 @@ from archwright.bench.freeze import require_frozen, settings_hash
 from archwright.bench.memory import step_bytes
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.results import adding_to, read_or, require_writable
-from archwright.bench.searches import (
-    Search,
-    Searches,
-    read_searches,
-    write_searches,
-)
+from archwright.bench.searches import Search, Searches, read_searches, write_searches
 from archwright.bench.threads import threads
+from archwright.engine.device import make_fabric
+from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import RunError
-from archwright.runs.device import make_fabric
-from archwright.runs.folder import RunFolder, read_config
-from archwright.search.presets import preset_options
-from archwright.search.run import search
+from archwright.nas.loop.search import search
+from archwright.nas.presets import preset_options
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 

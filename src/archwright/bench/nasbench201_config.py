@@ -6,15 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from archwright.bench.command import contest_commands
-from archwright.bench.contestants import (
-    BASELINES,
-    RANDOM,
-    Contestant,
-    parse_contestants,
-)
+from archwright.bench.contestants import BASELINES, RANDOM, Contestant, parse_contestants
 from archwright.bench.options import SearchBenchOptions
-from archwright.runs.options import require_positive
-from archwright.search.config import SearchConfig
+from archwright.engine.options import require_positive
+from archwright.nas.config import SearchConfig
 
 if TYPE_CHECKING:
     from archwright.bench.searches import Search

@@ -12,11 +12,11 @@ import numpy as np
 
 from archwright.bench.comparison import Standing
 from archwright.bench.spread import Spread
-from archwright.search.methods import get_method
-from archwright.search.recipe import Derivation
-from archwright.search.untrained import untrained_architectures
-from archwright.simplify import simplify
-from archwright.simplify.settings import simplification
+from archwright.graph.passes.simplification import simplify
+from archwright.graph.passes.simplification.settings import simplification
+from archwright.nas.derive.untrained import untrained_architectures
+from archwright.nas.methods import get_method
+from archwright.nas.recipe import Derivation
 from archwright.spaces import Size, get_space, write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from archwright.bench.command import PLACES
 from archwright.bench.contestants import parse_seeds
-from archwright.runs.options import (
+from archwright.engine.options import (
     Precision,
     require,
     require_kinds,
@@ -87,7 +87,7 @@ class BenchOptions:
         """
         import torch
 
-        from archwright.runs.device import describe_hardware, versions
+        from archwright.engine.device import describe_hardware, versions
 
         count = torch.get_num_threads()
         return {

@@ -15,7 +15,7 @@ from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, make_batch
 from archwright.bench.peak import Peak, map_tensors
 from archwright.bench.supernet_config import SupernetConfig
-from archwright.runs.device import make_fabric
+from archwright.engine.device import make_fabric
 from archwright.spaces import get_space
 
 _PROGRAM = "from archwright.bench.peaks import answer; answer()"

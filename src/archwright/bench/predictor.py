@@ -25,7 +25,7 @@ from archwright.bench.results import (
 )
 from archwright.cost import Layout, fit
 from archwright.cost.predictor import fit_predictor
-from archwright.runs.device import describe_hardware, versions
+from archwright.engine.device import describe_hardware, versions
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.tables import nasbench201
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from archwright.bench.command import command_line, products
 from archwright.bench.contestants import parse_seeds, write_seeds
+from archwright.engine.options import require, require_kinds, require_positive
 from archwright.errors import ConfigError, unknown
-from archwright.runs.options import require, require_kinds, require_positive
 from archwright.tables.nasbench201 import DEVICES
 
 _FEWEST = 10

@@ -7,19 +7,19 @@ from typing import Self
 import numpy as np
 import torch
 
+from archwright.backends.optional import optional
+from archwright.backends.timing import measure_in_turns
 from archwright.bench.predictor import rank_correlation
 from archwright.bench.profile_config import ProfileBenchConfig
 from archwright.bench.results import Results, require_writable, write_results
 from archwright.bench.threads import threads
 from archwright.cost import Layout, cost_model
 from archwright.cost.files import read_rows
-from archwright.cost.runtimes import runtime
-from archwright.derive import random_architecture
+from archwright.engine.device import describe_hardware, versions
 from archwright.errors import ConfigError
-from archwright.export.optional import optional
-from archwright.export.timing import measure_in_turns
-from archwright.runs.device import describe_hardware, versions
+from archwright.profiling.runtimes import runtime
 from archwright.spaces import Size, get_space, write_architecture
+from archwright.spaces.discretise import random_architecture
 
 
 def bench_profile(config: ProfileBenchConfig) -> Results:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archwright.bench.command import command_line
-from archwright.runs.options import require, require_kinds, require_positive
+from archwright.engine.options import require, require_kinds, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)

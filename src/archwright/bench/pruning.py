@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archwright.backends.optional import optional
 from archwright.bench.pruning_config import UNPRUNED, Contestant, PruningConfig
 from archwright.bench.pruning_latency import latencies, write_onnx
 from archwright.bench.pruning_methods import Trained, cost_of
@@ -22,10 +23,9 @@ from archwright.bench.results import (
     write_results,
 )
 from archwright.bench.threads import threads
-from archwright.export.optional import optional
-from archwright.prune.source import read_source
-from archwright.runs.device import make_fabric
-from archwright.runs.start import load_images
+from archwright.engine.device import make_fabric
+from archwright.engine.setup import load_images
+from archwright.pruning.source import read_source
 
 if TYPE_CHECKING:
     from archwright.data import ImageData

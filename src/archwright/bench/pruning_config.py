@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 from archwright.bench.command import command_line
 from archwright.bench.contestants import write_seeds
 from archwright.bench.options import BenchOptions
-from archwright.errors import ConfigError, unknown
-from archwright.prune.config import FusionName, PruneConfig, Score
-from archwright.runs.folder import read_config
-from archwright.runs.options import (
+from archwright.engine.folder import read_config
+from archwright.engine.options import (
     require,
     require_fraction,
     require_not_negative,
     require_positive,
 )
-from archwright.train.config import TrainConfig
+from archwright.errors import ConfigError, unknown
+from archwright.pruning.config import FusionName, PruneConfig, Score
+from archwright.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from archwright.prune.baselines.channels import Ranking
+    from archwright.pruning.baselines.channels import Ranking
 
 WHOLE = "unpruned"
 """The network that nothing is taken from, trained on as the others are."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from archwright.export import Session, to_onnx
-from archwright.files import write_bytes
-from archwright.ir import Shape
-from archwright.lower import NaiveNetwork
+from archwright.backends import Session, to_onnx
+from archwright.graph import Shape
+from archwright.io.files import write_bytes
+from archwright.lowering import NaiveNetwork
 
 _BEFORE = 3
 """Calls that are not timed, before those that are."""

@@ -22,27 +22,27 @@ from archwright.bench.pruning_config import (
 )
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
+from archwright.engine.checkpointer import Keeper
+from archwright.engine.device import placed
+from archwright.engine.folder import RunFolder, hold, open_run
+from archwright.engine.weights import load_weights
 from archwright.errors import ConfigError
-from archwright.ir import Network, Pruning
-from archwright.lower import NaiveNetwork
-from archwright.prune.baselines.channels import prune_channels
-from archwright.prune.baselines.narrower import narrower
-from archwright.prune.baselines.operations import EdgeScore, describe, prune_edges
-from archwright.prune.calibration import calibration_batches
-from archwright.prune.compensate import take_statistics
-from archwright.prune.config import PruneConfig
-from archwright.prune.gates import gated_network
-from archwright.prune.source import Source, read_source
-from archwright.prune.stages import Cut, Gated, Stages
-from archwright.prune.targets import require_reachable, targets_of
-from archwright.runs.device import placed
-from archwright.runs.folder import RunFolder, hold, open_run
-from archwright.runs.keeper import Keeper
+from archwright.graph import Network, Pruning
+from archwright.lowering import NaiveNetwork
+from archwright.pruning.baselines.channels import prune_channels
+from archwright.pruning.baselines.operations import EdgeScore, describe, prune_edges
+from archwright.pruning.baselines.scale_width import narrower
+from archwright.pruning.calibration import calibration_batches
+from archwright.pruning.config import PruneConfig
+from archwright.pruning.gates import gated_network
+from archwright.pruning.reconstruction import take_statistics
+from archwright.pruning.source import Source, read_source
+from archwright.pruning.stages import Cut, Gated, Stages
+from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import write_architecture
-from archwright.train.config import TrainConfig
-from archwright.train.entrants import Entrant
-from archwright.train.run import train
-from archwright.train.weights import load_weights
+from archwright.training.config import TrainConfig
+from archwright.training.network_spec import Entrant
+from archwright.training.run import train
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

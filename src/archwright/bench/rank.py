@@ -14,18 +14,18 @@ from archwright.bench.rank_config import RankConfig
 from archwright.bench.rankings import Ranking, Rankings, agreements, read_rankings, write_rankings
 from archwright.bench.results import adding_to, read_or, require_writable
 from archwright.bench.threads import threads
-from archwright.derive import random_architecture
+from archwright.engine.checkpoint import load_checkpoint, loading
+from archwright.engine.device import make_fabric
+from archwright.engine.folder import RunFolder
 from archwright.errors import RunError
-from archwright.ir import Architecture
-from archwright.runs.checkpoint import load_checkpoint, loading
-from archwright.runs.device import make_fabric
-from archwright.runs.folder import RunFolder
-from archwright.search.config import SearchConfig
-from archwright.search.oneshot import one_shot_accuracy
-from archwright.search.presets import preset_options
-from archwright.search.run import search
-from archwright.search.searching import prepare
+from archwright.graph import Architecture
+from archwright.nas.config import SearchConfig
+from archwright.nas.derive.oneshot import one_shot_accuracy
+from archwright.nas.loop.run import prepare
+from archwright.nas.loop.search import search
+from archwright.nas.presets import preset_options
 from archwright.spaces import Size, get_space, write_architecture
+from archwright.spaces.discretise import random_architecture
 
 _SEED = 0
 """Of the sample."""

@@ -10,10 +10,10 @@ from archwright.bench.command import contest_commands
 from archwright.bench.contestants import RANDOM, Contestant
 from archwright.bench.nasbench201_config import Nasbench201Config
 from archwright.bench.options import SearchBenchOptions
+from archwright.engine.options import require, require_positive
 from archwright.errors import ConfigError
-from archwright.runs.options import require, require_positive
-from archwright.search.config import SearchConfig
-from archwright.search.methods import options_of
+from archwright.nas.config import SearchConfig
+from archwright.nas.methods import options_of
 
 if TYPE_CHECKING:
     from archwright.bench.rankings import Ranking

@@ -15,7 +15,7 @@ from archwright.bench.contestants import Contestant
 from archwright.bench.results import SCHEMA, checked, kinds_of, read_content
 from archwright.bench.spread import Spread
 from archwright.errors import ArchwrightError, RunError
-from archwright.files import write_json
+from archwright.io.files import write_json
 from archwright.tables import nasbench201
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
+from archwright.engine.lock import locked
 from archwright.errors import RunError
-from archwright.files import decoded, is_of, write_json
-from archwright.runs.lock import locked
+from archwright.io.files import decoded, is_of, write_json
 
 SCHEMA = 1
 """Raised when a field changes its meaning."""

@@ -11,7 +11,7 @@ from typing import Any
 from archwright.bench.contestants import Contestant
 from archwright.bench.results import SCHEMA, checked, kinds_of, read_content
 from archwright.errors import ArchwrightError, RunError
-from archwright.files import write_json
+from archwright.io.files import write_json
 from archwright.tables import nasbench201
 
 

@@ -10,20 +10,14 @@ import torch
 from archwright.bench.contest import Contest
 from archwright.bench.entrants import build_entrants, discrete_architecture, make_batch, size_of
 from archwright.bench.peaks import peaks_apart
-from archwright.bench.results import (
-    Results,
-    read_or,
-    read_results,
-    require_writable,
-    write_results,
-)
+from archwright.bench.results import Results, read_or, read_results, require_writable, write_results
 from archwright.bench.rows import Measured, measured_of, rounds, rows_of
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import processor, threads
 from archwright.cost import estimate_training_bytes, starved_norm
+from archwright.engine.device import describe_hardware, make_fabric, require_memory, versions
+from archwright.engine.progress import Progress
 from archwright.errors import ConfigError
-from archwright.runs.device import describe_hardware, make_fabric, require_memory, versions
-from archwright.runs.progress import Progress
 from archwright.spaces import Size, Space, get_space, write_architecture
 
 if TYPE_CHECKING:

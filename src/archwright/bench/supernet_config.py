@@ -6,7 +6,7 @@ from typing import Any
 
 from archwright.bench.command import command_line
 from archwright.bench.variants import Lowering, Variant, beside, parse_variants
-from archwright.runs.options import (
+from archwright.engine.options import (
     Precision,
     require,
     require_kinds,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from archwright.errors import ConfigError, unknown
-from archwright.simplify.settings import simplification
+from archwright.graph.passes.simplification.settings import simplification
 
 Lowering = Literal["fused", "naive"]
 

@@ -2,22 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
-from archwright.builder.config import BuildConfig
 from archwright.cli.command import Command
-from archwright.cli.show import Show, decimals
+from archwright.cli.console import Show, decimals
+from archwright.pipeline.config import BuildConfig
 
 if TYPE_CHECKING:
-    from archwright.builder.result import BuildResult, Verdict
+    from archwright.pipeline.result import BuildResult, Verdict
 
 
 def _run(config: BuildConfig) -> "BuildResult":
-    from archwright.builder.run import build
+    from archwright.pipeline.run import build
 
     return build(config)
 
 
 def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
-    from archwright.runs.folder import RunFolder
+    from archwright.engine.folder import RunFolder
 
     show.networks(result.rows)
     if result.budgets:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archwright.cli.show import Show
+from archwright.cli.console import Show
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show, count, decimals, shorten
-from archwright.deploy.config import EvaluateConfig
+from archwright.cli.console import Show, count, decimals, shorten
+from archwright.deployment.config import EvaluateConfig
 
 if TYPE_CHECKING:
-    from archwright.deploy.evaluate import EvaluateResult
+    from archwright.deployment.evaluate import EvaluateResult
 
 
 def _run(config: EvaluateConfig) -> "EvaluateResult":
-    from archwright.deploy.evaluate import evaluate
+    from archwright.deployment.evaluate import evaluate
 
     return evaluate(config)
 

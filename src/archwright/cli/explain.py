@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show
+from archwright.cli.console import Show
+from archwright.engine.options import require_kinds
 from archwright.errors import ConfigError
-from archwright.runs.options import require_kinds
-from archwright.simplify.settings import (
+from archwright.graph.passes.simplification.settings import (
     Granularity,
     Pointwise,
     Scale,
@@ -22,8 +22,8 @@ from archwright.simplify.settings import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from archwright.ir import Expr, Network, Shape
-    from archwright.simplify import Note, StageReport
+    from archwright.graph import Expr, Network, Shape
+    from archwright.graph.passes.simplification import Note, StageReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Explained:
 
 
 def _run(config: ExplainConfig) -> Explained:
-    from archwright.simplify import check_pointwise, explain_expr
+    from archwright.graph.passes.simplification import check_pointwise, explain_expr
     from archwright.spaces import Size, get_space
 
     space = get_space(config.space)
@@ -104,8 +104,8 @@ def _run(config: ExplainConfig) -> Explained:
 
 def _edges(supernet: "Network") -> "Mapping[str, tuple[Expr, Shape]]":
     """The searchable edges by the name of what is decided there, with their input's shape."""
-    from archwright.ir import Choice
-    from archwright.ir.walk import map_edges
+    from archwright.graph import Choice
+    from archwright.graph.traverse import map_edges
 
     found: dict[str, tuple[Expr, Shape]] = {}
 
@@ -119,7 +119,7 @@ def _edges(supernet: "Network") -> "Mapping[str, tuple[Expr, Shape]]":
 
 
 def _default(edges: "Mapping[str, tuple[Expr, Shape]]") -> str:
-    from archwright.ir.expr import out_shape
+    from archwright.graph.expr import out_shape
 
     kept = (
         name for name, (body, shape) in edges.items() if out_shape(body, shape)[1:] == shape[1:]
@@ -128,7 +128,7 @@ def _default(edges: "Mapping[str, tuple[Expr, Shape]]") -> str:
 
 
 def _show(explained: Explained, show: Show) -> list[dict[str, Any]]:
-    from archwright.cli.layout import lines
+    from archwright.cli.pretty_print import lines
 
     width = _width()
     show.line(f"{explained.space}, edge {explained.name}")

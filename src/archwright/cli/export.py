@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.console import Show, count, decimals
 from archwright.cli.page import show_page
-from archwright.cli.show import Show, count, decimals
-from archwright.deploy.config import ExportConfig
+from archwright.deployment.config import ExportConfig
 
 if TYPE_CHECKING:
-    from archwright.deploy.export import ExportResult
+    from archwright.deployment.export import ExportResult
 
 
 def _run(config: ExportConfig) -> "ExportResult":
-    from archwright.deploy.export import export
+    from archwright.deployment.export import export
 
     return export(config)
 

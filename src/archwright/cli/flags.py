@@ -11,7 +11,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from archwright.bench.options import BenchOptions
 from archwright.cli.command import Command, Output
-from archwright.runs.options import RunOptions, choices, without_none
+from archwright.engine.options import RunOptions, choices, without_none
 
 _SHARED = (RunOptions, BenchOptions)
 """What has the options that are shown last, those of every run or of every bench of runs."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show, count, shorten
-from archwright.runs.options import require, require_kinds, require_positive
+from archwright.cli.console import Show, count, shorten
+from archwright.engine.options import require, require_kinds, require_positive
 
 if TYPE_CHECKING:
-    from archwright.ir import Architecture, Network
+    from archwright.graph import Architecture, Network
     from archwright.spaces import Size, Space
 
 
@@ -193,7 +193,7 @@ def _measured(config: InspectConfig) -> tuple[str, ...]:
 
 def _run_settings(text: str) -> dict[str, Any]:
     """The settings of a run folder; nothing if `text` is none."""
-    from archwright.runs.folder import read_config
+    from archwright.engine.folder import read_config
 
     # not Path.is_file, which fails on a text that is too long for a name
     return read_config(Path(text)) if os.path.isfile(os.path.join(text, "config.json")) else {}

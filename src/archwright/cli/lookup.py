@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show, count, decimals
+from archwright.cli.console import Show, count, decimals
 from archwright.errors import GenotypeError
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 from importlib import import_module
 
-from archwright import __version__
+from archwright._version import __version__
 from archwright.cli.command import Command, Group, UsageError
+from archwright.cli.console import Show
 from archwright.cli.legible import make_legible
 from archwright.cli.parse import Parsed, parse
-from archwright.cli.show import Show
 from archwright.cli.usage import command_help, group_help, program_help
 from archwright.errors import ArchwrightError, DataError, unknown
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from archwright.cli.show import Show
+from archwright.cli.console import Show
 
 
 def show_page(run: Path, show: Show) -> str | None:

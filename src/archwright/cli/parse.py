@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any
 
 from archwright.cli.command import Command, Output, UsageError
-from archwright.cli.complain import complaint, plain
 from archwright.cli.flags import Flag, flags_of
+from archwright.cli.usage_errors import complaint, plain
 from archwright.errors import ConfigError
 
 

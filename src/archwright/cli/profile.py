@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show, decimals
-from archwright.runs.options import require, require_kinds, require_positive, require_threads
+from archwright.cli.console import Show, decimals
+from archwright.engine.options import require, require_kinds, require_positive, require_threads
 
 if TYPE_CHECKING:
-    from archwright.cost.profile import Profile
+    from archwright.profiling.profile import Profile
 
 Runtime = Literal["onnxruntime", "torch"]
 
@@ -62,12 +62,12 @@ class ProfileConfig:
 def _run(config: ProfileConfig) -> "tuple[ProfileConfig, Profile]":
     from functools import partial
 
+    from archwright.backends.timing import measure_in_turns
     from archwright.bench.threads import threads
+    from archwright.cost.decision_table import Layout
     from archwright.cost.files import write_rows
-    from archwright.cost.layout import Layout
-    from archwright.cost.profile import profile
-    from archwright.cost.runtimes import runtime
-    from archwright.export.timing import measure_in_turns
+    from archwright.profiling.profile import profile
+    from archwright.profiling.runtimes import runtime
     from archwright.spaces import Size, get_space
 
     space = get_space(config.space)

@@ -3,22 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.console import Show, decimals
 from archwright.cli.page import show_page
-from archwright.cli.show import Show, decimals
-from archwright.prune.config import PruneConfig
+from archwright.pruning.config import PruneConfig
 
 if TYPE_CHECKING:
-    from archwright.prune.result import PruneResult
+    from archwright.pruning.result import PruneResult
 
 
 def _run(config: PruneConfig) -> "PruneResult":
-    from archwright.prune.run import prune
+    from archwright.pruning.run import prune
 
     return prune(config)
 
 
 def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
-    from archwright.runs.folder import RunFolder
+    from archwright.engine.folder import RunFolder
 
     show.networks(result.rows)
     left = result.macs_after / result.macs_before

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.show import Show
+from archwright.cli.console import Show
+from archwright.engine.options import require, require_kinds
 from archwright.errors import RunError
-from archwright.runs.options import require, require_kinds
 
 if TYPE_CHECKING:
-    from archwright.report.load import Row
+    from archwright.report.read_run import Row
 
 
 @dataclass(frozen=True, kw_only=True)

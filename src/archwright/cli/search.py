@@ -4,22 +4,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.console import Show, count, decimals
 from archwright.cli.page import show_page
-from archwright.cli.show import Show, count, decimals
-from archwright.search.config import SearchConfig
+from archwright.nas.config import SearchConfig
 
 if TYPE_CHECKING:
-    from archwright.search.outcome import SearchResult
+    from archwright.nas.loop.result import SearchResult
 
 
 def _run(config: SearchConfig) -> "SearchResult":
-    from archwright.search.run import search
+    from archwright.nas.loop.search import search
 
     return search(config)
 
 
 def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
-    from archwright.runs.folder import RunFolder
+    from archwright.engine.folder import RunFolder
 
     content = result.to_json()
     numbers = (

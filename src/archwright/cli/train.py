@@ -3,22 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
+from archwright.cli.console import Show
 from archwright.cli.page import show_page
-from archwright.cli.show import Show
-from archwright.train.config import TrainConfig
+from archwright.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from archwright.train.run import TrainResult
+    from archwright.training.run import TrainResult
 
 
 def _run(config: TrainConfig) -> "TrainResult":
-    from archwright.train.run import train
+    from archwright.training.run import train
 
     return train(config)
 
 
 def _show(result: "TrainResult", show: Show) -> dict[str, Any]:
-    from archwright.runs.folder import RunFolder
+    from archwright.engine.folder import RunFolder
 
     show.networks(result.rows)
     summary = RunFolder(result.out).data_summary()

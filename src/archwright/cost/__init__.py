@@ -1,11 +1,10 @@
 """What networks cost."""
 
 from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.catalogue import COSTS, cost_model
+from archwright.cost.decision_table import Layout
 from archwright.cost.encoder import GraphEncoder
 from archwright.cost.encoding import Encoding
 from archwright.cost.graph import GraphCost, graph_cost
-from archwright.cost.layout import Layout
 from archwright.cost.memory import (
     activation_bytes,
     estimate_training_bytes,
@@ -14,6 +13,7 @@ from archwright.cost.memory import (
 )
 from archwright.cost.model import CostModel
 from archwright.cost.peak import peak_bytes
+from archwright.cost.registry import COSTS, cost_model
 
 __all__ = [
     "COSTS",

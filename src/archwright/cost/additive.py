@@ -11,9 +11,9 @@ from typing import NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from archwright.cost.layout import Counted, Layout
-from archwright.cost.places import Operation, Place, split
-from archwright.ir import Architecture
+from archwright.cost.decision_table import Counted, Layout
+from archwright.cost.located_ops import Operation, Place, split
+from archwright.graph import Architecture
 
 _RIDGES = (1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties tried, in units of the largest singular value's square."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from archwright.cost.decision_table import Layout
 from archwright.cost.encoding import Encoding
-from archwright.cost.layout import Layout
 
 
 class GraphEncoder(nn.Module):

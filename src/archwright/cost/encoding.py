@@ -16,9 +16,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from archwright.cost.layout import Layout, Wiring
-from archwright.cost.places import split
-from archwright.ir import INPUT, Cell
+from archwright.cost.decision_table import Layout, Wiring
+from archwright.cost.located_ops import split
+from archwright.graph import INPUT, Cell
 
 _CHARGE = 0.1
 """By which part of a turn a connection rotates the phase, of the magnetic Laplacian."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.errors import ConfigError
-from archwright.files import write_bytes
+from archwright.io.files import write_bytes
 
 Row = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ of what `torch.utils.flop_counter.FlopCounterMode` counts. The papers' "FLOPs" a
 
 from dataclasses import dataclass
 
-from archwright.ir import Module, Network, Shape, walk_network
+from archwright.graph import Module, Network, Shape, walk_network
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import cast, get_args
 
 from archwright.cost.additive import additive
+from archwright.cost.decision_table import Counted, Layout
 from archwright.cost.files import Row, positive, read_rows
-from archwright.cost.layout import Counted, Layout
+from archwright.cost.located_ops import Operation, Place, split
 from archwright.cost.measured import MeasuredCost
 from archwright.cost.model import CostModel, SummedCost
-from archwright.cost.places import Operation, Place, split
 from archwright.errors import ArchwrightError, ConfigError, unknown
-from archwright.ir.expr import is_zero
+from archwright.graph.expr import is_zero
 from archwright.spaces import read_architecture, write_architecture
 
 COLUMNS = ("operation", "input", "output")

@@ -10,12 +10,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.layout import Layout
-from archwright.cost.least import cheapest, first_connected, improved
+from archwright.cost.decision_table import Layout
+from archwright.cost.minimum import cheapest, first_connected, improved
 from archwright.cost.model import CostModel
 from archwright.cost.predictor import Predictor, fit_predictor
 from archwright.errors import ConfigError, unknown
-from archwright.ir import Architecture
+from archwright.graph import Architecture
 from archwright.spaces import read_architecture, write_architecture
 from archwright.tables import nasbench201
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from archwright.cost.places import Place
-from archwright.ir import INPUT, BatchNorm, Module, Network, Shape, Step, walk_network
-from archwright.lower import Mixture, NaiveNetwork, logits_table
+from archwright.cost.located_ops import Place
+from archwright.graph import INPUT, BatchNorm, Module, Network, Shape, Step, walk_network
+from archwright.lowering import Mixture, NaiveNetwork, logits_table
 
 
 def saved_bytes(run: Callable[[], object], resident: Iterable[Tensor]) -> int:

@@ -13,10 +13,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.layout import Layout
-from archwright.cost.least import cheapest, improved
-from archwright.derive import random_architecture
-from archwright.ir import Architecture, Network
+from archwright.cost.decision_table import Layout
+from archwright.cost.minimum import cheapest, improved
+from archwright.graph import Architecture, Network
+from archwright.spaces.discretise import random_architecture
 
 _SAMPLES = 200
 """Random architectures whose exact costs a surrogate is fitted to."""

@@ -15,9 +15,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from archwright.cost.layout import Layout, Wiring
-from archwright.cost.places import split
-from archwright.ir import Chain, Expr, Module, Primitive
+from archwright.cost.decision_table import Layout, Wiring
+from archwright.cost.located_ops import split
+from archwright.graph import Chain, Expr, Module, Primitive
 
 Groups = Mapping[str, Tensor]
 """Features [..., F] by the name of their group."""

@@ -7,8 +7,8 @@ until the last one that reads it; sums are made in place where nobody else reads
 from dataclasses import dataclass
 
 from archwright.errors import GraphError
-from archwright.ir import INPUT, Cell, Chain, Concat, Expr, Module, Network, Shape, walk_network
-from archwright.ir.walk import LiveParts, live_parts, node_shapes
+from archwright.graph import INPUT, Cell, Chain, Concat, Expr, Module, Network, Shape, walk_network
+from archwright.graph.traverse import LiveParts, live_parts, node_shapes
 
 
 def peak_bytes(network: Network, *, element_bytes: int = 4) -> int:

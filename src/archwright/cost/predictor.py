@@ -25,9 +25,9 @@ from scipy.optimize import nnls
 from scipy.special import stdtrit
 from torch import Tensor
 
-from archwright.cost.layout import Layout
+from archwright.cost.decision_table import Layout
 from archwright.cost.patterns import Groups, Patterns
-from archwright.ir import Architecture
+from archwright.graph import Architecture
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
 """l, in units of the features' root mean square."""

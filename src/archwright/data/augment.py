@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archwright.data import counter
+from archwright.data import counter_rng
 from archwright.errors import ConfigError
 
 _SCALE = (0.08, 1.0)  # share of the area and
@@ -65,13 +65,13 @@ def draw(augmentation: Augmentation, key: int, count: int, size: int) -> Draws:
     """The draws for `count` images of `size` by `size` pixels, on the CPU, from `key` alone."""
     window = 2 * augmentation.crop_padding + 1
     if augmentation.flip:
-        flip = counter.coins(counter.key(key, "flip"), count)
+        flip = counter_rng.coins(counter_rng.key(key, "flip"), count)
     else:
         flip = torch.zeros(count, dtype=torch.bool)
     return Draws(
-        shift=counter.integers(counter.key(key, "shift"), 2 * count, window).view(count, 2),
+        shift=counter_rng.integers(counter_rng.key(key, "shift"), 2 * count, window).view(count, 2),
         flip=flip,
-        centre=counter.integers(counter.key(key, "cutout"), 2 * count, size).view(count, 2),
+        centre=counter_rng.integers(counter_rng.key(key, "cutout"), 2 * count, size).view(count, 2),
     )
 
 
@@ -106,7 +106,7 @@ def resized_crop_box(key: int, width: int, height: int) -> tuple[int, int, int, 
 
     Where no attempt fits a long narrow image: its centre, at the nearest allowed ratio.
     """
-    share, ratio, left, top = counter.uniform(key, 4 * _CROP_ATTEMPTS).view(4, -1).tolist()
+    share, ratio, left, top = counter_rng.uniform(key, 4 * _CROP_ATTEMPTS).view(4, -1).tolist()
     for attempt in range(_CROP_ATTEMPTS):
         area = width * height * (_SCALE[0] + share[attempt] * (_SCALE[1] - _SCALE[0]))
         low, high = math.log(_RATIO[0]), math.log(_RATIO[1])

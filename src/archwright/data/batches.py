@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from archwright.data import counter
+from archwright.data import counter_rng
 from archwright.data.augment import Augmentation, cutout_
-from archwright.data.sets import ImageSet, MemorySet, Shard
+from archwright.data.image_sets import ImageSet, MemorySet, Shard
 from archwright.errors import DataError
 
 
@@ -85,11 +85,11 @@ class Batches:
         DataError for a corrupt image of a streamed set.
         """
         seed, stream = self._key
-        key = counter.key(seed, stream, epoch)
+        key = counter_rng.key(seed, stream, epoch)
         fetched = self.image_set.fetch(
             self._shards(key, start),
             self.augment,
-            counter.key(key, "augment"),
+            counter_rng.key(key, "augment"),
             device=self.device,
             workers=self._workers,
         )
@@ -102,7 +102,7 @@ class Batches:
     def _shards(self, key: int, start: int) -> Iterator[Shard]:
         count = len(self.image_set)
         if self._shuffle:
-            order = counter.permutation(counter.key(key, "order"), count)
+            order = counter_rng.permutation(counter_rng.key(key, "order"), count)
         else:
             order = torch.arange(count)
         for batch in range(start, len(self)):

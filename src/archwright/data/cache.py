@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from archwright.errors import DataError
-from archwright.files import write_atomic
+from archwright.io.files import write_atomic
 
 _VERSION = 3  # raised whenever decoding or splitting changes, so that older files are not read
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from archwright.data.augment import Augmentation
-from archwright.data.sets import ImageSet, StreamedSet
+from archwright.data.image_sets import ImageSet, StreamedSet
 from archwright.errors import DataError
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from archwright.data import cache, decode, sources, tables
+from archwright.data import cache, decode, hub, sources
 from archwright.data.alike import one_colour, require_different, same
 from archwright.data.augment import Augmentation
 from archwright.data.cache import Decoded
 from archwright.data.decode import EncodedImages
+from archwright.data.image_sets import MemorySet, StreamedSet
 from archwright.data.images import ImageData
 from archwright.data.pixels import Meaning, meaning, unused_range
-from archwright.data.sets import MemorySet, StreamedSet
 from archwright.data.sources import Source, Splits
 from archwright.data.splits import digits_holdout, subset_indices
 from archwright.errors import DataError
@@ -84,7 +84,7 @@ def load(
 
 
 def _digits(image_size: int | None, limit: int | None, test_limit: int | None) -> ImageData:
-    bundle = tables.optional("sklearn.datasets").load_digits()
+    bundle = hub.optional("sklearn.datasets").load_digits()
     if image_size not in (None, 8):
         raise DataError(f"digits are 8x8 images, not {image_size}: leave out --image-size")
     # 17 levels, 0 to 16, over the range of a byte.

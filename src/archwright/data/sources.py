@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
-from archwright.data import tables
+from archwright.data import hub
 from archwright.data.decode import EncodedImages
 from archwright.data.folders import Listing, count_of, layout, scan, some_of
 from archwright.data.roles import Role, by_role, folder_roles, scored_on, word_roles
@@ -120,8 +120,8 @@ def _folder(folder: Path) -> Source:
     arranged = layout(found)
 
     def read() -> Splits:
-        train = tables.from_files(arranged.train, f"{folder}")
-        test = tables.from_files(arranged.test, f"{folder}") if arranged.test else None
+        train = hub.from_files(arranged.train, f"{folder}")
+        test = hub.from_files(arranged.test, f"{folder}") if arranged.test else None
         return _splits(name, train, test)
 
     both = [*arranged.train.values(), *(arranged.test.values() if arranged.test else ())]
@@ -163,7 +163,7 @@ def _parquet(
     used = [files["train"], *([files[test]] if test else [])]
 
     def read() -> Splits:
-        train, *others = (tables.from_parquet(paths) for paths in used)
+        train, *others = (hub.from_parquet(paths) for paths in used)
         return _splits(name, train, others[0] if others else None)
 
     left = [f"the {role} split" for role in files if role not in ("train", test)]
@@ -175,8 +175,8 @@ def _hub(name: str, searched: list[Path]) -> Source:
     known = _KNOWN.get(name)
     repository = known.repository if known else name
     try:
-        splits = tables.from_hub(repository)
-    except tables.HubError as error:
+        splits = hub.from_hub(repository)
+    except hub.HubError as error:
         if known is None and "/" not in name:
             message = unknown("data set", name, [*_KNOWN, "digits"])
             raise DataError(f"{message}, a folder, or a hub name ({error})") from error
@@ -192,13 +192,13 @@ def _hub(name: str, searched: list[Path]) -> Source:
     hidden = [
         role
         for role, split in roles.items()
-        if role != "train" and tables.hides_labels(splits[split], places[role])
+        if role != "train" and hub.hides_labels(splits[split], places[role])
     ]
     test = scored_on(role for role in roles if role not in hidden)
 
     def read() -> Splits:
         train, *others = (
-            tables.labelled(splits[roles[role]], places[role])
+            hub.labelled(splits[roles[role]], places[role])
             for role in ("train", test)
             if role is not None
         )
@@ -206,12 +206,12 @@ def _hub(name: str, searched: list[Path]) -> Source:
 
     used = {roles["train"], roles[test] if test else None}
     left = [f"the split {split}" for split in splits if split not in used]
-    files = tuple(path for table in splits.values() for path in tables.files_of(table))
+    files = tuple(path for table in splits.values() for path in hub.files_of(table))
     title = known.title if known else name
     return Source(name, title, files, read, tuple(left), *_settings(name))
 
 
-def _splits(name: str, train: tables.Labelled, test: tables.Labelled | None) -> Splits:
+def _splits(name: str, train: hub.Labelled, test: hub.Labelled | None) -> Splits:
     """The two splits, the test images held out of the others where they are not apart.
 
     Raises:
@@ -245,7 +245,7 @@ def _splits(name: str, train: tables.Labelled, test: tables.Labelled | None) -> 
     return splits
 
 
-def _require_labels(part: tables.Labelled) -> None:
+def _require_labels(part: hub.Labelled) -> None:
     if len(part.images) == 0:
         raise DataError(f"{part.images.place} holds no images: add some or remove it")
     low, high = int(part.images.labels.min()), int(part.images.labels.max())
@@ -256,7 +256,7 @@ def _require_labels(part: tables.Labelled) -> None:
         )
 
 
-def _require_no_gap(train: tables.Labelled) -> None:
+def _require_no_gap(train: hub.Labelled) -> None:
     counts = train.images.labels.bincount(minlength=len(train.classes)).tolist()
     gaps = [name for name, count in zip(train.classes, counts, strict=True) if not count]
     if gaps and not train.named:

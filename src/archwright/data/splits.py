@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from archwright.data import counter
-from archwright.data.sets import ImageSet
+from archwright.data import counter_rng
+from archwright.data.image_sets import ImageSet
 from archwright.errors import DataError
 
 SEARCH_SPLIT_SEED = 20
@@ -22,7 +22,7 @@ def search_split(
     a constant apart from the run's own seed, so that runs differ in all but what they learn from.
     Raises DataError where a part would be empty.
     """
-    order = counter.permutation(counter.key(seed, "search split"), len(image_set))
+    order = counter_rng.permutation(counter_rng.key(seed, "search split"), len(image_set))
     cut = round(len(image_set) * fraction)
     if not 0 < cut < len(image_set):
         raise DataError(
@@ -59,7 +59,7 @@ def digits_holdout(count: int) -> tuple[Tensor, Tensor]:
 
 
 def _shuffled(count: int) -> Tensor:
-    return counter.permutation(counter.key(HOLDOUT_SEED, "holdout"), count)
+    return counter_rng.permutation(counter_rng.key(HOLDOUT_SEED, "holdout"), count)
 
 
 def _fifth(count: int) -> int:
@@ -75,5 +75,5 @@ def subset_indices(count: int, limit: int | None) -> Tensor:
         return torch.arange(count)
     if limit < 1:
         raise DataError(f"a limit of {limit} images leaves none: give at least 1")
-    order = counter.permutation(counter.key(SUBSET_SEED, "subset"), count)
+    order = counter_rng.permutation(counter_rng.key(SUBSET_SEED, "subset"), count)
     return order[:limit].sort().values

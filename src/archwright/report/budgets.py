@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archwright.report import words
+from archwright.report import formatting
 
 _NAMES = {
     "latency_ms": "latency, ms",
@@ -46,4 +46,4 @@ def budgets(judged: Sequence[Judged]) -> list[dict[str, str]]:
 
 
 def _number(cost: str, value: float) -> str:
-    return words.milliseconds(value) if cost == "latency_ms" else words.si(value)
+    return formatting.milliseconds(value) if cost == "latency_ms" else formatting.si(value)

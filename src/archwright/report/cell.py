@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from archwright.report.layout import Wire, column, wires
-from archwright.report.load import Architecture, Cell
 from archwright.report.palette import Palette, family
+from archwright.report.read_run import Architecture, Cell
 from archwright.report.svg import drawing, label, num, tag
 
 BOX_W, BOX_H = 52.0, 34.0

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from archwright.report import pieces, words
+from archwright.report import components, formatting
 from archwright.report.cell import Drawing
-from archwright.report.load import Row, Run
 from archwright.report.palette import Palette
 from archwright.report.plots import held_out, overlaid
+from archwright.report.read_run import Row, Run
 
 
 def _titles(runs: Sequence[Run]) -> list[str]:
@@ -27,12 +27,14 @@ def _latest(run: Run) -> Row:
 
 def _drawings_by_space(runs: Sequence[Run]) -> list[list[Drawing]]:
     """The drawings of each run; runs of one space have the same colour for a candidate."""
-    spaces = [words.setting(run.config.get("space")) for run in runs]
+    spaces = [formatting.setting(run.config.get("space")) for run in runs]
     palettes = {
         space: Palette.of_runs([r for r, s in zip(runs, spaces, strict=True) if s == space])
         for space in spaces
     }
-    return [pieces.drawings(run, palettes[space]) for run, space in zip(runs, spaces, strict=True)]
+    return [
+        components.drawings(run, palettes[space]) for run, space in zip(runs, spaces, strict=True)
+    ]
 
 
 def comparison_view(runs: Sequence[Run]) -> dict[str, object]:
@@ -40,17 +42,19 @@ def comparison_view(runs: Sequence[Run]) -> dict[str, object]:
     drawn = _drawings_by_space(runs)
     titles = _titles(runs)
     rows = [run.result.rows[0] if run.result else _latest(run) for run in runs]
-    settings = [pieces.settings(run) for run in runs]
+    settings = [components.settings(run) for run in runs]
     keys = sorted({key for one in settings for key in one})
-    table = [(key, [one.get(key, words.NOTHING) for one in settings]) for key in keys]
-    notes = [f"{pieces.overline(run)} \N{MIDDLE DOT} {words.status(run)}" for run in runs]
-    measured = pieces.measured(list(zip(titles, notes, rows, strict=True)))
+    table = [(key, [one.get(key, formatting.NOTHING) for one in settings]) for key in keys]
+    notes = [f"{components.overline(run)} \N{MIDDLE DOT} {formatting.status(run)}" for run in runs]
+    measured = components.measured(list(zip(titles, notes, rows, strict=True)))
     return {
         "title": f"Comparison of {len(runs)} runs",
         "overline": "archwright",
         "verdict": _verdict(measured, runs),
         "titles": titles,
-        "rows": list(zip(measured, [words.duration(run.seconds) for run in runs], strict=True)),
+        "rows": list(
+            zip(measured, [formatting.duration(run.seconds) for run in runs], strict=True)
+        ),
         "curves": overlaid(runs, titles),
         "cells": [
             (row, run.architecture.text if run.architecture else None, drawings)
@@ -59,12 +63,12 @@ def comparison_view(runs: Sequence[Run]) -> dict[str, object]:
         "differing": [(key, values) for key, values in table if len(set(values)) > 1],
         "common": [(key, values[0]) for key, values in table if len(set(values)) == 1],
         "environments": [
-            (title, pieces.environment(run)) for title, run in zip(titles, runs, strict=True)
+            (title, components.environment(run)) for title, run in zip(titles, runs, strict=True)
         ],
     }
 
 
-def _verdict(rows: Sequence[pieces.Measured], runs: Sequence[Run]) -> str:
+def _verdict(rows: Sequence[components.Measured], runs: Sequence[Run]) -> str:
     best = [row for row in rows if row.best]
     open_runs = sum(run.result is None for run in runs)
     tail = f" {open_runs} of {len(runs)} runs not finished." if open_runs else ""

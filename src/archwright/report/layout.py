@@ -10,7 +10,7 @@ through a node or another edge's label.
 from collections import defaultdict
 from dataclasses import dataclass
 
-from archwright.report.load import Cell
+from archwright.report.read_run import Cell
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from archwright import files
+from archwright.engine.folder import read_config
 from archwright.errors import RunError
+from archwright.io import files
 from archwright.report.budgets import Judged
 from archwright.report.comparison import comparison_view
-from archwright.report.load import Row, Run, load_run
-from archwright.report.story import story_of, story_view
+from archwright.report.read_run import Row, Run, load_run
+from archwright.report.run_page import story_of, story_view
 from archwright.report.svg import clean
-from archwright.runs.folder import read_config
 
 
 def write_report(

@@ -7,7 +7,7 @@ values for light and for dark are in style.css.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from archwright.report.load import Run
+from archwright.report.read_run import Run
 
 FAMILIES = {"conv": "convolution", "pool": "pooling", "skip": "identity", "none": "none"}
 _SHADES = {"conv": 4, "pool": 2, "skip": 1, "none": 1}

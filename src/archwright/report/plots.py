@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from archwright.report.chart import Series, line_chart, panel
-from archwright.report.load import Epoch, Run
 from archwright.report.palette import Palette, series_colour
+from archwright.report.read_run import Epoch, Run
 
 TRAIN = "var(--train)"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from archwright.errors import ConfigError
-from archwright.ir import Cell, Expr, Network, Shape
+from archwright.graph import Cell, Expr, Network, Shape
 from archwright.spaces.cells import CellSpec
 from archwright.spaces.operations import Site
 

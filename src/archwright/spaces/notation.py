@@ -6,7 +6,7 @@ from os.path import exists, isdir, isfile
 from pathlib import Path
 
 from archwright.errors import GenotypeError, unknown
-from archwright.ir.genotype import (
+from archwright.graph.genotype import (
     Architecture,
     CellGenotype,
     Origin,
@@ -18,7 +18,7 @@ from archwright.ir.genotype import (
     write_bars,
     write_darts,
 )
-from archwright.ir.pruning import pruning_from_text
+from archwright.graph.pruning import pruning_from_text
 from archwright.spaces.cells import EdgeSpec
 from archwright.spaces.contract import Size
 from archwright.spaces.registry import get_space, require_declared

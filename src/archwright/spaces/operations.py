@@ -6,7 +6,7 @@ Legend: a site is an edge of a cell; C its width, S its stride.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from archwright.ir import (
+from archwright.graph import (
     AvgPool,
     BatchNorm,
     Chain,

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from archwright.errors import ArchwrightError, ConfigError, GenotypeError, unknown
-from archwright.ir import Architecture, Origin
+from archwright.graph import Architecture, Origin
 from archwright.spaces import library
 from archwright.spaces.space import Space
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from archwright.errors import ConfigError
-from archwright.ir import (
+from archwright.graph import (
     INPUT,
     AvgPool,
     BatchNorm,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from archwright.errors import ArchwrightError, ConfigError, GenotypeError, GraphError, unknown
-from archwright.ir import (
+from archwright.graph import (
     Architecture,
     Cell,
     Decision,
@@ -18,9 +18,9 @@ from archwright.ir import (
     choose,
     decision_name,
     name_slots,
-    rewire,
     verify,
 )
+from archwright.graph.passes.rewire import rewire
 from archwright.spaces.cells import CellSpec, EdgeSpec
 from archwright.spaces.contract import Size, Skeleton
 from archwright.spaces.operations import Candidate, Site

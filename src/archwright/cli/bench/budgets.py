@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.bench.budgets_config import BudgetsConfig
 from archwright.cli.command import Command
-from archwright.cli.show import Show
+from archwright.cli.console import Show
 
 if TYPE_CHECKING:
     from archwright.bench.budgets import Case

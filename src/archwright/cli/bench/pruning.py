@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.bench.pruning_config import PruningConfig
 from archwright.cli.command import Command
-from archwright.cli.show import Show
+from archwright.cli.console import Show
 
 if TYPE_CHECKING:
     from archwright.bench.results import Results

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.cli.command import Command
-from archwright.cli.show import Show, count, decimals
+from archwright.cli.console import Show, count, decimals
 
 if TYPE_CHECKING:
     from archwright.bench.results import Results

@@ -1,0 +1,79 @@
+"""Programs of ExecuTorch, for phones and boards: one image at a time, on XNNPACK.
+
+Legend: B batch, C channels, H height, W width.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.backends.onnx_runtime import line_of
+from archwright.backends.optional import optional
+from archwright.backends.torch_export import trace
+from archwright.errors import RunError
+from archwright.graph import Shape
+from archwright.lowering import NaiveNetwork
+
+_POOL = "executorch.extension.pybindings.portable_lib"
+_TEXTS = "archwright"
+"""The method of the program that answers with its metadata."""
+_THREADS = 1
+"""Of all programs: they share a pool, which may not change any more once one of them is loaded."""
+
+
+def to_executorch(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
+    """The file (`.pte`) of a network's program for one image; `texts` become its metadata.
+
+    Raises:
+        GraphError: a decision is open.
+        ConfigError: executorch is not installed.
+    """
+    exir = optional("executorch.exir")
+    backend = optional("executorch.backends.xnnpack.partition.xnnpack_partitioner")
+    lowered = exir.to_edge_transform_and_lower(
+        trace(module, batch=1),
+        partitioner=[backend.XnnpackPartitioner()],
+        constant_methods={_TEXTS: json.dumps(dict(texts or {}))},
+    )
+    return bytes(lowered.to_executorch().buffer)
+
+
+class MobileProgram:
+    """A loaded program of ExecuTorch: callable on images [B, C, H, W], taken one by one.
+
+    It runs in one thread.
+    """
+
+    def __init__(self, content: bytes | Path) -> None:
+        """Load a program from a file, or from its bytes.
+
+        Raises:
+            ConfigError: executorch is not installed.
+            RunError: the file is missing or no program.
+        """
+        runtime, pool = optional("executorch.runtime"), optional(_POOL)
+        # else there is a thread for each core, whatever torch is set to
+        if pool._threadpool_get_thread_count() != _THREADS:
+            pool._unsafe_reset_threadpool(_THREADS)
+        try:
+            read = content if isinstance(content, bytes) else content.read_bytes()
+            program = runtime.Runtime.get().load_program(read)
+            self._forward: Any = program.load_method("forward")
+            (text,) = program.load_method(_TEXTS).execute([])
+            self.texts: dict[str, str] = json.loads(text)
+        except Exception as error:  # its errors have no base in common
+            name = content if isinstance(content, Path) else "the program"
+            raise RunError(f"executorch cannot read {name}: {line_of(error)}") from None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits [B, classes]."""
+        return torch.cat([self._forward.execute([image[None]])[0].clone() for image in images])
+
+    def call(self, image: Shape, *, batch: int = 1) -> Callable[[], object]:
+        """One answer to a batch of noise of this shape, to be timed."""
+        images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))
+        return lambda: self(images)

@@ -1,0 +1,20 @@
+"""A network as one function, from images to logits."""
+
+from torch import Tensor, nn
+from typing_extensions import override
+
+from archwright.lowering import NaiveNetwork
+
+
+class Answer(nn.Module):
+    """Images [B, C, H, W] -> logits [B, classes], in evaluation mode; an auxiliary head apart."""
+
+    def __init__(self, network: NaiveNetwork) -> None:
+        super().__init__()
+        self.network = network
+        self.eval()
+
+    @override
+    def forward(self, images: Tensor) -> Tensor:
+        logits, _ = self.network(images)
+        return logits

@@ -1,0 +1,168 @@
+"""A network as an ONNX model, said directly from its graph.
+
+Nothing is traced: every expression becomes the nodes that say it, and what the logits do not read
+is left out. So a deep network takes a second, and dead edges cost nothing in the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from archwright.backends.onnx_ops import emit
+from archwright.backends.optional import optional
+from archwright.errors import GraphError
+from archwright.graph import (
+    INPUT,
+    Cell,
+    Chain,
+    Choice,
+    Concat,
+    Expr,
+    Linear,
+    Module,
+    Shape,
+    verify_discrete,
+    walk_network,
+)
+from archwright.graph.expr import out_shape
+from archwright.graph.traverse import node_shapes
+from archwright.lowering import NaiveNetwork
+
+OPSET, IR_VERSION = 17, 8
+"""Old enough for the runtimes in use."""
+
+IMAGES, LOGITS = "images", "logits"
+
+
+def to_onnx(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
+    """The ONNX file of a network in evaluation mode, of a dynamic batch; an auxiliary head apart.
+
+    It takes `images` float32 [B, C, H, W] and gives `logits` [B, classes]. `texts` become its
+    metadata.
+
+    Raises:
+        GraphError: a decision is open, or a primitive has no form in ONNX.
+        ConfigError: onnx is not installed.
+    """
+    verify_discrete(module.network)
+    onnx = optional("onnx")
+    writer = _Writer(onnx)
+    logits = writer.network(module)
+    made = walk_network(module.network)[module.network.output]
+    *_, last = module.network.modules()
+    out = made[:1] if isinstance(last.primitive, Linear) else made
+    number, helper = onnx.TensorProto.FLOAT, onnx.helper
+    nodes, constants = writer.reached(logits)
+    nodes.append(helper.make_node("Identity", [logits], [LOGITS]))
+    graph = helper.make_graph(
+        nodes,
+        "archwright",
+        [helper.make_tensor_value_info(IMAGES, number, ["batch", *module.network.image])],
+        [helper.make_tensor_value_info(LOGITS, number, ["batch", *out])],
+        constants,
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
+    helper.set_model_props(model, dict(texts or {}))
+    return model.SerializeToString()
+
+
+class _Writer:
+    """Takes down nodes and constants; see `onnx_ops.Writer`."""
+
+    def __init__(self, onnx: Any) -> None:
+        self._onnx = onnx
+        self._nodes: dict[str, Any] = {}
+        self._constants: dict[str, Any] = {}
+        self._batch = ""
+
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
+        name = f"{kind}_{len(self._nodes)}"
+        self._nodes[name] = self._onnx.helper.make_node(
+            kind, list(inputs), [name], name=name, **attributes
+        )
+        return name
+
+    def constant(self, value: Tensor) -> str:
+        name = f"constant_{len(self._constants)}"
+        array = value.detach().cpu().contiguous().numpy()
+        self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
+        return name
+
+    def batch(self) -> str:
+        self._batch = self._batch or self.node("Shape", [IMAGES], start=0, end=1)
+        return self._batch
+
+    def reached(self, logits: str) -> tuple[list[Any], list[Any]]:
+        """The nodes and constants that `logits` reads, in order."""
+        wanted = {logits}
+        for name, node in reversed(self._nodes.items()):
+            if name in wanted:
+                wanted.update(node.input)
+        return (
+            [node for name, node in self._nodes.items() if name in wanted],
+            [value for name, value in self._constants.items() if name in wanted],
+        )
+
+    def network(self, module: NaiveNetwork) -> str:
+        """Take down every step but an auxiliary head; the name of the logits."""
+        network = module.network
+        shapes, made = walk_network(network), {INPUT: IMAGES}
+        for step in network.steps:
+            if step.name == network.auxiliary:
+                continue
+            given = [(made[name], shapes[name]) for name in step.inputs]
+            if isinstance(step.body, Cell):
+                made[step.name] = self._cell(module, step.body, given)
+            else:
+                made[step.name] = self._expr(module, step.body, *given[0])
+        return made[network.output]
+
+    def _cell(self, module: NaiveNetwork, cell: Cell, given: list[tuple[str, Shape]]) -> str:
+        shapes = node_shapes(cell, [shape for _, shape in given])
+        nodes = [
+            self._expr(module, body, *features)
+            for body, features in zip(cell.inputs, given, strict=True)
+        ]
+        for node in cell.inner():
+            edges = cell.into(node)
+            # zeros add nothing, unless there is nothing else
+            kept = [edge for edge in edges if not _ends_in_zeros(edge.body)] or edges[:1]
+            ends = [
+                self._expr(module, edge.body, nodes[edge.source], shapes[edge.source])
+                for edge in kept
+            ]
+            total, *rest = ends
+            for end in rest:
+                total = self.node("Add", [total, end])
+            nodes.append(total)
+        outputs = [nodes[node] for node in cell.output]
+        return outputs[0] if len(outputs) == 1 else self.node("Concat", outputs, axis=1)
+
+    def _expr(self, module: NaiveNetwork, expr: Expr, x: str, shape: Shape) -> str:
+        match expr:
+            case Module(primitive):
+                held = module.slots[expr.slot] if expr.slot else None
+                return emit(primitive, self, x, shape, held)
+            case Chain(items):
+                for item in items:
+                    x, shape = self._expr(module, item, x, shape), out_shape(item, shape)
+                return x
+            case Concat(branches):
+                parts = [self._expr(module, branch, x, shape) for branch in branches]
+                return self.node("Concat", parts, axis=1)
+            case Choice():
+                raise GraphError(f"{expr.decision.name} is undecided: derive the network first")
+
+
+def _ends_in_zeros(expr: Expr) -> bool:
+    """Whether the last thing done makes zeros; what stands behind zeros may not."""
+    match expr:
+        case Module(primitive):
+            return primitive.zero
+        case Chain(items):
+            return bool(items) and _ends_in_zeros(items[-1])
+        case _:
+            return False

@@ -1,0 +1,105 @@
+"""Programs of `torch.export`: what a network does, without the code that describes it.
+
+Legend: B batch, C channels, H height, W width.
+"""
+
+import io
+import json
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from archwright.backends.archive import checked
+from archwright.backends.logits import Answer
+from archwright.backends.onnx_runtime import line_of
+from archwright.errors import RunError, silenced
+from archwright.graph import Shape, verify_discrete
+from archwright.lowering import NaiveNetwork
+
+_TEXTS = "archwright.json"
+"""The part of the file that carries its metadata."""
+_TRACED = 2
+"""Images of the batch that is traced: a single one would be taken for a constant."""
+
+
+def trace(module: NaiveNetwork, *, batch: int | None = None) -> torch.export.ExportedProgram:
+    """The program of a network in evaluation mode, of a dynamic batch unless one is given.
+
+    It takes images float32 [B, C, H, W] and gives logits [B, classes]; an auxiliary head apart.
+
+    Raises:
+        GraphError: a decision is open.
+    """
+    verify_discrete(module.network)
+    images = torch.zeros(batch or _TRACED, *module.network.image)
+    free = {"images": {} if batch else {0: torch.export.Dim("batch", min=1)}}
+    program = torch.export.export(Answer(module), (images,), dynamic_shapes=free)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names files of this machine
+    return program
+
+
+def to_program(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
+    """The file (`.pt2`) of a network's program, of a dynamic batch; `texts` become its metadata.
+
+    Raises:
+        GraphError: a decision is open.
+    """
+    content = io.BytesIO()
+    held: dict[str, Any] = {_TEXTS: json.dumps(dict(texts or {}))}
+    program = trace(module)
+    program.example_inputs = None  # they would be pickled
+    torch.export.save(program, content, extra_files=held)
+    return content.getvalue()
+
+
+class Program:
+    """A loaded program: callable on images [B, C, H, W]."""
+
+    def __init__(self, content: bytes | Path, *, threads: int | None = None) -> None:
+        """Load a program from a file, or from its bytes; it runs in as many threads as torch does.
+
+        Raises:
+            RunError: the file is missing, no program, or could run code when it is loaded.
+        """
+        held: dict[str, Any] = {_TEXTS: "{}"}
+        name = content if isinstance(content, Path) else "the program"
+        try:
+            read = content if isinstance(content, bytes) else content.read_bytes()
+            with silenced("torch.export"):
+                loaded = torch.export.load(io.BytesIO(checked(read)), extra_files=held)
+            self.texts: dict[str, str] = json.loads(held[_TEXTS])
+        except RunError as error:
+            raise RunError(
+                f"{name} is refused, and nothing of it was run: {error}; export it again from its "
+                f"run"
+            ) from None
+        except Exception as error:  # torch raises a dozen types for a damaged file
+            raise RunError(f"torch cannot read {name}: {line_of(error)}") from None
+        self._module = loaded.module()
+        self._threads = threads
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits [B, classes]."""
+        with _in_threads(self._threads):
+            return cast(Tensor, self._module(images))
+
+    def call(self, image: Shape, *, batch: int = 1) -> Callable[[], object]:
+        """One answer to a batch of noise of this shape, to be timed."""
+        images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))
+        return lambda: self(images)
+
+
+@contextmanager
+def _in_threads(threads: int | None) -> Generator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

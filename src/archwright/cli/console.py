@@ -1,0 +1,97 @@
+"""Results for people: lines and tables, whole where nobody looks at a terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from archwright.cli.legible import legible
+
+if TYPE_CHECKING:
+    from rich.console import OverflowMethod
+
+    from archwright.pruning.result import Measured
+    from archwright.report.read_run import Row
+    from archwright.training.run import TrainedNetwork
+
+_NOTHING = "\N{EN DASH}"
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
+_UNBOUNDED = 1000
+"""Columns where the output is no terminal: nothing is cut or wrapped."""
+
+
+class Show:
+    """Writes to `stream`; with colours and the width of the terminal only if it is one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        terminal = stream.isatty()
+        self._stream = stream
+        self._console = Console(
+            file=stream,
+            force_terminal=terminal,
+            color_system="auto" if terminal else None,
+            width=None if terminal else _UNBOUNDED,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def line(self, text: str) -> None:
+        """One line, never wrapped, so that it can be copied."""
+        self._console.print(legible(text, self._stream), soft_wrap=True)
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
+    ) -> None:
+        """A table; its first columns are texts, the others numbers."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for position, name in enumerate(columns):
+            if position < texts:  # what does not fit is taken from these
+                table.add_column(name, overflow=self._overflow)
+            else:
+                table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(legible(cell, self._stream) for cell in row))
+        self._console.print(table)
+
+    @property
+    def _overflow(self) -> "OverflowMethod":
+        """How rich ends what is too wide: with a sign of one column, where there is one."""
+        return "ellipsis" if legible(_CUT, self._stream) == _CUT else "crop"
+
+    def networks(
+        self, networks: "Sequence[Row] | Sequence[TrainedNetwork] | Sequence[Measured]"
+    ) -> None:
+        """A row a network: what it is, what it costs, how good it is."""
+        self.table(
+            ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),
+            [
+                (
+                    network.name,
+                    shorten(network.architecture or _NOTHING),
+                    decimals(network.channels, 0),
+                    decimals(network.params, 0),
+                    decimals(network.macs, 0),
+                    decimals(network.top1),
+                )
+                for network in networks
+            ],
+            texts=2,
+        )
+
+
+def count(value: int) -> str:
+    """A whole number, its digits in groups of three."""
+    return f"{value:,}"
+
+
+def decimals(value: float | None, places: int = 2) -> str:
+    """A number with so many decimals; a dash for none."""
+    return _NOTHING if value is None else f"{value:,.{places}f}"
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """`text`, cut to `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + _CUT

@@ -1,0 +1,149 @@
+"""The searchable part of a space's networks, as tables of weights see it.
+
+Legend: N architectures, E decisions, O candidates of the largest decision (smaller ones are
+padded).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from archwright.graph import Architecture, Decision, Network, decision_name
+from archwright.graph.expr import is_zero
+from archwright.spaces import CellSpec, Size, Space
+
+Counted = Literal["picked", "used", "live"]
+"""Which edges count: all that are picked; those on a way to the output of their cell; of these only
+those that something reaches from its input, too."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The decisions of a space at one size, and how they are wired in its cells."""
+
+    space: Space
+    size: Size
+
+    @cached_property
+    def network(self) -> Network:
+        """The network with every decision open, its candidates as in found networks."""
+        return self.space.supernet(self.size, searched=False)
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What the rows of [E, O] stand for."""
+        return self.network.decisions()
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """Row of each decision, by name."""
+        return {decision.name: row for row, decision in enumerate(self.decisions)}
+
+    def zeros(self) -> Tensor:
+        """A table [E, O] of zeros, float64."""
+        width = max(len(decision.candidates) for decision in self.decisions)
+        return torch.zeros(len(self.decisions), width, dtype=torch.float64)
+
+    def at(self, decision: str, candidate: str) -> tuple[int, int]:
+        """Row and column of a candidate."""
+        row = self.row[decision]
+        return row, self.decisions[row].candidates.index(candidate)
+
+    def one_hot(self, architecture: Architecture) -> Tensor:
+        """Weights [E, O]: 1 for what is picked; edges that are not kept weigh nothing.
+
+        Raises:
+            GenotypeError: the architecture does not belong to the space at this size.
+        """
+        self.space.check(architecture, self.size)
+        weights = self.zeros()
+        for decision, candidate in architecture.answers().items():
+            weights[self.at(decision, candidate)] = 1.0
+        return weights
+
+    def one_hots(self, architectures: Sequence[Architecture]) -> Tensor:
+        """`one_hot` of each, [N, E, O]."""
+        return torch.stack([self.one_hot(one) for one in architectures])
+
+    @cached_property
+    def connecting(self) -> Tensor:
+        """[E, O]: 1 for candidates that let anything through, 0 for nulls and padding."""
+        found = self.zeros()
+        for choice in self.network.choices():
+            for option in choice.options:
+                place = self.at(choice.decision.name, choice.label(option))
+                found[place] = float(not is_zero(option.body))
+        return found
+
+    @cached_property
+    def present(self) -> Tensor:
+        """[E, O]: 1 for candidates, 0 for padding."""
+        found = self.zeros()
+        for row, decision in enumerate(self.decisions):
+            found[row, : len(decision.candidates)] = 1.0
+        return found
+
+    @cached_property
+    def kinds(self) -> dict[str, "Wiring"]:
+        """How the decisions of each kind of cell are wired."""
+        kinds = self.space.skeleton.cells(self.size)
+        return {kind: _wiring(kind, spec, self.row) for kind, spec in kinds.items()}
+
+    @property
+    def cells(self) -> tuple["Wiring", ...]:
+        """The wirings of all kinds."""
+        return tuple(self.kinds.values())
+
+    def counted(self, weights: Tensor, which: "Counted") -> Tensor:
+        """Weights [..., E, O], each times the weight with which its edge is of that sort.
+
+        An edge is fed and used with the probability that one of the ways to it and from it lets
+        something through, if all edges were independent. At one-hot weights this is exact: what is
+        not of that sort weighs nothing.
+        """
+        if which == "picked":
+            return weights
+        flow = (weights * self.connecting.to(weights)).sum(dim=-1)
+        gates: list[Tensor] = [torch.zeros_like(flow[..., 0])] * len(self.decisions)
+        for cell in self.cells:
+            fed, used = cell.reached(flow)
+            for row, source, target in cell.edges:
+                gates[row] = used[target] if which == "used" else fed[source] * used[target]
+        return weights * (torch.stack(gates, dim=-1)[..., None] * self.connecting.to(weights))
+
+    def live(self, weights: Tensor) -> Tensor:
+        """Weights [..., E, O] as far as their edges are on a way from the input to the output."""
+        return self.counted(weights, "live")
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """One kind of cell: its edges as (row, source, target), ordered by target."""
+
+    spec: CellSpec
+    edges: tuple[tuple[int, int, int], ...]
+
+    def reached(self, flow: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """For each node, the weight with which an input reaches it, and with which it reaches the
+        output, of flow [..., E].
+        """
+        one = torch.ones_like(flow[..., 0])
+        last = self.spec.inputs + self.spec.nodes
+        unfed = [one * (node >= self.spec.inputs) for node in range(last)]
+        unused = [one * (node not in self.spec.output) for node in range(last)]
+        for row, source, target in self.edges:
+            unfed[target] = unfed[target] * (1 - (1 - unfed[source]) * flow[..., row])
+        for row, source, target in reversed(self.edges):
+            unused[source] = unused[source] * (1 - (1 - unused[target]) * flow[..., row])
+        return [1 - each for each in unfed], [1 - each for each in unused]
+
+
+def _wiring(kind: str, spec: CellSpec, rows: dict[str, int]) -> Wiring:
+    edges = sorted(
+        (e.target, e.source, rows[decision_name(kind, e.source, e.target)]) for e in spec.edges
+    )
+    return Wiring(spec, tuple((row, source, target) for target, source, row in edges))

@@ -1,0 +1,104 @@
+"""Where expressions stand in a network, and which shape each of them reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from archwright.graph import Cell, Chain, Choice, Concat, Expr, Network, Shape, walk_network
+from archwright.graph.expr import modules, out_shape, walk
+from archwright.graph.traverse import node_shapes
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a place does: a candidate, or the text of what stands fixed, and both shapes."""
+
+    name: str
+    input: str
+    output: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} from {self.input} to {self.output}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An expression at work on features of a shape; `name` is its candidate's, or its own text."""
+
+    name: str
+    body: Expr
+    shape: Shape
+
+    @property
+    def operation(self) -> "Operation":
+        """What is done here, whatever the weights."""
+        return Operation(self.name, str(self.shape), str(self.made))
+
+    @property
+    def made(self) -> Shape:
+        """The shape of what it makes."""
+        return out_shape(self.body, self.shape)
+
+    @property
+    def params(self) -> int:
+        """Learned weights; those of a shared slot once."""
+        found: dict[str, int] = {}
+        walk(self.body, self.shape, lambda m, _: found.update({m.slot: m.primitive.params}))
+        return sum(found.values())
+
+    @property
+    def modules(self) -> int:
+        """Modules that are run."""
+        return sum(1 for _ in modules(self.body))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates on one image."""
+        found: list[int] = []
+        walk(self.body, self.shape, lambda m, shape: found.append(m.primitive.macs(shape)))
+        return sum(found)
+
+
+def places(network: Network) -> Iterator[Place]:
+    """Every input, edge and plain step of a network.
+
+    A cell that joins several nodes copies them: that is a place, too.
+    """
+    shapes = walk_network(network)
+    for step in network.steps:
+        given = [shapes[name] for name in step.inputs]
+        if isinstance(step.body, Cell):
+            yield from _in_cell(step.body, given)
+        else:
+            yield _fixed(step.body, given[0])
+
+
+def _in_cell(cell: Cell, given: list[Shape]) -> Iterator[Place]:
+    nodes = node_shapes(cell, given)
+    for body, shape in zip(cell.inputs, given, strict=True):
+        yield _fixed(body, shape)
+    for edge in cell.edges:
+        yield _fixed(edge.body, nodes[edge.source])
+    if len(cell.output) > 1:
+        yield _fixed(Concat((Chain(),) * len(cell.output)), nodes[cell.output[0]])
+
+
+def _fixed(body: Expr, shape: Shape) -> Place:
+    return Place(str(body), body, shape)
+
+
+def split(network: Network) -> tuple[list[tuple[str, Place]], list[Place]]:
+    """The candidates of a network by the name of their decision, and what stands fixed."""
+    searched: list[tuple[str, Place]] = []
+    fixed: list[Place] = []
+    for place in places(network):
+        match place.body:
+            case Choice(decision, options) as choice:
+                searched += [
+                    (decision.name, Place(choice.label(o), o.body, place.shape)) for o in options
+                ]
+            case _:
+                fixed.append(place)
+    return searched, fixed

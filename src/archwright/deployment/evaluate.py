@@ -1,0 +1,87 @@
+"""Scoring whatever holds a trained network: a run, a checkpoint, an exported file."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archwright.backends.runtime import format_of, open_exported
+from archwright.data import about
+from archwright.deployment.config import EvaluateConfig
+from archwright.deployment.images import Asked, images_for
+from archwright.deployment.network import read_trained
+from archwright.deployment.score import Score, score_exported, score_network
+from archwright.engine.device import make_fabric
+from archwright.engine.options import require_unused
+from archwright.spaces import get_space
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateResult:
+    """What was scored on what, and how well it did.
+
+    `kind` is that of the run (search, train, prune) or the format of the file (onnx, torch,
+    executorch); `weights` are float32 or int8; `data_summary` says what the images are; `seconds`
+    are those of the scoring.
+    """
+
+    file: Path
+    kind: str
+    weights: str
+    architecture: str
+    data: str
+    data_summary: dict[str, Any]
+    score: Score
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it, the score's numbers among the others."""
+        content: dict[str, Any] = {**asdict(self), **asdict(self.score), "file": str(self.file)}
+        del content["score"]
+        return content
+
+
+def evaluate(config: EvaluateConfig) -> EvaluateResult:
+    """Score a network on test images, normalised as it was trained.
+
+    A run's own images give the score that its training gave, to the last digit.
+
+    Raises:
+        ConfigError: no images are known, or there is no such device.
+        DataError: the images cannot be used, or are others than the network is for.
+        RunError: there is no network, or it is damaged.
+    """
+    asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    form = None if config.file.is_dir() else format_of(config.file)
+    if form is None:
+        trained = read_trained(
+            config.file, None if config.space is None else get_space(config.space)
+        )
+        card, kind = trained.card(), trained.kind
+        precision = config.precision or trained.settings.get("precision", "32-true")
+        fabric = make_fabric(config.device, precision)
+        images = images_for(config.file, card, trained.settings, asked)
+        began = time.perf_counter()
+        score = score_network(fabric, trained.module, images)
+    else:
+        require_unused(config, "precision", "space", beside="an exported file")
+        device = "cpu" if config.device == "auto" else config.device
+        fabric = make_fabric(device, "32-true")
+        exported, card = open_exported(
+            config.file, threads=torch.get_num_threads(), device=str(fabric.device)
+        )
+        kind, images = form, images_for(config.file, card, {}, asked)
+        began = time.perf_counter()
+        score = score_exported(fabric, exported, images)
+    return EvaluateResult(
+        file=config.file,
+        kind=kind,
+        weights=card.weights,
+        architecture=card.architecture,
+        data=images.title,
+        data_summary=about(images),
+        score=score,
+        seconds=round(time.perf_counter() - began, 3),
+    )

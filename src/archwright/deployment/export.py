@@ -1,0 +1,190 @@
+"""From a run to a file that other programs run: written, checked against torch, and measured."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright import data
+from archwright.backends.formats import WEIGHT_BYTES, Format
+from archwright.backends.logits import Answer
+from archwright.backends.onnx_runtime import deviation
+from archwright.backends.quantise import to_int8
+from archwright.backends.runtime import Exported, pack, runtime_of, unpack
+from archwright.backends.timing import measure_in_turns
+from archwright.cost import graph_cost
+from archwright.data.splits import subset_indices
+from archwright.deployment.config import ExportConfig
+from archwright.deployment.images import Asked, images_for
+from archwright.deployment.network import Trained, read_trained
+from archwright.deployment.score import score_exported
+from archwright.engine.device import make_fabric
+from archwright.errors import RunError
+from archwright.io.files import write_bytes
+from archwright.lowering import NaiveNetwork
+from archwright.spaces import get_space
+
+_CALIBRATED = 64
+"""Images that are calibrated on at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """What was written, and what it takes.
+
+    `size_mb` (10^6 bytes) are the weights by themselves, as budgets count them, `bytes` those of
+    the file. `latency_ms` is a median, `latency_spread_ms` between which quarters of all times half
+    of them lie, for `batch_size` images in `threads` threads. `deviation` is how far the logits of
+    the file are from torch's, in units of the largest; of int8, those of the float32 file that it
+    was made of.
+
+    Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
+    takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
+    same type. Both were timed in turns with the file. `data_summary` says on what it was calibrated
+    and scored.
+    `noted` is the run folder in whose log the result stands, None for a run that goes on; where the
+    log cannot be written, `unnoted` says why.
+    """
+
+    run: Path
+    file: Path
+    format: str
+    weights: str
+    architecture: str
+    params: int
+    macs: int
+    size_mb: float
+    bytes: int
+    deviation: float
+    latency_ms: float
+    latency_spread_ms: float
+    repeats: int
+    batch_size: int
+    threads: int
+    runtime: str
+    top1: float | None = None
+    top1_float32: float | None = None
+    bytes_float32: int | None = None
+    latency_ms_float32: float | None = None
+    macs_unpruned: int | None = None
+    latency_ms_unpruned: float | None = None
+    data_summary: dict[str, Any] | None = None
+    noted: Path | None = None
+    unnoted: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it; what there is none of is left out."""
+        content = {**asdict(self), "run": str(self.run), "file": str(self.file), "noted": None}
+        return {name: value for name, value in content.items() if value is not None}
+
+
+def export(config: ExportConfig) -> ExportResult:
+    """Export the network of a run, and note it in the log of the run.
+
+    The file appears when it has been checked, or not at all.
+
+    Raises:
+        RunError: there is no network to export, it is damaged, the file answers otherwise than
+            torch, or it cannot be written.
+        GraphError: the network cannot be said in the format.
+        ConfigError: a library is not installed.
+        DataError: the images that int8 needs cannot be used.
+    """
+    trained = read_trained(config.run, None if config.space is None else get_space(config.space))
+    plain = pack(trained.module, config.format, trained.card())
+    gap = deviation(Answer(trained.module), _open(config, plain), trained.network.image)
+    files: dict[str, bytes] = {"": plain}
+    scores: dict[str, Any] = {}
+    if trained.unpruned is not None:
+        whole = NaiveNetwork(trained.unpruned).eval()  # its weights do not change its time
+        files["unpruned"] = pack(whole, config.format, trained.card())
+        scores["macs_unpruned"] = graph_cost(trained.unpruned).macs
+    if config.weights == "int8":
+        files, scored = _quantised(config, trained, files)
+        scores |= scored
+    result = ExportResult(
+        run=config.run,
+        file=config.out,
+        format=config.format,
+        weights=config.weights,
+        architecture=trained.card().architecture,
+        params=trained.cost.params,
+        macs=trained.cost.macs,
+        size_mb=trained.cost.params * WEIGHT_BYTES[config.weights] / 1e6,
+        bytes=len(files[""]),
+        deviation=gap,
+        batch_size=config.batch_size,
+        threads=config.threads,
+        runtime=runtime_of(config.format),
+        **_latencies(config, trained, files),
+        **scores,
+    )
+    ended = trained.folder.result() is not None  # a log that cannot be read is refused before
+    try:
+        write_bytes(config.out, files[""])
+    except OSError as error:
+        raise RunError(f"cannot write {config.out}: {error.strerror}; give another --out") from None
+    if not ended:
+        return result
+    try:
+        trained.folder.log.write("export", **result.to_json())
+    except RunError as error:  # the file is there: what is asked for is done
+        return replace(result, unnoted=str(error).split(";")[0])
+    return replace(result, noted=trained.folder.path)
+
+
+def export_network(run: Path, out: Path, *, form: Format = "onnx") -> ExportResult:
+    """Export the network of a run with the usual settings; see `export`."""
+    return export(ExportConfig(run=run, out=out, format=form))
+
+
+def _open(config: ExportConfig, content: bytes) -> Exported:
+    return unpack(content, config.format, threads=config.threads)
+
+
+def _quantised(
+    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The quantised files beside the plain one, and how well it does before and after."""
+    asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    images = images_for(config.run, trained.card(), trained.settings, asked)
+    texts, plain = trained.card("int8").to_texts(), files[""]
+    made = {
+        name: to_int8(content, _calibration(images, config.calibration), texts)
+        for name, content in files.items()
+    }
+    fabric = make_fabric("cpu", "32-true")
+    threads = torch.get_num_threads()
+    own, before = (
+        score_exported(fabric, unpack(content, "onnx", threads=threads), images).top1
+        for content in (made[""], plain)
+    )
+    scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
+    return {**made, "float32": plain}, {**scored, "data_summary": data.about(images)}
+
+
+def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
+    """Training images as the test images are given: normalised, and not augmented."""
+    part = images.train.subset(subset_indices(len(images.train), count))
+    batches = data.Batches(
+        part, _CALIBRATED, seed=0, stream="calibration", mean=images.mean, std=images.std
+    )
+    return (batch for batch, _ in batches.epoch(0))
+
+
+def _latencies(
+    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
+) -> dict[str, Any]:
+    """The time of each file, all taken in turns, by the name of its field."""
+    image = trained.network.image
+    calls = [
+        _open(config, content).call(image, batch=config.batch_size) for content in files.values()
+    ]
+    own, *others = measure_in_turns(calls, repeats=config.repeats)
+    found = {"latency_ms": own.median_ms, "latency_spread_ms": own.spread_ms}
+    names = [f"latency_ms_{name}" for name in files if name]
+    beside = {name: timing.median_ms for name, timing in zip(names, others, strict=True)}
+    return {**found, "repeats": own.repeats, **beside}

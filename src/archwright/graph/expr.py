@@ -1,0 +1,265 @@
+"""Expressions over primitives: what an edge computes, as an immutable value.
+
+A leaf is a module; modules are put in series (`Chain`), side by side with their channels joined
+(`Concat`), or as alternatives of which a weighted sum is taken (`Choice`). An expression is
+described by its values alone, so that a rewriting is a function from expression to expression.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from archwright.errors import GraphError
+from archwright.graph.primitive import Primitive, Shape
+
+
+@dataclass(frozen=True)
+class Module:
+    """A primitive at work; if it has state, `slot` names it: equal slots share their weights."""
+
+    primitive: Primitive
+    slot: str = ""
+
+    def __str__(self) -> str:
+        return self.primitive.label()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Expressions in series; the empty chain is the identity."""
+
+    items: tuple["Expr", ...] = ()
+
+    def __str__(self) -> str:
+        return " · ".join(map(str, self.items)) or "id"
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Expressions that read the same input; their channels are joined in order."""
+
+    branches: tuple["Expr", ...]
+
+    def __str__(self) -> str:
+        return f"[{' | '.join(map(str, self.branches))}]"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A question that the search answers: which of these candidates, at this place?"""
+
+    name: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way through a choice, standing for the candidates (by index) that take it."""
+
+    members: frozenset[int]
+    body: "Expr"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weighted sum of its options.
+
+    An option weighs p(its members | `given`), where p is the decision's distribution over its
+    candidates: the softmax of their log-weights over the members of `given`.
+
+    `form` says how the sum is taken: of the options' outputs (`sum`); or where all of them are
+    convolutions of one signature, as one convolution with the weighted sum of their kernels
+    (`kernel`), or, if they are separable, with their depthwise kernels side by side (`stack`).
+    """
+
+    decision: Decision
+    options: tuple[Option, ...]
+    given: frozenset[int]
+    form: Literal["sum", "kernel", "stack"] = "sum"
+
+    def __str__(self) -> str:
+        options = (f"{self.label(option)}: {option.body}" for option in self.options)
+        return f"{_SIGNS[self.form]}{{{'; '.join(options)}}}"
+
+    def label(self, option: Option) -> str:
+        """The names of the candidates that an option stands for."""
+        return "|".join(self.decision.candidates[i] for i in sorted(option.members))
+
+
+_SIGNS = {"sum": "Σ", "kernel": "conv Σ", "stack": "conv ⊕"}
+
+Expr = Module | Chain | Concat | Choice
+
+
+def chain(*items: Expr | Primitive) -> Chain:
+    """The given parts in series, nested chains laid flat."""
+    parts: list[Expr] = []
+    for item in items:
+        if isinstance(item, Chain):
+            parts.extend(item.items)
+        else:
+            parts.append(Module(item) if isinstance(item, Primitive) else item)
+    return Chain(tuple(parts))
+
+
+def concat(*branches: Expr | Primitive) -> Concat:
+    """The given parts side by side."""
+    return Concat(tuple(Module(b) if isinstance(b, Primitive) else b for b in branches))
+
+
+def choose(decision: Decision, bodies: tuple[Expr, ...]) -> Choice:
+    """The plain choice: one option a candidate."""
+    options = tuple(Option(frozenset({i}), body) for i, body in enumerate(bodies))
+    return Choice(decision, options, frozenset(range(len(bodies))))
+
+
+def map_modules(expr: Expr, function: Callable[[Module, str], Module]) -> Expr:
+    """`expr` with every module replaced; the function sees each module and its path in `expr`.
+
+    Raises:
+        GraphError: something in `expr` is no expression.
+    """
+
+    def visit(expr: Expr, path: str) -> Expr:
+        match expr:
+            case Module():
+                return function(expr, path)
+            case Chain(items):
+                return Chain(tuple(visit(item, f"{path}/{i}") for i, item in enumerate(items)))
+            case Concat(branches):
+                return Concat(tuple(visit(b, f"{path}/{i}") for i, b in enumerate(branches)))
+            case Choice(_, options):
+                visited = (
+                    replace(option, body=visit(option.body, f"{path}/{expr.label(option)}"))
+                    for option in options
+                )
+                return replace(expr, options=tuple(visited))
+            case _:  # users build expressions too
+                found = type(expr).__name__
+                raise GraphError(
+                    f"{expr!r} ({found}) is no expression: build it of primitives with chain, "
+                    f"concat and choose"
+                )
+
+    return visit(expr, "")
+
+
+def name_slots(expr: Expr, prefix: str) -> Expr:
+    """`expr` with a slot for each module that has state and none yet: prefix and path."""
+
+    def named(module: Module, path: str) -> Module:
+        wanted = module.primitive.stateful and not module.slot
+        return replace(module, slot=prefix + path) if wanted else module
+
+    return map_modules(expr, named)
+
+
+def modules(expr: Expr) -> Iterator[Module]:
+    """Every module, in the order of evaluation."""
+    match expr:
+        case Module():
+            yield expr
+        case Chain(parts) | Concat(parts):
+            for part in parts:
+                yield from modules(part)
+        case Choice(_, options):
+            for option in options:
+                yield from modules(option.body)
+
+
+def choices(expr: Expr) -> Iterator[Choice]:
+    """Every choice, outer ones first."""
+    match expr:
+        case Module():
+            return
+        case Chain(parts) | Concat(parts):
+            for part in parts:
+                yield from choices(part)
+        case Choice(_, options):
+            yield expr
+            for option in options:
+                yield from choices(option.body)
+
+
+def is_zero(expr: Expr) -> bool:
+    """Whether `expr` gives zeros whatever its input."""
+    match expr:
+        case Module(primitive):
+            return primitive.zero
+        case Chain(items):
+            return any(map(is_zero, items))
+        case Concat(branches):
+            return all(map(is_zero, branches))
+        case Choice(_, options):
+            return all(is_zero(option.body) for option in options)
+
+
+def passes(expr: Expr) -> bool:
+    """Whether `expr` hands its input on, but for scale and resolution; the identity does."""
+    match expr:
+        case Module(primitive):
+            return primitive.passes
+        case Chain(items):
+            return all(map(passes, items))
+        case _:
+            return False
+
+
+def out_shape(expr: Expr, shape: Shape) -> Shape:
+    """The shape that `expr` makes of `shape`.
+
+    Raises:
+        GraphError: a module does not take its input, or the parts of a sum or a concatenation
+            disagree; the text names the option and the module.
+    """
+    return walk(expr, shape, lambda module, shape: None)
+
+
+def walk(expr: Expr, shape: Shape, visit: Callable[[Module, Shape], object]) -> Shape:
+    """Call `visit` on every module with the shape of its input; return the final shape.
+
+    Raises:
+        GraphError: as `out_shape`.
+    """
+    match expr:
+        case Module(primitive):
+            visit(expr, shape)
+            return primitive.out_shape(shape)
+        case Chain(items):
+            for position, item in enumerate(items):
+                with located("module {} ({})", position, item):
+                    shape = walk(item, shape, visit)
+            return shape
+        case Concat(branches):
+            made: list[Shape] = []
+            for position, branch in enumerate(branches):
+                with located("branch {}", position):
+                    made.append(walk(branch, shape, visit))
+            if len({end[1:] for end in made}) != 1:
+                raise GraphError(f"the branches of {expr} end at different sizes: {listed(made)}")
+            return Shape(sum(end.channels for end in made), *made[0][1:])
+        case Choice(decision, options):
+            ends: dict[Shape, list[str]] = {}
+            for option in options:
+                label = expr.label(option)
+                with located("{}, candidate {}", decision.name, label):
+                    ends.setdefault(walk(option.body, shape, visit), []).append(label)
+            if len(ends) != 1:
+                found = "; ".join(f"{end} by {', '.join(by)}" for end, by in ends.items())
+                raise GraphError(f"the candidates of {decision.name} disagree: {found or 'none'}")
+            return next(iter(ends))
+
+
+@contextmanager
+def located(place: str, *parts: object) -> Generator[None]:
+    """Put `place`, formatted with `parts`, before the text of a graph error raised inside."""
+    try:
+        yield
+    except GraphError as error:
+        raise GraphError(f"{place.format(*parts)}: {error}") from None
+
+
+def listed(shapes: Iterable[Shape]) -> str:
+    """Shapes as a text shows them."""
+    return ", ".join(map(str, shapes)) or "there are none"

@@ -1,0 +1,97 @@
+"""Cells and networks: directed acyclic graphs whose edges carry expressions.
+
+A cell's node is the sum of the edges that end in it; a network is a list of steps, each a cell or
+a plain expression that reads the outputs of earlier steps.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archwright.graph.expr import Choice, Decision, Expr, Module, choices, modules
+from archwright.graph.primitive import Shape
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A connection of two nodes of a cell, with what is computed on the way."""
+
+    source: int
+    target: int
+    body: Expr
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Nodes 0 .. len(inputs) - 1 are the preprocessed inputs; the others are sums of edges.
+
+    `kind` names the cells that answer their decisions together (`normal`, `reduce`); the nodes in
+    `output` are joined along the channels.
+    """
+
+    kind: str
+    inputs: tuple[Expr, ...]
+    nodes: int
+    edges: tuple[Edge, ...]
+    output: tuple[int, ...]
+
+    def into(self, node: int) -> tuple[Edge, ...]:
+        """The edges that end in `node`."""
+        return tuple(edge for edge in self.edges if edge.target == node)
+
+    def inner(self) -> range:
+        """The nodes that are sums."""
+        return range(len(self.inputs), len(self.inputs) + self.nodes)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a network: `body` applied to the outputs of the steps named in `inputs`."""
+
+    name: str
+    body: Expr | Cell
+    inputs: tuple[str, ...]
+
+
+INPUT = "input"
+"""The name under which a network's steps read the images."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network, from images of shape `image` to the logits of the last step.
+
+    `auxiliary` names a step whose logits join the loss while training (DARTS' auxiliary head).
+    """
+
+    image: Shape
+    steps: tuple[Step, ...]
+    auxiliary: str = ""
+
+    @property
+    def output(self) -> str:
+        """The step that gives the logits."""
+        return self.steps[-1].name
+
+    def expressions(self) -> Iterator[Expr]:
+        """Every expression, in the order of evaluation."""
+        for step in self.steps:
+            if isinstance(step.body, Cell):
+                yield from step.body.inputs
+                for edge in step.body.edges:
+                    yield edge.body
+            else:
+                yield step.body
+
+    def modules(self) -> Iterator[Module]:
+        """Every module, in the order of evaluation."""
+        for expr in self.expressions():
+            yield from modules(expr)
+
+    def choices(self) -> Iterator[Choice]:
+        """Every choice, in the order of evaluation, outer ones first."""
+        for expr in self.expressions():
+            yield from choices(expr)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """The questions that are open, each once, in the order of evaluation."""
+        return tuple(dict.fromkeys(choice.decision for choice in self.choices()))

@@ -1,0 +1,1 @@
+"""Transformations of graphs. Import from the modules."""

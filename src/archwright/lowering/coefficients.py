@@ -1,0 +1,118 @@
+"""The coefficients of a simplified supernet, all of them in a few vectorised operations.
+
+Legend: E decisions, O candidates of the largest decision, N coefficients.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from archwright.graph import Choice, Decision, Option
+from archwright.lowering.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class Factor:
+    """p(members | given) of the decision at `row`; `given` is None where it is everything.
+
+    `members` is None where it is the presence of the decision's edge.
+    """
+
+    row: int
+    members: tuple[int, ...] | None = None
+    given: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, choice: Choice, option: Option, rows: dict[str, int]) -> "Factor":
+        """The weight of an option in its choice."""
+        whole = len(choice.given) == len(choice.decision.candidates)
+        given = None if whole else tuple(sorted(choice.given))
+        return cls(rows[choice.decision.name], tuple(sorted(option.members)), given)
+
+
+Coefficient = tuple[Factor, ...]
+"""A product of factors; the empty one is 1."""
+
+_Pattern = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
+"""Members and given of a factor: what it has in common with those of other decisions."""
+
+
+class Coefficients(nn.Module):
+    """Gives numbers to coefficients that were asked for, by their index.
+
+    Coefficients of the same pattern (members and given) are computed together for all decisions.
+    """
+
+    def __init__(self, decisions: tuple[Decision, ...]) -> None:
+        super().__init__()
+        self.rows = {decision.name: row for row, decision in enumerate(decisions)}
+        self._indices: dict[Coefficient, int] = {}
+        self._order: list[Coefficient] = []
+        self._groups: defaultdict[tuple[_Pattern, ...], list[int]] = defaultdict(list)
+
+    def index(self, coefficient: Coefficient) -> int:
+        """Where the coefficient's number will stand in the vector of all."""
+        if coefficient not in self._indices:
+            self._indices[coefficient] = len(self._order)
+            patterns = tuple((factor.members, factor.given) for factor in coefficient)
+            self._groups[patterns].append(len(self._order))
+            self._order.append(coefficient)
+        return self._indices[coefficient]
+
+    def times(self, index: int | None, more: Coefficient) -> int:
+        """The index of a known coefficient (None: 1) times another."""
+        known = () if index is None else self._order[index]
+        return self.index((*more, *known))
+
+    def evaluate(self, mixture: Mixture) -> Tensor:
+        """The numbers of all coefficients [N]."""
+        device = mixture.weights.device
+        parts: list[Tensor] = []
+        places: list[int] = []
+        known: dict[_Pattern, Tensor] = {}
+        for patterns, indices in self._groups.items():
+            product: Tensor | None = None
+            for position, (members, given) in enumerate(patterns):
+                if (members, given) not in known:
+                    known[members, given] = probability(mixture, members, given)
+                rows = tuple(self._order[index][position].row for index in indices)
+                factor = known[members, given][index_tensor(rows, device)]
+                product = factor if product is None else product * factor
+            parts.append(mixture.weights.new_ones(len(indices)) if product is None else product)
+            places += indices
+        if not parts:  # what is chosen reaches no output
+            return mixture.weights.new_empty(0)
+        back = tuple(sorted(range(len(places)), key=places.__getitem__))
+        return torch.cat(parts)[index_tensor(back, device)]
+
+
+def index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
+    """The indices on a device, where they are put once; a compiler keeps them itself."""
+    if torch.compiler.is_compiling():
+        return torch.tensor(indices, dtype=torch.long, device=device)
+    return _index_tensor(indices, device)
+
+
+@lru_cache(maxsize=4096)
+def _index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(indices, dtype=torch.long, device=device)
+
+
+def probability(
+    mixture: Mixture, members: tuple[int, ...] | None, given: tuple[int, ...] | None
+) -> Tensor:
+    """p(members | given) of every decision [E], see `Factor`.
+
+    Conditional weights are a softmax of log-weights over the group, so that they exist also where
+    the group has no mass (TopoNAS, eq. 7).
+    """
+    if members is None:
+        assert mixture.presence is not None, "a plan has it where the mixture has"
+        return mixture.presence
+    if given is None:
+        return mixture.weights[:, list(members)].sum(dim=1)
+    conditional = mixture.conditional(slice(None), given)
+    return conditional[:, [given.index(member) for member in members]].sum(dim=1)

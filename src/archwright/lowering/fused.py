@@ -1,0 +1,309 @@
+"""The fused lowering: what the naive one computes, in fewer and larger operations.
+
+Every optimisation is exact (see `plan` and `peephole`): outputs, gradients and running statistics
+are the naive lowering's to rounding.
+
+Legend: B batch, C channels, H height, W width, N coefficients.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from typing_extensions import override
+
+from archwright.errors import GraphError
+from archwright.graph import Module, Network
+from archwright.lowering.coefficients import Coefficients, index_tensor
+from archwright.lowering.functions import NormReluConv, ReluConvs, Replay, SpreadFeatures, spread
+from archwright.lowering.kernels import Merged, merged_kernels
+from archwright.lowering.mixture import Mixture
+from archwright.lowering.module import NaiveNetwork
+from archwright.lowering.peephole import optimise
+from archwright.lowering.plan import (
+    IMAGE,
+    Convolve,
+    Fan,
+    Join,
+    Mix,
+    Normalise,
+    Operation,
+    Pick,
+    Plan,
+    Region,
+    Run,
+    Spread,
+    reads,
+)
+
+Value = Tensor | tuple[Tensor, ...]
+"""What an operation makes; only a spread and a fan make several tensors."""
+
+
+class FusedNetwork(NaiveNetwork):
+    """A supernet with exact optimisations over all its cells.
+
+    Attributes:
+        keeps_all: keep for backward whatever autograd would. Gradients can then be differentiated
+            again; otherwise what is cheap is computed a second time in backward.
+    """
+
+    def __init__(self, network: Network, *, recompute: bool = False) -> None:
+        """Lower `network`.
+
+        With `recompute`, convolutions that only convolutions read are not kept either: the
+        memory of a separable conv goes to a third, for a third more time.
+        """
+        super().__init__(network)
+        self.keeps_all = False
+        self._recompute = recompute
+        self._programs: dict[tuple[bool, bool], _Program] = {}
+        for training in (True, False):
+            self._program(training, present=False)
+
+    def _program(self, training: bool, *, present: bool) -> "_Program":
+        """How the network runs, in training or not, with edges that may be there in part or not."""
+        if (training, present) not in self._programs:
+            keyed = replace(self.network, steps=self._steps)
+            coefficients = Coefficients(self.decisions)
+            plan = Plan(keyed, coefficients, auxiliary=training, present=present)
+            program = _Program(plan, coefficients, recompute=self._recompute)
+            for twin, known in plan.twins.items():
+                self.slots[twin] = self.slots[known]
+            self._programs[training, present] = program
+        return self._programs[training, present]
+
+    @override
+    def forward(
+        self, images: Tensor, mixture: Mixture | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        if self.drop_path:
+            raise GraphError("the fused lowering drops no paths: use the naive one")
+        if self.decisions and mixture is None:
+            raise GraphError("this network has open decisions: give a mixture to weigh them by")
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        if mixture is not None and mixture.sample is not None:
+            return super().forward(images, mixture)  # a path of its own: nothing runs side by side
+        present = mixture is not None and mixture.presence is not None
+        program = self._program(self.training, present=present)
+        pass_ = _Pass(self, program, mixture)
+        values: dict[int, Value] = {IMAGE: images}
+        for value, operation in program.plan.operations.items():
+            values[value] = pass_.execute(operation, values)
+            for last in program.frees[value]:  # what is not read again may be freed
+                del values[last]
+                pass_.forget(last)
+        auxiliary = program.plan.auxiliary
+        return _one(values[program.plan.logits]), (
+            None if auxiliary is None else _one(values[auxiliary])
+        )
+
+
+class _Program:
+    """A plan, with what can be settled before it runs."""
+
+    def __init__(self, plan: Plan, coefficients: Coefficients, *, recompute: bool) -> None:
+        optimise(plan, recompute=recompute)
+        self.plan, self.coefficients = plan, coefficients
+        groups: defaultdict[object, list[Merged]] = defaultdict(list)
+        last: dict[int, int] = {}
+        for value, operation in plan.operations.items():
+            for kernel in _kernels(operation):
+                groups[kernel.structure].append(kernel)
+            last.update(dict.fromkeys(reads(operation), value))
+        self.groups = list(groups.values())
+        self.frees: defaultdict[int, list[int]] = defaultdict(list)
+        for value, user in last.items():
+            if value not in (plan.logits, plan.auxiliary):
+                self.frees[user].append(value)
+
+
+def _kernels(operation: Operation) -> list[Merged]:
+    """The kernels that an operation convolves with."""
+    match operation:
+        case Convolve(kernel):
+            return [kernel]
+        case Fan(kernels):
+            return list(kernels)
+        case Region(_, inside):
+            return [kernel for _, one in inside for kernel in _kernels(one)]
+        case _:
+            return []
+
+
+class _Pass:
+    """One forward pass: the numbers and kernels of its mixture, and how operations run."""
+
+    def __init__(self, network: FusedNetwork, program: _Program, mixture: Mixture | None) -> None:
+        self._network = network
+        numbers = None if mixture is None else program.coefficients.evaluate(mixture)
+        self._numbers = numbers
+        self._scalars = () if numbers is None else numbers.unbind()
+        self._kernels: dict[Merged, Tensor] = {}
+        for group in program.groups:
+            made = merged_kernels(group, numbers, self._slot)
+            self._kernels.update(zip(group, made, strict=True))
+        # under a compiler, which decides itself what to keep, plain operations are best
+        self._recomputes = (
+            torch.is_grad_enabled() and not network.keeps_all and not torch.compiler.is_compiling()
+        )
+        self._activations: dict[int, Tensor] = {}
+
+    def execute(self, operation: Operation, values: dict[int, Value]) -> Value:
+        """The value that an operation makes of others."""
+        match operation:
+            case Run(module, x):
+                return self._slot(module)(_one(values[x]))
+            case Normalise(module, coefficient, x):
+                scale = None if coefficient is None else self._scalars[coefficient]
+                return _normalise(self._norm(module), _one(values[x]), scale)
+            case Convolve():
+                kernel = self._kernels[operation.kernel]
+                return self._convolve(operation, _one(values[operation.x]), kernel)
+            case Fan():
+                return self._fan(operation, _one(values[operation.x]))
+            case Mix(terms, coefficients):
+                parts = (
+                    _one(values[x]) if c is None else self._scalars[c] * _one(values[x])
+                    for x, c in zip(terms, coefficients, strict=True)
+                )
+                return _sum(list(parts))
+            case Join(parts):
+                return torch.cat([_one(values[x]) for x in parts], dim=1)
+            case Spread():
+                return self._spread(operation, _one(values[operation.x]))
+            case Pick(x, row):
+                return values[x][row]
+            case Region(inputs):
+                return self._region(operation, [_one(values[x]) for x in inputs])
+
+    def forget(self, value: int) -> None:
+        """Free what was computed of a value that is not read again."""
+        self._activations.pop(value, None)
+
+    def _slot(self, module: Module) -> nn.Module:
+        return self._network.slots[module.slot]
+
+    def _norm(self, module: Module) -> nn.BatchNorm2d:
+        norm = self._slot(module)
+        assert isinstance(norm, nn.BatchNorm2d), "a batch norm is built as one"
+        return norm
+
+    def _convolve(
+        self, operation: Convolve, x: Tensor, kernel: Tensor, *, again: bool = False
+    ) -> Tensor:
+        """Convolve; `again`: without counting the batch into running statistics twice."""
+        geometry = operation.kernel.geometry
+        if not operation.relu:
+            return geometry(x, kernel)
+        norm = None if operation.norm is None else self._norm(operation.norm)
+        if not self._recomputes or (norm is not None and not norm.training):
+            normed = x if norm is None else norm(x)
+            active = functional.relu(normed) if again else self._activation(operation.x, normed)
+            return geometry(active, kernel)
+        if norm is None:
+            with torch.no_grad():
+                # of a replay nothing is held on to: backward frees as it goes
+                active = functional.relu(x) if again else self._activation(operation.x, x)
+            (made,) = ReluConvs.apply(x, active, (geometry,), kernel)
+            return made
+        statistics = (None, None) if again else (norm.running_mean, norm.running_var)
+        momentum = 0.0 if again else _count_batch(norm)
+        with torch.no_grad():
+            normed, mean, deviation = torch.native_batch_norm(
+                x, None, None, *statistics, True, momentum, norm.eps
+            )
+            active = functional.relu_(normed)
+        return NormReluConv.apply(x, active, mean, deviation, kernel, geometry, norm.eps)
+
+    def _fan(self, operation: Fan, x: Tensor) -> tuple[Tensor, ...]:
+        kernels = [self._kernels[kernel] for kernel in operation.kernels]
+        geometries = [kernel.geometry for kernel in operation.kernels]
+        if not self._recomputes:
+            active = functional.relu(x)
+            pairs = zip(geometries, kernels, strict=True)
+            return tuple(geometry(active, kernel) for geometry, kernel in pairs)
+        with torch.no_grad():
+            active = functional.relu(x)
+        return ReluConvs.apply(x, active, geometries, *kernels)
+
+    def _region(self, operation: Region, inputs: list[Tensor]) -> Tensor:
+        kernels = [self._kernels[kernel] for kernel in _kernels(operation)]
+
+        def run(*tensors: Tensor, again: bool = False) -> Tensor:
+            values = dict(zip(operation.inputs, tensors, strict=False))
+            rest = iter(tensors[len(operation.inputs) :])
+            made = tensors[0]
+            for value, one in operation.operations:
+                if isinstance(one, Convolve):
+                    made = self._convolve(one, values[one.x], next(rest), again=again)
+                else:
+                    made = _sum([values[x] for x in one.values])
+                values[value] = made
+            return made
+
+        if self._recomputes:
+            return Replay.apply(run, *inputs, *kernels)
+        return run(*inputs, *kernels)
+
+    def _activation(self, x: int, features: Tensor) -> Tensor:
+        """relu(features) of value x, once for all convolutions that read it."""
+        if x not in self._activations:
+            self._activations[x] = functional.relu(features)
+        return self._activations[x]
+
+    def _spread(self, operation: Spread, x: Tensor) -> tuple[Tensor, ...]:
+        assert self._numbers is not None, "coefficients need a mixture"
+        weights = self._table(operation.rows)
+        features = [None if f is None else self._slot(f) for f in operation.features]
+        if self._recomputes:
+            return SpreadFeatures.apply(x, weights, features)
+        return spread([x if f is None else f(x) for f in features], weights)
+
+    def _table(self, rows: tuple[tuple[int | None, ...], ...]) -> Tensor:
+        """The coefficients [J, K], 0 where there is none."""
+        assert self._numbers is not None, "coefficients need a mixture"
+        padded = functional.pad(self._numbers, (0, 1))
+        last = len(self._numbers)
+        flat = tuple(last if c is None else c for row in rows for c in row)
+        return padded[index_tensor(flat, padded.device)].view(len(rows), -1)
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    """The sum of at least one tensor; what is summed up so far is no one else's."""
+    if len(parts) == 1:
+        return parts[0]
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total += part
+    return total
+
+
+def _one(value: Value) -> Tensor:
+    assert isinstance(value, Tensor), "only a spread and a fan make several tensors"
+    return value
+
+
+def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None) -> Tensor:
+    """The norm of x times `scale`, its scale and shift being the norm's, scaled."""
+    if scale is None:
+        return norm(x)
+    # laid out in memory: torch's kernel for channels-last reads a weight of stride 0 out of bounds
+    weight = norm.weight * scale if norm.affine else scale.expand(x.shape[1]).contiguous()
+    bias = norm.bias * scale if norm.affine else None
+    momentum = _count_batch(norm) if norm.training else 0.0
+    return functional.batch_norm(
+        x, norm.running_mean, norm.running_var, weight, bias, norm.training, momentum, norm.eps
+    )
+
+
+def _count_batch(norm: nn.BatchNorm2d) -> float:
+    """Count a batch as the module itself would; the momentum of its running statistics."""
+    assert norm.num_batches_tracked is not None, "statistics are tracked"
+    norm.num_batches_tracked.add_(1)
+    if norm.momentum is None:  # a plain mean over all batches
+        return 1.0 / float(norm.num_batches_tracked)
+    return norm.momentum

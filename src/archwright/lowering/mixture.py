@@ -1,0 +1,112 @@
+"""What a relaxation hands to a supernet: how much each candidate of each decision weighs.
+
+Legend: E decisions, O candidates of the largest decision (smaller ones are padded).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from archwright.graph import Decision
+
+_FLOOR = -1e4
+"""Log-weight of what has no mass: finite, so that a softmax over such candidates is defined."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights [E, O] and log-weights [E, O] over the candidates, after noise or sampling.
+
+    The weights mix at the top of an edge; inside a group S of candidates that share a module,
+    the conditional weights p_i|S are the softmax of the log-weights over S (TopoNAS, eq. 7), never
+    a division by p_S, which may vanish.
+
+    `hard` mixtures are one-hot in value, inside every group too, with the gradient of the soft
+    distribution (straight through). With a `sample`, the index of one candidate a decision (-1:
+    none at all), nothing but what the sample needs is executed, with its weight at the end of the
+    edge; the weights of the rest join there as scalars of value zero, which carry their gradient
+    (Dong and Yang, GDAS, CVPR 2019). Conditional weights are then not asked for.
+
+    `presence` [E] weighs all that the edge of a decision gives, what passes its candidates by
+    included (Xu et al., PC-DARTS, eq. 5). It stands at the very end of the edge: a batch norm that
+    all candidates share would take it away. None: 1.
+    """
+
+    weights: Tensor
+    log_weights: Tensor
+    hard: bool = False
+    sample: tuple[int, ...] | None = None
+    presence: Tensor | None = None
+
+    @classmethod
+    def from_logits(cls, logits: Tensor) -> "Mixture":
+        """The softmax of logits [E, O]; padding is -inf."""
+        log_weights = torch.log_softmax(logits, dim=-1)
+        return cls(log_weights.exp(), log_weights.clamp(min=_FLOOR))
+
+    @classmethod
+    def from_weights(cls, weights: Tensor) -> "Mixture":
+        """Weights [E, O] that are known themselves, padding being 0."""
+        return cls(weights, weights.clamp(min=torch.finfo(weights.dtype).tiny).log())
+
+    @classmethod
+    def straight_through(cls, logits: Tensor, *, only_sample: bool) -> "Mixture":
+        """The largest of logits [E, O] alone, with the gradient of their softmax.
+
+        `only_sample`: nothing else is executed.
+        """
+        log_weights = torch.log_softmax(logits, dim=-1)
+        soft = log_weights.exp()
+        sample = tuple(soft.argmax(dim=-1).tolist()) if only_sample else None
+        return cls(_hardened(soft), log_weights.clamp(min=_FLOOR), hard=True, sample=sample)
+
+    @classmethod
+    def one_hot(
+        cls,
+        decisions: Sequence[Decision],
+        answers: Mapping[str, str],
+        *,
+        like: Tensor,
+        only_sample: bool = False,
+    ) -> "Mixture":
+        """All weight on one candidate each; decisions without an answer get none at all.
+
+        `like` gives device and type; `only_sample`: nothing else is executed.
+        """
+        width = max(len(decision.candidates) for decision in decisions)
+        weights = torch.zeros(len(decisions), width, dtype=like.dtype, device=like.device)
+        sample: list[int] = []
+        for row, decision in enumerate(decisions):
+            given = decision.name in answers
+            sample.append(decision.candidates.index(answers[decision.name]) if given else -1)
+            if given:
+                weights[row, sample[-1]] = 1.0
+        log_weights = (1.0 - weights) * _FLOOR
+        return cls(weights, log_weights, sample=tuple(sample) if only_sample else None)
+
+    def times(self, factors: Tensor) -> "Mixture":
+        """The mixture with what each decision's edge gives times its factor, of factors [E]."""
+        presence = factors if self.presence is None else self.presence * factors
+        return replace(self, presence=presence)
+
+    def conditional(self, rows: int | slice, given: Sequence[int]) -> Tensor:
+        """p(candidate | given) of some decisions, over the candidates in `given`."""
+        soft = self.log_weights[rows][..., list(given)].softmax(dim=-1)
+        return _hardened(soft) if self.hard else soft
+
+
+def _hardened(soft: Tensor) -> Tensor:
+    """One-hot at the largest of the last dimension, with the gradient of `soft`."""
+    one_hot = torch.zeros_like(soft).scatter_(-1, soft.argmax(dim=-1, keepdim=True), 1.0)
+    return one_hot + (soft - soft.detach())
+
+
+def logits_table(decisions: Sequence[Decision]) -> Tensor:
+    """Zeros [E, O] where there is a candidate, -inf where a smaller decision is padded."""
+    width = max(len(decision.candidates) for decision in decisions)
+    table = torch.full((len(decisions), width), -torch.inf)
+    for row, decision in enumerate(decisions):
+        table[row, : len(decision.candidates)] = 0.0
+    return table

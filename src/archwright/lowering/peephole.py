@@ -1,0 +1,184 @@
+"""Rewritings of a plan, each exact: what is not needed goes, what is cheap is not kept."""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from itertools import count
+
+from archwright.graph import BatchNorm, Module, ReLU
+from archwright.graph.ops import Pool
+from archwright.lowering.kernels import Merged
+from archwright.lowering.plan import (
+    IMAGE,
+    Convolve,
+    Fan,
+    Mix,
+    Normalise,
+    Operation,
+    Pick,
+    Plan,
+    Region,
+    Run,
+    Spread,
+    reads,
+)
+
+
+def optimise(plan: Plan, *, recompute: bool) -> None:
+    """Apply every rewriting, in place; with `recompute`, keep no convolution's output but the last.
+
+    The last is the one before a batch norm or a sum.
+    """
+    absorb_activations(plan)
+    drop_unused(plan)
+    spread_features(plan)
+    if recompute:
+        fold_regions(plan)
+    else:
+        fan_out(plan)
+    drop_unused(plan)
+
+
+def drop_unused(plan: Plan) -> None:
+    """Forget the operations that no output depends on."""
+    needed = {plan.logits} | ({plan.auxiliary} if plan.auxiliary is not None else set())
+    for value, operation in reversed(plan.operations.items()):
+        if value in needed:
+            needed.update(reads(operation))
+    plan.operations = {v: operation for v, operation in plan.operations.items() if v in needed}
+
+
+def absorb_activations(plan: Plan) -> None:
+    """A convolution of relu(x), or of relu(bn(x)), takes x itself, and computes it again later."""
+    users = _users(plan)
+    for value, operation in plan.operations.items():
+        if not isinstance(operation, Convolve):
+            continue
+        made = plan.operations.get(operation.x)
+        if not (isinstance(made, Run) and isinstance(made.module.primitive, ReLU)):
+            continue
+        plan.operations[value] = replace(operation, x=made.x, relu=True)
+        norm = plan.operations.get(made.x)
+        # a norm that others read would be computed, and count its batch, twice
+        alone = len(users[made.x]) == len(users[operation.x]) == 1
+        if alone and isinstance(norm, Normalise) and _is_plain(norm):
+            absorbed = replace(operation, x=norm.x, relu=True, norm=norm.module)
+            plan.operations[value] = absorbed
+
+
+def _is_plain(norm: Normalise) -> bool:
+    primitive = norm.module.primitive
+    return isinstance(primitive, BatchNorm) and not primitive.affine and norm.coefficient is None
+
+
+def spread_features(plan: Plan) -> None:
+    """What sums take of a node and of its pools becomes one product, of which x alone is kept."""
+    users = _users(plan)
+    # by x, stride, and how often the sum has had the feature before
+    tables: defaultdict[tuple[int, int, int], dict[int, dict[Module | None, int]]]
+    tables = defaultdict(dict)
+    for value, operation in plan.operations.items():
+        if not isinstance(operation, Mix):
+            continue
+        seen = Counter[tuple[int, Module | None]]()
+        for term, coefficient in zip(operation.values, operation.coefficients, strict=True):
+            if coefficient is not None:
+                x, feature = _feature(plan, term, users[term])
+                stride = 1 if feature is None else feature.primitive.stride
+                again = seen[x, feature]
+                seen[x, feature] += 1
+                tables[x, stride, again].setdefault(value, {})[feature] = coefficient
+    fresh = count(max(plan.operations, default=0) + 1)
+    after: defaultdict[int, dict[int, Operation]] = defaultdict(dict)
+    picked: defaultdict[int, list[int]] = defaultdict(list)
+    for (x, *_), rows in tables.items():
+        features = tuple(dict.fromkeys(feature for row in rows.values() for feature in row))
+        table = tuple(tuple(row.get(feature) for feature in features) for row in rows.values())
+        whole = next(fresh)
+        after[x][whole] = Spread(x, features, table)
+        for row, target in enumerate(rows):
+            part = next(fresh)
+            after[x][part] = Pick(whole, row)
+            picked[target].append(part)
+    spread = dict(after[IMAGE])
+    for value, operation in plan.operations.items():
+        if isinstance(operation, Mix):
+            operation = _with_picks(operation, picked[value])
+        spread[value] = operation
+        spread.update(after[value])
+    plan.operations = spread
+
+
+def _with_picks(mix: Mix, parts: list[int]) -> Mix:
+    plain = [v for v, c in zip(mix.values, mix.coefficients, strict=True) if c is None]
+    values = (*plain, *parts)
+    return Mix(values, (None,) * len(values))
+
+
+def fold_regions(plan: Plan) -> None:
+    """Convolutions that follow each other become one operation that keeps what it reads."""
+    users = _users(plan)
+
+    def inner(value: int) -> list[tuple[int, Convolve | Mix]]:
+        """The operations that make a value which no one else reads, in order; none: it is kept."""
+        made = plan.operations.get(value)
+        if len(users[value]) > 1:
+            return []
+        if isinstance(made, Mix) and not any(c is not None for c in made.coefficients):
+            parts = [inner(term) for term in made.values]
+            return [*(o for part in parts for o in part), (value, made)] if all(parts) else []
+        if isinstance(made, Convolve):
+            before = [] if made.relu else inner(made.x)
+            return [*before, (value, made)]
+        return []
+
+    for value, operation in plan.operations.items():
+        if isinstance(operation, Convolve) and not operation.relu:
+            before = inner(operation.x)
+            if before:
+                operations = (*before, (value, operation))
+                made = {position for position, _ in operations}
+                read = (x for _, inside in operations for x in reads(inside))
+                inputs = tuple(dict.fromkeys(x for x in read if x not in made))
+                plan.operations[value] = Region(inputs, operations)
+
+
+def fan_out(plan: Plan) -> None:
+    """Convolutions of the same relu(x) become one operation, which does once what they share."""
+    groups: defaultdict[int, dict[int, Merged]] = defaultdict(dict)
+    for value, operation in plan.operations.items():
+        if isinstance(operation, Convolve) and operation.relu and operation.norm is None:
+            groups[operation.x][value] = operation.kernel
+    fresh = count(max(plan.operations, default=0) + 1)
+    fanned: dict[int, Operation] = {}
+    for value, operation in plan.operations.items():
+        group = groups[operation.x] if isinstance(operation, Convolve) else {}
+        if value not in group or len(group) == 1:
+            fanned[value] = operation
+        elif value not in fanned:
+            whole = next(fresh)
+            fanned[whole] = Fan(tuple(group.values()), reads(operation)[0])
+            fanned.update((made, Pick(whole, row)) for row, made in enumerate(group))
+    plan.operations = fanned
+
+
+def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Module | None]:
+    """`value` as a pool of another value, if only weighted sums read it; else as itself."""
+    made = plan.operations.get(value)
+    if not isinstance(made, Run) or not isinstance(made.module.primitive, Pool):
+        return value, None
+    weighed = all(isinstance(user, Mix) and _weighs(user, value) for user in users)
+    return (made.x, made.module) if weighed else (value, None)
+
+
+def _weighs(mix: Mix, value: int) -> bool:
+    """Whether a sum reads `value` with coefficients only."""
+    terms = zip(mix.values, mix.coefficients, strict=True)
+    return all(coefficient is not None for term, coefficient in terms if term == value)
+
+
+def _users(plan: Plan) -> defaultdict[int, list[Operation]]:
+    users: defaultdict[int, list[Operation]] = defaultdict(list)
+    for operation in plan.operations.values():
+        for value in reads(operation):
+            users[value].append(operation)
+    return users

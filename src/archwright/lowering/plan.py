@@ -1,0 +1,336 @@
+"""Plans: a network as a straight line of operations on values, each computed once.
+
+A weighted sum is not taken where it is written, but carried along as terms (coefficient, value)
+until something needs the sum itself. So a coefficient reaches the kernel or the batch norm that
+made its value and is folded into it, and a node adds up the terms of all its edges at once.
+Values are numbered; equal operations on equal values are one (common-subexpression elimination),
+so that the edges that leave a node share what they have in common.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archwright.graph import (
+    INPUT,
+    BatchNorm,
+    Cell,
+    Chain,
+    Choice,
+    Concat,
+    Conv,
+    Expr,
+    Module,
+    Network,
+    Primitive,
+    Shuffle,
+    chain,
+    choices,
+)
+from archwright.graph.kernel_frame import Frame
+from archwright.lowering.coefficients import Coefficient, Coefficients, Factor
+from archwright.lowering.geometry import Geometry
+from archwright.lowering.kernels import Merged, Term, geometry
+
+
+@dataclass(frozen=True)
+class Run:
+    """A module on a value."""
+
+    module: Module
+    x: int
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """A batch norm, its scale and shift multiplied by a coefficient."""
+
+    module: Module
+    coefficient: int | None
+    x: int
+
+
+@dataclass(frozen=True)
+class Convolve:
+    """A convolution with a kernel that is made of others.
+
+    With `relu`, of relu(x), and with a `norm` of relu(norm(x)), which need not be kept.
+    """
+
+    kernel: Merged
+    x: int
+    relu: bool = False
+    norm: Module | None = None
+
+
+@dataclass(frozen=True)
+class Fan:
+    """Convolutions of relu(x), a kernel each."""
+
+    kernels: tuple[Merged, ...]
+    x: int
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The sum of values, each with its coefficient (None: 1)."""
+
+    values: tuple[int, ...]
+    coefficients: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Join:
+    """Values side by side along the channels."""
+
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Weighted sums of cheap features of x, a row of coefficients for each place they go to.
+
+    A feature is a pool; None: x itself. A coefficient of None is 0.
+    """
+
+    x: int
+    features: tuple[Module | None, ...]
+    rows: tuple[tuple[int | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One of the values that a `Spread` or a `Fan` makes."""
+
+    x: int
+    row: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """Convolutions in series that make the last one's value; only what they read is kept."""
+
+    inputs: tuple[int, ...]
+    operations: tuple[tuple[int, "Convolve | Mix"], ...]
+
+
+Operation = Run | Normalise | Convolve | Fan | Mix | Join | Spread | Pick | Region
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """An operation that a coefficient may still be folded into."""
+
+    made: Normalise | Convolve
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """A term of a sum that has not been taken."""
+
+    coefficient: Coefficient
+    value: "int | _Pending"
+
+
+def reads(operation: Operation) -> tuple[int, ...]:
+    """The values that an operation reads."""
+    match operation:
+        case Mix(values) | Join(values) | Region(values):
+            return values
+        case _:
+            return (operation.x,)
+
+
+IMAGE = 0
+"""The value that the network is given."""
+
+
+class Plan:
+    """The operations of a network in order, by the number of the value that each makes.
+
+    `logits` and `auxiliary` are the values that the network gives.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        coefficients: Coefficients,
+        *,
+        auxiliary: bool,
+        present: bool = False,
+    ) -> None:
+        """Plan `network`; `present`: mixtures say how far an edge is there."""
+        self.operations: dict[int, Operation] = {}
+        self.twins: dict[str, str] = {}
+        """Slots without weights that see the same features as another, and so hold the same."""
+        self._coefficients = coefficients
+        self._present = present
+        self._known: dict[Operation, int] = {}
+        self._stateless: dict[tuple[Primitive, int], Module] = {}
+        made = {INPUT: IMAGE}
+        for step in network.steps:
+            given = [made[name] for name in step.inputs]
+            if isinstance(step.body, Cell):
+                made[step.name] = self._cell(step.body, given)
+            else:
+                made[step.name] = self._value(self._whole(step.body, given[0]))
+        self.logits = made[network.output]
+        self.auxiliary = made[network.auxiliary] if auxiliary and network.auxiliary else None
+
+    def _cell(self, cell: Cell, given: list[int]) -> int:
+        pairs = zip(cell.inputs, given, strict=True)
+        nodes = [self._value(self._eval(expr, x)) for expr, x in pairs]
+        for node in cell.inner():
+            terms: list[_Scaled] = []
+            for edge in cell.into(node):
+                terms += self._whole(edge.body, nodes[edge.source])
+            nodes.append(self._value(terms))
+        return self._join([nodes[node] for node in cell.output])
+
+    def _whole(self, body: Expr, x: int) -> list[_Scaled]:
+        """The expression of an edge or a step, by how far it is there."""
+        if not self._present:
+            return self._eval(body, x)
+        decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
+        return self._times(
+            tuple(Factor(self._coefficients.rows[name]) for name in decisions), body, x
+        )
+
+    def _times(self, factors: Coefficient, expr: Expr, x: int) -> list[_Scaled]:
+        """`factors` times the expression, taken into it as far as they fold into something."""
+        match expr:
+            case Chain((*before, Module(Shuffle()) as last)):
+                return self._module(
+                    last, self._value(self._times(factors, Chain(tuple(before)), x))
+                )
+            case Chain((*before, Concat() | Choice() as last)) if before:
+                return self._times(factors, last, self._value(self._eval(Chain(tuple(before)), x)))
+            case Chain((Concat() as only,)):
+                return self._times(factors, only, x)
+            case Concat(branches):
+                values = [self._value(self._times(factors, branch, x)) for branch in branches]
+                return [_Scaled((), self._join(values))]
+            case _:
+                terms = self._eval(expr, x)
+                return [_Scaled((*factors, *term.coefficient), term.value) for term in terms]
+
+    def _eval(self, expr: Expr, x: int) -> list[_Scaled]:
+        match expr:
+            case Module():
+                return self._module(expr, x)
+            case Chain(items):
+                terms = [_Scaled((), x)]
+                for item in items:
+                    terms = self._eval(item, self._value(terms))
+                return terms
+            case Concat(branches):
+                values = [self._value(self._eval(branch, x)) for branch in branches]
+                return [_Scaled((), self._join(values))]
+            case Choice():
+                return self._choice(expr, x)
+
+    def _module(self, module: Module, x: int) -> list[_Scaled]:
+        match module.primitive:
+            case Conv(offset=0) as conv if conv.kernel % 2:
+                frame = Frame.of(module)
+                made = Geometry(conv.c_in, conv.c_out, conv.groups, conv.step, frame)
+                return [_Scaled((), _Pending(Convolve(Merged(made, (Term(module, None),)), x)))]
+            case BatchNorm():
+                return [_Scaled((), _Pending(Normalise(module, None, x)))]
+            case _:
+                return [_Scaled((), self._emit(self._shared(module, x)))]
+
+    def _shared(self, module: Module, x: int) -> Run:
+        """The module on `x`; one without weights is the same whatever its slot."""
+        if module.primitive.params:
+            return Run(module, x)
+        known = self._stateless.setdefault((module.primitive, x), module)
+        if known.slot != module.slot:
+            self.twins[module.slot] = known.slot
+        return Run(known, x)
+
+    def _choice(self, choice: Choice, x: int) -> list[_Scaled]:
+        factors = {
+            option: Factor.of(choice, option, self._coefficients.rows) for option in choice.options
+        }
+        if choice.form == "sum":
+            terms: list[_Scaled] = []
+            for option, factor in factors.items():
+                inner = self._eval(option.body, x)
+                terms += [_Scaled((factor, *term.coefficient), term.value) for term in inner]
+            return terms
+        weighed = [(option.body, (factor,)) for option, factor in factors.items()]
+        if choice.form == "kernel":
+            kernel = Merged(
+                geometry(choice),
+                tuple(Term(body, self._coefficients.index(c)) for body, c in weighed),
+            )
+            return [_Scaled((), _Pending(Convolve(kernel, x)))]
+        return self._stack(weighed, x)
+
+    def _stack(self, weighed: list[tuple[Expr, Coefficient]], x: int) -> list[_Scaled]:
+        """Separable convs with their depthwise outputs side by side before one pointwise conv."""
+        inner: list[int] = []
+        terms: list[Term] = []
+        for body, coefficient in weighed:
+            depthwise, pointwise = chain(body).items
+            inner.append(self._value(self._eval(depthwise, x)))
+            terms.append(Term(pointwise, self._coefficients.index(coefficient)))
+        (first, *_) = terms
+        (conv,) = (module.primitive for module in first.modules)
+        assert isinstance(conv, Conv), "the second part of a separable conv"
+        wide = Geometry(conv.c_in * len(terms), conv.c_out, 1, 1, Frame(1, 1, 0))
+        kernel = Merged(wide, tuple(terms), stacked=True)
+        return [_Scaled((), _Pending(Convolve(kernel, self._join(inner))))]
+
+    def _value(self, terms: Iterable[_Scaled]) -> int:
+        """The sum of the terms, as one value."""
+        plain: list[int] = []
+        weighed: dict[int, list[Coefficient]] = {}
+        for term in terms:
+            if isinstance(term.value, _Pending):
+                plain.append(self._emit(self._folded(term.value.made, term.coefficient)))
+            elif self._is_zero(term.value):
+                continue
+            elif term.coefficient:
+                weighed.setdefault(term.value, []).append(term.coefficient)
+            else:
+                plain.append(term.value)
+        values = list(plain)
+        numbers: list[int | None] = [None] * len(plain)
+        for value, coefficients in weighed.items():
+            for coefficient in coefficients:
+                values.append(value)
+                numbers.append(self._coefficients.index(coefficient))
+        if not values:  # nothing but zeros: they give the shape
+            return next(term.value for term in terms if isinstance(term.value, int))
+        if len(values) == 1 and numbers[0] is None:
+            return values[0]
+        return self._emit(Mix(tuple(values), tuple(numbers)))
+
+    def _is_zero(self, value: int) -> bool:
+        made = self.operations.get(value)
+        return isinstance(made, Run) and made.module.primitive.zero
+
+    def _folded(self, made: Normalise | Convolve, coefficient: Coefficient) -> Operation:
+        if not coefficient:
+            return made
+        if isinstance(made, Normalise):
+            return Normalise(made.module, self._coefficients.index(coefficient), made.x)
+        return Convolve(self._scaled(made.kernel, coefficient), made.x)
+
+    def _scaled(self, kernel: Merged, coefficient: Coefficient) -> Merged:
+        terms = (
+            Term(term.body, self._coefficients.times(term.coefficient, coefficient))
+            for term in kernel.terms
+        )
+        return Merged(kernel.geometry, tuple(terms), kernel.stacked)
+
+    def _join(self, values: list[int]) -> int:
+        return values[0] if len(values) == 1 else self._emit(Join(tuple(values)))
+
+    def _emit(self, operation: Operation) -> int:
+        if operation not in self._known:
+            value = len(self.operations) + 1
+            self.operations[value] = operation
+            self._known[operation] = value
+        return self._known[operation]

@@ -1,0 +1,273 @@
+"""The two alternating steps of a search: weights on one half of the images, alpha on the other.
+
+Legend: E decisions, O candidates of the largest decision, B batch.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archwright.cost import Encoding
+from archwright.engine.device import average_over_processes
+from archwright.engine.meter import Meter, require_finite
+from archwright.engine.schedule import cosine
+from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
+from archwright.nas.bilevel.unrolled import second_order
+from archwright.nas.budget.augmented_lagrangian import Pressure
+from archwright.nas.method import Method, Moment, weights_by_decision
+from archwright.nas.parameters.alpha import Logits
+from archwright.nas.parameters.ranking import nested as nested_strengths
+from archwright.nas.parameters.ranking import nests
+from archwright.nas.recipe import Recipe, Unroll
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Batch = tuple[Tensor, Tensor]
+"""Images [B, C, H, W] and labels [B]."""
+
+
+class Bilevel:
+    """A supernet, its alpha, and an optimiser for each (DARTS, algorithm 1)."""
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        network: NaiveNetwork,
+        method: Method,
+        recipe: Recipe,
+        pressure: Pressure | None = None,
+        encoding: Encoding | None = None,
+        *,
+        nested: bool = False,
+    ) -> None:
+        """A search of `network`; the `encoding` of its graph is what alpha is conditioned by.
+
+        With `nested`, candidates that share modules are ranked as a group first (see `nesting`).
+        """
+        self.fabric = fabric
+        self.pressure = pressure
+        self.nested = nested
+        self.method = method
+        self.recipe = recipe
+        self._take(network)
+        alpha = method.alpha(network.network, recipe.alpha_init)
+        if encoding is not None:
+            alpha = method.conditioned(alpha, network.network, encoding)
+        self.alpha = alpha.to(fabric.device)
+        self.alpha_optimiser = torch.optim.Adam(
+            self.alpha.groups(recipe.alpha_lr),
+            betas=recipe.alpha_betas,
+            weight_decay=recipe.alpha_weight_decay,
+        )
+        self._alpha_rates = [group["lr"] for group in self.alpha_optimiser.param_groups]
+        self.train_meter = Meter(fabric)
+        self.valid_meter = Meter(fabric)
+
+    def _take(self, network: NaiveNetwork) -> None:
+        """Train `network`, with an optimiser that knows nothing yet."""
+        recipe = self.recipe
+        self.network = network.to(self.fabric.device).train()
+        self._nests = nests(network.network)
+        if isinstance(network, FusedNetwork):
+            network.keeps_all = self.method.unrolling == "exact"
+        self._weights = [p for p in self.network.parameters() if p.requires_grad]
+        self.weight_optimiser = torch.optim.SGD(
+            self._weights,
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov and recipe.momentum > 0,
+            weight_decay=recipe.weight_decay,
+        )
+
+    def shrink(self, network: NaiveNetwork, left: Tensor) -> None:
+        """Go on with what is `left` [E, O]: a `network` whose slots all exist in this one.
+
+        Weights, statistics and momentum are carried over by slot, alpha stays.
+        """
+        state = self.network.state_dict()
+        before = self.weight_optimiser
+        known = {name: before.state[p] for name, p in self.network.named_parameters()}
+        rates = [group["lr"] for group in before.param_groups]
+        self._take(network)
+        network.load_state_dict({name: state[name] for name in network.state_dict()})
+        for name, parameter in network.named_parameters():
+            if known[name]:
+                self.weight_optimiser.state[parameter] = known[name]
+        for group, rate in zip(self.weight_optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self.alpha.keep(left)
+
+    def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Moment) -> None:
+        """One step of each, in the recipe's order; alpha waits for its first epoch."""
+        recipe, learns = self.recipe, self.learns(moment)
+        warmup = recipe.warmup_epochs / moment.epochs
+        for group in self.weight_optimiser.param_groups:  # alpha's second order asks for it, too
+            group["lr"] = cosine(moment.progress, recipe.lr, recipe.lr_min, warmup=warmup)
+        if learns and recipe.alpha_first:
+            self._alpha_step(weights_batch, alpha_batch, moment)
+        self._weight_step(weights_batch, moment)
+        if learns and not recipe.alpha_first:
+            self._alpha_step(weights_batch, alpha_batch, moment)
+
+    def learns(self, moment: Moment) -> bool:
+        """Whether alpha is trained at that moment."""
+        return self.method.learns and moment.epoch >= self.recipe.alpha_start
+
+    def mixture(self, logits: Logits, moment: Moment) -> Mixture:
+        """What the method makes of logits at that moment, its noise drawn anew."""
+        mixture = self.method.mixture(logits.candidates, moment)
+        return mixture if logits.presence is None else mixture.times(logits.presence)
+
+    def _weight_step(self, batch: Batch, moment: Moment) -> None:
+        self.weight_optimiser.zero_grad()
+        loss, scores = self._loss(batch, self.alpha().detach(), moment)
+        loss.backward()
+        gradients = [p.grad for p in self._weights if p.grad is not None]
+        average_over_processes(self.fabric, gradients)
+        norm = nn.utils.clip_grad_norm_(self._weights, self.recipe.clip)
+        self.weight_optimiser.step()
+        self.train_meter.add(loss, scores, batch[1], norm)
+
+    def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Moment) -> None:
+        self.alpha_optimiser.zero_grad()
+        for group, rate in zip(self.alpha_optimiser.param_groups, self._alpha_rates, strict=True):
+            group["lr"] = rate * self.recipe.alpha_rate(moment.progress)
+        if self.method.unrolling is None:
+            loss, scores = self._first_order(batch, moment)
+        else:
+            loss, scores = self._second_order(weights_batch, batch, moment, self.method.unrolling)
+        gradients = [p.grad for p in self.alpha.parameters() if p.grad is not None]
+        assert gradients, "every method weighs the candidates by alpha"
+        average_over_processes(self.fabric, gradients)
+        self.alpha_optimiser.step()
+        if self.pressure is not None:
+            self.pressure.ascend(self.standing())
+        norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+        self.valid_meter.add(loss, scores, batch[1], norm)
+
+    def _first_order(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor]:
+        logits = self.alpha()
+        with frozen(self._weights):  # their gradients would be thrown away
+            loss, scores = self._mean_loss(batch, logits, moment)
+            self._penalised(loss, logits, moment).backward()
+        return loss, scores
+
+    def _second_order(
+        self, weights_batch: Batch, batch: Batch, moment: Moment, unroll: Unroll
+    ) -> tuple[Tensor, Tensor]:
+        seen: list[tuple[Tensor, Tensor]] = []
+
+        def train() -> Tensor:
+            return self._loss(weights_batch, self.alpha(), moment)[0]
+
+        def valid() -> Tensor:
+            logits = self.alpha()
+            seen.append(self._mean_loss(batch, logits, moment))
+            return self._penalised(seen[0][0], logits, moment)
+
+        alpha = list(self.alpha.parameters())
+        second_order(
+            *(self._weights, alpha, train, valid, self.weight_optimiser, unroll),
+            average=self._averaged,
+        )
+        return seen[0]
+
+    def _averaged(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Their means over all processes."""
+        if self.fabric.world_size == 1:
+            return gradients
+        found = [gradient.clone() for gradient in gradients]  # one may be a view of another
+        average_over_processes(self.fabric, found)
+        return found
+
+    def _penalised(self, loss: Tensor, logits: Logits, moment: Moment) -> Tensor:
+        penalty = self.method.penalty(logits.candidates, moment)
+        loss = loss if penalty is None else loss + penalty
+        if self.pressure is None:
+            return loss
+        return loss + self.pressure.penalty(
+            self.network.decisions, self.method.expected_weights(logits)
+        )
+
+    def _mean_loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
+        """The loss over as many mixtures as the method draws, each on its part of the batch."""
+        images, labels = batch
+        draws = min(self.method.alpha_draws, len(labels) // 2)  # a batch norm needs two images
+        if draws <= 1:
+            return self._loss(batch, logits, moment)
+        parts = zip(images.tensor_split(draws), labels.tensor_split(draws), strict=True)
+        found = [(*self._loss(part, logits, moment), len(part[1])) for part in parts]
+        losses = [loss * (count / len(labels)) for loss, _, count in found]
+        return torch.stack(losses).sum(), torch.cat([scores for _, scores, _ in found])
+
+    def _loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        with self.fabric.autocast():
+            scores, _ = self.network(images, self.mixture(logits, moment))
+        return functional.cross_entropy(scores.float(), labels), scores
+
+    def require_finite(self, epoch: int) -> None:
+        """Check both losses of the epoch so far.
+
+        Raises:
+            DivergedError: one is no longer a finite number.
+        """
+        meters = {"the weights' images": self.train_meter, "alpha's images": self.valid_meter}
+        ordered = reversed(meters.items()) if self.recipe.alpha_first else meters.items()
+        require_finite(epoch, dict(ordered))
+
+    def standing(self) -> dict[str, list[float]]:
+        """What candidates are ranked by: a list a decision, in its candidates' order."""
+        weights = self.weights()
+        return nested_strengths(self._nests, weights) if self.nested else weights
+
+    @torch.no_grad()
+    def weights(self) -> dict[str, list[float]]:
+        """What candidates are expected to weigh: a list a decision, in its candidates' order."""
+        return weights_by_decision(self.method, self.alpha(), self.network.decisions)
+
+    @torch.no_grad()
+    def strengths(self) -> Tensor:
+        """What candidates are ranked by [E, O] at the moment."""
+        return self.method.expected_weights(self.alpha())
+
+    def state(self) -> dict[str, Any]:
+        """All that changes as the search goes on."""
+        pressure = {} if self.pressure is None else {"pressure": self.pressure.state()}
+        return {
+            **pressure,
+            "network": self.network.state_dict(),
+            "alpha": self.alpha.state_dict(),
+            "weight_optimiser": self.weight_optimiser.state_dict(),
+            "alpha_optimiser": self.alpha_optimiser.state_dict(),
+            "train_meter": self.train_meter.sums,
+            "valid_meter": self.valid_meter.sums,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.alpha.load_state_dict(state["alpha"])
+        self.weight_optimiser.load_state_dict(state["weight_optimiser"])
+        self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
+        self.train_meter.sums.copy_(state["train_meter"])
+        self.valid_meter.sums.copy_(state["valid_meter"])
+        if self.pressure is not None:
+            self.pressure.load_state(state["pressure"])
+
+
+@contextmanager
+def frozen(parameters: list[nn.Parameter]) -> Generator[None]:
+    """Let gradients pass by `parameters`."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

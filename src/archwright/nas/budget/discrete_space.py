@@ -1,0 +1,195 @@
+"""A space's architectures as one pick in each of several groups, for searches over them.
+
+Where a node keeps all its edges, each edge is a group and its candidates are the picks; where it
+keeps k, the node is a group, and a pick is k of its edges with a candidate on each. Scores and
+costs that add up over edges add up over groups.
+
+Legend: N architectures, G groups, P picks of a group, E decisions, O candidates of the largest
+decision (smaller ones are padded).
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.cost.decision_table import Layout, Wiring
+from archwright.graph import Architecture, CellGenotype, Pick, decision_name
+from archwright.spaces import CellSpec, EdgeSpec
+
+Table = NDArray[np.float64]
+Picks = NDArray[np.intp]
+"""A pick's number for each group: [G], or [N, G]."""
+
+ENUMERABLE = 200_000
+"""Up to so many architectures are gone through one by one."""
+
+_Places = tuple[tuple[int, int], ...]
+"""Rows and columns of [E, O] that a pick takes."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What may be picked in a space, or in the part of it that is `allowed`.
+
+    `allowed` gives the candidates of each decision (by name) that are still there; None: all.
+    """
+
+    layout: Layout
+    allowed: Mapping[str, Sequence[str]] | None = None
+
+    @cached_property
+    def groups(self) -> tuple[tuple[_Places, ...], ...]:
+        """For each group, the places that each of its picks takes."""
+        found: list[tuple[_Places, ...]] = []
+        for kind, spec in self.layout.space.skeleton.cells(self.layout.size).items():
+            for node in spec.inner():
+                found += self._node(kind, spec, node)
+        return tuple(found)
+
+    def _node(self, kind: str, spec: CellSpec, node: int) -> Iterator[tuple[_Places, ...]]:
+        edges = [self._edge(kind, spec, edge) for edge in spec.into(node)]
+        if spec.keep is None:
+            yield from (tuple((place,) for place in edge) for edge in edges)
+            return
+        kept = min(spec.keep, len(edges))
+        yield tuple(places for some in combinations(edges, kept) for places in product(*some))
+
+    def _edge(self, kind: str, spec: CellSpec, edge: EdgeSpec) -> list[tuple[int, int]]:
+        name = decision_name(kind, edge.source, edge.target)
+        outcomes = self.layout.space.outcomes(spec, edge)
+        left = outcomes if self.allowed is None else self.allowed.get(name, ())
+        return [self.layout.at(name, candidate) for candidate in outcomes if candidate in left]
+
+    @cached_property
+    def count(self) -> int:
+        """How many architectures there are, connected or not."""
+        return math.prod(len(group) for group in self.groups)
+
+    @cached_property
+    def all(self) -> Picks:
+        """Every architecture [N, G]; ask only where `count` is small."""
+        sizes = [len(group) for group in self.groups]
+        return np.stack(np.unravel_index(np.arange(self.count), sizes), axis=1)
+
+    def values(self, table: Table) -> list[Table]:
+        """What each pick of each group sums up to in a table [E, O]: G vectors [P]."""
+        return [
+            np.array([sum(float(table[at]) for at in places) for places in group])
+            for group in self.groups
+        ]
+
+    @cached_property
+    def _open(self) -> list[NDArray[np.bool_]]:
+        """For each group, the edges that each pick opens to the image [P, E]."""
+        connecting = self.layout.connecting.numpy() > 0
+        found: list[NDArray[np.bool_]] = []
+        for group in self.groups:
+            edges = np.zeros((len(group), len(connecting)), dtype=bool)
+            for pick, places in enumerate(group):
+                for at in places:
+                    edges[pick, at[0]] = connecting[at]
+            found.append(edges)
+        return found
+
+    @cached_property
+    def nulls(self) -> tuple[int | None, ...]:
+        """For each group, the pick that leaves its one edge out, if there is one."""
+        connecting = self.layout.connecting.numpy() > 0
+        return tuple(
+            next((n for n, places in enumerate(g) if [connecting[p] for p in places] == [0]), None)
+            for g in self.groups
+        )
+
+    def _opened(self, picks: Picks) -> NDArray[np.bool_]:
+        """The edges [N, E] that let something through, of picks [N, G]."""
+        edges = np.zeros((len(picks), len(self.layout.decisions)), dtype=bool)
+        for group, opened in enumerate(self._open):
+            edges |= opened[picks[:, group]]
+        return edges
+
+    def connected(self, picks: Picks) -> NDArray[np.bool_]:
+        """Whether every cell lets its inputs through to its output [N], of picks [N, G]."""
+        edges = self._opened(picks)
+        through = np.ones(len(picks), dtype=bool)
+        for cell in self.layout.cells:
+            through &= _fed(cell, edges)[:, list(cell.spec.output)].any(axis=1)
+        return through
+
+    def live(self, picks: Picks) -> NDArray[np.bool_]:
+        """The edges [N, E] that are on an open way through their cell, of picks [N, G]."""
+        edges = self._opened(picks)
+        found = np.zeros_like(edges)
+        for cell in self.layout.cells:
+            fed = _fed(cell, edges)
+            used = np.zeros_like(fed)
+            used[:, list(cell.spec.output)] = True
+            for row, source, target in reversed(cell.edges):
+                used[:, source] |= edges[:, row] & used[:, target]
+            for row, source, target in cell.edges:
+                found[:, row] = edges[:, row] & fed[:, source] & used[:, target]
+        return found
+
+    def columns(self, picks: Picks) -> Picks:
+        """The candidate taken on each edge [N, E], of picks [N, G]; -1: the edge is not kept."""
+        found = np.full((len(picks), len(self.layout.decisions)), -1)
+        for group, alternatives in enumerate(self.groups):
+            for pick, places in enumerate(alternatives):
+                taken = picks[:, group] == pick
+                for row, column in places:
+                    found[taken, row] = column
+        return found
+
+    @cached_property
+    def offered(self) -> NDArray[np.bool_]:
+        """The candidates [E, O] that some pick takes."""
+        found = np.zeros(tuple(self.layout.zeros().shape), dtype=bool)
+        for group in self.groups:
+            for places in group:
+                for at in places:
+                    found[at] = True
+        return found
+
+    def architecture(self, picks: Sequence[int] | Picks) -> Architecture:
+        """The architecture of picks [G]."""
+        taken: dict[str, str] = {}
+        for group, pick in zip(self.groups, picks, strict=True):
+            for row, column in group[pick]:
+                decision = self.layout.decisions[row]
+                taken[decision.name] = decision.candidates[column]
+        space = self.layout.space
+        kinds = space.skeleton.cells(self.layout.size)
+        cells = {kind: _genotype(kind, spec, taken) for kind, spec in kinds.items()}
+        return Architecture(space.name, cells, space.origin)
+
+    def picks(self, architecture: Architecture) -> Picks | None:
+        """The inverse of `architecture`; None if it takes what is not allowed."""
+        places = {self.layout.at(*answer) for answer in architecture.answers().items()}
+        found: list[int] = []
+        for group in self.groups:
+            here = [pick for pick, taken in enumerate(group) if places.issuperset(taken)]
+            if not here:
+                return None
+            found.append(here[0])
+        return np.array(found)
+
+
+def _fed(cell: Wiring, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The nodes of a cell that its inputs reach [N, nodes], by open edges [N, E]."""
+    fed = np.zeros((len(edges), cell.spec.inputs + cell.spec.nodes), dtype=bool)
+    fed[:, : cell.spec.inputs] = True
+    for row, source, target in cell.edges:
+        fed[:, target] |= edges[:, row] & fed[:, source]
+    return fed
+
+
+def _genotype(kind: str, spec: CellSpec, taken: Mapping[str, str]) -> CellGenotype:
+    nodes: list[tuple[Pick, ...]] = []
+    for node in spec.inner():
+        names = ((decision_name(kind, edge.source, node), edge) for edge in spec.into(node))
+        nodes.append(tuple(Pick(taken[n], edge.source) for n, edge in names if n in taken))
+    return CellGenotype(spec.inputs, tuple(nodes), spec.output)

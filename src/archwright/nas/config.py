@@ -1,0 +1,284 @@
+"""The configuration of a search."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from archwright.engine.options import (
+    require,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+    under_root,
+)
+from archwright.errors import ConfigError
+from archwright.graph.passes.simplification.settings import (
+    Granularity,
+    Pointwise,
+    Scale,
+    Simplification,
+    simplification,
+)
+from archwright.nas.budget.options import MEASURED, BudgetOptions
+from archwright.nas.methods import get_method, options_of
+from archwright.nas.monitor.stopping import StopRule
+from archwright.nas.presets import preset_options
+from archwright.nas.recipe import Derivation, Estimator, Recipe, Unroll, at_share
+
+if TYPE_CHECKING:
+    from archwright.nas.method import Method
+
+METHOD_OPTIONS = (
+    *("unroll", "beta_decay", "partial", "edge_normalisation", "tau", "tau_min", "samples"),
+    *("estimator", "draws", "encoder", "progressive", "factored_null"),
+)
+"""The options that only some methods have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig(BudgetOptions):
+    """Search an architecture by gradient descent. What is not given is as the method published."""
+
+    out: Path
+    """The run folder."""
+    space: str = "nasbench201"
+    """nasbench201, darts, spos, or a Python file that declares a space."""
+    method: str = "darts"
+    """darts, darts-2nd, beta-darts, pc-darts, gdas, drnas, snas, diffgraph, random-ws or
+    random."""
+    preset: str = "paper"
+    """Settings that go together: paper (as published), doubled (beta-darts for twice the epochs),
+    or proxy (minutes on two cores). What is given beside it counts."""
+    unroll: Unroll | None = None
+    """How darts-2nd takes its second-order term: by finite differences, or exactly."""
+    beta_decay: float | None = None
+    """Factor of the beta-decay at the end of beta-darts."""
+    partial: int | None = None
+    """pc-darts searches one of so many parts of the channels."""
+    edge_normalisation: bool | None = None
+    """Whether pc-darts weighs the edges of a node, too."""
+    tau: float | None = None
+    """Temperature of gdas, snas and diffgraph in the first epoch."""
+    tau_min: float | None = None
+    """Temperature of gdas, snas and diffgraph in the last epoch."""
+    samples: int | None = None
+    """Architectures that random-ws draws and compares."""
+    estimator: Estimator | None = None
+    """How diffgraph's samples pass their gradient on: soft ones as they are, hard ones straight
+    through, by ReinMax, or averaged over noise (Gumbel-Rao)."""
+    draws: int | None = None
+    """Samples that a step of diffgraph's alpha averages, each on its part of the batch."""
+    encoder: bool | None = None
+    """Whether a graph encoder conditions what diffgraph weighs operations and connections by."""
+    progressive: bool | None = None
+    """Whether diffgraph drops operations and connections of little weight on the way."""
+    factored_null: bool | None = None
+    """Whether diffgraph learns how much a connection weighs apart from which operation is on it;
+    otherwise the null candidate is one of a softmax over all of them."""
+    supernets: int = 1
+    """Train so many supernets one after the other, from seeds of their own, in folders within
+    --out, and let them decide together: by the mean of their candidates' weights, and of the
+    finalists' losses. Takes so many times as long, and depends less on chance."""
+    simplify: str = "all"
+    """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
+    (partial and floating module sharing, linear merge, kernel normalisation)."""
+    lowering: Literal["fused", "naive"] = "fused"
+    """How the graph is run: fused optimises exactly over all cells, naive is as it is written."""
+    recompute: bool = False
+    """Keep less for backward, and compute it a second time (fused lowering)."""
+    pointwise: Pointwise = "shared"
+    """What becomes of the pointwise convs of separable ones."""
+    granularity: Granularity = "filter"
+    """What is normalised together: a whole kernel, or a filter each."""
+    scale: Scale = "norm"
+    """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
+    derivation: Derivation = "flat"
+    """How candidates are ranked in the end: each alone, as published (flat), or those that share
+    modules first by the sum of their weights (nested). nested is a prior: the sum favours large
+    groups before anything is learned (in nasbench201 convolutions). Without sharing both are the
+    same."""
+    keep_null: bool | None = None
+    """Let the null candidate win by its weight where a node keeps all edges. By default only of
+    diffgraph, which weighs connections: elsewhere, as in DARTS (section 2.4), that weight only
+    scales a node, and an edge is given up only where a budget leaves nothing else."""
+    watch: bool | None = None
+    """Whether signs of collapse that take time are measured, too: discretisation gap and curvature.
+    They are by default, where alpha learns."""
+    stop_early: StopRule = "none"
+    """Stop before the last epoch, and take alpha as it was before: at two skips in a normal cell
+    (skips), at a curvature that rises (eigenvalue), or at ranks that have settled (stable)."""
+    channels: int | None = None
+    """Width of the supernet at full resolution."""
+    cells: int | None = None
+    """Depth: cells a stage in nasbench201, cells in all in darts, blocks in spos."""
+    epochs: int | None = None
+    """Passes over the weights' half of the training images."""
+    batch_size: int | None = None
+    """Images a step, over all processes."""
+    lr: float | None = None
+    """Highest learning rate of the weights."""
+    lr_min: float | None = None
+    """Learning rate of the weights at the end."""
+    momentum: float | None = None
+    """Momentum of the weights' SGD."""
+    nesterov: bool | None = None
+    """Nesterov's momentum."""
+    weight_decay: float | None = None
+    """Weight decay of the weights."""
+    clip: float | None = None
+    """Largest gradient norm of the weights."""
+    warmup_epochs: float | None = None
+    """Epochs over which the weights' rate rises from zero."""
+    alpha_lr: float | None = None
+    """Learning rate of alpha (Adam)."""
+    alpha_lr_min: float | None = None
+    """Learning rate of alpha at the end, reached by half a cosine (else its rate stays)."""
+    alpha_betas: tuple[float, float] | None = None
+    """Adam's decay rates for alpha."""
+    alpha_weight_decay: float | None = None
+    """Weight decay of alpha."""
+    alpha_init: float | None = None
+    """Standard deviation of the initial alpha."""
+    alpha_start: int | None = None
+    """Epoch from which on alpha learns."""
+    alpha_first: bool | None = None
+    """Whether a step trains alpha before the weights."""
+
+    def __post_init__(self) -> None:
+        """Check each setting by itself; what settings demand of each other, `Recipe` checks.
+
+        Raises:
+            ConfigError: one is out of range (its flag is named).
+        """
+        super().__post_init__()
+        require_positive(
+            self, "channels", "cells", "epochs", "batch_size", "lr", "alpha_lr", "clip"
+        )
+        require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
+        require_not_negative(self, "alpha_init", "alpha_start", "alpha_lr_min")
+        require_positive(self, "partial", "tau", "tau_min", "samples", "draws")
+        require_not_negative(self, "beta_decay")
+        require_fraction(self, "momentum", "alpha_betas")
+        require_positive(self, "supernets")
+        require(
+            self.supernets == 1 or self.devices == 1,
+            f"--supernets {self.supernets} are trained one after the other: leave out --devices",
+        )
+        require(
+            self.supernets * (self.seed + 1) <= 2**32,
+            f"--seed {self.seed} is too large for the seeds of {self.supernets} supernets: give at "
+            f"most {2**32 // self.supernets - 1}",
+        )
+        require(
+            not self.recompute or self.lowering == "fused",
+            "--recompute is of the fused lowering: leave it out, or --lowering naive",
+        )
+        _ = self.simplification
+
+    @property
+    def simplification(self) -> Simplification:
+        """What is done to the supernet's graph."""
+        return simplification(
+            self.simplify,
+            pointwise=self.pointwise,
+            granularity=self.granularity,
+            scale=self.scale,
+        )
+
+    def settled(self) -> "SearchConfig":
+        """The configuration with what its preset says of options that are not given.
+
+        Raises:
+            ConfigError: there is no such preset, or it has nothing to say of the method; or it
+                makes images smaller, and costs are limited or weighed for no stated size.
+        """
+        options = preset_options(self.preset, self.method, self.space)
+        left = {name: value for name, value in options.items() if getattr(self, name) is None}
+        if self.data == "digits" and not under_root("digits", self.data_root):  # of one size
+            left.pop("image_size", None)
+        if self.epochs is not None and "alpha_start" in left:
+            left["alpha_start"] = at_share(left["alpha_start"], options["epochs"], self.epochs)
+        priced = self.limits or self.objective is not None or self.pareto is not None
+        if "image_size" in left and priced and self.deploy_image_size is None:
+            raise ConfigError(
+                f"--preset {self.preset} searches on images of {left['image_size']} pixels, and "
+                f"costs count at the size that the found network will see: give that size with "
+                f"--deploy-image-size"
+            )
+        return replace(self, **left)
+
+    def chosen_method(self) -> "Method":
+        """The search method, with its options.
+
+        Raises:
+            ConfigError: there is none of that name, it has no such option, or two contradict each
+                other.
+        """
+        options = {name: getattr(self, name) for name in METHOD_OPTIONS}
+        if self.pareto is not None and self.progressive:
+            raise ConfigError(
+                "--pareto and --progressive contradict each other: a front needs what is cheap and "
+                "what is dear to the end; leave out one of the two"
+            )
+        if self.supernets > 1 and self.progressive:
+            raise ConfigError(
+                "--supernets and --progressive contradict each other: supernets that drop "
+                "candidates cannot compare each other's; leave out one of the two"
+            )
+        whole = self.pareto is not None or self.supernets > 1
+        if whole and "progressive" in options_of(self.method):
+            options["progressive"] = False
+        return get_method(self.method, **options)
+
+    def member(self, number: int) -> "SearchConfig":
+        """One of the supernets that decide together: a search of its own, which can be resumed."""
+        priced = {*self.limits, *self.objective_weights}
+        useless: tuple[str, ...] = ()  # without the front, which is the panel's
+        if not priced:
+            useless += ("deploy_channels", "deploy_cells", "deploy_image_size")
+        if not priced & set(MEASURED):
+            useless += ("latency_device", "latency_table")
+        return replace(
+            self,
+            **dict.fromkeys(useless),
+            out=self.out / f"supernet{number}",
+            seed=self.supernets * self.seed + number,
+            resume=True,
+            supernets=1,
+            finalists=1,  # the panel compares them
+            spend=self.spend if self.limits else BudgetOptions.spend,
+            pareto=None,
+            **({"progressive": False} if "progressive" in options_of(self.method) else {}),
+        )
+
+    def recipe(self, published: Recipe) -> Recipe:
+        """The published settings, with those given here in their place.
+
+        Of another number of epochs, what begins or ends on the way stays at its share of them.
+
+        Raises:
+            ConfigError: two of them contradict each other.
+        """
+        given = {field.name: getattr(self, field.name) for field in fields(Recipe)}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if self.epochs is not None:
+            published = published.of_epochs(self.epochs)
+        return Recipe(**{**asdict(published), **chosen})
+
+
+def require_alpha(method: "Method", config: SearchConfig) -> None:
+    """Check that what is asked of the answer can be told from alpha.
+
+    Raises:
+        ConfigError: there is none (the flag is named).
+    """
+    asked = {
+        "--pareto": config.pareto is not None,
+        "--finalists": config.finalists is not None,
+        "--regularity": config.regularity > 0,
+        "--objective": config.objective is not None,
+        "--supernets": config.supernets > 1,
+    }
+    for flag, given in asked.items():
+        if given and not method.learns:
+            raise ConfigError(f"{flag} is about what alpha learned, and {config.method} has none")

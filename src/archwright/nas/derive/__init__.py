@@ -1,0 +1,1 @@
+"""From learned weights to an architecture. Import from the modules."""

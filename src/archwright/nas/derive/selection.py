@@ -1,0 +1,163 @@
+"""The answer of a search: finalists, compared with the supernet's weights; and whole fronts.
+
+What alpha learned ranks architectures by a sum over their parts. The strongest of them are compared
+as wholes: by the loss that each has alone with the supernet's weights, on images of alpha's half.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from statistics import fmean
+from typing import Any
+
+from typing_extensions import override
+
+from archwright import data
+from archwright.graph import Architecture
+from archwright.nas.bilevel.bilevel import Batch, Bilevel
+from archwright.nas.budget.constraints import Terms
+from archwright.nas.budget.limits import costs_to_json
+from archwright.nas.budget.regularity import Regularity
+from archwright.nas.derive.oneshot import alone, mixture_score
+from archwright.nas.method import Method
+from archwright.nas.monitor.collapse import undisturbed
+from archwright.nas.monitor.statistics import Weights
+from archwright.spaces import write_architecture
+
+_FIRST, _LAST = 4, 64
+"""Batches that all finalists see, and that the last two see at most."""
+_REGULAR = 32
+"""Finalists where regularity counts and no others are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPoint:
+    """An architecture of a front.
+
+    `limit` is the budget that it was derived for, on the `cost` of that name; `costs` is what it
+    takes, `accuracy` the percent of alpha's images that it gets right with the supernet's weights.
+    """
+
+    cost: str
+    limit: float
+    architecture: Architecture
+    costs: dict[str, float]
+    accuracy: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The point as JSON has it."""
+        text = write_architecture(self.architecture)
+        costs = costs_to_json(self.costs)
+        asked = {"cost": self.cost, "limit": self.limit}
+        return {"architecture": text, **asked, "costs": costs, "accuracy": self.accuracy}
+
+
+class Jury(ABC):
+    """Compares architectures as wholes."""
+
+    def __init__(self, terms: Terms, method: Method, *, finalists: int | None) -> None:
+        """`finalists` None: as many as the terms, and the method that alpha is of, call for."""
+        self._method = method
+        self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
+        asked = finalists is not None or not terms.regularity
+        self._finalists = finalists if asked else _REGULAR
+
+    @abstractmethod
+    def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        """Loss and accuracy (percent) of an architecture on the first `count` batches."""
+
+    def choose(self, terms: Terms, weights: Weights) -> Architecture:
+        """The best within the terms of those that weights speak for."""
+        count = self._finalists
+        if count is None:
+            count = self._method.finalists if terms.exclude_strongest(weights) else 1
+        return self.best(terms.top(weights, count))
+
+    def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
+        """The one of the least loss; the better half sees twice as many batches, and so on."""
+        left = list(dict.fromkeys(architectures))
+        while len(left) > 1:
+            losses = {one: self._ranked(one, count) for one in left}
+            left = sorted(left, key=lambda one: losses[one])[: max(1, len(left) // 2)]
+            count = min(2 * count, _LAST)
+        return left[0]
+
+    def accuracy(self, architecture: Architecture) -> float:
+        """Percent of the most images that anything sees."""
+        return self.mean(architecture, _LAST)[1]
+
+    def _ranked(self, architecture: Architecture, count: int) -> float:
+        """What architectures are ranked by, the least first: nats."""
+        irregular = self._regularity and self._irregular.of(architecture)
+        return self.mean(architecture, count)[0] + self._regularity * irregular
+
+    def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
+        """So many architectures, at budgets from the least possible to the largest.
+
+        With `finalists`, the winner within a smaller budget stands for election in the next, too.
+        Limits within which nothing is found beside the other budgets are left out.
+        """
+        points: list[FrontPoint] = []
+        for limit, within in terms.along_front(count):
+            if not within.feasible_at_all:
+                continue
+            chosen = self.choose(within, weights)
+            if points and self._finalists not in (None, 1):
+                chosen = self.best([points[-1].architecture, chosen], count=_LAST)
+            costs = within.costs(chosen)
+            assert costs is not None, "a front has a cost"
+            assert terms.front is not None, "limits are along it"
+            points.append(
+                FrontPoint(
+                    cost=terms.front.name,
+                    limit=limit,
+                    architecture=chosen,
+                    costs=costs,
+                    accuracy=round(self.accuracy(chosen), 4),
+                )
+            )
+        return points
+
+
+class Judge(Jury):
+    """Compares by the weights of one supernet; what was seen of an architecture is kept."""
+
+    def __init__(
+        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
+    ) -> None:
+        """`batches` are of alpha's images."""
+        super().__init__(terms, bilevel.method, finalists=finalists)
+        self._bilevel = bilevel
+        self._source, self._held = batches, list[Batch]()
+        self._seen: dict[Architecture, list[tuple[float, float]]] = {}
+
+    @override
+    def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        if len(self._held) < min(count, len(self._source)):  # a small set has no more of them
+            self._held = list(islice(self._source.epoch(0), count))
+        seen = self._seen.setdefault(architecture, [])
+        network, fabric = self._bilevel.network, self._bilevel.fabric
+        if len(seen) < min(count, len(self._held)):
+            mixture = alone(network, architecture)
+            with undisturbed(self._bilevel):
+                for batch in self._held[len(seen) : count]:
+                    score = mixture_score(fabric, network, mixture, [batch])
+                    loss, top1 = score.loss, score.top1
+                    seen.append((math.inf if loss is None else loss, top1 or 0.0))
+        losses, hits = zip(*seen[:count], strict=True)
+        return sum(losses) / len(losses), sum(hits) / len(hits)
+
+
+class Panel(Jury):
+    """Several judges, each of a supernet of its own; the mean of what they see counts."""
+
+    def __init__(self, judges: Sequence[Judge], terms: Terms, *, finalists: int | None) -> None:
+        super().__init__(terms, judges[0]._method, finalists=finalists)
+        self._judges = tuple(judges)
+
+    @override
+    def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
+        losses, hits = zip(*(one.mean(architecture, count) for one in self._judges), strict=True)
+        return fmean(losses), fmean(hits)

@@ -1,0 +1,53 @@
+"""The null of every search: what its derivation finds in an alpha that has learned nothing."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+
+from archwright.graph import Architecture, Network
+from archwright.nas.method import Method, weights_by_decision
+from archwright.nas.monitor.statistics import Weights
+from archwright.nas.parameters.ranking import nested, nests
+from archwright.nas.recipe import Derivation
+from archwright.spaces import Size, Space
+from archwright.spaces.discretise import discretise
+
+
+def untrained_weights(
+    method: Method, network: Network, deviation: float, seeds: Iterable[int]
+) -> Iterator[Weights]:
+    """Yield the expected weights of `method` at its initial alpha on `network`, seed by seed.
+
+    `deviation` is that of the initial logits. Nothing of the network is run; seeds are those of
+    torch's generator, which is left as it was.
+    """
+    with torch.random.fork_rng(devices=()):
+        alpha = method.alpha(network, deviation)
+        decisions = network.decisions()
+        for seed in seeds:
+            torch.manual_seed(seed)
+            alpha.reset_parameters(deviation)
+            yield weights_by_decision(method, alpha(), decisions)
+
+
+def untrained_architectures(
+    method: Method,
+    space: Space,
+    size: Size,
+    network: Network,
+    seeds: Iterable[int],
+    *,
+    derivation: Derivation = "flat",
+    null: bool | None = None,
+) -> Iterator[Architecture]:
+    """Yield what a search by `method` on the supernet `network` would find if nothing were learned.
+
+    The derivation is the search's own, without budgets; `null` says whether the null candidate may
+    win (None: as the method has it).
+    """
+    null = method.weighs_null if null is None else null
+    deviation = method.recipe(space.name).alpha_init
+    trees = nests(network)
+    for weights in untrained_weights(method, network, deviation, seeds):
+        ranked = nested(trees, weights) if derivation == "nested" else weights
+        yield discretise(space, size, ranked, null=null)

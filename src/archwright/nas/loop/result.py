@@ -1,0 +1,102 @@
+"""What a search leaves behind: the architecture, and its network with the supernet's weights."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archwright import data
+from archwright.engine.device import placed
+from archwright.engine.evaluate import evaluate, recalibrate, scoring_batches
+from archwright.engine.folder import RunFolder
+from archwright.engine.weights import save_network
+from archwright.graph import Architecture
+from archwright.graph.passes.restriction import restrict
+from archwright.io.typed import read_fields, result_of
+from archwright.lowering import NaiveNetwork
+from archwright.nas.budget.limits import costs_from_json, costs_to_json
+from archwright.spaces import Size, Space, read_architecture, write_architecture
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    `params` and `macs` are those of the discrete network as published, at the search's own size;
+    `accuracy` is the percent of held-out images that the derived network gets right with the
+    supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
+    `limits` are those of them that were limited, `feasible` says whether the limits hold, and
+    `counted_at` is that size; `front` are the points that were derived beside it (see
+    `FrontPoint.to_json`). They are None where there was nothing of the kind.
+    """
+
+    architecture: Architecture
+    params: int
+    macs: int
+    accuracy: float
+    seconds: float
+    out: Path
+    feasible: bool | None = None
+    costs: dict[str, float] | None = None
+    limits: dict[str, float] | None = None
+    counted_at: Size | None = None
+    front: tuple[dict[str, Any], ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a machine reads it: the architecture as text, the folder as a string."""
+        text = write_architecture(self.architecture)
+        costs = None if self.costs is None else costs_to_json(self.costs)
+        content = {**asdict(self), "architecture": text, "out": str(self.out), "costs": costs}
+        return {name: value for name, value in content.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], space: Space | None = None) -> "SearchResult":
+        """The inverse of `to_json`; `space` is the one that was searched, if it is a user's.
+
+        Raises:
+            RunError: a field is missing, or of another type.
+        """
+        where = result_of(content["out"])
+        given = read_fields(_KINDS, content, where) | read_fields(
+            _OPTIONAL, content, where, needed=set()
+        )
+        given["architecture"] = read_architecture(given["architecture"], space)
+        if "costs" in given:
+            given["costs"] = costs_from_json(given["costs"])
+        return cls(**given)
+
+
+_KINDS: dict[str, Any] = {
+    **{"architecture": str, "params": int, "macs": int, "accuracy": float, "seconds": float},
+    "out": Path,
+}
+_OPTIONAL: dict[str, Any] = {
+    **{"feasible": bool, "costs": dict[str, float | None], "limits": dict[str, float]},
+    **{"counted_at": Size, "front": tuple[dict[str, Any], ...]},
+}
+"""The fields of a result in the log, and those that some have."""
+
+
+def hand_over(
+    fabric: "Fabric",
+    folder: RunFolder,
+    supernet: NaiveNetwork,
+    architecture: Architecture,
+    images: data.ImageData,
+    batches: data.Batches,
+) -> float:
+    """Write architecture and inherited weights; return the accuracy on held-out images (percent).
+
+    The derived network takes its batch statistics from `batches` first, since the supernet's are
+    those of the mixture.
+    """
+    derived = placed(NaiveNetwork(restrict(supernet.network, architecture)), fabric.device)
+    derived.inherit(supernet)
+    recalibrate(fabric, derived, batches.epoch(0))
+    top1 = evaluate(fabric, derived, scoring_batches(fabric, images).epoch(0)).top1
+    assert top1 is not None, "a data set has test images"
+    if fabric.is_global_zero:
+        save_network(folder, architecture, derived)
+    return round(top1, 4)

@@ -1,0 +1,372 @@
+"""A search by one supernet: images, the loop, the architecture that it found."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from archwright import data
+from archwright.cost import graph_cost
+from archwright.engine.checkpoint import loading, restore_random
+from archwright.engine.checkpointer import Keeper
+from archwright.engine.device import describe_hardware, make_fabric, versions
+from archwright.engine.folder import SCHEMA
+from archwright.engine.progress import Progress as Bar
+from archwright.engine.setup import (
+    load_images,
+    require_trainable,
+    size_for,
+    started,
+    training_batches,
+)
+from archwright.graph import Architecture, Network
+from archwright.graph.passes.shrinking import shrink
+from archwright.graph.passes.simplification import check_pointwise, simplify
+from archwright.io.files import write_json
+from archwright.lowering import FusedNetwork, NaiveNetwork
+from archwright.nas.bilevel.bilevel import Bilevel
+from archwright.nas.budget.constraints import Terms, settle_terms
+from archwright.nas.config import METHOD_OPTIONS, SearchConfig, require_alpha
+from archwright.nas.derive.oneshot import best_of
+from archwright.nas.derive.selection import FrontPoint, Judge
+from archwright.nas.loop.result import SearchResult, hand_over
+from archwright.nas.method import Method, Moment
+from archwright.nas.monitor.collapse import Watch, check_watch
+from archwright.nas.monitor.statistics import Roles
+from archwright.nas.recipe import Recipe
+from archwright.nas.shrinker import Progress
+from archwright.spaces import get_space, write_architecture
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_SCORED = 8
+"""Batches of alpha's images on which drawn architectures are compared."""
+
+
+def search_alone(config: SearchConfig) -> SearchResult:
+    """Run a search by one supernet, or go on with one, and leave its run folder complete.
+
+    Raises:
+        ConfigError, DataError, RunError, DivergedError: as `search`.
+    """
+    return carry_out(config, Searching.run)
+
+
+def carry_out(
+    config: SearchConfig, go: Callable[["Searching", Keeper], SearchResult]
+) -> SearchResult:
+    """What a run folder says that has ended, else what `go` makes of it.
+
+    Raises:
+        ConfigError, DataError, RunError, DivergedError: as `search`.
+    """
+    run = prepare(config)
+    with started(run.fabric, config, "search", run.images, run.resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return go(run, Keeper(folder, run.fabric, config.checkpoint_seconds))
+    return SearchResult.from_json({**finished, "out": str(config.out)}, run.space)
+
+
+def prepare(config: SearchConfig) -> "Searching":
+    """All of a search that can be checked before anything starts.
+
+    Raises:
+        ConfigError, DataError: as `search`.
+    """
+    space, config = get_space(config.space), config.settled()
+    method = config.chosen_method()
+    recipe = config.recipe(method.recipe(space.name))
+    watch = check_watch(method, config.method, config.watch, config.stop_early, recipe)
+    require_alpha(method, config)
+    channels = config.channels or space.search_size[0]
+    cells = config.cells or space.search_size[1]
+    fabric = make_fabric(config.device, config.precision, config.devices)
+    images = load_images(config)
+    size = size_for(images, channels, cells)
+    null = method.weighs_null if config.keep_null is None else config.keep_null
+    config = replace(config, watch=watch, keep_null=null)
+    terms = settle_terms(config, space, size, images, null=null)
+    supernet = method.supernet(space.supernet(size))
+    check_pointwise(supernet, config.simplification, space.name)
+    supernet = simplify(supernet, config.simplification)
+    require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
+    return Searching(config, fabric, terms, recipe, images, method, supernet)
+
+
+class Searching:
+    """One search while it runs."""
+
+    keeper: Keeper
+    watch: Watch
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        fabric: "Fabric",
+        terms: Terms,
+        recipe: Recipe,
+        images: data.ImageData,
+        method: Method,
+        supernet: Network,
+    ) -> None:
+        self.config, self.fabric, self.terms = config, fabric, terms
+        self.space, self.size = terms.space, terms.size
+        self.recipe, self.images = recipe, images
+        self.method, self.supernet = method, supernet
+        self.left: Progress | None = None
+        if method.shrinks:
+            self.left = Progress(supernet, alpha_start=recipe.alpha_start)
+        weights_set, alpha_set = data.search_split(images.train)
+        self.weights_batches, self.alpha_batches = (
+            training_batches(fabric, config, images, recipe.batch_size, stream=stream, part=part)
+            for stream, part in (("weights", weights_set), ("alpha", alpha_set))
+        )
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """What was settled of the options."""
+        config, size, method = self.config, self.size, self.method
+        return {
+            **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
+            **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
+            **self.space.settings,
+            **{"channels": size.channels, "cells": size.cells, "limit": config.limit},
+            "derivation": config.derivation,
+        }
+
+    def run(self, keeper: Keeper) -> SearchResult:
+        """Every step that is left, then the architecture."""
+        self.keeper = keeper
+        bilevel = self.begin()
+        self.watch = self.watching(bilevel)
+        state = keeper.restore()
+        epoch, step = 0, 0
+        if state:
+            with loading(keeper.folder.checkpoint("last")):
+                self.restore(bilevel, state)
+                self.watch.load_state(state["watch"])
+                epoch, step = state["epoch"], state["step"]
+                restore_random(state, self.fabric.device)
+        elif keeper.writes:
+            self.log_start(keeper, bilevel)
+        epochs = self.recipe.epochs if self.method.trains else 0
+        total = epochs * len(self.weights_batches)
+        done = epoch * len(self.weights_batches) + step
+        title = f"search {self.space.name}"
+        with Bar(title, total, done, visible=keeper.writes) as progress:
+            for current in range(epoch, epochs):
+                if self.watch.taken is not None:
+                    break
+                self._epoch(bilevel, current, step, progress)
+                step = 0
+        return self._finish(bilevel)
+
+    def begin(self) -> Bilevel:
+        """The supernet with its first weights."""
+        torch.manual_seed(self.config.seed)
+        method = self.method
+        return Bilevel(
+            self.fabric,
+            self._lowered(self.supernet),
+            method,
+            self.recipe,
+            self.terms.pressure(self._alpha_steps) if method.learns else None,
+            self.terms.encoding,
+            nested=self.config.derivation == "nested",
+        )
+
+    def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint, with what was left then."""
+        if self.left is not None:
+            self.left.load_state(state["left"])
+            for left in self.left.history:
+                self._shrink(bilevel, left)
+        bilevel.load_state(state)
+
+    def _shrink(self, bilevel: Bilevel, left: Tensor) -> None:
+        """Restrict the graph to what is left, simplify it and lower it again."""
+        assert self.left is not None, "asked for where something is dropped"
+        graph = shrink(bilevel.network.network, self.left.numbers(left))
+        graph = simplify(graph, self.config.simplification)
+        with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
+            bilevel.shrink(self._lowered(graph), left)
+        self.terms = self.terms.narrowed(self.left.allowed(left))
+        if bilevel.pressure is not None:
+            bilevel.pressure.narrow(self.terms.strongest)
+
+    def watching(self, bilevel: Bilevel) -> Watch:
+        """Who looks for signs of collapse."""
+        return Watch(
+            bilevel,
+            Roles.of(self.space.supernet(self.size)),
+            self.config.stop_early,
+            null=None if self.terms.null else self.space.null,
+            batches=self.alpha_batches if self.config.watch else None,
+        )
+
+    def _state(self, bilevel: Bilevel, epoch: int, step: int) -> dict[str, Any]:
+        """All that a resumed search goes on from: `step` steps of the epoch are done."""
+        left = {} if self.left is None else {"left": self.left.state()}
+        kept = {"epoch": epoch, "step": step, "watch": self.watch.state()}
+        return {**kept, **left, **bilevel.state()}
+
+    @property
+    def _alpha_steps(self) -> int:
+        return (self.recipe.epochs - self.recipe.alpha_start) * len(self.weights_batches)
+
+    def judge(self, bilevel: Bilevel) -> Judge:
+        """Who compares finalists."""
+        finalists = self.config.finalists
+        return Judge(bilevel, self.alpha_batches, self.terms, finalists=finalists)
+
+    def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[FrontPoint] | None]:
+        """The architecture, and a front if one is asked for.
+
+        What alpha speaks for is compared as a whole; of a method that draws, the best one drawn.
+        """
+        if self.method.learns:
+            judge, strengths = self.judge(bilevel), self.watch.strengths
+            found = judge.choose(self.terms, strengths)
+            pareto = self.config.pareto
+            return found, None if pareto is None else judge.front(self.terms, strengths, pareto)
+        drawn = self.terms.draw(self.method.drawn, self.config.seed)
+        seen = islice(self.alpha_batches.epoch(0), _SCORED)
+        return best_of(self.fabric, bilevel.network, drawn, seen), None
+
+    def _lowered(self, supernet: Network) -> NaiveNetwork:
+        if self.config.lowering == "naive":
+            return NaiveNetwork(supernet)
+        return FusedNetwork(supernet, recompute=self.config.recompute)
+
+    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: Bar) -> None:
+        steps = len(self.weights_batches)
+        pairs = zip(
+            self.weights_batches.epoch(epoch, start),
+            self._endless(self.alpha_batches, epoch, start),
+            strict=False,
+        )
+        for step, (weights_batch, alpha_batch) in enumerate(pairs, start):
+            along = (epoch + step / steps) / self.recipe.epochs
+            moment = Moment(epoch, self.recipe.epochs, along)
+            bilevel.step(weights_batch, alpha_batch, moment)
+            if self.left is not None and bilevel.learns(moment):
+                self.left.observe(bilevel.strengths())
+            self.keeper.after_step(
+                step,
+                steps,
+                check=lambda: bilevel.require_finite(epoch),
+                state=lambda done=step + 1: self._state(bilevel, epoch, done),
+            )
+            progress.advance()
+        self._log_epoch(bilevel, epoch, progress)
+        bilevel.train_meter.reset()
+        bilevel.valid_meter.reset()
+        if self.left is not None and self.left.drop(
+            Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs),
+            lambda allowed: self.terms.narrowed(allowed).feasible_at_all,
+        ):
+            self._shrink(bilevel, self.left.left)
+        self.keeper.save(self._state(bilevel, epoch + 1, 0))
+
+    def _endless(
+        self, batches: data.Batches, epoch: int, start: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches without end: the halves may differ by a batch."""
+        yield from batches.epoch(epoch, start % len(batches))
+        while True:
+            yield from batches.epoch(epoch)
+
+    def log_start(self, keeper: Keeper, bilevel: Bilevel) -> None:
+        """Write down what is searched, and where."""
+        keeper.folder.log.write(
+            "start",
+            kind="search",
+            decisions={d.name: list(d.candidates) for d in bilevel.network.decisions},
+            params=sum(p.numel() for p in bilevel.network.parameters()),
+            versions=versions(),
+            hardware=describe_hardware(self.fabric.device),
+        )
+
+    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Bar) -> None:
+        train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
+        learned = self._learned(bilevel, epoch) if self.method.learns else {}
+        if not self.keeper.writes:
+            return
+        self.keeper.folder.log.write(
+            "epoch",
+            epoch=epoch,
+            train_loss=train.loss,
+            train_top1=train.top1,
+            valid_loss=valid.loss,
+            valid_top1=valid.top1,
+            lr=bilevel.weight_optimiser.param_groups[0]["lr"],
+            **learned,
+            seconds=self.keeper.tick(),
+        )
+        seen = "" if valid.top1 is None else f", valid {valid.top1:.1f} %"
+        found = f"  {learned['architecture'][:100]}" if learned else ""
+        progress.note(
+            f"epoch {epoch + 1}/{self.recipe.epochs}: train {train.top1:.1f} %{seen}{found}"
+        )
+
+    def _learned(self, bilevel: Bilevel, epoch: int) -> dict[str, Any]:
+        """What there is to say of alpha at the end of an epoch."""
+        weights, strengths = bilevel.weights(), bilevel.standing()
+        architecture = self.terms.derive(strengths)
+        moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
+        signs = self.watch.look(weights, strengths, architecture, moment)
+        return {
+            "alpha": weights,
+            **asdict(signs),
+            **({} if bilevel.pressure is None else bilevel.pressure.record()),
+            **self._size(bilevel),
+            "architecture": write_architecture(architecture),
+        }
+
+    def _size(self, bilevel: Bilevel) -> dict[str, int]:
+        """How large the supernet was in an epoch, where it shrinks."""
+        if self.left is None:
+            return {}
+        macs = graph_cost(bilevel.network.network).macs
+        return {**self.left.record(), "supernet_macs": macs}
+
+    def _finish(self, bilevel: Bilevel) -> SearchResult:
+        folder, taken = self.keeper.folder, self.watch.taken
+        if taken is not None and self.keeper.writes:
+            folder.log.write("stop", rule=self.config.stop_early, taken=taken.epoch)
+        return self.conclude(self.keeper, bilevel, *self._answer(bilevel))
+
+    def conclude(
+        self,
+        keeper: Keeper,
+        bilevel: Bilevel,
+        architecture: Architecture,
+        points: list[FrontPoint] | None,
+    ) -> SearchResult:
+        """Leave the run folder complete; the network has the weights of that supernet."""
+        folder = keeper.folder
+        front = None if points is None else tuple(point.to_json() for point in points)
+        cost = graph_cost(self.space.discrete(architecture, self.size))
+        top1 = hand_over(
+            self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
+        )
+        seconds = keeper.tick()
+        result = SearchResult(
+            *(architecture, cost.params, cost.macs, top1, seconds, folder.path),
+            feasible=self.terms.feasible(architecture),
+            costs=self.terms.costs(architecture),
+            limits=self.terms.limits,
+            counted_at=self.terms.counted_at,
+            front=front,
+        )
+        if keeper.writes:
+            if front is not None:
+                write_json(folder.path / "front.json", {"schema": SCHEMA, "front": front})
+            keeper.finish(result.to_json())
+        self.fabric.barrier()  # no process returns before the folder is complete
+        return result

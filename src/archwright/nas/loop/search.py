@@ -1,0 +1,18 @@
+"""A search from start to end: by one supernet, or by several that decide together."""
+
+from archwright.nas.config import SearchConfig
+from archwright.nas.loop.ensemble import search_together
+from archwright.nas.loop.result import SearchResult
+from archwright.nas.loop.run import search_alone
+
+
+def search(config: SearchConfig) -> SearchResult:
+    """Run a search, or go on with one, and leave its run folder complete.
+
+    Raises:
+        ConfigError: a setting, space or method that does not exist or does not fit.
+        DataError: the images cannot be used.
+        RunError: the run folder exists, or is of another configuration.
+        DivergedError: the loss is no longer finite.
+    """
+    return search_alone(config) if config.supernets == 1 else search_together(config)

@@ -1,0 +1,59 @@
+"""DARTS (Liu et al., ICLR 2019).
+
+Weights are the softmax of alpha (eq. 2). They are trained on one half of the training images,
+alpha on the other half, in alternating steps: by the gradient at the present weights (first order,
+eq. 7 with xi = 0), or at those that a step of training would reach (second order, eq. 7).
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from typing_extensions import override
+
+from archwright.lowering import Mixture
+from archwright.nas.method import Method, Moment
+from archwright.nas.recipe import Recipe, Unroll
+
+
+@dataclass(frozen=True, kw_only=True)
+class Darts(Method):
+    """The softmax mixture of all candidates."""
+
+    @override
+    def recipe(self, space: str) -> Recipe:
+        # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos; elsewhere quark0/darts,
+        # cnn/train_search.py
+        benchmark = space == "nasbench201"
+        return Recipe(
+            epochs=50,
+            batch_size=64,
+            lr=0.025,
+            lr_min=0.001,
+            momentum=0.9,
+            nesterov=benchmark,
+            weight_decay=5e-4 if benchmark else 3e-4,
+            clip=5.0,
+            warmup_epochs=0.0,
+            alpha_lr=3e-4,
+            alpha_betas=(0.5, 0.999),
+            alpha_weight_decay=1e-3,
+            alpha_init=1e-3,
+            alpha_start=0,
+            alpha_first=not benchmark,
+        )
+
+    @override
+    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+        return Mixture.from_logits(logits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondOrderDarts(Darts):
+    """DARTS with the gradient through one step of the weights."""
+
+    unroll: Unroll = "finite"
+
+    @property
+    @override
+    def unrolling(self) -> Unroll:
+        return self.unroll

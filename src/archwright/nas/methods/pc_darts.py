@@ -1,0 +1,47 @@
+"""PC-DARTS (Xu et al., ICLR 2020): only a part of the channels is searched.
+
+The first C/K channels of an edge go through its candidates, the others pass by (eq. 4); the edges
+into a node share its mass by learned weights (edge normalisation, eq. 5), and candidates are ranked
+by the product of both. Weights are trained alone first.
+"""
+
+from dataclasses import dataclass, replace
+
+from typing_extensions import override
+
+from archwright.graph import Network
+from archwright.graph.passes.partial_channels import sample_channels
+from archwright.nas.methods.darts import Darts
+from archwright.nas.parameters.alpha import Alpha
+from archwright.nas.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class PcDarts(Darts):
+    """Channel sampling, and edge normalisation."""
+
+    partial: int = 4
+    edge_normalisation: bool = True
+
+    @override
+    def recipe(self, space: str) -> Recipe:
+        # yuhuixu1993/PC-DARTS, train_search.py
+        return replace(
+            super().recipe(space),
+            batch_size=256,
+            lr=0.1,
+            lr_min=0.0,
+            nesterov=False,
+            weight_decay=3e-4,
+            alpha_lr=6e-4,
+            alpha_start=15,
+            alpha_first=True,
+        )
+
+    @override
+    def supernet(self, network: Network) -> Network:
+        return sample_channels(network, self.partial)
+
+    @override
+    def alpha(self, network: Network, deviation: float) -> Alpha:
+        return Alpha(network, deviation=deviation, edges=self.edge_normalisation)

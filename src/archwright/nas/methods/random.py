@@ -1,0 +1,56 @@
+"""The baselines that no method may be shown without: architectures drawn at random.
+
+`random` draws one, and trains nothing. `random-ws` is random search with weight sharing (Li and
+Talwalkar, UAI 2019): a supernet is trained on a path drawn anew each step; then many architectures
+are drawn, and the one that is best with the supernet's weights wins.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from archwright.lowering import Mixture
+from archwright.nas.method import Moment
+from archwright.nas.methods.darts import Darts
+from archwright.nas.parameters.noise import gumbel
+from archwright.nas.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Random(Darts):
+    """One architecture, drawn uniformly of those that are connected."""
+
+    trains: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
+
+    @property
+    @override
+    def drawn(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomWithSharing(Darts):
+    """Paths drawn uniformly; the best of so many architectures on alpha's images."""
+
+    learns: ClassVar[bool] = False
+
+    samples: int = 100
+
+    @override
+    def recipe(self, space: str) -> Recipe:
+        # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos
+        return replace(super().recipe(space), epochs=250)
+
+    @property
+    @override
+    def drawn(self) -> int:
+        return self.samples
+
+    @override
+    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+        uniform = torch.where(logits.isinf(), logits, 0.0).detach()
+        return Mixture.straight_through(uniform + gumbel(uniform), only_sample=True)

@@ -1,0 +1,1 @@
+"""Collapse indicators of a running search. Import from the modules."""

@@ -1,0 +1,248 @@
+"""Looking at a search at the end of an epoch for signs that it collapses, and leaving it as it was.
+
+Legend: E decisions, O candidates of the largest decision, N all numbers of alpha.
+"""
+
+import math
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from archwright import data
+from archwright.engine.checkpoint import random_state, restore_random
+from archwright.engine.device import average_over_processes
+from archwright.errors import ConfigError
+from archwright.graph import Architecture
+from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
+from archwright.nas.bilevel.bilevel import Batch, Bilevel, frozen
+from archwright.nas.derive.oneshot import mixture_accuracy, one_shot_accuracy
+from archwright.nas.method import Method, Moment
+from archwright.nas.monitor.hessian import largest_eigenvalue
+from archwright.nas.monitor.statistics import (
+    Roles,
+    Weights,
+    entropy,
+    most_skips,
+    ranking,
+    skip_shares,
+)
+from archwright.nas.monitor.stopping import Seen, StopRule, epoch_to_take, epochs_needed
+from archwright.nas.recipe import Recipe
+
+_BATCHES = 2
+"""Batches of alpha's images that the gap is measured on, the same ones in every epoch."""
+_PRODUCTS = 3
+"""Products with the Hessian an epoch; each goes on from the vector found the epoch before."""
+_PARTS = 4
+"""The eigenvalue is that of one batch in so many parts."""
+_SEED = 0
+"""Of the first direction, and of the noise of methods that draw."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signs:
+    """What is logged of an epoch.
+
+    Attributes:
+        entropy: the mean of the decisions', nats.
+        skips: for each kind of cell, the share of its decisions that a skip leads.
+        gap: the accuracy with the method's mixture less that of the architecture that it stands
+            for, with the same weights on the same images, percentage points; None: not measured.
+        eigenvalue: the largest of the Hessian of alpha's loss in alpha; None: not measured.
+        watch_seconds: what measuring took.
+    """
+
+    entropy: float
+    skips: dict[str, float]
+    gap: float | None = None
+    eigenvalue: float | None = None
+    watch_seconds: float = 0.0
+
+
+def check_watch(
+    method: Method, name: str, watch: bool | None, rule: StopRule, recipe: Recipe
+) -> bool:
+    """Whether gap and curvature are measured: where alpha learns, unless they are turned off.
+
+    Raises:
+        ConfigError: there is no alpha to be watched, or a rule needs what is not measured, or more
+            epochs than there are.
+    """
+    if not method.learns and (watch or rule != "none"):
+        flag = "--watch" if watch else f"--stop-early {rule}"
+        raise ConfigError(f"{flag} looks at how alpha learns, and {name} has none: leave it out")
+    if rule == "eigenvalue" and watch is False:
+        raise ConfigError("--stop-early eigenvalue needs what --watch measures: drop --no-watch")
+    learned, needed = max(recipe.epochs - recipe.alpha_start, 0), epochs_needed(rule)
+    if learned < needed:
+        raise ConfigError(
+            f"--stop-early {rule} looks at {needed} epochs in which alpha learns, and there are "
+            f"{learned}: give --epochs {recipe.alpha_start + needed} or more, or leave it "
+            f"out"
+        )
+    return method.learns and watch is not False
+
+
+class Watch:
+    """What is known of a search, epoch by epoch, and whether it should be stopped."""
+
+    def __init__(
+        self,
+        bilevel: Bilevel,
+        roles: Roles,
+        rule: StopRule,
+        *,
+        null: str | None,
+        batches: data.Batches | None,
+    ) -> None:
+        """Watch `bilevel`.
+
+        `null` is the candidate that cannot win, if there is one; `batches` are of alpha's images,
+        None: nothing is measured that takes time.
+        """
+        self._bilevel, self._roles, self._null = bilevel, roles, null
+        self._rule: StopRule = rule
+        self._batches: Sequence[Batch] = (
+            [] if batches is None else list(islice(batches.epoch(0), _BATCHES))
+        )
+        size = sum(parameter.numel() for parameter in bilevel.alpha.parameters())
+        generator = torch.Generator().manual_seed(_SEED)
+        self._direction = torch.randn(size, generator=generator).to(bilevel.fabric.device)
+        self._history: list[Seen] = []
+
+    def look(
+        self, weights: Weights, strengths: Weights, architecture: Architecture, moment: Moment
+    ) -> Signs:
+        """The signs at the end of an epoch.
+
+        `weights` are those of the candidates, `strengths` what they are ranked by, which stand for
+        `architecture`.
+        """
+        decisions, learns = self._bilevel.network.decisions, self._bilevel.method.learns
+        gap: float | None = None
+        eigenvalue: float | None = None
+        start = time.monotonic()
+        if self._batches:
+            with undisturbed(self._bilevel):
+                gap = self._gap(architecture, moment)
+                eigenvalue = self._eigenvalue()
+        seconds = round(time.monotonic() - start, 3)
+        if self._bilevel.learns(moment):
+            seen = Seen(
+                epoch=moment.epoch,
+                weights=strengths,
+                ranking=ranking(strengths, decisions, self._roles),
+                skips=most_skips(architecture, self._roles),
+                eigenvalue=eigenvalue,
+            )
+            self._history.append(seen)
+        return Signs(
+            entropy=entropy(weights),
+            skips=skip_shares(strengths, decisions, self._roles, null=self._null) if learns else {},
+            gap=gap,
+            eigenvalue=eigenvalue,
+            watch_seconds=seconds,
+        )
+
+    @property
+    def taken(self) -> Seen | None:
+        """The epoch whose weights are the answer, where the search is to be stopped."""
+        epoch = epoch_to_take(self._rule, self._history)
+        return next((seen for seen in self._history if seen.epoch == epoch), None)
+
+    @property
+    def strengths(self) -> Weights:
+        """What candidates are ranked by in the answer."""
+        taken = self.taken
+        return self._bilevel.standing() if taken is None else taken.weights
+
+    def state(self) -> dict[str, Any]:
+        """All that later epochs ask for."""
+        history = [asdict(seen) for seen in self._history]
+        return {"direction": self._direction, "history": history}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._direction.copy_(state["direction"])
+        self._history = [Seen(**seen) for seen in state["history"]]
+
+    def _gap(self, architecture: Architecture, moment: Moment) -> float:
+        bilevel = self._bilevel
+        torch.manual_seed(_SEED)
+        mixture = bilevel.mixture(bilevel.alpha().detach(), moment)
+        mixed = mixture_accuracy(bilevel.fabric, bilevel.network, mixture, self._batches)
+        alone = one_shot_accuracy(bilevel.fabric, bilevel.network, architecture, self._batches)
+        return mixed - alone
+
+    def _eigenvalue(self) -> float | None:
+        """Of the loss with every candidate at its expected weight.
+
+        By differentiating twice: where ReLUs switch, the gradient jumps, and a finite difference
+        would measure little but these jumps. All that is kept for that is of a part of a batch and
+        in full precision, so that it takes about as much memory as a step of the search.
+        """
+        bilevel, (images, labels) = self._bilevel, self._batches[0]
+        part = max(2, len(labels) // _PARTS)
+        alpha = list(bilevel.alpha.parameters())
+        with _kept_for_two(bilevel.network):
+            scores, _ = bilevel.network(images[:part], expected_mixture(bilevel))
+            loss = functional.cross_entropy(scores, labels[:part])
+            gradient = _flat(torch.autograd.grad(loss, alpha, create_graph=True))
+
+            def product(direction: Tensor) -> Tensor:
+                found = torch.autograd.grad(gradient, alpha, direction, retain_graph=True)
+                flat = _flat(found)
+                average_over_processes(bilevel.fabric, [flat])
+                return flat
+
+            value, direction = largest_eigenvalue(product, self._direction, _PRODUCTS)
+        if not math.isfinite(value):
+            return None
+        self._direction = direction
+        return value
+
+
+def _flat(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat([part.flatten() for part in parts])
+
+
+@contextmanager
+def _kept_for_two(network: NaiveNetwork) -> Generator[None]:
+    """Let gradients of `network` be differentiated again."""
+    if not isinstance(network, FusedNetwork):
+        yield
+        return
+    before, network.keeps_all = network.keeps_all, True
+    try:
+        yield
+    finally:
+        network.keeps_all = before
+
+
+def expected_mixture(bilevel: Bilevel) -> Mixture:
+    """Every candidate at its expected weight, without any noise."""
+    logits = bilevel.alpha()
+    mixture = Mixture.from_weights(bilevel.method.strengths(logits.candidates))
+    return mixture if logits.presence is None else mixture.times(logits.presence)
+
+
+@contextmanager
+def undisturbed(bilevel: Bilevel) -> Generator[None]:
+    """Compute with a search, and leave its statistics and the random state as they are."""
+    device = bilevel.fabric.device
+    buffers = [(buffer, buffer.clone()) for buffer in bilevel.network.buffers()]
+    random = {"random": random_state(device)}
+    try:
+        with frozen([p for p in bilevel.network.parameters() if p.requires_grad]):
+            yield
+    finally:
+        restore_random(random, device)
+        for buffer, kept in buffers:
+            buffer.copy_(kept)

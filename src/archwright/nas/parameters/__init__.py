@@ -1,0 +1,1 @@
+"""Architecture parameters and the relaxations that sample from them. Import from the modules."""

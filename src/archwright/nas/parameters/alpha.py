@@ -1,0 +1,110 @@
+"""Alpha: what a search learns beside the weights, as a module.
+
+Legend: E decisions, O candidates of the largest decision.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from archwright.graph import Cell, Network, choices
+from archwright.lowering import logits_table
+
+
+@dataclass(frozen=True)
+class Logits:
+    """What alpha says: logits of the candidates [E, O], padding being -inf.
+
+    `presence` [E] is the weight of each decision's edge among those that end in the same node;
+    None: edges have none.
+    """
+
+    candidates: Tensor
+    presence: Tensor | None = None
+
+    def detach(self) -> "Logits":
+        """The same numbers, without gradients."""
+        presence = None if self.presence is None else self.presence.detach()
+        return Logits(self.candidates.detach(), presence)
+
+
+class Alpha(nn.Module):
+    """A logit for each candidate and, with `edges`, one for each edge.
+
+    The edges that end in one node share its mass by a softmax (Xu et al., PC-DARTS, ICLR 2020,
+    eq. 5).
+    """
+
+    _padding: Tensor
+    _nodes: Tensor
+    _gone: Tensor
+
+    def __init__(self, network: Network, *, deviation: float, edges: bool = False) -> None:
+        super().__init__()
+        self._describe(network)
+        shape = self._padding.shape
+        self.candidates = nn.Parameter(torch.empty(shape))
+        self.edges = nn.Parameter(torch.empty(shape[0])) if edges else None
+        self.reset_parameters(deviation)
+
+    def _describe(self, network: Network) -> None:
+        """Register what stays the same of `network`."""
+        table = logits_table(network.decisions())
+        self.register_buffer("_padding", table, persistent=False)
+        nodes = torch.tensor(target_nodes(network))
+        self.register_buffer("_nodes", nodes, persistent=False)
+        gone = torch.zeros(len(table), dtype=torch.bool)
+        self.register_buffer("_gone", gone, persistent=False)
+
+    @torch.no_grad()
+    def reset_parameters(self, deviation: float) -> None:
+        """Draw all logits anew, with this standard deviation."""
+        present = ~self._padding.isinf()
+        self.candidates.copy_(deviation * torch.randn(present.shape) * present)
+        if self.edges is not None:
+            self.edges.copy_(deviation * torch.randn(len(present)))
+
+    @override
+    def forward(self) -> Logits:
+        candidates = self.candidates + self._padding
+        return Logits(candidates, None if self.edges is None else self._presence(self.edges))
+
+    def groups(self, lr: float) -> list[dict[str, Any]]:
+        """The parameters, and the learning rate of each, as an optimiser takes them."""
+        return [{"params": list(self.parameters()), "lr": lr}]
+
+    @torch.no_grad()
+    def keep(self, left: Tensor) -> None:
+        """Give no weight to candidates from now on that are not `left` [E, O].
+
+        Of a decision of which none is left, the edge has no part in its node's mass any more.
+        """
+        left = left.to(self._padding.device)
+        some = left.any(dim=1)
+        self._padding.masked_fill_(~left & some[:, None], -torch.inf)
+        self._gone.copy_(~some)
+
+    def _presence(self, logits: Tensor) -> Tensor:
+        siblings = self._nodes[:, None] == self._nodes[None, :]  # [E, E]
+        there = siblings & ~self._gone[None, :]
+        table = torch.where(there | self._gone[:, None], logits[None, :], -torch.inf)
+        return torch.where(self._gone, 0.0, (logits - table.logsumexp(dim=1)).exp())
+
+
+def target_nodes(network: Network) -> tuple[int, ...]:
+    """A number for each decision: the same for those whose edges end in the same node.
+
+    A decision outside of cells stands alone.
+    """
+    nodes: dict[str, tuple[object, ...]] = {}
+    for step in network.steps:
+        if isinstance(step.body, Cell):
+            for edge in step.body.edges:
+                for choice in choices(edge.body):
+                    nodes[choice.decision.name] = (step.body.kind, edge.target)
+    places = [nodes.get(decision.name, (decision.name,)) for decision in network.decisions()]
+    numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
+    return tuple(numbers[place] for place in places)

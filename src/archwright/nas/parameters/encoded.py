@@ -1,0 +1,77 @@
+"""Alpha conditioned by the graph: logits that edges learn together, beside those of their own.
+
+Legend: E decisions, O candidates of the largest decision, D width of an embedding.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from archwright.cost.encoder import GraphEncoder
+from archwright.cost.encoding import Encoding
+from archwright.graph import Network
+from archwright.nas.parameters.alpha import Alpha
+from archwright.nas.parameters.graph_alpha import GraphAlpha
+
+_WIDTH, _ROUNDS = 16, 2
+"""Of the encoder: a few thousand weights, which cost nothing beside a supernet."""
+
+
+class EncodedAlpha(GraphAlpha):
+    """Logits of connections and operations, each with what an encoder of the whole graph adds.
+
+    The encoder sees every candidate and its place (see `archwright.cost.encoding`), weighed by the
+    present probabilities; so what is learned of one edge speaks for those that are like it. Both
+    read-outs start at zero: at first the encoder adds nothing.
+    """
+
+    _order: Tensor
+
+    def __init__(self, network: Network, encoding: Encoding, *, deviation: float) -> None:
+        """Alpha of `network`, whose decisions `encoding` has in perhaps another order."""
+        super().__init__(network, deviation=deviation)
+        order = torch.tensor([encoding.layout.row[one.name] for one in network.decisions()])
+        self.register_buffer("_order", order, persistent=False)
+        self.encoder = GraphEncoder(encoding, width=_WIDTH, rounds=_ROUNDS)
+        self.operation = nn.Linear(_WIDTH, 1, bias=False)
+        self.connection = nn.Linear(_WIDTH, 1, bias=False)
+        nn.init.zeros_(self.operation.weight)
+        nn.init.zeros_(self.connection.weight)
+
+    @classmethod
+    def around(cls, alpha: Alpha, network: Network, encoding: Encoding) -> "EncodedAlpha":
+        """The same logits of each edge's own, with an encoder beside them."""
+        found = cls(network, encoding, deviation=0.0)
+        found.load_state_dict(alpha.state_dict(), strict=False)
+        return found
+
+    @override
+    def groups(self, lr: float) -> list[dict[str, Any]]:
+        """The encoder's weights take steps of lr / D, so that together they move a logit about as
+        far as a step of lr moves one of its own: Adam's steps do not shrink with their number (Yang
+        et al., Tensor Programs V, NeurIPS 2021, table 3).
+        """
+        learned = (self.encoder, self.operation, self.connection)
+        shared = [parameter for part in learned for parameter in part.parameters()]
+        own = [self.candidates, self.edges]
+        return [{"params": own, "lr": lr}, {"params": shared, "lr": lr / _WIDTH}]
+
+    @override
+    def raw(self) -> tuple[Tensor, Tensor]:
+        connections, operations = super().raw()
+        with torch.no_grad():  # what is seen is where the search is, not a way for its gradient
+            own = self.distribution(connections, operations)
+            weights = own.candidates.exp()
+            if own.presence is not None:
+                weights = weights * own.presence[:, None]
+            placed = torch.zeros_like(weights)
+            placed[self._order] = weights
+        embedded = self.encoder(placed)[self._order]
+        present = (self._padding == 0).to(embedded)[..., None]
+        mean = (embedded * present).sum(dim=1) / present.sum(dim=1).clamp(min=1.0)
+        return (
+            connections + self.connection(mean).squeeze(-1),
+            operations + self.operation(embedded).squeeze(-1),
+        )

@@ -1,0 +1,83 @@
+"""The settings of a bilevel search, as a value; each method publishes its own."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from archwright.engine.options import require, require_schedule
+from archwright.engine.schedule import cosine
+
+Estimator = Literal["soft", "straight-through", "reinmax", "rao"]
+"""How a sample of diffgraph passes its gradient on (see `search.graph.estimators`)."""
+Derivation = Literal["flat", "nested"]
+"""How candidates are ranked: each alone, or groups that share modules first (see `nesting`)."""
+Unroll = Literal["finite", "exact"]
+"""How a second-order gradient is taken: by finite differences, or by differentiating twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How weights and alpha are trained. Rates fall by half a cosine over the whole search.
+
+    `alpha_first` is the order within a step; alpha learns from epoch `alpha_start` on, and the
+    weights' rate rises from zero over the first `warmup_epochs`. Alpha's rate stays as it is, or
+    falls to `alpha_lr_min` by half a cosine from alpha's first epoch on.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    lr_min: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    clip: float
+    warmup_epochs: float
+    alpha_lr: float
+    alpha_betas: tuple[float, float]
+    alpha_weight_decay: float
+    alpha_init: float
+    alpha_start: int
+    alpha_first: bool
+    alpha_lr_min: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check what the settings demand of each other.
+
+        Raises:
+            ConfigError: two contradict each other (both are named).
+        """
+        require_schedule(self.lr, self.lr_min, self.epochs, self.warmup_epochs)
+        require(
+            self.alpha_start < self.epochs,
+            f"--alpha-start {self.alpha_start} must be below --epochs {self.epochs}, "
+            f"or alpha never learns",
+        )
+        require(
+            self.alpha_lr_min is None or self.alpha_lr_min <= self.alpha_lr,
+            f"--alpha-lr-min {self.alpha_lr_min} must not be above --alpha-lr {self.alpha_lr:g}",
+        )
+
+    def alpha_rate(self, progress: float) -> float:
+        """Return the part of its first rate that alpha has, `progress` (0 to 1) of the way."""
+        if self.alpha_lr_min is None:
+            return 1.0
+        start = self.alpha_start / self.epochs
+        along = max(0.0, progress - start) / (1.0 - start)
+        return cosine(along, 1.0, self.alpha_lr_min / self.alpha_lr)
+
+    def of_epochs(self, epochs: int) -> "Recipe":
+        """The same over so many epochs: what begins or ends on the way stays at its share of them.
+
+        Short searches need this to learn alpha at all.
+        """
+        return replace(
+            self,
+            epochs=epochs,
+            alpha_start=at_share(self.alpha_start, self.epochs, epochs),
+            warmup_epochs=self.warmup_epochs * epochs / self.epochs,
+        )
+
+
+def at_share(epoch: int, whole: int, epochs: int) -> int:
+    """The epoch of `epochs` that is as far along as `epoch` is of `whole`, rounded down."""
+    return epoch * epochs // whole

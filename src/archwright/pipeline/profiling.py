@@ -1,0 +1,31 @@
+"""How long operations take on this machine, for the budget of a build."""
+
+from functools import partial
+
+from archwright.backends.timing import measure_in_turns
+from archwright.cost.decision_table import Layout
+from archwright.cost.files import write_rows
+from archwright.pipeline.plan import Plan
+from archwright.pipeline.stages import TABLE
+from archwright.profiling.profile import profile
+from archwright.profiling.runtimes import runtime
+
+_NETWORKS, _REPEATS = 24, 30
+
+
+def measure_machine(plan: Plan) -> None:
+    """Write the table of this machine, at the size of the final network; one that is there stays.
+
+    As the exported file will be measured: one image, on one thread of the CPU, in onnxruntime.
+    """
+    path = plan.config.out / TABLE
+    if path.exists():
+        return
+    found = profile(
+        Layout(plan.space, plan.size),
+        runtime("onnxruntime", "cpu", 1),
+        networks=_NETWORKS,
+        counted="used",
+        timer=partial(measure_in_turns, repeats=_REPEATS),
+    )
+    write_rows(path, found.rows("onnxruntime", "cpu", 1))

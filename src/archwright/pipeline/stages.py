@@ -1,0 +1,177 @@
+"""What each stage of a build is run with: all of it follows from the build's configuration."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from archwright.backends.formats import WEIGHT_BYTES
+from archwright.cost import graph_cost
+from archwright.deployment.config import ExportConfig
+from archwright.engine.options import RunOptions
+from archwright.errors import ConfigError
+from archwright.graph import Network
+from archwright.nas.budget.options import LimitOptions
+from archwright.nas.config import SearchConfig
+from archwright.pipeline.config import BuildConfig
+from archwright.pipeline.presets import PRESETS
+from archwright.pruning.config import PruneConfig
+from archwright.spaces import Size, Space
+from archwright.training.config import TrainConfig
+
+_IMAGES = ("data", "data_root", "image_size", "limit", "test_limit", "background", "white_level")
+_OWN = {"out", "resume"}
+TABLE = "latency.csv"
+"""The latencies of this machine, in the build's folder."""
+
+
+def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchConfig:
+    """The search, within budgets on networks of the final size."""
+    shared = _shared(config, [field.name for field in fields(LimitOptions)])
+    preset = PRESETS[config.preset]
+    options: dict[str, Any] = {
+        **_given(channels=config.search_channels),
+        "cells": config.search_cells
+        or (_least_cells(space) if "supernet" in preset.shallow else None),
+        **_given(batch_size=config.batch_size),
+    }
+    if config.limits:
+        channels, cells = final_size(config, space)
+        options |= {"deploy_channels": channels, "deploy_cells": cells}
+        options |= {"deploy_image_size": image_size}
+    if "size_mb" in config.limits:
+        options |= {"deploy_weights": config.weights}
+    table: dict[str, Any] = {"latency_table": config.out / TABLE} if config.profiles else {}
+    found = SearchConfig(
+        **{**shared, **table, **_left(preset.search, shared), **options},
+        space=config.space,
+        method=config.method,
+        supernets=config.supernets,
+        out=config.out / "search",
+        resume=True,
+    )
+    return _of_epochs(found, config.search_epochs)
+
+
+def final_size(config: BuildConfig, space: Space) -> tuple[int | None, int | None]:
+    """Channels and cells of the final network as asked for; None: as the space has them."""
+    shallow = "final" in PRESETS[config.preset].shallow
+    return config.channels, config.cells or (_least_cells(space) if shallow else None)
+
+
+def _least_cells(space: Space) -> int:
+    """The least depth that the space's networks have, in its own count."""
+    size = Size(channels=space.train_size[0], cells=1, classes=2, image_size=space.image_size)
+    for cells in range(1, space.train_size[1]):
+        try:
+            space.skeleton.cells(replace(size, cells=cells))
+            return cells
+        except ConfigError:
+            pass
+    return space.train_size[1]
+
+
+def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
+    """The search with so many epochs (see `Recipe.of_epochs`), whatever the build's preset sets."""
+    if epochs is None:
+        return config
+    settled = config.settled()
+    recipe = settled.recipe(settled.chosen_method().recipe(config.space)).of_epochs(epochs)
+    started = {"alpha_start": recipe.alpha_start, "warmup_epochs": recipe.warmup_epochs}
+    return replace(config, epochs=epochs, **started)
+
+
+def training_config(config: BuildConfig, size: Size, *, auxiliary: bool) -> TrainConfig:
+    """The training of what the search found; an auxiliary head only where one fits."""
+    shared = _shared(config, [field.name for field in fields(RunOptions)])
+    options = _left(PRESETS[config.preset].training, shared)
+    options |= _given(epochs=config.epochs, batch_size=config.batch_size)
+    options |= {"channels": size.channels, "cells": size.cells}
+    options |= {} if auxiliary else {"auxiliary": 0.0}
+    return TrainConfig(
+        **{**shared, **options},
+        architecture=str(config.out / "search"),
+        space=config.space,
+        against=config.against,
+        out=config.out / "network",
+        resume=True,
+    )
+
+
+def pruning_config(config: BuildConfig) -> PruneConfig | None:
+    """The pruning, on the images of the training; None: there is none."""
+    if not config.prunes:
+        return None
+    names = [field.name for field in fields(RunOptions) if field.name not in _IMAGES]
+    options = dict(PRESETS[config.preset].pruning)
+    options |= _given(epochs=config.finetune_epochs, batch_size=config.batch_size)
+    return PruneConfig(
+        **{**_shared(config, names), **options},
+        macs=config.macs,
+        params=config.params,
+        latency_ms=config.latency_ms,
+        fusion=config.fusion,
+        data_root=config.data_root,
+        run=config.out / "network",
+        space=config.space,
+        out=config.out / "pruned",
+        resume=True,
+    )
+
+
+def within_budgets(pruning: PruneConfig, config: BuildConfig, network: Network) -> PruneConfig:
+    """The pruning of a network that the search found, which keeps the build's budgets, too.
+
+    What stands in for deleted nodes costs something. A latency that is this machine's is measured
+    as the file will be; where only the budget asks for it, it is kept if it can be: no pruning
+    fails for the noise of a measurement, and the verdict is that of the file.
+    """
+    limits, whole = config.limits, graph_cost(network)
+    params = limits.get("params"), _weights_within(limits.get("size_mb"), config)
+    here = limits.get("latency_ms") if config.latency_device is None else None
+    asked = pruning.latency_ms
+    return replace(
+        pruning,
+        latency_ms=min((ms for ms in (asked, here) if ms is not None), default=None),
+        latency_firm=asked is not None or here is None,
+        macs=_tighter(pruning.macs, whole.macs, limits.get("macs")),
+        params=_tighter(pruning.params, whole.params, *params),
+        memory_mb=limits.get("memory_mb"),
+    )
+
+
+def _weights_within(size_mb: float | None, config: BuildConfig) -> float | None:
+    return None if size_mb is None else size_mb * 1e6 / WEIGHT_BYTES[config.weights]
+
+
+def _tighter(asked: float | None, whole: int, *limits: float | None) -> float | None:
+    """The least of what is asked for, up to 1 a share of the whole, and of limits."""
+    given = [limit for limit in limits if limit is not None]
+    if not given:
+        return asked
+    if asked is not None:
+        given.append(asked * whole if asked <= 1 else asked)
+    return min(given)
+
+
+def export_config(config: BuildConfig) -> ExportConfig:
+    """The export of the last network."""
+    return ExportConfig(
+        run=config.out / ("pruned" if config.prunes else "network"),
+        space=config.space,
+        out=config.file,
+        format=config.format,
+        weights=config.weights,
+        data_root=config.data_root,
+    )
+
+
+def _shared(config: BuildConfig, names: list[str]) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in names if name not in _OWN}
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _left(preset: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """What a preset sets, without what is given beside it."""
+    return {name: value for name, value in preset.items() if shared.get(name) is None}

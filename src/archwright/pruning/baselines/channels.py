@@ -1,0 +1,152 @@
+"""Channel pruning by torch-pruning (Fang et al., DepGraph, CVPR 2023), to a number of MACs.
+
+Channels that depend on each other, through sums, concatenations and depthwise convolutions, go
+together; a group's importance is the L2 norm of all its weights.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from archwright.backends.optional import optional
+from archwright.cost import graph_cost
+from archwright.errors import ConfigError, GraphError
+from archwright.graph import BatchNorm, Conv, GlobalAvgPool, Linear, ReLU, Subsample
+from archwright.graph.ops import Pool
+from archwright.graph.passes.resizing import resized, without_zeros
+from archwright.lowering import NaiveNetwork
+from archwright.pruning.baselines.widths import rounded
+
+Ranking = Literal["layer", "network"]
+"""Where channels compete: in their layer, each of which loses the same share, or all of them."""
+
+_FOLLOWED = (Conv, BatchNorm, Linear, ReLU, Pool, GlobalAvgPool, Subsample)
+_HALVINGS = 10
+_NEAR = 0.995
+"""No finer than this is looked for, in units of the MACs that are asked for."""
+
+
+def prune_channels(
+    whole: NaiveNetwork, macs: float, *, ranking: Ranking = "layer", round_to: int | None = None
+) -> tuple[NaiveNetwork, float]:
+    """`whole` with its least important channels removed, and the share that was asked for.
+
+    The share is found by bisection: the one that leaves most without being above `macs`. The widths
+    that are left are rounded to multiples of `round_to`, else of a number that suits each layer
+    (see `multiple_of`); 1 leaves them as they are. No layer goes as a whole.
+
+    Raises:
+        ConfigError: torch-pruning is not installed, the network has a part that it cannot follow,
+            or so few MACs cannot be reached (with the least that can).
+    """
+    pruner = _pruner(whole, ranking, round_to)
+    highest = 1.0
+    best = pruner(highest)
+    if _macs(best) > macs:
+        before = graph_cost(whole.network, live=True).macs
+        raise ConfigError(
+            f"channel pruning cannot come down to {macs:,.0f} MACs: {_macs(best):,} of "
+            f"{before:,} are left when every layer is as narrow as it may be; ask for no less"
+        )
+    found, low, high = highest, 0.0, highest
+    for _ in range(_HALVINGS):
+        if _macs(best) >= _NEAR * macs:
+            break
+        middle = (low + high) / 2
+        made = pruner(middle)
+        if _macs(made) > macs:
+            low = middle
+            continue
+        high = middle
+        if _macs(made) >= _macs(best):
+            best, found = made, middle
+    return rebuilt(best), found
+
+
+def _pruner(
+    whole: NaiveNetwork, ranking: Ranking, round_to: int | None
+) -> Callable[[float], NaiveNetwork]:
+    """What removes a share of the channels from a copy of `whole`, and rounds what is left."""
+    pruning = optional("torch_pruning")
+    for module in whole.network.modules():
+        other = isinstance(module.primitive, Conv) and (
+            module.primitive.norm is not None
+            or module.primitive.groups not in (1, module.primitive.c_out)
+        )
+        if other or not (isinstance(module.primitive, _FOLLOWED) or module.primitive.zero):
+            raise ConfigError(
+                f"channel pruning cannot follow {module.primitive.label()}"
+                f"{f' ({module.slot})' if module.slot else ''}: leave --methods channels out"
+            )
+    try:
+        network = without_zeros(whole.network)
+    except GraphError as error:
+        raise ConfigError(f"channel pruning: {error}; leave --methods channels out") from None
+    weights = whole.state_dict()
+    images = torch.zeros(2, *network.image, device=next(whole.parameters()).device)
+
+    def prune(share: float) -> NaiveNetwork:
+        module = NaiveNetwork(network).to(images).eval()
+        module.load_state_dict(weights)
+        with torch.enable_grad():
+            graph = pruning.DependencyGraph().build_dependency(
+                module, images, output_transform=lambda made: made[0]
+            )
+        heads: list[Any] = [m for m in module.modules() if isinstance(m, nn.Linear)]
+        groups: list[Any] = list(graph.get_all_groups(heads, [nn.Conv2d]))
+        importance = pruning.importance.GroupMagnitudeImportance(p=2)
+        scores: list[Tensor] = [importance(group).detach().cpu() for group in groups]
+        whole_scope = torch.cat(scores)
+        for group, own in zip(groups, scores, strict=True):
+            weak = _weak(own, whole_scope if ranking == "network" else own, share)
+            gone = [_gone(part, own, weak, round_to) for part in _parts(group, len(own))]
+            root = group[0].dep
+            removed = torch.cat(gone).sort().values.tolist()
+            if removed:
+                graph.get_pruning_group(root.target.module, root.handler, removed).prune()
+        return module
+
+    return prune
+
+
+def _weak(own: Tensor, scope: Tensor, share: float) -> Tensor:
+    """Which channels of a layer are among that share of the scope that is least important."""
+    count = len(scope) - int(len(scope) * (1 - share))
+    return (
+        own <= scope.sort().values[count - 1] if count else torch.zeros_like(own, dtype=torch.bool)
+    )
+
+
+def _parts(group: Any, width: int) -> list[Tensor]:
+    """The channels of a group, apart where not the same convolutions make them.
+
+    Convolutions that are joined side by side are narrower than what they are added to, and each of
+    them is to have a width that runs fast.
+    """
+    makers: list[list[int]] = [[] for _ in range(width)]
+    for number, item in enumerate(group):
+        for channel in item.root_idxs:
+            makers[channel].append(number)
+    parts: dict[tuple[int, ...], list[int]] = {}
+    for channel, numbers in enumerate(makers):
+        parts.setdefault(tuple(numbers), []).append(channel)
+    return [torch.tensor(part) for part in parts.values()]
+
+
+def _gone(part: Tensor, scores: Tensor, weak: Tensor, round_to: int | None) -> Tensor:
+    """The channels of a part that are removed, so that a rounded number is left."""
+    left = rounded(int((~weak[part]).sum()), len(part), round_to)
+    return part[scores[part].argsort()[: len(part) - left]]
+
+
+def _macs(module: NaiveNetwork) -> int:
+    return graph_cost(resized(module.network, dict(module.slots.items())), live=True).macs
+
+
+def rebuilt(pruned: NaiveNetwork) -> NaiveNetwork:
+    """A fresh module of `pruned`, whose modules were made narrower, with its weights."""
+    module = NaiveNetwork(resized(pruned.network, dict(pruned.slots.items())))
+    module.load_state_dict(pruned.state_dict())
+    return module.to(next(pruned.parameters()))

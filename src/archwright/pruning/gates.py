@@ -1,0 +1,71 @@
+"""Gates on the nodes of a network, and what they say of each node's importance.
+
+Legend: B batch, C channels, H height, W width; g the gate of a node, L the loss.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archwright.engine.evaluate import Labelled
+from archwright.graph import Network, Node, Pruning
+from archwright.graph.passes.rewire import deletable, gate_slot, rewire
+from archwright.lowering import NaiveNetwork
+from archwright.training.trainer import Term
+
+Gates = dict[Node, nn.Parameter]
+"""The gate [1, 1, 1] of each node, in the order of evaluation."""
+
+
+def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[NaiveNetwork, Gates]:
+    """The network of `whole` with its weights `state` and a gate of one on every node."""
+    module = NaiveNetwork(rewire(whole, Pruning(gated=True)))
+    module.load_state_dict({**module.state_dict(), **state})
+    gates = {
+        node: module.get_parameter(f"slots.{gate_slot(*node)}.weight") for node in deletable(whole)
+    }
+    return module, gates
+
+
+def sparsity(gates: Gates, strength: float) -> Term:
+    """The term that draws gates to zero: `strength` times the sum of |g|."""
+
+    def term(images: Tensor, logits: Tensor) -> Tensor:
+        return strength * torch.cat([gate.flatten() for gate in gates.values()]).abs().sum()
+
+    return term
+
+
+def gate_scores(gates: Gates) -> dict[Node, float]:
+    """|g| of each node."""
+    return {node: abs(float(gate.detach())) for node, gate in gates.items()}
+
+
+def taylor_scores(gated: NaiveNetwork, gates: Gates, batches: Labelled) -> dict[Node, float]:
+    """Mean over batches of |g dL/dg|, in evaluation mode: what L changes, to first order, without
+    the node (Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR 2019).
+    """
+    training = gated.training
+    gated.eval()
+    totals = torch.zeros(len(gates), dtype=torch.float64)
+    count = 0
+    for images, labels in batches:
+        logits, _ = gated(images)
+        loss = functional.cross_entropy(logits.float(), labels)
+        gradients = torch.autograd.grad(loss, list(gates.values()), materialize_grads=True)
+        parts = [
+            float((gate.detach() * gradient).abs())
+            for gate, gradient in zip(gates.values(), gradients, strict=True)
+        ]
+        totals += torch.tensor(parts, dtype=torch.float64)
+        count += 1
+    gated.train(training)
+    return dict(zip(gates, (totals / max(count, 1)).tolist(), strict=True))
+
+
+def random_scores(nodes: Sequence[Node], seed: int) -> dict[Node, float]:
+    """A number for each node, drawn uniformly."""
+    return dict(zip(nodes, np.random.default_rng(seed).random(len(nodes)).tolist(), strict=True))

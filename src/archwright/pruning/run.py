@@ -1,0 +1,208 @@
+"""A pruning from start to end: gates, the nodes that go, what stands in for them, fine-tuning.
+
+Each stage goes on from its own checkpoint: `gates` while gates are learned, `tuning` once nodes
+are deleted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from archwright.cost import graph_cost
+from archwright.engine.checkpoint import loading, save_checkpoint
+from archwright.engine.checkpointer import Keeper
+from archwright.engine.device import describe_hardware, make_fabric, placed, versions
+from archwright.engine.folder import RunFolder
+from archwright.engine.setup import load_images, require_trainable, started
+from archwright.engine.weights import save_network
+from archwright.graph import Cell, Node, Pruning
+from archwright.graph.passes.rewire import deletable, rewire
+from archwright.lowering import NaiveNetwork
+from archwright.pruning.config import PruneConfig
+from archwright.pruning.gates import Gates
+from archwright.pruning.latency import measured_latency
+from archwright.pruning.result import PruneResult, measured
+from archwright.pruning.select import Target
+from archwright.pruning.source import Source, read_source
+from archwright.pruning.stages import Cut, Gated, Stages
+from archwright.pruning.targets import require_reachable, targets_of
+from archwright.spaces import get_space, write_architecture
+
+State = dict[str, Any]
+
+
+def prune(config: PruneConfig) -> PruneResult:
+    """Prune a network, or go on with one, and leave its run folder complete.
+
+    Raises:
+        ConfigError: a setting does not fit, or a target cannot be met (with the least that can).
+        DataError: the images cannot be used.
+        RunError: there is nothing to prune where it is said to be; the run folder exists, or is of
+            another configuration.
+        DivergedError: the loss is no longer finite.
+    """
+    source = read_source(config.run, None if config.space is None else get_space(config.space))
+    config = config.on(source.settings)
+    fabric = make_fabric(config.device, config.precision)
+    images = load_images(config)
+    source.require_fit(images)
+    stages = Stages(fabric=fabric, config=config, source=source, images=images)
+    finished = RunFolder(config.out).result() if config.resume else None
+    run = _Pruning(stages, [] if finished else targets_of(config, source))
+    resolved = {
+        **{"channels": source.size.channels, "cells": source.size.cells},
+        **source.space.settings,
+        "architecture": write_architecture(source.architecture),
+        **{name: source.settings.get(name) for name in ("inherit", "inherited")},
+        "cutout": stages.cutout,
+        **stages.taken_over,
+    }
+    with started(fabric, config, "prune", images, resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    return PruneResult.from_json({**finished, "out": str(config.out)})
+
+
+class _Pruning:
+    """One pruning while it runs; `facts` is what its finished stages found."""
+
+    keeper: Keeper
+
+    def __init__(self, stages: Stages, targets: list[Target]) -> None:
+        self.stages, self.targets = stages, targets
+        self.config, self.source = stages.config, stages.source
+        network, size = self.source.network, self.config.batch_size
+        require_trainable(stages.fabric, self.config, network, size, "this network")
+        _ = stages.batches
+        if self.config.gates is not None:
+            stages.learned_gates(self.config.gates)
+        if targets:
+            require_reachable(self.source, targets, self.config.pruning)
+        self.facts: State = {}
+
+    def run(self, keeper: Keeper) -> PruneResult:
+        """Every stage that is left."""
+        self.keeper = keeper
+        state = keeper.restore() or {}
+        if state:
+            self.facts = state["facts"]
+        else:
+            self._begin()
+        if state.get("stage") != "tuning":
+            pruned = self._cut(self._gates(state)).network
+            state = {"stage": "tuning", "network": pruned.state_dict(), "trainer": None}
+            keeper.save({**state, "facts": self.facts})
+        return self._tune(state)
+
+    def _begin(self) -> None:
+        self.facts["top1_before"] = self.stages.top1(self.stages.unpruned())
+        if self.keeper.writes:
+            self.keeper.folder.log.write(
+                "start",
+                kind="prune",
+                params=graph_cost(self.source.published).params,
+                top1=self.facts["top1_before"],
+                versions=versions(),
+                hardware=describe_hardware(self.stages.fabric.device),
+            )
+
+    def _gates(self, state: State) -> Gated:
+        """The gated network; its gates are learned, or taken over, if they rank the nodes."""
+        config, stages = self.config, self.stages
+        if config.score != "gate":
+            return stages.gated()
+        if config.gates is not None:
+            return stages.learned_gates(config.gates)
+        held = {"stage": "gates", "facts": self.facts}
+        gated = stages.learn_gates(self.keeper, state or None, lambda: held, _noted)
+        if self.keeper.writes:
+            path = self.keeper.folder.checkpoint("gates")
+            content = {"network": gated.network.state_dict()}
+            save_checkpoint(path, content, stages.fabric.device)
+        return gated
+
+    def _cut(self, gated: Gated) -> Cut:
+        """The network without its least important nodes."""
+        cut = self.stages.cut(gated, self.targets)
+        facts, pruning = self.facts, cut.pruning
+        facts["deleted"] = [list(node) for node in sorted(pruning.deleted)]
+        facts["top1_pruned"] = self.stages.top1(cut.network)
+        facts["latency_ms"] = [None, None]
+        if self.config.latency_ms is not None:
+            (timed,) = (t.measured for t in self.targets if t.measured is not None)
+            facts["latency_ms"] = [measured_latency(self.source.network), timed(pruning)]
+        if self.keeper.writes:
+            self.keeper.folder.log.write(
+                "pruned",
+                deleted=pruning.by_place(),
+                kinds=_kinds(self.source),
+                importance=_shown(cut.importance),
+                macs=graph_cost(rewire(self.source.published, pruning)).macs,
+                top1=facts["top1_pruned"],
+                seconds=self.keeper.tick(),
+            )
+        return cut
+
+    def _tune(self, state: State) -> PruneResult:
+        """Fine-tune what is left, and write it down."""
+        deleted = frozenset((str(step), int(node)) for step, node in self.facts["deleted"])
+        pruning = replace(self.config.pruning, deleted=deleted)
+        network = NaiveNetwork(rewire(self.source.network, pruning))
+        if not state["trainer"]:
+            with loading(self.keeper.folder.checkpoint("last")):
+                network.load_state_dict(state["network"])
+        held = {"stage": "tuning", "facts": self.facts}
+        network = self.stages.tune(
+            placed(network, self.stages.fabric.device),
+            self.keeper,
+            state=state if state["trainer"] else None,
+            held=lambda: held,
+        )
+        return self._finish(pruning, network)
+
+    def _finish(self, pruning: Pruning, network: NaiveNetwork) -> PruneResult:
+        source, facts = self.source, self.facts
+        architecture = replace(source.architecture, pruning=pruning)
+        about = (source.space, source.architecture, source.size)
+        before = measured("unpruned", *about, facts["top1_before"])
+        top1 = self.stages.top1(network)
+        after = measured("pruned", source.space, architecture, source.size, top1)
+        latency_before, latency_after = facts["latency_ms"]
+        result = PruneResult(
+            architecture=after.architecture,
+            macs_before=before.macs,
+            macs_after=after.macs,
+            params_before=before.params,
+            params_after=after.params,
+            nodes_deleted=len(pruning.deleted),
+            counted_at=source.size,
+            top1_before=before.top1,
+            top1_pruned=facts["top1_pruned"],
+            top1_after=after.top1,
+            latency_ms_before=latency_before,
+            latency_ms_after=latency_after,
+            seconds=self.keeper.tick(),
+            out=self.keeper.folder.path,
+            rows=(after, before),
+        )
+        if self.keeper.writes:
+            save_network(self.keeper.folder, architecture, network)
+            self.keeper.finish(result.to_json())
+        return result
+
+
+def _noted(gates: Gates) -> State:
+    return {"gates": _shown({node: float(gate.detach()) for node, gate in gates.items()})}
+
+
+def _shown(values: Mapping[Node, float]) -> dict[str, float]:
+    """Numbers of nodes as the log has them: `cell0:2` names the node 2 of cell0."""
+    return {f"{step}:{node}": value for (step, node), value in values.items()}
+
+
+def _kinds(source: Source) -> dict[str, str]:
+    """The kind of each cell that a node could be deleted from."""
+    places = {step for step, _ in deletable(source.network)}
+    steps = (step for step in source.network.steps if step.name in places)
+    return {step.name: step.body.kind for step in steps if isinstance(step.body, Cell)}

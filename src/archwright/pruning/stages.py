@@ -1,0 +1,278 @@
+"""The stages of a pruning, each by itself: gates, the nodes that go, fine-tuning, scoring.
+
+A comparison of prunings uses them too, so that every network is treated alike.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from archwright import data
+from archwright.engine.checkpoint import load_checkpoint, loading
+from archwright.engine.checkpointer import Keeper
+from archwright.engine.device import placed
+from archwright.engine.evaluate import evaluate, scoring_batches
+from archwright.engine.folder import RunFolder, read_config
+from archwright.errors import RunError
+from archwright.graph import Node, Pruning
+from archwright.io.tensors import checksum
+from archwright.lowering import NaiveNetwork
+from archwright.pruning.calibration import calibration_batches
+from archwright.pruning.config import PruneConfig
+from archwright.pruning.distill import distillation
+from archwright.pruning.gates import (
+    Gates,
+    gate_scores,
+    gated_network,
+    random_scores,
+    sparsity,
+    taylor_scores,
+)
+from archwright.pruning.leave_one_out import in_rounds, loss_scores
+from archwright.pruning.reconstruction import compensate, pruned_network
+from archwright.pruning.select import Target, attainable, choose, select
+from archwright.pruning.source import Source
+from archwright.training.loop import Loop, augmented_batches, cutout_side
+from archwright.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+State = dict[str, Any]
+
+_SHARED = (
+    *("data", "limit", "image_size", "seed", "gate_epochs", "gate_lr", "sparsity"),
+    *("batch_size", "lr_min", "momentum", "weight_decay", "clip", "cutout", "precision"),
+)
+"""Settings that decide which gates are learned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gated:
+    """The whole network with a gate on every node."""
+
+    network: NaiveNetwork
+    gates: Gates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """What is left of a network, before it is fine-tuned."""
+
+    pruning: Pruning
+    importance: Mapping[Node, float]
+    network: NaiveNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """What the stages have in common: a trained network, images, and how it is pruned."""
+
+    fabric: "Fabric"
+    config: PruneConfig
+    source: Source
+    images: data.ImageData
+
+    @property
+    def batches(self) -> data.Batches:
+        """The training images as gates are learned, and networks fine-tuned, on them.
+
+        Raises:
+            DataError: a batch is larger than the images.
+        """
+        recipe = self.config.recipe(epochs=1, lr=self.config.lr)
+        return augmented_batches(self.fabric, recipe, self.images)
+
+    def unpruned(self) -> NaiveNetwork:
+        """The network as it was trained."""
+        module = NaiveNetwork(self.source.network)
+        module.load_state_dict(dict(self.source.state))
+        return placed(module, self.fabric.device)
+
+    def top1(self, network: NaiveNetwork) -> float:
+        """Percent of test images that a network gets right."""
+        batches = scoring_batches(self.fabric, self.images)
+        top1 = evaluate(self.fabric, network, batches.epoch(0)).top1
+        assert top1 is not None, "a data set has test images"
+        return round(top1, 4)
+
+    def gated(self) -> Gated:
+        """The network with gates, all of them one."""
+        network, gates = gated_network(self.source.network, self.source.state)
+        return Gated(network=placed(network, self.fabric.device), gates=gates)
+
+    def learn_gates(
+        self,
+        keeper: Keeper,
+        state: State | None = None,
+        held: Callable[[], State] = dict,
+        noted: Callable[[Gates], State] = lambda gates: {},
+    ) -> Gated:
+        """The network with learned gates, in as many epochs as are asked for, or from `state` on.
+
+        Checkpoints hold what is `held` besides; `noted` is what the log of an epoch has of gates.
+        """
+        config, gated = self.config, self.gated()
+        torch.manual_seed(config.seed)
+        recipe = config.recipe(epochs=config.gate_epochs, lr=config.gate_lr)
+        term = sparsity(gated.gates, config.sparsity)
+        trainer = Trainer(self.fabric, gated.network, recipe, term)
+        self._loop(keeper, held, lambda: noted(gated.gates)).run("gated", trainer, state)
+        return gated
+
+    def learned_gates(self, run: Path) -> Gated:
+        """The network with the gates that the pruning in the folder `run` learned.
+
+        Raises:
+            RunError: it learned none, or with other settings than are asked for (one is named).
+        """
+        held, wanted = read_config(run), self.settings()
+        path = RunFolder(run).checkpoint("gates")
+        if held.get("kind") != "prune" or not path.is_file():
+            raise RunError(f"{run} has learned no gates: give a pruning that did, or leave --gates")
+        if held.get("run") != wanted["run"]:
+            raise RunError(
+                f"{run} learned its gates on another network than {self.source.path}: give a "
+                f"pruning of the same one, or leave --gates out"
+            )
+        for name in _SHARED:
+            if held.get(name) != wanted[name]:
+                raise RunError(
+                    f"{run} learned its gates with {name}={held.get(name)!r}, not "
+                    f"{wanted[name]!r}: give the same settings, or leave --gates out"
+                )
+        gated = self.gated()
+        with loading(path):
+            gated.network.load_state_dict(load_checkpoint(path)["network"])
+        return gated
+
+    @property
+    def cutout(self) -> int:
+        """Side in pixels of the square that is cut out."""
+        return cutout_side(self.config.recipe(epochs=1, lr=self.config.lr), self.images)
+
+    @property
+    def taken_over(self) -> State:
+        """Checksums of what other runs gave, which stand in the settings for the paths to them."""
+        content: State = {"run": checksum(self.source.state)}
+        if self.config.gates is not None:
+            path = RunFolder(self.config.gates).checkpoint("gates")
+            content["gates"] = checksum(load_checkpoint(path)["network"])
+        return content
+
+    def settings(self) -> State:
+        """The settings, and what was resolved of them, as they are written down."""
+        resolved: State = {"cutout": self.cutout, "image_size": self.images.image_size}
+        resolved["run"] = checksum(self.source.state)
+        return {**self.config.settings(), **resolved}
+
+    def importance(self, gated: Gated) -> dict[Node, float]:
+        """A number for each node: those of the smallest are deleted first."""
+        config = self.config
+        if config.score == "gate":
+            return gate_scores(gated.gates)
+        if config.score == "random":
+            return random_scores(tuple(gated.gates), config.seed)
+        if config.score == "loss":
+            return self._tried(gated, frozenset())
+        return taylor_scores(gated.network, gated.gates, self._calibration)
+
+    def _tried(self, gated: Gated, deleted: frozenset[Node]) -> dict[Node, float]:
+        """What the loss rises by when each node that is left follows the `deleted`."""
+        pruning = self.config.pruning
+        count = len(gated.gates) - len(deleted)
+        print(f"trying {count} nodes, {len(deleted)} are gone", file=sys.stderr, flush=True)
+
+        def without(nodes: frozenset[Node]) -> NaiveNetwork:
+            return self._fitted(gated, replace(pruning, deleted=nodes))
+
+        return loss_scores(without, tuple(gated.gates), deleted, self._calibration)
+
+    @cached_property
+    def _calibration(self) -> list[tuple[Tensor, Tensor]]:
+        """Images that fusions are fitted and losses compared on, the same for every trial."""
+        config = self.config
+        return calibration_batches(self.fabric, self.images, config.calibration, config.seed)
+
+    def cut(self, gated: Gated, targets: Sequence[Target]) -> Cut:
+        """The network without its least important nodes, what stands in for them fitted.
+
+        Where nodes are ranked by the loss, those that are left are tried again when a part of the
+        way to the targets is done: some were spared only by others that are gone.
+
+        Raises:
+            ConfigError: a target cannot be met.
+        """
+        config, pruning = self.config, self.config.pruning
+        targets = attainable(dict.fromkeys(gated.gates, 0.0), targets, pruning)
+
+        def nearer(
+            importance: Mapping[Node, float], gone: frozenset[Node], part: float
+        ) -> frozenset[Node]:
+            eased = [target.eased(part) for target in targets]
+            before = replace(pruning, deleted=gone)
+            return select(importance, eased, before, per_cost=config.per_cost).deleted
+
+        if config.score == "loss":
+            importance, gone = in_rounds(lambda gone: self._tried(gated, gone), nearer)
+            pruning = replace(pruning, deleted=gone)
+        else:
+            importance = self.importance(gated)
+        pruning = choose(importance, targets, pruning, per_cost=config.per_cost)
+        network = self.without(gated, pruning)
+        return Cut(pruning=pruning, importance=importance, network=network)
+
+    def without(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+        """The network that `pruning` leaves, what stands in for nodes fitted."""
+        if pruning.deleted or self.config.drop_gates:
+            return self._fitted(gated, pruning)
+        return self._left(gated, pruning)
+
+    def _left(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+        torch.manual_seed(self.config.seed)  # fusions start alike, whatever was drawn before
+        return pruned_network(self.source.network, pruning, gated.network)
+
+    def _fitted(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+        """What is left, fitted to the calibration images also where it is all."""
+        config, network = self.config, self._left(gated, pruning)
+        x = torch.cat([images for images, _ in self._calibration])
+        anew = not config.keep_statistics
+        compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
+        return network
+
+    def tune(
+        self,
+        network: NaiveNetwork,
+        keeper: Keeper,
+        name: str = "pruned",
+        state: State | None = None,
+        held: Callable[[], State] = dict,
+    ) -> NaiveNetwork:
+        """Fine-tune any network on the images of the run, or go on from `state`; the network."""
+        config = self.config
+        if not config.epochs:
+            return network
+        torch.manual_seed(config.seed)
+        term = None
+        if config.distill:
+            term = distillation(self.unpruned(), config.distill, config.temperature)
+        recipe = config.recipe(epochs=config.epochs, lr=config.lr)
+        trainer = Trainer(self.fabric, network, recipe, term)
+        self._loop(keeper, held, dict).run(name, trainer, state)
+        return trainer.scored
+
+    def _loop(self, keeper: Keeper, held: Callable[[], State], noted: Callable[[], State]) -> Loop:
+        return Loop(
+            fabric=self.fabric,
+            keeper=keeper,
+            images=self.images,
+            batches=self.batches,
+            held=held,
+            noted=noted,
+        )

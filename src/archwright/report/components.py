@@ -1,0 +1,120 @@
+"""What pages are put together from: tables, facts and settings, as text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archwright.report import formatting
+from archwright.report.cell import Drawing, draw_architecture
+from archwright.report.palette import Palette, series_colour
+from archwright.report.read_run import Row, Run
+
+_HIDDEN = ("schema", "kind", "command")
+
+Pairs = list[tuple[str, str]]
+"""A key and its value, both as text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A row of the table of networks, as text; the best top-1 is marked, the others say how far."""
+
+    name: str
+    note: str
+    architecture: str
+    channels: str
+    params: str
+    params_exact: str
+    macs: str
+    macs_exact: str
+    top1: str
+    top1_width: str
+    top5: str
+    behind: str
+    best: bool
+    colour: str
+
+
+def measured(rows: Sequence[tuple[str, str, Row]]) -> list[Measured]:
+    """The rows with the best marked; each comes with its name and a note beside the name."""
+    best = max((row.top1 for _, _, row in rows if row.top1 is not None), default=None)
+    return [
+        Measured(
+            name=name,
+            note=note,
+            architecture=row.architecture or formatting.NOTHING,
+            channels=formatting.NOTHING if row.channels is None else f"{row.channels:g}",
+            params=formatting.si(row.params),
+            params_exact=formatting.exact(row.params),
+            macs=formatting.si(row.macs),
+            macs_exact=formatting.exact(row.macs),
+            top1=formatting.percent(row.top1),
+            top1_width="" if row.top1 is None else f"{min(max(row.top1, 0.0), 100.0):.2f}%",
+            top5=formatting.percent(row.top5),
+            behind=formatting.points(row.top1 - best)
+            if row.top1 is not None and best is not None and row.top1 != best
+            else "",
+            best=row.top1 is not None and row.top1 == best and len(rows) > 1,
+            colour=series_colour(i),
+        )
+        for i, (name, note, row) in enumerate(rows)
+    ]
+
+
+def exports(run: Run) -> list[dict[str, str]]:
+    """The files that a run's network was exported to, as text."""
+    return [
+        {
+            "file": formatting.public(export.file),
+            "kind": f"{export.format}, {export.weights}",
+            "bytes": formatting.exact(export.bytes) or formatting.NOTHING,
+            "top1": formatting.percent(export.top1),
+            "latency": formatting.milliseconds(export.latency_ms),
+            "spread": formatting.milliseconds(export.spread_ms),
+            "measured": f"{export.runtime}; {formatting.exact(export.batch_size)} at a time, "
+            f"threads: {formatting.exact(export.threads)}",
+        }
+        for export in run.exports
+    ]
+
+
+def drawings(run: Run, palette: Palette) -> list[Drawing]:
+    """The drawings of a run's architecture, if it has one."""
+    return draw_architecture(run.architecture, palette) if run.architecture else []
+
+
+def overline(run: Run, kind: str = "") -> str:
+    """What kind of run it is, on what."""
+    told = (run.config.get(key) for key in ("space", "method", "data"))
+    return " \N{MIDDLE DOT} ".join(
+        [kind or run.kind, *(formatting.setting(v) for v in told if v is not None)]
+    )
+
+
+def facts(run: Run) -> Pairs:
+    """The numbers that stand large under the verdict."""
+    row = run.result.rows[0] if run.result else Row(name="")
+    found = [
+        (formatting.share(row.top1), "top-1 accuracy") if row.top1 is not None else None,
+        (formatting.share(row.top5), "top-5 accuracy") if row.top5 is not None else None,
+        (formatting.si(row.params), "parameters") if row.params is not None else None,
+        (formatting.si(row.macs), "multiply-accumulates") if row.macs is not None else None,
+    ]
+    return [fact for fact in found if fact is not None]
+
+
+def settings(run: Run) -> dict[str, str]:
+    """The run's settings in the order of their names."""
+    told = {key: value for key, value in sorted(run.config.items()) if key not in _HIDDEN}
+    if isinstance(about := told.get("data_summary"), dict):
+        told["data_summary"] = about.get("line")
+    return {key: formatting.setting(value) for key, value in told.items()}
+
+
+def environment(run: Run) -> Pairs:
+    """What the run was computed with."""
+    rows = sorted(run.versions.items())
+    if run.hardware is not None:
+        rows.append(("hardware", run.hardware))
+    if run.kind == "search" and run.params is not None:
+        rows.append(("supernet parameters", formatting.exact(run.params)))
+    return rows

@@ -1,0 +1,167 @@
+"""Numbers as people read them, and the sentence that says how a run went."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from archwright.report.read_run import Row, Run
+
+NOTHING = "\N{EN DASH}"
+_THIN = "\N{NARROW NO-BREAK SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+_LONG = 12  # elements of a list that are shown one by one
+
+
+def si(value: float | None) -> str:
+    """Three significant digits and k, M, G or T."""
+    if value is None:
+        return NOTHING
+    for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= power * 0.9995:
+            scaled = value / power
+            digits = 0 if abs(scaled) >= 99.95 else 1 if abs(scaled) >= 9.995 else 2
+            return f"{scaled:.{digits}f}{_THIN}{prefix}"
+    return f"{value:.3g}"
+
+
+def exact(value: float | None) -> str:
+    """Every digit, in groups of three."""
+    return "" if value is None else f"{value:,.0f}".replace(",", _THIN)
+
+
+def percent(value: float | None) -> str:
+    """A percentage with two decimals, without the sign."""
+    return NOTHING if value is None else f"{value:.2f}"
+
+
+def share(value: float) -> str:
+    """A percentage with two decimals and the sign."""
+    return f"{value:.2f}{_THIN}%"
+
+
+def points(value: float) -> str:
+    """A difference of percentages, with its sign."""
+    return f"{value:+.2f}".replace("-", _MINUS)
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency, to the microsecond; without its unit."""
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Hours and minutes, minutes and seconds, or seconds."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 60:
+        return f"{seconds:.0f}{_THIN}s" if seconds >= 10 else f"{seconds:.1f}{_THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{_THIN}min {rest}{_THIN}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours}{_THIN}h {minutes}{_THIN}min"
+
+
+def public(text: str) -> str:
+    """Of an absolute path the last part: a page travels, and folders of this machine do not."""
+    flag, cut, value = text.rpartition("=") if text.startswith("-") else ("", "", text)
+    return flag + cut + (Path(value).name if value.startswith("/") else value)
+
+
+def setting(value: object) -> str:
+    """A setting's value as it would be typed; of a long list the ends, and how long it is."""
+    if isinstance(value, str):
+        return public(value)
+    if isinstance(value, list) and len(items := cast("list[object]", value)) > _LONG:
+        ends = (json.dumps(end, ensure_ascii=False) for end in (*items[:2], items[-1]))
+        first, second, last = ends
+        return f"[{first}, {second}, \N{HORIZONTAL ELLIPSIS}, {last}] ({len(items)})"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def command(run: Run) -> str | None:
+    """The command that repeats the run, if it was written down."""
+    value = run.config.get("command")
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError:  # no command line
+            return None
+    if not isinstance(value, list):
+        return None
+    return shlex.join(public(str(word)) for word in cast("list[object]", value))
+
+
+def status(run: Run) -> str:
+    """How far the run got, in a word or two."""
+    if run.result is not None:
+        return "finished"
+    done = max((e.epoch + 1 for e in run.epochs), default=0)
+    planned = run.config.get("epochs")
+    of = f" of {planned}" if isinstance(planned, int) else ""
+    return f"{done}{of} epochs" if done else "no epoch yet"
+
+
+def verdict(run: Run, name: str = "This run") -> str:
+    """One sentence: what was found and its numbers, or how far the run got."""
+    if run.result is None:
+        return _unfinished(run, name)
+    row, *others = run.result.rows
+    cost = [f"{si(row.params)} parameters"] if row.params is not None else []
+    cost += [f"{si(row.macs)} MACs"] if row.macs is not None else []
+    at = f" at {' and '.join(cost)}" if cost else ""
+    if row.top1 is None:
+        return f"The run has finished{at}; it logged no accuracy."
+    verb = "The search found a network with" if run.kind == "search" else f"{_subject(row)} reaches"
+    text = f"{verb} {share(row.top1)} top-1{at}"
+    return text + _against(row.top1, others) + "." + _stopped(run) + _priced(run)
+
+
+def _priced(run: Run) -> str:
+    """What the network costs beside its limits, and the size that this is counted at."""
+    priced = run.result.priced if run.result else None
+    if priced is None:
+        return ""
+    parts = [
+        f"{name} {si(value)}" + (f" of at most {si(limit)}" if limit is not None else "")
+        for name, value in priced.costs.items()
+        for limit in [priced.limits.get(name)]
+    ]
+    costs = f" Costs: {', '.join(parts)}." if parts else ""
+    return f"{costs} Counted at {priced.size}."
+
+
+def _stopped(run: Run) -> str:
+    if run.stop is None:
+        return ""
+    taken = run.stop.taken + 1
+    return f" It was stopped early (rule {run.stop.rule}), with alpha as after epoch {taken}."
+
+
+def _subject(row: Row) -> str:
+    return "The network found" if row.name == "found" else row.name
+
+
+def _against(top1: float, others: Sequence[Row]) -> str:
+    parts: list[str] = []
+    for other in others:
+        if other.top1 is None:
+            continue
+        gap = round(top1 - other.top1, 2)
+        where = "above" if gap > 0 else "below"
+        parts.append(f"{abs(gap):.2f} {where} {other.name}" if gap else f"level with {other.name}")
+    return f": {' and '.join(parts)} (percentage points)" if parts else ""
+
+
+def _unfinished(run: Run, name: str) -> str:
+    if not run.epochs:
+        return f"{name} has not finished: no epoch is in its log yet."
+    last = run.epochs[-1].values
+    seen = (
+        f"; the last {split} top-1 is {share(last[key])}"
+        for key, split in (("test_top1", "test"), ("valid_top1", "validation"))
+        if key in last
+    )
+    return f"{name} has not finished: {status(run)} are in its log{next(seen, '')}."

@@ -1,0 +1,84 @@
+"""What a pruning deleted, and how the gates moved that decided it."""
+
+import math
+from collections.abc import Mapping
+
+from archwright.report.cell import Drawing, draw_cell
+from archwright.report.chart import Series, panel, ticks
+from archwright.report.palette import Palette, series_colour
+from archwright.report.plots import Panel, PanelGroup
+from archwright.report.read_run import Run
+
+_KEPT, _DELETED = series_colour(0), series_colour(1)
+
+
+def gates(run: Run) -> list[PanelGroup]:
+    """A panel a node with the size of its gate over epochs, grouped by cell."""
+    epochs = [epoch for epoch in run.epochs if epoch.gates]
+    if not epochs:
+        return []
+    sizes = [abs(gate) for epoch in epochs for gate in epoch.gates.values() if math.isfinite(gate)]
+    top = ticks(0.0, max(sizes, default=1.0), 3)[-1]
+    groups: dict[str, list[Panel]] = {}
+    for name in epochs[-1].gates:
+        step, _, node = name.rpartition(":")
+        seen = [epoch for epoch in epochs if name in epoch.gates]
+        course = [abs(epoch.gates[name]) for epoch in seen]
+        fate, colour = _fate(run, step, int(node))
+        line = Series(label="", x=[e.epoch + 1 for e in seen], y=course, colour=colour)
+        svg = panel([line], title=f"{step}, node {node}: {course[-1]:.3f}, {fate}", top=top)
+        if svg is not None:
+            groups.setdefault(step, []).append(
+                Panel(
+                    title=f"node {node}",
+                    leader=fate,
+                    weight=f"{course[-1]:.3f}",
+                    colour=colour,
+                    svg=svg,
+                )
+            )
+    return [PanelGroup(title=step, panels=tuple(panels)) for step, panels in groups.items()]
+
+
+def _fate(run: Run, step: str, node: int) -> tuple[str, str]:
+    """What became of a node, in a word and a colour."""
+    if run.pruned is None:
+        return "", _KEPT
+    gone = node in run.pruned.deleted.get(step, ())
+    return ("deleted", _DELETED) if gone else ("kept", _KEPT)
+
+
+def cuts(run: Run, palette: Palette) -> list[Drawing]:
+    """The cells that lost nodes, those that lost the same ones in one drawing."""
+    if run.pruned is None or run.architecture is None:
+        return []
+    cells = {cell.kind: cell for cell in run.architecture.cells}
+    alike: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for step, kind in run.pruned.kinds.items():
+        nodes = run.pruned.deleted.get(step, ())
+        if nodes and kind in cells:
+            alike.setdefault((kind, nodes), []).append(step)
+    return [
+        Drawing(
+            title=f"{', '.join(steps)} ({kind})",
+            svg=draw_cell(cells[kind], palette, nodes),
+            wide=len(cells[kind].nodes) > 3,
+        )
+        for (kind, nodes), steps in alike.items()
+    ]
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """The numbers of a pruning that stand large under the verdict."""
+    if run.pruned is None:
+        return []
+    deleted: Mapping[str, tuple[int, ...]] = run.pruned.deleted
+    found = [(str(sum(map(len, deleted.values()))), "nodes deleted")]
+    rows = run.result.rows if run.result else ()
+    sizes = [row.macs for row in rows if row.macs]
+    if len(sizes) > 1:
+        found.append((f"{100 * sizes[0] / sizes[1]:.1f}\N{NARROW NO-BREAK SPACE}%", "of the MACs"))
+    if run.pruned.top1 is not None:
+        share = f"{run.pruned.top1:.2f}\N{NARROW NO-BREAK SPACE}%"
+        found.append((share, "top-1 before fine-tuning"))
+    return found

@@ -1,1 +1,0 @@
-"""DiffGraphNAS: a distribution over graphs, its estimators, its encoding and its shrinking."""

@@ -1,0 +1,81 @@
+"""From the weights of a search to the architecture that they speak for."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from archwright.errors import ConfigError
+from archwright.graph import Architecture, CellGenotype, Pick, connected, decision_name
+from archwright.spaces import CellSpec, EdgeSpec, Size, Space
+
+_TRIES = 1000
+
+
+def discretise(
+    space: Space, size: Size, weights: Mapping[str, Sequence[float]], *, null: bool = True
+) -> Architecture:
+    """The strongest architecture under `weights`, a list a decision in its candidates' order.
+
+    Where a node keeps all its edges, each takes its strongest candidate; where it keeps k, the
+    edges are ranked by their strongest candidate that is no null, and the best k take it (Liu et
+    al., DARTS, ICLR 2019, section 2.4). The first wins a tie. Without `null`, the null candidate is
+    left out everywhere: its weight only scales the node that it leads to.
+    """
+
+    def strongest(kind: str, spec: CellSpec, edge: EdgeSpec) -> tuple[float, Pick]:
+        values = weights[decision_name(kind, edge.source, edge.target)]
+        value = dict(zip(space.edge_candidates(edge), values, strict=True))
+        outcomes = [c for c in space.outcomes(spec, edge) if null or c != space.null]
+        candidate = max(outcomes, key=value.__getitem__)
+        return value[candidate], Pick(candidate, edge.source)
+
+    def picks(kind: str, spec: CellSpec, node: int) -> list[Pick]:
+        found = [strongest(kind, spec, edge) for edge in spec.into(node)]
+        if spec.keep is not None:
+            found = sorted(found, key=lambda pair: -pair[0])[: spec.keep]
+        return [pick for _, pick in found]
+
+    return _architecture(space, size, picks)
+
+
+def random_architecture(space: Space, size: Size, generator: np.random.Generator) -> Architecture:
+    """An architecture drawn uniformly, of those whose logits depend on the image.
+
+    Raises:
+        ConfigError: a thousand draws were all disconnected.
+    """
+
+    def picks(kind: str, spec: CellSpec, node: int) -> list[Pick]:
+        edges = spec.into(node)
+        if spec.keep is not None and spec.keep < len(edges):
+            kept = generator.choice(len(edges), spec.keep, replace=False)
+            edges = [edges[int(i)] for i in sorted(kept)]
+        drawn: list[Pick] = []
+        for edge in edges:
+            names = space.outcomes(spec, edge)
+            drawn.append(Pick(names[int(generator.integers(len(names)))], edge.source))
+        return drawn
+
+    for _ in range(_TRIES):
+        architecture = _architecture(space, size, picks)
+        if is_connected(space, architecture, size):
+            return architecture
+    raise ConfigError(f"no connected architecture among {_TRIES} random ones of space {space.name}")
+
+
+def is_connected(space: Space, architecture: Architecture, size: Size) -> bool:
+    """Whether the logits of the architecture's network depend on the image."""
+    return connected(space.discrete(architecture, size))
+
+
+def _architecture(
+    space: Space, size: Size, picks: Callable[[str, CellSpec, int], list[Pick]]
+) -> Architecture:
+    """The architecture whose nodes (by cell kind, specification and number) take these picks."""
+    cells = {
+        kind: CellGenotype(
+            spec.inputs, tuple(tuple(picks(kind, spec, node)) for node in spec.inner()), spec.output
+        )
+        for kind, spec in space.skeleton.cells(size).items()
+    }
+    return Architecture(space.name, cells, space.origin)

@@ -1,0 +1,193 @@
+"""A training from start to end: the network in question, then those it is compared with."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from archwright import data
+from archwright.cost import graph_cost
+from archwright.engine.checkpoint import loading
+from archwright.engine.checkpointer import Keeper
+from archwright.engine.device import describe_hardware, make_fabric, versions
+from archwright.engine.folder import read_config
+from archwright.engine.meter import Meter
+from archwright.engine.setup import load_images, require_trainable, size_for, started
+from archwright.engine.weights import save_network
+from archwright.graph import Network
+from archwright.graph.passes.simplification.settings import recorded
+from archwright.io.tensors import checksum
+from archwright.io.typed import read_dataclass, result_of
+from archwright.spaces import named_space, read_architecture, space_of, write_architecture
+from archwright.training.config import TrainConfig
+from archwright.training.loop import Loop, augmented_batches, cutout_side
+from archwright.training.network_spec import Entrant, build, inherited, rival
+from archwright.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """One row of the table: a network, what it costs, and the percent of test images it gets right.
+
+    `top1` and `top5` are those after the last epoch, `best_top1` the highest on the way.
+    """
+
+    name: str
+    architecture: str
+    channels: int
+    params: int
+    macs: int
+    top1: float
+    top5: float
+    best_top1: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The network in question first, then its rivals."""
+
+    rows: tuple[TrainedNetwork, ...]
+    seconds: float
+    out: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """The first row's numbers, and all rows."""
+        first = asdict(self.rows[0])
+        del first["name"], first["channels"]
+        rows = [asdict(row) for row in self.rows]
+        return {**first, "seconds": self.seconds, "out": str(self.out), "rows": rows}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "TrainResult":
+        """The inverse of `to_json`.
+
+        Raises:
+            RunError: a field is missing, or of another type.
+        """
+        return read_dataclass(cls, content, result_of(content["out"]))
+
+
+def train(config: TrainConfig) -> TrainResult:
+    """Train a network, or go on with one, and leave its run folder complete.
+
+    Raises:
+        ConfigError, GenotypeError: a setting or an architecture that does not exist or fit.
+        DataError: the images cannot be used.
+        RunError: the run folder exists, or is of another configuration; inherited weights of
+            another size.
+        DivergedError: the loss is no longer finite.
+    """
+    named = named_space(config.space, config.architecture)
+    architecture = read_architecture(config.architecture, named)
+    space = space_of(architecture, named)
+    channels, cells = config.channels or space.train_size[0], config.cells or space.train_size[1]
+    fabric = make_fabric(config.device, config.precision, config.devices)
+    images = load_images(config)
+    size = size_for(images, channels, cells)
+    found = Entrant("found", space, architecture, size, config.inherit)
+    run = _Training(config, fabric, found, images)
+    with started(fabric, config, "train", images, run.resolved) as folder:
+        finished = folder.result()
+        if finished is None:
+            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+    return TrainResult.from_json({**finished, "out": str(config.out)})
+
+
+class _Training:
+    """The networks of one run, one after the other."""
+
+    keeper: Keeper
+
+    def __init__(
+        self, config: TrainConfig, fabric: "Fabric", found: Entrant, images: data.ImageData
+    ) -> None:
+        self.config, self.fabric, self.images = config, fabric, images
+        self.entrants = [found, *(rival(kind, found, config.seed) for kind in config.against)]
+        self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.entrants]
+        for entrant, network in zip(self.entrants, self.networks, strict=True):
+            what = f"the {entrant.name} network"
+            require_trainable(fabric, config, network, config.batch_size, what)
+        self.resolved = self._resolved(found)
+        self.rows: list[TrainedNetwork] = []
+        self.batches = augmented_batches(fabric, config, images)
+
+    def _resolved(self, found: Entrant) -> dict[str, Any]:
+        """What is written down of the options: all that a reader of the run needs, and no paths.
+
+        Of a search that is inherited from, that is a checksum of its weights, and how its supernet
+        was simplified.
+        """
+        content: dict[str, Any] = {
+            **{"channels": found.size.channels, "cells": found.size.cells},
+            **found.space.settings,
+            "architecture": write_architecture(found.architecture),
+            "cutout": cutout_side(self.config, self.images),
+        }
+        if found.inherit is not None:
+            content["inherit"] = checksum(inherited(found, self.networks[0]))
+            content["inherited"] = recorded(read_config(found.inherit))
+        return content
+
+    def run(self, keeper: Keeper) -> TrainResult:
+        """Every network that is left."""
+        self.keeper = keeper
+        state = keeper.restore()
+        if state:
+            with loading(keeper.folder.checkpoint("last")):
+                self.rows = [TrainedNetwork(**row) for row in state["rows"]]
+        elif keeper.writes:
+            self._log_start()
+        left = list(zip(self.entrants, self.networks, strict=True))[len(self.rows) :]
+        for entrant, network in left:
+            self._train(entrant, network, state if state and state["trainer"] else None)
+            state = None
+        result = TrainResult(tuple(self.rows), keeper.tick(), keeper.folder.path)
+        if keeper.writes:
+            keeper.finish(result.to_json())
+        self.fabric.barrier()  # no process returns before the folder is complete
+        return result
+
+    def _held(self) -> dict[str, Any]:
+        return {"rows": [asdict(row) for row in self.rows]}
+
+    def _train(self, entrant: Entrant, network: Network, state: dict[str, Any] | None) -> None:
+        torch.manual_seed(self.config.seed)
+        trainer = Trainer(self.fabric, build(entrant, network), self.config)
+        loop = Loop(
+            fabric=self.fabric,
+            keeper=self.keeper,
+            images=self.images,
+            batches=self.batches,
+            held=self._held,
+        )
+        best = loop.run(entrant.name, trainer, state, keep_best=entrant.name == "found")
+        self._finish(entrant, trainer, loop.score(trainer), best)
+
+    def _log_start(self) -> None:
+        self.keeper.folder.log.write(
+            "start",
+            kind="train",
+            params=graph_cost(self.entrants[0].network).params,
+            versions=versions(),
+            hardware=describe_hardware(self.fabric.device),
+        )
+
+    def _finish(self, entrant: Entrant, trainer: Trainer, scored: Meter, best: float) -> None:
+        assert scored.top1 is not None, "a data set has test images"
+        assert scored.top5 is not None, "and both are counted together"
+        cost = graph_cost(entrant.network)
+        text = write_architecture(entrant.architecture)
+        top1, top5, best = (round(value, 4) for value in (scored.top1, scored.top5, best))
+        self.rows.append(
+            TrainedNetwork(
+                entrant.name, text, entrant.size.channels, cost.params, cost.macs, top1, top5, best
+            )
+        )
+        if entrant.name == "found" and self.keeper.writes:
+            save_network(self.keeper.folder, entrant.architecture, trainer.scored)
+        if len(self.rows) < len(self.entrants):  # else the last checkpoint stays a network's
+            self.keeper.save({**self._held(), "trainer": None})

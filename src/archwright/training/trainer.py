@@ -1,0 +1,117 @@
+"""One network in training: its optimiser, its average, and the step.
+
+Legend: B batch, C channels, H height, W width.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from archwright.engine.device import average_over_processes, placed
+from archwright.engine.evaluate import average_statistics
+from archwright.engine.meter import Meter
+from archwright.engine.schedule import cosine
+from archwright.lowering import NaiveNetwork
+from archwright.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+Term = Callable[[Tensor, Tensor], Tensor]
+"""What joins the loss, of images [B, C, H, W] and the network's logits [B, classes]."""
+
+
+class Trainer:
+    """A network and all that changes while it is trained.
+
+    `term` joins the loss, if it is given; the meter leaves it out.
+    """
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        network: NaiveNetwork,
+        config: TrainConfig,
+        term: Term | None = None,
+    ) -> None:
+        self.fabric = fabric
+        self.config = config
+        self._term = term
+        self.network = placed(network, fabric.device).train()
+        self._parameters = list(self.network.parameters())
+        self.optimiser = torch.optim.SGD(
+            self._parameters,
+            lr=config.lr,
+            momentum=config.momentum,
+            nesterov=config.nesterov and config.momentum > 0,
+            weight_decay=config.weight_decay,
+        )
+        average = get_ema_multi_avg_fn(config.ema)
+        self._average = (
+            AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+            if config.ema
+            else None
+        )
+        self.meter = Meter(fabric)
+
+    @property
+    def scored(self) -> NaiveNetwork:
+        """The network to score and to keep: the moving average, if there is one."""
+        return self.network if self._average is None else cast(NaiveNetwork, self._average.module)
+
+    def step(self, images: Tensor, labels: Tensor, progress: float) -> None:
+        """One step of SGD on images [B, C, H, W] and labels [B]; progress is 0 to 1."""
+        config = self.config
+        warmup = config.warmup_epochs / config.epochs
+        for group in self.optimiser.param_groups:
+            group["lr"] = cosine(progress, config.lr, config.lr_min, warmup=warmup)
+        self.network.drop_path = config.drop_path * progress
+        self.optimiser.zero_grad()
+        with self.fabric.autocast():
+            logits, auxiliary = self.network(images)
+        loss = self._criterion(logits, labels)
+        total = loss
+        if auxiliary is not None:
+            total = loss + config.auxiliary * self._criterion(auxiliary, labels)
+        if self._term is not None:
+            total = total + self._term(images, logits)
+        total.backward()
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        average_over_processes(self.fabric, gradients)
+        norm = nn.utils.clip_grad_norm_(self._parameters, config.clip)
+        self.optimiser.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+        self.meter.add(loss, logits, labels, norm)
+
+    def share_statistics(self) -> None:
+        """Let all processes score, and keep, the same network."""
+        average_statistics(self.fabric, self.network)
+        if self._average is not None:
+            average_statistics(self.fabric, self.scored)
+
+    def _criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
+        smoothing = self.config.label_smoothing
+        return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes as the training goes on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self._average.state_dict() if self._average is not None else None,
+            "meter": self.meter.sums,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self.meter.sums.copy_(state["meter"])
