@@ -30,8 +30,8 @@ from archwright.graph import (
     GlobalAvgPool,
     Linear,
     MaxPool,
-    Module,
     Network,
+    Op,
     Option,
     Primitive,
     ReLU,
@@ -48,7 +48,7 @@ from archwright.graph import (
     name_slots,
 )
 from archwright.graph.ops import KernelNorm
-from archwright.lowering import Mixture, NaiveNetwork, logits_table
+from archwright.lowering import GraphModule, Mixture, logits_table
 from archwright.spaces import SPACES, CellSpec, EdgeSpec, Size, Space, Staged, get_space, operations
 from archwright.spaces.discretise import random_architecture
 
@@ -156,7 +156,7 @@ def primitives(draw: DrawFn, shape: Shape) -> Primitive:
 def _slot(draw: DrawFn, primitive: Primitive) -> Expr:
     """The primitive at work; now and then in a slot that all of its equals share."""
     shared = primitive.stateful and draw(st.integers(0, 3)) == 0
-    return Module(primitive, f"shared/{primitive!r}" if shared else "")
+    return Op(primitive, f"shared/{primitive!r}" if shared else "")
 
 
 def _leaf(draw: DrawFn, c_in: int, c_out: int, stride: int) -> Expr:
@@ -306,10 +306,10 @@ def networks(draw: DrawFn, *, depth: int = 2) -> Network:
     return Network(image, (*steps, Step("head", head, (name,))))
 
 
-def seeded(network: Network, seed: int = 0) -> NaiveNetwork:
+def seeded(network: Network, seed: int = 0) -> GraphModule:
     """The network in float64, its weights and statistics random, in training mode."""
     generator = torch.Generator().manual_seed(seed)
-    module = NaiveNetwork(network).double()
+    module = GraphModule(network).double()
     with torch.no_grad():
         for name, tensor in sorted(module.state_dict().items()):
             if tensor.is_floating_point():
@@ -325,7 +325,7 @@ def images(network: Network, batch: int = 3, seed: int = 0) -> Tensor:
     return torch.randn(batch, *network.image, generator=generator, dtype=torch.float64)
 
 
-def mixture_of(module: NaiveNetwork, seed: int = 0) -> Mixture | None:
+def mixture_of(module: GraphModule, seed: int = 0) -> Mixture | None:
     """A random softmax mixture in float64 for the open decisions; None if there are none."""
     if not module.decisions:
         return None

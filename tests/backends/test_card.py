@@ -2,11 +2,11 @@
 
 import pytest
 
-from archwright.backends import Card
+from archwright.backends import ModelCard
 from archwright.errors import RunError
 from archwright.graph import Shape
 
-CARD = Card(
+CARD = ModelCard(
     architecture="|a~0|",
     space="nasbench201",
     channels=16,
@@ -20,7 +20,7 @@ CARD = Card(
 
 
 def test_a_card_comes_back_as_it_was() -> None:
-    assert Card.from_texts({**CARD.to_texts(), "more": "ignored"}, "a.onnx") == CARD
+    assert ModelCard.from_texts({**CARD.to_texts(), "more": "ignored"}, "a.onnx") == CARD
     assert CARD.image == Shape(3, 32, 32)
 
 
@@ -30,7 +30,7 @@ def test_a_field_that_is_missing_or_damaged(name: str) -> None:
     line = rf"a\.onnx does not say its {name}: it was not written by archwright export"
     for damaged in ({n: t for n, t in texts.items() if n != name}, {**texts, name: "[1,"}):
         with pytest.raises(RunError, match=line):
-            Card.from_texts(damaged, "a.onnx")
+            ModelCard.from_texts(damaged, "a.onnx")
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_a_field_of_another_type(name: str, text: str, shown: str) -> None:
     with pytest.raises(
         RunError, match=rf"^a\.onnx is damaged: its {name} is {shown}; export it again$"
     ):
-        Card.from_texts({**CARD.to_texts(), name: text}, "a.onnx")
+        ModelCard.from_texts({**CARD.to_texts(), name: text}, "a.onnx")
 
 
 def test_a_field_that_is_no_text() -> None:
     with pytest.raises(RunError, match=r"a\.onnx does not say its cells: "):
-        Card.from_texts({**CARD.to_texts(), "cells": 5}, "a.onnx")  # pyright: ignore
+        ModelCard.from_texts({**CARD.to_texts(), "cells": 5}, "a.onnx")  # pyright: ignore

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archwright.backends import Answer, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.errors import ConfigError, GraphError, RunError
 from archwright.graph import (
     INPUT,
@@ -19,8 +19,8 @@ from archwright.graph import (
     Edge,
     GlobalAvgPool,
     Linear,
-    Module,
     Network,
+    Op,
     Primitive,
     ReLU,
     Shape,
@@ -33,26 +33,26 @@ from archwright.graph.ops import AvgPool, KernelNorm, MaxPool
 from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import Size, get_space, read_architecture, with_auxiliary
 
 from ..strategies import ALL_SPACES, any_space, architectures, primitives, seeded, shapes, tiny
 
 
-def trained(network: Network, seed: int = 0) -> NaiveNetwork:
+def trained(network: Network, seed: int = 0) -> GraphModule:
     """The network in float32 with random weights and statistics, in evaluation mode."""
     return seeded(network, seed).float().eval()
 
 
-def of(*parts: Primitive | Module, shape: Shape) -> Network:
+def of(*parts: Primitive | Op, shape: Shape) -> Network:
     body = name_slots(chain(*parts), "only")
     return Network(shape, (Step("only", body, (INPUT,)),))
 
 
-def agree(module: NaiveNetwork) -> None:
+def agree(module: GraphModule) -> None:
     content = to_onnx(module)
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
-    deviation(Answer(module), Session(content), module.network.image)
+    max_error(LogitsModule(module), Session(content), module.network.image)
 
 
 @settings(max_examples=150)
@@ -150,7 +150,7 @@ def test_the_batch_is_free_and_texts_are_kept() -> None:
 
 
 def test_an_open_decision_is_refused() -> None:
-    supernet = NaiveNetwork(get_space("nasbench201").supernet(tiny("nasbench201")))
+    supernet = GraphModule(get_space("nasbench201").supernet(tiny("nasbench201")))
     with pytest.raises(GraphError, match="cell/0->1 is undecided: derive the network first"):
         to_onnx(supernet)
 
@@ -173,7 +173,7 @@ def test_another_function_is_noticed() -> None:
     with torch.no_grad():
         module.get_parameter("slots.head/1.bias").add_(0.1)
     with pytest.raises(RunError, match=r"answers otherwise than torch, by \d\.\de-0[123]"):
-        deviation(Answer(module), Session(content), module.network.image)
+        max_error(LogitsModule(module), Session(content), module.network.image)
 
 
 def test_what_is_no_model_is_refused(tmp_path) -> None:

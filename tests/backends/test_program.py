@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.backends import Answer, Program, deviation, to_program
+from archwright.backends import LogitsModule, Program, max_error, to_program
 from archwright.backends.torch_export import trace
 from archwright.errors import GraphError, RunError
 from archwright.graph import Network
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import get_space, read_architecture, reference_architecture, with_auxiliary
 
 from ..strategies import ALL_SPACES, any_space, seeded, tiny
 
 
-def trained(network: Network) -> NaiveNetwork:
+def trained(network: Network) -> GraphModule:
     return seeded(network).float().eval()
 
 
@@ -25,30 +25,30 @@ def pruned() -> Network:
 
 
 @pytest.fixture(scope="module")
-def module() -> NaiveNetwork:
+def module() -> GraphModule:
     return trained(pruned())
 
 
 @pytest.fixture(scope="module")
-def content(module: NaiveNetwork) -> bytes:
+def content(module: GraphModule) -> bytes:
     return to_program(module, {"classes": "[1]"})
 
 
-def test_a_pruned_network_in_any_batch(module: NaiveNetwork, content: bytes) -> None:
+def test_a_pruned_network_in_any_batch(module: GraphModule, content: bytes) -> None:
     program = Program(content)
-    deviation(Answer(module), program, module.network.image, batches=(1, 2, 5))
+    max_error(LogitsModule(module), program, module.network.image, batches=(1, 2, 5))
     assert program.texts == {"classes": "[1]"}
     assert not program(torch.zeros(1, *module.network.image)).requires_grad
     assert isinstance(program.call(module.network.image, batch=4)(), Tensor)
 
 
-def test_threads_are_put_back(module: NaiveNetwork, content: bytes) -> None:
+def test_threads_are_put_back(module: GraphModule, content: bytes) -> None:
     before = torch.get_num_threads()
     Program(content, threads=2)(torch.zeros(1, *module.network.image))
     assert torch.get_num_threads() == before
 
 
-def test_a_fixed_batch_is_fixed(module: NaiveNetwork) -> None:
+def test_a_fixed_batch_is_fixed(module: GraphModule) -> None:
     program = trace(module, batch=1).module()
     with pytest.raises(Exception, match="images"):
         program(torch.zeros(2, *module.network.image))
@@ -59,11 +59,11 @@ def test_a_fixed_batch_is_fixed(module: NaiveNetwork) -> None:
 def test_every_space(name: str) -> None:
     space, size = any_space(name), tiny(name)
     module = trained(space.discrete(reference_architecture(space, size), size))
-    deviation(Answer(module), Program(to_program(module)), module.network.image)
+    max_error(LogitsModule(module), Program(to_program(module)), module.network.image)
 
 
 def test_an_open_decision_is_refused() -> None:
-    supernet = NaiveNetwork(get_space("nasbench201").supernet(tiny("nasbench201")))
+    supernet = GraphModule(get_space("nasbench201").supernet(tiny("nasbench201")))
     with pytest.raises(GraphError, match="cell/0->1 is undecided: derive the network first"):
         to_program(supernet)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.backends import Answer, Session, to_int8, to_onnx
-from archwright.lowering import NaiveNetwork
+from archwright.backends import LogitsModule, Session, to_int8, to_onnx
+from archwright.lowering import GraphModule
 from archwright.spaces import Size, get_space, read_architecture
 
 TEXT = (
@@ -16,20 +16,20 @@ TEXT = (
 
 
 @pytest.fixture(scope="module")
-def module() -> NaiveNetwork:
+def module() -> GraphModule:
     torch.manual_seed(0)
     network = get_space("nasbench201").discrete(
         read_architecture(TEXT), Size(channels=16, cells=1, image_size=8)
     )
-    return NaiveNetwork(network).eval()
+    return GraphModule(network).eval()
 
 
-def noise(module: NaiveNetwork, count: int, seed: int) -> Tensor:
+def noise(module: GraphModule, count: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, *module.network.image, generator=generator)
 
 
-def test_an_8_bit_network_is_close_smaller_and_of_any_batch(module: NaiveNetwork) -> None:
+def test_an_8_bit_network_is_close_smaller_and_of_any_batch(module: GraphModule) -> None:
     content = to_onnx(module, {"weights": "float32", "other": "kept"})
     batches = (noise(module, 32, seed) for seed in range(2))
     made = to_int8(content, batches, {"weights": "int8"})
@@ -38,12 +38,12 @@ def test_an_8_bit_network_is_close_smaller_and_of_any_batch(module: NaiveNetwork
     for count in (1, 200):
         images = noise(module, count, 9)
         with torch.no_grad():
-            wanted = Answer(module)(images)
+            wanted = LogitsModule(module)(images)
         assert (session(images) - wanted).norm() < 0.05 * wanted.norm()
     assert len(made) < len(content) / 2
 
 
-def test_what_is_folded_is_8_bit(module: NaiveNetwork) -> None:
+def test_what_is_folded_is_8_bit(module: GraphModule) -> None:
     made = to_int8(to_onnx(module), [noise(module, 8, 0)], {})
     graph = onnx.load_from_string(made).graph
     kinds = [node.op_type for node in graph.node]
@@ -60,11 +60,11 @@ def test_what_is_folded_is_8_bit(module: NaiveNetwork) -> None:
         assert list(scale.dims) == [packed.dims[0]]  # one for each output channel
 
 
-def test_ranges_come_from_the_calibration_images(module: NaiveNetwork) -> None:
+def test_ranges_come_from_the_calibration_images(module: GraphModule) -> None:
     content = to_onnx(module)
     images = noise(module, 64, 3)
     narrow = Session(to_int8(content, [images * 0.01], {}))
     wide = Session(to_int8(content, [images], {}))
     with torch.no_grad():
-        wanted = Answer(module)(images)
+        wanted = LogitsModule(module)(images)
     assert (wide(images) - wanted).norm() < 0.2 * (narrow(images) - wanted).norm()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from archwright.backends import measure, measure_in_turns
+from archwright.backends import benchmark_interleaved, measure
 
 
 class Clock:
@@ -40,7 +40,7 @@ def test_the_median_after_calls_that_do_not_count(clock: Clock) -> None:
 
 
 def test_calls_take_turns(clock: Clock) -> None:
-    one, two = measure_in_turns(
+    one, two = benchmark_interleaved(
         [clock.call("a", 0.001), clock.call("b", 0.004)], warmup=1, repeats=6
     )
     assert clock.order == ["a", "b", *["a", "a", "b", "b"] * 6]
@@ -58,7 +58,7 @@ def test_a_call_is_timed_with_warm_caches(clock: Clock) -> None:
 
         return run
 
-    timings = measure_in_turns([call("a"), call("b"), call("c")], warmup=1, repeats=5)
+    timings = benchmark_interleaved([call("a"), call("b"), call("c")], warmup=1, repeats=5)
     assert [timing.median_ms for timing in timings] == [pytest.approx(1)] * 3
 
 

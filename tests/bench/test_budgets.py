@@ -24,7 +24,7 @@ from archwright.bench.budgets_known import PUBLISHED, budget_of, size_of, sizes_
 from archwright.bench.budgets_table import budgets as page
 from archwright.bench.budgets_table import budgets_overview, budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
-from archwright.nas.loop.ensemble import Together
+from archwright.nas.loop.ensemble import SupernetEnsemble
 from archwright.nas.presets import PRESETS
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
@@ -159,7 +159,7 @@ def test_supernets_answer_together(tmp_path: Path) -> None:
     cases = bench_budgets(config)[1]
     searched = replace(config.search(0), finalists=2)
     assert searched.out.name.endswith("-x2-0")
-    asked = Together.of(searched)
+    asked = SupernetEnsemble.of(searched)
     assert len(asked.members) == 2
     for one in cases:
         found = asked.answer(config.within(0, one.device, one.budget_ms))
@@ -174,7 +174,10 @@ def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> N
     assert (within.max_latency_ms, within.objective) == (limit, None)
     assert within.deploy_image_size == 32  # what was measured, whatever the images are
     weighed = replace(config, penalty=0.3).weighed(0, "edgegpu")
-    assert (weighed.max_latency_ms, weighed.objective) == (None, "latency_ms=0.3")
+    assert (weighed.max_latency_ms, weighed.objective) == (
+        None,
+        "latency_ms=0.3",
+    )
     assert weighed.deploy_image_size == 32
     assert replace(config, penalty=0.0).weighed(0, "edgegpu").objective is None
     both = replace(config, penalty=0.3, size_percentile=40.0).weighed(0, "edgegpu")

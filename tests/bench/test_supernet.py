@@ -197,7 +197,7 @@ def test_recomputing_is_asked_for_only_where_it_is_wanted(monkeypatch: pytest.Mo
 
     def fused(network: Any, **options: Any) -> Any:
         asked.append(options)
-        return entrants.NaiveNetwork(network)
+        return entrants.GraphModule(network)
 
     monkeypatch.setattr(entrants, "FusedNetwork", fused)
     built(SupernetConfig(simplify="all,all/naive"))

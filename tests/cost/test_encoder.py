@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.cost import Encoding, GraphEncoder, Layout
+from archwright.cost import DecisionTable, Encoding, GraphEncoder
 from archwright.spaces import get_space
 
 from ..strategies import ALL_SPACES, any_space, tiny
@@ -14,7 +14,7 @@ NONE, SKIP, ONE, THREE, POOL = range(5)
 
 def encoder(name: str = "nasbench201", *, rounds: int = 2) -> GraphEncoder:
     torch.manual_seed(0)
-    layout = Layout(any_space(name), tiny(name))
+    layout = DecisionTable(any_space(name), tiny(name))
     return GraphEncoder(Encoding(layout), width=8, rounds=rounds).double()
 
 
@@ -24,7 +24,7 @@ def picked(*columns: int) -> Tensor:
 
 @pytest.mark.parametrize("name", ALL_SPACES)
 def test_every_candidate_of_every_space_is_embedded(name: str) -> None:
-    layout = Layout(any_space(name), tiny(name))
+    layout = DecisionTable(any_space(name), tiny(name))
     encode = GraphEncoder(Encoding(layout), width=8)
     found = encode()
     assert found.shape == (*layout.present.shape, 8)
@@ -78,7 +78,7 @@ def test_what_lets_nothing_through_says_nothing() -> None:
 
 
 def test_known_latencies_are_seen() -> None:
-    layout = Layout(get_space("nasbench201"), tiny("nasbench201"))
+    layout = DecisionTable(get_space("nasbench201"), tiny("nasbench201"))
     latency = torch.rand(6, 5, dtype=torch.float64)
     found: list[Tensor] = []
     for factor in (1.0, 2.0):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from archwright.cost import Encoding, Layout
+from archwright.cost import DecisionTable, Encoding
 from archwright.cost.encoding import eigenvectors, topology
 from archwright.spaces import Size, get_space
 
@@ -13,7 +13,7 @@ DENSE = [(source, target) for target in range(4) for source in range(target)]
 
 
 def encoding(name: str) -> Encoding:
-    return Encoding(Layout(any_space(name), tiny(name)))
+    return Encoding(DecisionTable(any_space(name), tiny(name)))
 
 
 @pytest.mark.parametrize("name", ALL_SPACES)
@@ -41,7 +41,7 @@ def test_no_two_candidates_of_a_network_look_alike(name: str) -> None:
 
 
 def test_local_features_by_hand() -> None:
-    layout = Layout(get_space("nasbench201"), tiny("nasbench201"))
+    layout = DecisionTable(get_space("nasbench201"), tiny("nasbench201"))
     latency = torch.arange(30, dtype=torch.float64).view(6, 5)
     none, skip, one, three, pool = Encoding(layout, latency).candidates[0]
     types = torch.stack([none, skip, one, three, pool])[:, :5]
@@ -57,7 +57,7 @@ def test_local_features_by_hand() -> None:
 
 
 def test_global_features_by_hand() -> None:
-    layout = Layout(get_space("nasbench201"), tiny("nasbench201"))
+    layout = DecisionTable(get_space("nasbench201"), tiny("nasbench201"))
     found = {
         (source, target): row
         for (_, source, target), row in zip(
@@ -92,7 +92,7 @@ def test_eigenvectors_solve_the_laplacian_and_see_directions() -> None:
 
 
 def test_cells_are_joined_as_in_the_network() -> None:
-    layout = Layout(get_space("darts"), Size(channels=4, cells=6, image_size=16))
+    layout = DecisionTable(get_space("darts"), Size(channels=4, cells=6, image_size=16))
     found = Encoding(layout)
     normal, reduce = layout.kinds["normal"], layout.kinds["reduce"]
     row = {(s, t): r for r, s, t in normal.edges}

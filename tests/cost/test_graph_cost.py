@@ -8,30 +8,30 @@ from archwright.graph import (
     Edge,
     GlobalAvgPool,
     Linear,
-    Module,
     Network,
+    Op,
     Shape,
     Step,
     Zero,
     chain,
 )
 
-CONV = Module(Conv(2, 2, 3), "shared")
-HEAD = chain(GlobalAvgPool(), Module(Linear(2, 5), "head"))
+CONV = Op(Conv(2, 2, 3), "shared")
+HEAD = chain(GlobalAvgPool(), Op(Linear(2, 5), "head"))
 
 
 def network(*edges: Edge, auxiliary: bool = False) -> Network:
     cell = Cell("kind", (chain(),), 2, edges, (1,))
     steps = [Step("cell", cell, (INPUT,))]
     if auxiliary:
-        pooled = chain(GlobalAvgPool(), Module(Linear(2, 7), "auxiliary"))
+        pooled = chain(GlobalAvgPool(), Op(Linear(2, 7), "auxiliary"))
         steps.append(Step("auxiliary", pooled, ("cell",)))
     return Network(
         Shape(2, 4, 4), (*steps, Step("head", HEAD, ("cell",))), "auxiliary" if auxiliary else ""
     )
 
 
-EDGES = (Edge(0, 1, chain(CONV, CONV)), Edge(0, 2, chain(Module(Conv(2, 2, 1), "dead"))))
+EDGES = (Edge(0, 1, chain(CONV, CONV)), Edge(0, 2, chain(Op(Conv(2, 2, 1), "dead"))))
 SHARED, DEAD, CLASSIFIER = 2 * 2 * 9, 2 * 2, (2 + 1) * 5
 
 

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from archwright.cost import activation_bytes, estimate_training_bytes, saved_bytes
-from archwright.graph import INPUT, BatchNorm, Conv, Module, Network, ReLU, Shape, Step, chain
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.graph import INPUT, BatchNorm, Conv, Network, Op, ReLU, Shape, Step, chain
+from archwright.lowering import GraphModule, Mixture
 
 from ..strategies import ALL_SPACES, any_space, mixture_of, tiny
 
@@ -51,7 +51,7 @@ def test_gradients_are_those_without_counting() -> None:
 
 
 def small() -> Network:
-    body = chain(Module(Conv(3, 4, 3), "conv"), Module(BatchNorm(4), "norm"), ReLU())
+    body = chain(Op(Conv(3, 4, 3), "conv"), Op(BatchNorm(4), "norm"), ReLU())
     return Network(Shape(3, 8, 8), (Step("only", body, (INPUT,)),))
 
 
@@ -65,7 +65,7 @@ def test_a_network_by_hand() -> None:
 @pytest.mark.parametrize("name", ALL_SPACES)
 def test_counting_without_running_agrees_with_running(name: str) -> None:
     supernet = any_space(name).supernet(tiny(name))
-    module = NaiveNetwork(supernet)
+    module = GraphModule(supernet)
     images, mixture = torch.randn(2, *supernet.image), mixture_of(module)
     assert mixture is not None
     logits = torch.zeros(mixture.weights.shape, requires_grad=True)
@@ -78,7 +78,7 @@ def test_counting_without_running_agrees_with_running(name: str) -> None:
 def test_the_estimate_is_right_within_a_factor(name: str) -> None:
     supernet = any_space(name).supernet(tiny(name))
     counted = activation_bytes(supernet, 16)
-    counted += 3 * FLOAT * sum(p.numel() for p in NaiveNetwork(supernet).parameters())
+    counted += 3 * FLOAT * sum(p.numel() for p in GraphModule(supernet).parameters())
     assert counted / 2 < estimate_training_bytes(supernet, 16) < 2 * counted
 
 

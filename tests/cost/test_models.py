@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from archwright.cost import Layout, cost_model, fit, graph_cost
+from archwright.cost import DecisionTable, cost_model, fit, graph_cost
 from archwright.cost.additive import macs
 from archwright.cost.files import read_rows, write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
@@ -24,10 +24,10 @@ from archwright.tables import nasbench201
 from ..strategies import ALL_SPACES, any_space, tiny
 
 SPACE, SIZE = get_space("nasbench201"), Size(channels=16, cells=5)
-SMALL = Layout(SPACE, tiny("nasbench201"))
+SMALL = DecisionTable(SPACE, tiny("nasbench201"))
 
 
-def drawn(layout: Layout, count: int) -> list[Architecture]:
+def drawn(layout: DecisionTable, count: int) -> list[Architecture]:
     generator = np.random.default_rng(0)
     return [random_architecture(layout.space, layout.size, generator) for _ in range(count)]
 

@@ -15,8 +15,8 @@ from archwright.graph import (
     Chain,
     Conv,
     Edge,
-    Module,
     Network,
+    Op,
     ReLU,
     Shape,
     Step,
@@ -34,7 +34,7 @@ def series(expr: Chain, shape: Shape) -> list[Shape]:
     """The shapes that a chain of modules makes."""
     found: list[Shape] = []
     for item in expr.items:
-        assert isinstance(item, Module), "these chains have no branches"
+        assert isinstance(item, Op), "these chains have no branches"
         shape = item.primitive.out_shape(shape)
         found.append(shape)
     return found
@@ -45,7 +45,7 @@ def size(shape: Shape) -> int:
 
 
 def test_a_chain_holds_two_neighbours() -> None:
-    body = chain(Module(Conv(3, 8, 3), "a"), ReLU(), Module(Conv(8, 2, 3, 2), "b"))
+    body = chain(Op(Conv(3, 8, 3), "a"), ReLU(), Op(Conv(8, 2, 3, 2), "b"))
     network = Network(Shape(3, 8, 8), (Step("only", body, (INPUT,)),))
     made = [Shape(3, 8, 8), *series(body, Shape(3, 8, 8))]
     pairs = [size(one) + size(other) for one, other in pairwise(made)]
@@ -164,11 +164,11 @@ def test_no_network_is_below_what_is_run_anyway(name: str) -> None:
 
 
 def test_what_a_way_leads_around_is_not_run_anyway() -> None:
-    wide = chain(Module(Conv(3, 64, 3), "a"), Module(Conv(64, 3, 3), "b"))
+    wide = chain(Op(Conv(3, 64, 3), "a"), Op(Conv(64, 3, 3), "b"))
     cell = Cell(
         "join", (Chain(()), Chain(())), 1, (Edge(0, 2, Chain(())), Edge(1, 2, Chain(()))), (2,)
     )
-    last = Step("last", Module(Conv(3, 1, 1), "c"), ("join",))
+    last = Step("last", Op(Conv(3, 1, 1), "c"), ("join",))
     around = Network(
         Shape(3, 8, 8), (Step("wide", wide, (INPUT,)), Step("join", cell, (INPUT, "wide")), last)
     )

@@ -11,10 +11,10 @@ from scipy.stats import rankdata
 from torch import Tensor
 from typing_extensions import override
 
-from archwright.cost import Layout
+from archwright.cost import DecisionTable
 from archwright.cost.additive import macs
 from archwright.cost.measured import MeasuredCost
-from archwright.cost.patterns import Patterns
+from archwright.cost.patterns import ConnectivityFeatures
 from archwright.cost.predictor import Predictor, _members, _quantile, fit_predictor
 from archwright.errors import GenotypeError
 from archwright.graph import Architecture
@@ -25,7 +25,7 @@ from archwright.tables import nasbench201
 
 from ..strategies import ALL_SPACES, any_space, tiny
 
-LAYOUT = Layout(get_space("nasbench201"), Size(channels=16, cells=5))
+LAYOUT = DecisionTable(get_space("nasbench201"), Size(channels=16, cells=5))
 CELL = "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
 
 
@@ -63,7 +63,7 @@ def correlation(one: Tensor, other: Tensor) -> float:
 
 def test_patterns_by_hand() -> None:
     # node 1 = conv 3x3 of 0; node 2 = pool of 0 + conv 1x1 of 1; node 3 = pool of 0 + node 2
-    groups = Patterns(LAYOUT)(LAYOUT.one_hot(read_architecture(CELL)))
+    groups = ConnectivityFeatures(LAYOUT)(LAYOUT.one_hot(read_architecture(CELL)))
     tables = {name: groups[name].view(6, 5) for name in groups if groups[name].shape == (30,)}
     none, skip, one, three, pool = range(5)
     edges = {(0, 1): 0, (0, 2): 1, (1, 2): 2, (0, 3): 3, (1, 3): 4, (2, 3): 5}
@@ -85,19 +85,21 @@ def test_patterns_by_hand() -> None:
 def test_what_is_dead_is_told_from_what_is_alive() -> None:
     # node 2 is fed by node 1 alone and leads nowhere; node 1 gets nothing
     cell = "|none~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
-    groups = Patterns(LAYOUT)(LAYOUT.one_hot(read_architecture(cell)))
+    groups = ConnectivityFeatures(LAYOUT)(LAYOUT.one_hot(read_architecture(cell)))
     at = 2 * 5 + 3
     for name, value in {"picked": 1, "fed": 0, "used": 0, "live": 0, "picked, alone": 1}.items():
         assert groups[name][at] == value
     assert groups["picked, through"][at] == 1
     cut = cell.replace("skip_connect", "none")
-    through = Patterns(LAYOUT)(LAYOUT.one_hot(read_architecture(cut)))["picked, through"]
+    through = ConnectivityFeatures(LAYOUT)(LAYOUT.one_hot(read_architecture(cut)))[
+        "picked, through"
+    ]
     assert not through.any()
 
 
 @pytest.mark.parametrize("name", ALL_SPACES)
 def test_every_space_is_learned(name: str) -> None:
-    layout = Layout(any_space(name), tiny(name))
+    layout = DecisionTable(any_space(name), tiny(name))
     generator = np.random.default_rng(0)
     drawn = [random_architecture(layout.space, layout.size, generator) for _ in range(60)]
     weights = layout.one_hots(drawn)
@@ -235,7 +237,7 @@ def test_what_was_measured_is_exact_and_the_rest_has_a_margin() -> None:
     budget = Budget(cost, 10.0)
     assert budget.ratio(architectures[0]) == cost.bound(architectures[0]) / 10
     assert budget.ratios(architectures) == [budget.ratio(one) for one in architectures]
-    assert cost.in_bulk
+    assert cost.vectorised
 
 
 def test_the_least_possible_holds_its_own_budget() -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from archwright.backends import Timing
-from archwright.cost import Layout
+from archwright.cost import DecisionTable
 from archwright.cost.files import write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
 from archwright.errors import ConfigError
-from archwright.graph import Cell, Module, Network, Shape, verify, walk_network
+from archwright.graph import Cell, Network, Op, Shape, verify, walk_network
 from archwright.profiling.profile import Profile, profile, repeated
 from archwright.profiling.runtimes import runtime
 from archwright.spaces import Size, get_space, read_architecture
@@ -21,7 +21,7 @@ from archwright.spaces.discretise import random_architecture
 
 from ..strategies import ALL_SPACES, any_space, tiny
 
-LAYOUT = Layout(get_space("nasbench201"), Size(channels=4, cells=2, image_size=16))
+LAYOUT = DecisionTable(get_space("nasbench201"), Size(channels=4, cells=2, image_size=16))
 CALL, MODULE, MAC, ADDITION = 0.05, 0.002, 1e-6, 0.001
 
 
@@ -29,7 +29,7 @@ def milliseconds(network: Network) -> float:
     """A machine that runs everything: a call, a module, a MAC and an addition take their time."""
     taken = [CALL]
 
-    def visit(module: Module, shape: Shape) -> None:
+    def visit(module: Op, shape: Shape) -> None:
         if not module.primitive.zero:
             taken.append(MODULE + MAC * module.primitive.macs(shape))
 
@@ -102,7 +102,7 @@ def test_what_networks_take_on_top_is_shared_out(profiled: Profile) -> None:
 
 @pytest.mark.parametrize("name", ALL_SPACES)
 def test_copies_of_every_operation_of_every_space_make_networks(name: str) -> None:
-    layout = Layout(any_space(name), tiny(name))
+    layout = DecisionTable(any_space(name), tiny(name))
     for place in operations(layout).values():
         for number in (1, 3):
             network = repeated(place, number)

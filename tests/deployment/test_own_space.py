@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from archwright.backends import open_exported
-from archwright.cost import Layout
+from archwright.cost import DecisionTable
 from archwright.cost.latency import read_latency
 from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate
@@ -116,7 +116,7 @@ def test_a_row_of_a_table_runs_nothing(own: Path) -> None:
     table = own.with_name("table.csv")
     rows = (f'"{own}:cell={CELLS}",1', '"|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",2')
     table.write_text("\n".join(["architecture,latency_ms", *rows]))
-    layout = Layout(get_space("nasbench201"), Size(channels=4, cells=1))
+    layout = DecisionTable(get_space("nasbench201"), Size(channels=4, cells=1))
     with pytest.raises(
         ConfigError, match=r"row 1: the architecture is of the space in own\.py, not"
     ):
@@ -126,7 +126,7 @@ def test_a_row_of_a_table_runs_nothing(own: Path) -> None:
     table.write_text(
         "\n".join(["architecture,latency_ms", f"{own}:{CELLS},1", f"own.py:{other},2", ""])
     )
-    read_latency(Layout(get_space(str(own)), Size(channels=4, cells=1)), table)
+    read_latency(DecisionTable(get_space(str(own)), Size(channels=4, cells=1)), table)
 
 
 def test_images_of_a_folder_are_asked_for(own: Path, run: Path, tmp_path: Path) -> None:

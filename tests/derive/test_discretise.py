@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archwright.errors import ConfigError
-from archwright.graph import Pick
+from archwright.graph import EdgeOp
 from archwright.spaces import (
     Size,
     Space,
@@ -46,7 +46,7 @@ WEIGHTS = {
 }
 
 
-def picks(keep: int | None, weights: dict[str, list[float]]) -> tuple[tuple[Pick, ...], ...]:
+def picks(keep: int | None, weights: dict[str, list[float]]) -> tuple[tuple[EdgeOp, ...], ...]:
     found = discretise(space(keep), SIZE, weights)
     assert (found.space, found.origin) == ("hand", None)
     cell = found.cells["normal"]
@@ -56,27 +56,27 @@ def picks(keep: int | None, weights: dict[str, list[float]]) -> tuple[tuple[Pick
 
 def test_a_node_keeps_its_strongest_edges() -> None:
     # none is the strongest candidate twice, and never counts; 1->3 and 2->3 tie, the first wins
-    assert picks(1, WEIGHTS) == ((Pick("b", 1),), (Pick("b", 1),))
-    assert picks(2, WEIGHTS) == ((Pick("b", 1), Pick("a", 0)), (Pick("b", 1), Pick("a", 2)))
+    assert picks(1, WEIGHTS) == ((EdgeOp("b", 1),), (EdgeOp("b", 1),))
+    assert picks(2, WEIGHTS) == ((EdgeOp("b", 1), EdgeOp("a", 0)), (EdgeOp("b", 1), EdgeOp("a", 2)))
 
 
 def test_a_node_with_fewer_edges_keeps_them_all() -> None:
     first, second = picks(3, WEIGHTS)
-    assert first == (Pick("b", 1), Pick("a", 0))
-    assert second == (Pick("b", 1), Pick("a", 2), Pick("b", 0))
+    assert first == (EdgeOp("b", 1), EdgeOp("a", 0))
+    assert second == (EdgeOp("b", 1), EdgeOp("a", 2), EdgeOp("b", 0))
 
 
 def test_where_all_edges_stay_none_is_a_candidate() -> None:
     assert picks(None, WEIGHTS) == (
-        (Pick("none", 0), Pick("b", 1)),
-        (Pick("none", 0), Pick("b", 1), Pick("a", 2)),
+        (EdgeOp("none", 0), EdgeOp("b", 1)),
+        (EdgeOp("none", 0), EdgeOp("b", 1), EdgeOp("a", 2)),
     )
 
 
 def test_the_first_candidate_wins_a_tie() -> None:
     even = {name: [1 / 3] * 3 for name in WEIGHTS}
-    assert picks(2, even) == ((Pick("a", 0), Pick("a", 1)), (Pick("a", 0), Pick("a", 1)))
-    assert picks(None, even)[0] == (Pick("none", 0), Pick("none", 1))
+    assert picks(2, even) == ((EdgeOp("a", 0), EdgeOp("a", 1)), (EdgeOp("a", 0), EdgeOp("a", 1)))
+    assert picks(None, even)[0] == (EdgeOp("none", 0), EdgeOp("none", 1))
 
 
 def test_nasbench201_takes_each_edges_strongest() -> None:

@@ -17,10 +17,10 @@ from archwright.graph import (
     Choice,
     Decision,
     Edge,
+    EdgeOp,
     Expr,
     Network,
     Option,
-    Pick,
     ReLU,
     Shape,
     Step,
@@ -29,7 +29,7 @@ from archwright.graph import (
     concat,
 )
 from archwright.graph.passes.restriction import restrict
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 from archwright.spaces.discretise import random_architecture
 
 from ..strategies import ALL_SPACES, any_space, architectures, images, seeded, tiny
@@ -42,7 +42,7 @@ def test_one_hot_weights_compute_the_restricted_network(name: str, data: st.Data
     space, size = any_space(name), tiny(name)
     architecture = data.draw(architectures(space))
     supernet = seeded(space.supernet(size))
-    derived = NaiveNetwork(restrict(supernet.network, architecture)).double()
+    derived = GraphModule(restrict(supernet.network, architecture)).double()
     derived.inherit(supernet)
     answers = architecture.answers()
     mixture = Mixture.one_hot(supernet.decisions, answers, like=torch.zeros(1).double())
@@ -66,7 +66,7 @@ def test_another_architecture_computes_something_else(name: str) -> None:
     x = images(supernet.network)
     made: list[torch.Tensor] = []
     for architecture in (one, other):
-        derived = NaiveNetwork(restrict(supernet.network, architecture)).double()
+        derived = GraphModule(restrict(supernet.network, architecture)).double()
         derived.inherit(supernet)
         made.append(derived(x)[0])
     assert not torch.allclose(made[0], made[1])
@@ -83,7 +83,7 @@ def network(*edges: Expr, first: Expr | None = None, before: Expr | None = None)
 
 
 def answer(candidate: str, output: int = 1) -> Architecture:
-    return Architecture("s", {"kind": CellGenotype(1, ((Pick(candidate, 0),),), (output,))})
+    return Architecture("s", {"kind": CellGenotype(1, ((EdgeOp(candidate, 0),),), (output,))})
 
 
 def test_choices_are_answered_wherever_they_stand() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from archwright.engine.checkpoint import load_checkpoint, loading, restore_random, save_checkpoint
-from archwright.engine.checkpointer import Keeper
+from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import make_fabric
 from archwright.engine.folder import RunFolder
 from archwright.errors import RunError
@@ -18,8 +18,8 @@ from .helpers import files
 CPU = torch.device("cpu")
 
 
-def keeper(path: Path, every: float = 1e9) -> Keeper:
-    return Keeper(RunFolder(path), make_fabric("cpu", "32-true"), every)
+def keeper(path: Path, every: float = 1e9) -> Checkpointer:
+    return Checkpointer(RunFolder(path), make_fabric("cpu", "32-true"), every)
 
 
 def test_state_and_random_numbers_come_back(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archwright.cost import CostModel
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.latency import read_latency
 from archwright.deployment.network import read_trained
 from archwright.engine.folder import RunFolder, read_config
@@ -153,7 +153,7 @@ HEADER = "operation,input,output,latency_ms"
 
 
 def latencies(path: Path) -> CostModel:
-    return read_latency(Layout(get_space("nasbench201"), Size(channels=4, cells=1)), path)
+    return read_latency(DecisionTable(get_space("nasbench201"), Size(channels=4, cells=1)), path)
 
 
 @given(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archwright.engine import device
-from archwright.engine.device import available_bytes, make_fabric, placed, require_memory
+from archwright.engine.device import available_bytes, make_fabric, require_memory, to_device
 from archwright.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -110,7 +110,7 @@ def test_a_network_is_laid_out_for_its_device() -> None:
     conv = torch.nn.Conv2d(4, 6, 3)
     network = torch.nn.Sequential(conv, torch.nn.BatchNorm2d(6))
     before = conv.weight.detach().clone()
-    assert placed(network, CPU) is network
+    assert to_device(network, CPU) is network
     weight = conv.weight.detach()
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(weight, before)

@@ -15,7 +15,7 @@ from archwright.graph import (
     Conv,
     Decision,
     Expr,
-    Module,
+    Op,
     Option,
     ReLU,
     Shape,
@@ -34,7 +34,7 @@ SHAPE = Shape(3, 7, 6)
 
 
 def test_chains_lie_flat() -> None:
-    relu, norm = Module(ReLU()), Module(BatchNorm(3))
+    relu, norm = Op(ReLU()), Op(BatchNorm(3))
     assert chain(ReLU(), chain(chain(), BatchNorm(3), chain(ReLU()))) == Chain((relu, norm, relu))
     assert chain() == chain(chain()) == Chain()
 
@@ -54,7 +54,7 @@ def test_random_expressions_have_the_shape_that_was_asked_for(
 
 @given(expressions())
 def test_walking_visits_every_module_in_order(expr: Expr) -> None:
-    seen: list[Module] = []
+    seen: list[Op] = []
     walk(expr, SHAPE, lambda module, shape: seen.append(module))
     assert seen == list(modules(expr))
 
@@ -70,14 +70,14 @@ def test_replacing_modules_by_themselves_changes_nothing(expr: Expr) -> None:
 @given(expressions())
 def test_slots_are_named_once(expr: Expr) -> None:
     assert name_slots(expr, "other") == expr
-    bare = map_modules(expr, lambda module, path: Module(module.primitive))
+    bare = map_modules(expr, lambda module, path: Op(module.primitive))
     named = [module.slot for module in modules(name_slots(bare, "edge")) if module.slot]
     assert len(set(named)) == len(named)
     assert all(bool(m.slot) == m.primitive.stateful for m in modules(name_slots(bare, "edge")))
 
 
 def test_a_slot_that_a_user_gave_stays() -> None:
-    mine = Module(Conv(3, 3, 1), "mine")
+    mine = Op(Conv(3, 3, 1), "mine")
     named = name_slots(
         Choice(
             QUESTION,
@@ -108,7 +108,7 @@ def test_what_is_zero() -> None:
 @pytest.mark.parametrize(
     ("expr", "message"),
     [
-        (Module(Conv(4, 4, 1)), "pw takes 4 channels, got 3"),
+        (Op(Conv(4, 4, 1)), "pw takes 4 channels, got 3"),
         (chain(ReLU(), Conv(4, 4, 1)), "module 1 (pw): pw takes 4 channels, got 3"),
         (
             choose(QUESTION, (chain(ReLU(), BatchNorm(8)), chain())),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archwright.errors import GenotypeError
-from archwright.graph import Architecture, CellGenotype, Origin, Pick
+from archwright.graph import Architecture, CellGenotype, EdgeOp, Origin
 from archwright.graph.genotype import (
     bar_candidates,
     from_json,
@@ -29,7 +29,7 @@ def genotypes(draw: st.DrawFn, inputs: int | None = None, edges: int | None = No
     nodes = draw(st.integers(1, 4))
     counts = (edges or draw(st.integers(1, 3)) for _ in range(nodes))
     picks = tuple(
-        tuple(Pick(draw(NAMES), draw(st.integers(0, node - 1))) for _ in range(number))
+        tuple(EdgeOp(draw(NAMES), draw(st.integers(0, node - 1))) for _ in range(number))
         for node, number in enumerate(counts, first)
     )
     last = first + nodes - 1
@@ -71,14 +71,14 @@ def test_json_is_read_as_it_was_written(
 
 
 def test_equal_architectures_hash_alike_whatever_the_order_of_their_cells() -> None:
-    a, b = CellGenotype(1, ((Pick("x", 0),),), (1,)), CellGenotype(1, ((Pick("y", 0),),), (1,))
+    a, b = CellGenotype(1, ((EdgeOp("x", 0),),), (1,)), CellGenotype(1, ((EdgeOp("y", 0),),), (1,))
     one, other = Architecture("s", {"a": a, "b": b}), Architecture("s", {"b": b, "a": a})
     assert one == other
     assert hash(one) == hash(other)
 
 
 def test_answers_name_the_decisions() -> None:
-    cell = CellGenotype(2, ((Pick("x", 0), Pick("y", 1)), (Pick("z", 2),)), (3,))
+    cell = CellGenotype(2, ((EdgeOp("x", 0), EdgeOp("y", 1)), (EdgeOp("z", 2),)), (3,))
     answers = Architecture("s", {"normal": cell}).answers()
     assert answers == {"normal/0->2": "x", "normal/1->2": "y", "normal/2->3": "z"}
 
@@ -110,7 +110,7 @@ REDUCE = "reduce=[('a', 0), ('b', 1)], reduce_concat=range(2, 3)"
 
 
 def test_darts_genotypes_may_be_laid_out_in_any_way() -> None:
-    cell = CellGenotype(2, ((Pick("a", 0), Pick("b", 1)),), (2,))
+    cell = CellGenotype(2, ((EdgeOp("a", 0), EdgeOp("b", 1)),), (2,))
     text = f" Genotype(\n  {REDUCE},\n  {NORMAL})\n"
     assert read_darts(text) == {"normal": cell, "reduce": cell}
     upto = text.replace("range(2, 3)", "range(3)")
@@ -169,11 +169,11 @@ def test_edges_lead_forward_and_outputs_exist() -> None:
     with pytest.raises(
         GenotypeError, match=r"^a leads from node 2 to node 2: the source must be one of 0 to 1$"
     ):
-        CellGenotype(2, ((Pick("a", 2),),), (2,))
+        CellGenotype(2, ((EdgeOp("a", 2),),), (2,))
     with pytest.raises(GenotypeError, match=r"^output nodes \(3,\) must be among 0 to 2$"):
-        CellGenotype(2, ((Pick("a", 0),),), (3,))
+        CellGenotype(2, ((EdgeOp("a", 0),),), (3,))
     with pytest.raises(GenotypeError, match=r"^output nodes \(\) must be among 0 to 2$"):
-        CellGenotype(2, ((Pick("a", 0),),), ())
+        CellGenotype(2, ((EdgeOp("a", 0),),), ())
 
 
 CELL = {"inputs": 1, "nodes": [[["a", 0]]], "output": [1]}
@@ -219,7 +219,7 @@ def test_malformed_files(content: object, message: str) -> None:
 
 def test_further_keys_are_ignored() -> None:
     content = {"schema": 1, "space": "s", "cells": {"c": {**CELL, "color": 1}}, "text": "|a~0|"}
-    cell = CellGenotype(1, ((Pick("a", 0),),), (1,))
+    cell = CellGenotype(1, ((EdgeOp("a", 0),),), (1,))
     assert from_json(content) == Architecture("s", {"c": cell})
 
 

@@ -20,8 +20,8 @@ from archwright.graph import (
     Expr,
     GlobalAvgPool,
     Linear,
-    Module,
     Network,
+    Op,
     ReLU,
     Shape,
     Step,
@@ -68,7 +68,7 @@ def live_slots(net: Network) -> set[str]:
     """The slots with weights that a walk over live parts visits."""
     found: set[str] = set()
 
-    def visit(module: Module, shape: Shape) -> None:
+    def visit(module: Op, shape: Shape) -> None:
         if module.primitive.params:
             found.add(module.slot)
 
@@ -186,7 +186,7 @@ def test_random_networks_are_valid(net: Network) -> None:
 
 @given(networks())
 def test_a_walk_visits_what_the_network_lists(net: Network) -> None:
-    seen: list[Module] = []
+    seen: list[Op] = []
     walk_network(net, lambda module, shape: seen.append(module))
     assert sorted(map(repr, seen)) == sorted(map(repr, net.modules()))
 

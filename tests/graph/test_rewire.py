@@ -28,11 +28,11 @@ from archwright.graph.passes.rewire import (
     deletable,
     fusion_slot,
     gate_slot,
+    parse_weight_slot,
     rewire,
-    weighed,
     weight_slot,
 )
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import Size, get_space, read_architecture
 
 from ..strategies import ALL_SPACES, any_space, architectures, images, seeded, tiny
@@ -67,7 +67,7 @@ def prunings(draw: DrawFn, network: Network) -> Pruning:
     return Pruning(deleted=frozenset(deleted), fusion=draw(FUSIONS), gated=draw(st.booleans()))
 
 
-def weight(module: NaiveNetwork, slot: str) -> Tensor:
+def weight(module: GraphModule, slot: str) -> Tensor:
     """The learned weights in a slot."""
     return module.get_parameter(f"slots.{slot}.weight")
 
@@ -75,7 +75,7 @@ def weight(module: NaiveNetwork, slot: str) -> Tensor:
 class Oracle:
     """The pruned network as it is defined, evaluated node by node from the whole one's graph."""
 
-    def __init__(self, whole: Network, pruning: Pruning, module: NaiveNetwork) -> None:
+    def __init__(self, whole: Network, pruning: Pruning, module: GraphModule) -> None:
         self.whole, self.pruning, self.module = whole, pruning, module
         self.deletable = deletable(whole)
 
@@ -91,7 +91,7 @@ class Oracle:
 
     def run(self, expr, x: Tensor) -> Tensor:
         step = replace(self.whole.steps[0], name="part", body=expr, inputs=(INPUT,))
-        part = NaiveNetwork(replace(self.whole, steps=(step,), auxiliary="")).double()
+        part = GraphModule(replace(self.whole, steps=(step,), auxiliary="")).double()
         part.inherit(self.module)
         return part.train(self.module.training)(x)[0]
 
@@ -138,7 +138,7 @@ class Oracle:
 
     def like(self, expr, x: Tensor) -> Tensor:
         step = replace(self.whole.steps[0], name="part", body=expr, inputs=(INPUT,))
-        part = NaiveNetwork(replace(self.whole, steps=(step,), auxiliary="")).double().eval()
+        part = GraphModule(replace(self.whole, steps=(step,), auxiliary="")).double().eval()
         return torch.zeros_like(part(x)[0])
 
 
@@ -176,7 +176,7 @@ def test_what_is_counted_is_what_is_measured(data: st.DataObject) -> None:
     pruned = rewire(whole, data.draw(prunings(whole)))
     cost = graph_cost(pruned)
     with torch.device("meta"):
-        module = NaiveNetwork(pruned).eval()
+        module = GraphModule(pruned).eval()
         with FlopCounterMode(display=False) as counter:
             module(torch.empty(1, *pruned.image))
     assert cost.macs == counter.get_total_flops() / 2
@@ -188,7 +188,7 @@ def test_what_is_counted_is_what_is_measured(data: st.DataObject) -> None:
 def test_deleting_nothing_changes_nothing(whole: Network) -> None:
     assert rewire(whole, Pruning()) == whole
     gated = rewire(whole, Pruning(gated=True))
-    module, gated_module = seeded(whole).eval(), NaiveNetwork(gated).double().eval()
+    module, gated_module = seeded(whole).eval(), GraphModule(gated).double().eval()
     gated_module.load_state_dict(module.state_dict(), strict=False)
     x = images(whole)
     assert torch.equal(gated_module(x)[0], module(x)[0])
@@ -301,9 +301,9 @@ def test_a_node_that_nothing_leads_into_cannot_be_deleted() -> None:
 
 def test_a_weight_says_what_it_makes_up_for() -> None:
     for successor in (7, "output"):
-        assert weighed(weight_slot("cell3", 12, successor, 0)) == ("cell3", 12)
-    assert weighed("cell3/0->2/from0") is None
-    assert weighed(f"{fusion_slot('cell3', 2, 4)}/se") is None
+        assert parse_weight_slot(weight_slot("cell3", 12, successor, 0)) == ("cell3", 12)
+    assert parse_weight_slot("cell3/0->2/from0") is None
+    assert parse_weight_slot(f"{fusion_slot('cell3', 2, 4)}/se") is None
 
 
 def test_a_supernet_cannot_be_pruned() -> None:

@@ -16,8 +16,8 @@ from archwright.graph import (
     Decision,
     Edge,
     Expr,
-    Module,
     Network,
+    Op,
     Option,
     Shape,
     Step,
@@ -28,7 +28,7 @@ from archwright.graph import (
 )
 
 QUESTION = Decision("q", ("a", "b"))
-CONV = Module(Conv(2, 2, 3), "weights")
+CONV = Op(Conv(2, 2, 3), "weights")
 
 
 def net(
@@ -84,17 +84,15 @@ BROKEN: dict[str, Callable[[], Network]] = {
     "cell: output nodes () are not all among 0 to 1": lambda: net(output=()),
     "cell: the edges into node 2 disagree: there are none": lambda: net(nodes=2),
     "cell: the output nodes (0, 1) differ in size: 2x4x4, 2x2x2": lambda: net(
-        Module(Conv(2, 2, 3, 2), "w"), output=(0, 1)
+        Op(Conv(2, 2, 3, 2), "w"), output=(0, 1)
     ),
-    "a module conv3 has weights or statistics but names no slot": lambda: net(
-        Module(Conv(2, 2, 3))
-    ),
+    "a module conv3 has weights or statistics but names no slot": lambda: net(Op(Conv(2, 2, 3))),
     "slot cell.0: a dot is what state dicts separate names with": lambda: net(
-        Module(Conv(2, 2, 3), "cell.0")
+        Op(Conv(2, 2, 3), "cell.0")
     ),
     "slot w is claimed by both BatchNorm(channels=2, affine=True) and "
     "BatchNorm(channels=2, affine=False)": lambda: net(
-        chain(Module(BatchNorm(2), "w"), Module(BatchNorm(2, affine=False), "w"))
+        chain(Op(BatchNorm(2), "w"), Op(BatchNorm(2, affine=False), "w"))
     ),
     "q: options overlap or are empty": lambda: net(options({0, 1}, {1}, given={0, 1})),
     "q: options lie outside of what is given": lambda: net(options({0, 1}, given={0})),

@@ -32,7 +32,7 @@ from archwright.graph import (
 from archwright.graph.passes.partial_channels import sample_channels
 from archwright.graph.passes.simplification import simplification, simplify
 from archwright.graph.passes.simplification.settings import Pointwise
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
+from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.spaces import Size, get_space, read_architecture
 
 from ..strategies import ALL_SPACES, any_space, images, mixture_of, networks, seeded, tiny
@@ -51,7 +51,7 @@ def simplified(name: str, stages: str, pointwise: Pointwise = "shared") -> Netwo
 
 
 def outcome(
-    module: NaiveNetwork, network: Network, *, present: bool
+    module: GraphModule, network: Network, *, present: bool
 ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
     """Logits, the gradients of logits' squares in alpha, images and weights, and the buffers.
 
@@ -77,7 +77,7 @@ def outcome(
 
 
 def assert_agree(
-    naive: NaiveNetwork, fused: FusedNetwork, *, statistics: bool = True, present: bool = False
+    naive: GraphModule, fused: FusedNetwork, *, statistics: bool = True, present: bool = False
 ) -> None:
     fused.load_state_dict(naive.state_dict())
     # slots that see the same features hold the same statistics, if they begin with the same
@@ -185,11 +185,11 @@ def test_gradients_may_be_differentiated_again_when_it_keeps_all() -> None:
 @pytest.mark.parametrize("recompute", [False, True])
 def test_it_is_about_as_precise_as_the_naive_one_under_autocast(recompute: bool) -> None:
     network = simplified("darts", "all")
-    naive, fused = NaiveNetwork(network), FusedNetwork(network, recompute=recompute)
+    naive, fused = GraphModule(network), FusedNetwork(network, recompute=recompute)
     fused.load_state_dict(naive.state_dict())
     x = images(network).float()
 
-    def computed(module: NaiveNetwork, *, half: bool) -> tuple[Tensor, Tensor]:
+    def computed(module: GraphModule, *, half: bool) -> tuple[Tensor, Tensor]:
         """Logits, and the gradients of all weights."""
         module.zero_grad()
         drawn = mixture_of(module)
@@ -228,7 +228,7 @@ def test_it_drops_no_paths() -> None:
         module(images(module.network).float(), mixture_of(module))
 
 
-def kept(module: NaiveNetwork, x: Tensor) -> int:
+def kept(module: GraphModule, x: Tensor) -> int:
     alpha = nn.Parameter(torch.zeros(len(module.decisions), 8))
     width = max(len(decision.candidates) for decision in module.decisions)
     resident = [*module.parameters(), *module.buffers(), alpha]
@@ -240,7 +240,7 @@ def test_it_never_keeps_more_than_the_naive_lowering(name: str) -> None:
     for stages in STAGES:
         network = simplified(name, stages)
         x = images(network, batch=64).float()
-        assert kept(FusedNetwork(network), x) <= kept(NaiveNetwork(network), x)
+        assert kept(FusedNetwork(network), x) <= kept(GraphModule(network), x)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_it_keeps_little_more_than_the_discrete_network(
     space = get_space(name)
     size = Size(channels=16, cells=space.search_size[1])
     with torch.device("meta"):
-        discrete = NaiveNetwork(space.discrete(read_architecture(reference), size))
+        discrete = GraphModule(space.discrete(read_architecture(reference), size))
         x = torch.empty(batch, 3, 32, 32)
         least = saved_bytes(lambda: discrete(x), [*discrete.parameters(), *discrete.buffers()])
         network = simplify(space.supernet(size), simplification("all"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archwright.graph import Decision
-from archwright.lowering import Mixture, NaiveNetwork, logits_table
+from archwright.lowering import GraphModule, Mixture, logits_table
 
 from ..strategies import any_space, images, seeded, tiny
 
@@ -56,7 +56,7 @@ def test_one_hot(dtype: torch.dtype) -> None:
 
 def test_decisions_of_different_sizes_mix() -> None:
     supernet = any_space("user").supernet(tiny("user"))
-    module: NaiveNetwork = seeded(supernet)
+    module: GraphModule = seeded(supernet)
     assert [len(d.candidates) for d in module.decisions] == [2, 5, 3]
     alpha = torch.zeros(3, 5, dtype=torch.float64, requires_grad=True)
     padding = logits_table(module.decisions).double()

@@ -26,8 +26,8 @@ from archwright.graph import (
     Decision,
     Edge,
     Expr,
-    Module,
     Network,
+    Op,
     Option,
     ReLU,
     Shape,
@@ -38,7 +38,7 @@ from archwright.graph import (
     name_slots,
     walk_network,
 )
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 from archwright.spaces import get_space, read_architecture
 from archwright.spaces.discretise import random_architecture
 
@@ -71,10 +71,10 @@ def test_a_supernet_agrees_with_one_written_by_hand(name: str) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
-def by_hand(expr: Expr, module: NaiveNetwork, mixture: Mixture, x: Tensor) -> Tensor:
+def by_hand(expr: Expr, module: GraphModule, mixture: Mixture, x: Tensor) -> Tensor:
     """An expression evaluated from its definition, in probabilities."""
     match expr:
-        case Module(primitive, slot):
+        case Op(primitive, slot):
             if slot:
                 return module.slots[slot](x)
             return primitive.build()(x)
@@ -145,8 +145,8 @@ def cell(*edges: tuple[int, int, Expr]) -> Cell:
 
 
 def test_equal_slots_share_their_weights() -> None:
-    shared = Module(Conv(2, 2, 1), "one")
-    module = NaiveNetwork(line(chain(shared, shared), chain(shared))).double()
+    shared = Op(Conv(2, 2, 1), "one")
+    module = GraphModule(line(chain(shared, shared), chain(shared))).double()
     assert list(module.state_dict()) == ["slots.one.weight"]
     x = images(module.network)
     weight = module.slots["one"].get_parameter("weight")[:, :, 0, 0]
@@ -156,7 +156,7 @@ def test_equal_slots_share_their_weights() -> None:
 
 def test_the_state_is_keyed_by_slot() -> None:
     space = get_space("nasbench201")
-    module = NaiveNetwork(space.supernet(tiny("nasbench201")))
+    module = GraphModule(space.supernet(tiny("nasbench201")))
     keys = set(module.state_dict())
     assert "slots.cell0/0->1/nor_conv_3x3/1.weight" in keys
     assert "slots.down1/shortcut/1.weight" in keys
@@ -165,7 +165,7 @@ def test_the_state_is_keyed_by_slot() -> None:
 
 
 def test_an_open_decision_needs_a_mixture() -> None:
-    module = NaiveNetwork(get_space("nasbench201").supernet(tiny("nasbench201")))
+    module = GraphModule(get_space("nasbench201").supernet(tiny("nasbench201")))
     with pytest.raises(GraphError, match=r"^this network has open decisions: give a mixture"):
         module(torch.zeros(1, 3, 8, 8))
 
@@ -174,7 +174,7 @@ def test_grouped_options_weigh_conditionally() -> None:
     decision = Decision("d", ("a", "b", "c", "e"))
 
     def option(*members: int) -> Option:
-        return Option(frozenset(members), chain(Module(Conv(2, 2, 1), "".join(map(str, members)))))
+        return Option(frozenset(members), chain(Op(Conv(2, 2, 1), "".join(map(str, members)))))
 
     inner = Choice(decision, (option(0), option(1, 2)), frozenset({0, 1, 2}))
     outer = Choice(
@@ -182,7 +182,7 @@ def test_grouped_options_weigh_conditionally() -> None:
         (Option(frozenset({0, 1, 2}), inner), option(3)),
         frozenset(range(4)),
     )
-    module = NaiveNetwork(line(outer)).double()
+    module = GraphModule(line(outer)).double()
     x = images(module.network)
     logits = torch.tensor([[0.3, -1.0, 2.0, 0.5]], dtype=torch.float64)
     p = logits.softmax(1)[0]
@@ -194,7 +194,7 @@ def test_grouped_options_weigh_conditionally() -> None:
 def test_a_group_without_mass_is_finite() -> None:
     decision = Decision("d", ("a", "b", "c"))
     options = tuple(Option(frozenset({i}), chain()) for i in (1, 2))
-    module = NaiveNetwork(line(Choice(decision, options, frozenset({1, 2}))))
+    module = GraphModule(line(Choice(decision, options, frozenset({1, 2}))))
     mixture = Mixture.one_hot((decision,), {"d": "a"}, like=torch.zeros(()))
     x = images(module.network).float()
     torch.testing.assert_close(module(x, mixture)[0], x)
@@ -208,7 +208,7 @@ def test_auxiliary_logits_are_for_training_only() -> None:
     logits, auxiliary = module(x)
     assert auxiliary is not None
     assert auxiliary.shape == logits.shape
-    plain = NaiveNetwork(space.discrete(read_architecture("darts-v2"), size)).double()
+    plain = GraphModule(space.discrete(read_architecture("darts-v2"), size)).double()
     plain.inherit(module)
     module.eval()
     plain.eval()
@@ -246,7 +246,7 @@ def test_what_is_read_later_is_kept(training: bool) -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_what_is_not_read_again_is_freed(training: bool) -> None:
     body = [name_slots(chain(Conv(2, 2, 1)), f"c{i}") for i in range(3)]
-    module = NaiveNetwork(line(*body)).train(training)
+    module = GraphModule(line(*body)).train(training)
     kept: list[weakref.ref[Tensor]] = []
     alive: list[int] = []
 
@@ -265,8 +265,8 @@ def test_what_is_not_read_again_is_freed(training: bool) -> None:
     assert alive == [0, 1, 1]
 
 
-def identity_and(body: Expr) -> NaiveNetwork:
-    module = NaiveNetwork(line(cell((0, 1, chain()), (0, 1, body)))).double()
+def identity_and(body: Expr) -> GraphModule:
+    module = GraphModule(line(cell((0, 1, chain()), (0, 1, body)))).double()
     for part in module.slots.values():
         for parameter in part.parameters():
             nn.init.dirac_(parameter)  # the identity
@@ -293,7 +293,7 @@ def test_drop_path_drops_an_edge_an_image_each_and_keeps_its_mean() -> None:
 
 def test_drop_path_leaves_a_node_its_only_edge() -> None:
     body = name_slots(chain(Conv(2, 2, 1)), "w")
-    module = NaiveNetwork(line(cell((0, 1, body)))).double()
+    module = GraphModule(line(cell((0, 1, body)))).double()
     module.drop_path = 0.999
     x = images(module.network)
     assert torch.equal(module(x)[0], module.slots["w/0"](x))
@@ -328,25 +328,25 @@ def _small(network: Network) -> Network:
 
 
 def test_inheriting_says_what_is_missing() -> None:
-    conv, norm = Module(Conv(2, 2, 1), "weights"), Module(BatchNorm(2), "norm")
-    donor = NaiveNetwork(line(chain(conv, norm)))
-    taker = NaiveNetwork(line(chain(norm, ReLU(), AvgPool(3), conv)))
+    conv, norm = Op(Conv(2, 2, 1), "weights"), Op(BatchNorm(2), "norm")
+    donor = GraphModule(line(chain(conv, norm)))
+    taker = GraphModule(line(chain(norm, ReLU(), AvgPool(3), conv)))
     taker.inherit(donor)  # what has no weights need not be there
     assert torch.equal(
         donor.state_dict()["slots.weights.weight"], taker.state_dict()["slots.weights.weight"]
     )
     message = "weights cannot be inherited: the other network has no other; depth, width and space"
     with pytest.raises(GraphError, match=f"^{re.escape(message)}"):
-        NaiveNetwork(line(chain(Module(Conv(2, 2, 1), "other")))).inherit(donor)
+        GraphModule(line(chain(Op(Conv(2, 2, 1), "other")))).inherit(donor)
     message = "weights cannot be inherited: weights is another module in the other network; depth"
     for primitive in (Conv(2, 3, 1), BatchNorm(2)):
         with pytest.raises(GraphError, match=f"^{re.escape(message)}"):
-            NaiveNetwork(line(chain(Module(primitive, "weights")))).inherit(donor)
+            GraphModule(line(chain(Op(primitive, "weights")))).inherit(donor)
 
 
 def test_inherited_weights_are_copies() -> None:
-    body = chain(Module(Conv(2, 2, 1), "w"))
-    donor, taker = NaiveNetwork(line(body)), NaiveNetwork(line(body))
+    body = chain(Op(Conv(2, 2, 1), "w"))
+    donor, taker = GraphModule(line(body)), GraphModule(line(body))
     taker.inherit(donor)
     with torch.no_grad():
         donor.slots["w"].get_parameter("weight").zero_()
@@ -354,8 +354,8 @@ def test_inherited_weights_are_copies() -> None:
 
 
 def test_branches_are_joined_in_order() -> None:
-    first, second = Module(Conv(2, 1, 1), "x"), Module(Conv(2, 3, 1), "y")
-    module = NaiveNetwork(line(chain(concat(first, second)))).double()
+    first, second = Op(Conv(2, 1, 1), "x"), Op(Conv(2, 3, 1), "y")
+    module = GraphModule(line(chain(concat(first, second)))).double()
     x = images(module.network)
     expected = torch.cat([module.slots["x"](x), module.slots["y"](x)], 1)
     assert torch.equal(module(x)[0], expected)

@@ -7,14 +7,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import override
 
-from archwright.lowering import Mixture, NaiveNetwork, logits_table
+from archwright.lowering import GraphModule, Mixture, logits_table
 from archwright.spaces import Size, get_space
 
 
 def test_the_operations_are_those_of_the_original_darts_code() -> None:
     """Its supernet of 8 cells, counted in its own code; widths and sizes make no difference."""
     size = Size(channels=4, cells=8, image_size=16)
-    module = NaiveNetwork(get_space("darts").supernet(size))
+    module = GraphModule(get_space("darts").supernet(size))
     calls: Counter[str] = Counter()
 
     class Counting(TorchDispatchMode):

@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from archwright.engine.schedule import cosine
 from archwright.errors import ConfigError, DivergedError
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
-from archwright.nas.method import Method, Moment
+from archwright.nas.method import Method, Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.recipe import Recipe
 from archwright.spaces import Size, get_space
@@ -44,12 +44,12 @@ def bilevel(
 ) -> Bilevel:
     torch.manual_seed(3)
     sizes = {"channels": 4, "cells": 1, "image_size": 8, "image_channels": 1, **size}
-    network = NaiveNetwork(get_space(space).supernet(Size(**sizes)))
+    network = GraphModule(get_space(space).supernet(Size(**sizes)))
     return Bilevel(fabric, network, method or Darts(), recipe)
 
 
-def moment(step: int, steps: int) -> Moment:
-    return Moment(step * RECIPE.epochs // steps, RECIPE.epochs, step / steps)
+def moment(step: int, steps: int) -> Progress:
+    return Progress(step * RECIPE.epochs // steps, RECIPE.epochs, step / steps)
 
 
 def oracle_of(run: Bilevel) -> Oracle:
@@ -147,7 +147,7 @@ def test_smaller_decisions_stay_padded(fabric: "Fabric", uneven: str) -> None:
 def test_alpha_decays(fabric: "Fabric", plain: str) -> None:
     class Indifferent(Darts):
         @override
-        def mixture(self, logits: Tensor, moment: Moment) -> Any:
+        def mixture(self, logits: Tensor, moment: Progress) -> Any:
             return super().mixture(logits * 0.0 + torch.ones_like(logits), moment)
 
     run = bilevel(fabric, plain, replace(RECIPE, alpha_lr=0.01), Indifferent())
@@ -162,7 +162,7 @@ def test_alpha_decays(fabric: "Fabric", plain: str) -> None:
 def test_a_penalty_joins_alphas_loss_alone(fabric: "Fabric", plain: str) -> None:
     class Penalised(Darts):
         @override
-        def penalty(self, logits: Tensor, moment: Moment) -> Tensor:
+        def penalty(self, logits: Tensor, moment: Progress) -> Tensor:
             return 5.0 * logits[0, 2]
 
     (pair,) = batches(1, 1)

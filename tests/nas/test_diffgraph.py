@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 import torch
 
-from archwright.cost import Encoding, Layout, cost_model
+from archwright.cost import DecisionTable, Encoding, cost_model
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Network
-from archwright.nas.budget.constraints import Terms
+from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.limits import Budget
 from archwright.nas.config import SearchConfig
 from archwright.nas.derive import selection
-from archwright.nas.derive.selection import FrontPoint, Judge
+from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint
 from archwright.nas.loop.result import SearchResult
 from archwright.nas.loop.run import prepare
 from archwright.nas.loop.search import search
-from archwright.nas.loop.trained import Reopened
+from archwright.nas.loop.trained import TrainedSupernet
 from archwright.nas.methods import get_method
 from archwright.nas.parameters.encoded import EncodedAlpha
 from archwright.nas.parameters.graph_alpha import GraphAlpha
@@ -75,7 +75,7 @@ def test_a_search_ends_within_its_budget_and_says_so(tmp_path: Path, encoder: bo
 
 
 def test_one_supernet_answers_to_several_budgets(done: SearchConfig) -> None:
-    asked = Reopened.of(done)
+    asked = TrainedSupernet.of(done)
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
     least, answers = macs.least()[0], list[float]()
     for times in (1.0, 2.0, 100.0):
@@ -92,7 +92,7 @@ def test_only_a_search_that_has_ended_is_asked_again(tmp_path: Path) -> None:
     with pytest.raises(
         RunError, match=r"^.*out holds no search that has ended: run it to its end first$"
     ):
-        Reopened.of(short(tmp_path / "out"))
+        TrainedSupernet.of(short(tmp_path / "out"))
 
 
 def test_a_front_from_one_supernet(tmp_path: Path) -> None:
@@ -117,19 +117,19 @@ def test_a_front_from_one_supernet(tmp_path: Path) -> None:
 def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Reopened.of(done)
+    asked = TrainedSupernet.of(done)
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
     terms = replace(asked.searching.terms, deployed=SIZE, front=macs)
     limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
     along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
-    monkeypatch.setattr(Terms, "along_front", lambda self, count: along)
+    monkeypatch.setattr(SearchConstraints, "along_front", lambda self, count: along)
     assert [point.limit for point in asked.judge.front(terms, asked.weights, 3)] == limits[1:]
 
 
 def test_a_small_set_of_images_is_decoded_once(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Reopened.of(done)
+    asked = TrainedSupernet.of(done)
     batches, epochs = asked.searching.alpha_batches, list[int]()
     assert len(batches) < selection._FIRST
     original = batches.epoch
@@ -145,7 +145,7 @@ def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
     written = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert written["costs"] == {"latency_ms": None, "macs": 1e6}
     assert SearchResult.from_json(written) == found
-    point = FrontPoint(
+    point = ParetoPoint(
         cost="macs", limit=1.0, architecture=_found(done), costs=costs, accuracy=50.0
     )
     assert point.to_json()["costs"] == written["costs"]
@@ -154,20 +154,22 @@ def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
 def test_finalists_are_ranked_by_loss_and_regularity(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Reopened.of(done)
+    asked = TrainedSupernet.of(done)
     terms = asked.searching.terms
     c, s = "nor_conv_3x3", "skip_connect"
     plain = read_architecture(f"|{c}~0|+|none~0|{c}~1|+|none~0|none~1|{c}~2|")
     wild = read_architecture(f"|nor_conv_1x1~0|+|avg_pool_3x3~0|{c}~1|+|{s}~0|{c}~1|{s}~2|")
     losses = {plain: 1.0, wild: 0.9}
     monkeypatch.setattr(
-        selection.Judge, "mean", lambda self, one, count: (losses[one], 100 * (1 - losses[one]))
+        selection.OneShotEvaluator,
+        "mean",
+        lambda self, one, count: (losses[one], 100 * (1 - losses[one])),
     )
     bilevel = asked.judge._bilevel
 
     def best(regularity: float) -> object:
         regular = replace(terms, regularity=regularity)
-        judge = Judge(bilevel, asked.searching.alpha_batches, regular, finalists=2)
+        judge = OneShotEvaluator(bilevel, asked.searching.alpha_batches, regular, finalists=2)
         return judge.best([plain, wild])
 
     assert best(0.0) == wild
@@ -181,10 +183,10 @@ def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
     if method == "darts":
         done = tiny_search(tmp_path / "out", epochs=2, watch=False)
         search(done)
-    asked = Reopened.of(replace(done, finalists=None))
+    asked = TrainedSupernet.of(replace(done, finalists=None))
     compared: list[int] = []
     monkeypatch.setattr(
-        selection.Judge,
+        selection.OneShotEvaluator,
         "best",
         lambda self, architectures, count=4: (
             compared.append(len(architectures)) or architectures[0]
@@ -198,7 +200,7 @@ def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
 
 
 def test_asking_leaves_the_supernet_as_it_was(done: SearchConfig) -> None:
-    asked = Reopened.of(done)
+    asked = TrainedSupernet.of(done)
     network = asked.judge._bilevel.network
     before = {name: value.clone() for name, value in network.state_dict().items()}
     random = torch.get_rng_state()
@@ -216,7 +218,7 @@ def _found(config: SearchConfig) -> Any:
 def test_the_encoder_adds_nothing_at_first_and_then_lets_edges_learn_together(space: str) -> None:
     size = Size(channels=4, cells=1 if space == "nasbench201" else 3, image_size=8)
     network: Network = get_space(space).supernet(size)
-    layout = Layout(get_space(space), size)
+    layout = DecisionTable(get_space(space), size)
     torch.manual_seed(0)
     own = GraphAlpha(network, deviation=1.0)
     encoded = EncodedAlpha.around(own, network, Encoding(layout))
@@ -241,7 +243,7 @@ def test_the_encoder_moves_logits_no_faster_than_they_move_themselves(space: str
     size = Size(channels=4, cells=1 if space == "nasbench201" else 3, image_size=8)
     network: Network = get_space(space).supernet(size)
     torch.manual_seed(0)
-    encoded = EncodedAlpha(network, Encoding(Layout(get_space(space), size)), deviation=1e-3)
+    encoded = EncodedAlpha(network, Encoding(DecisionTable(get_space(space), size)), deviation=1e-3)
     optimiser = torch.optim.Adam(encoded.groups(0.03), betas=(0.5, 0.999))
     own = encoded.candidates.detach().clone()
     there = ~encoded().candidates.isinf()
@@ -271,8 +273,8 @@ def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) ->
 
 
 def test_options_are_those_of_the_method() -> None:
-    assert get_method("diffgraph").shrinks
-    assert not get_method("diffgraph", progressive=False).shrinks
+    assert get_method("diffgraph").progressive_shrinking
+    assert not get_method("diffgraph", progressive=False).progressive_shrinking
     for option in ("encoder", "progressive"):
         with pytest.raises(
             ConfigError, match=rf"^--{option} is no option of darts, but of diffgraph$"

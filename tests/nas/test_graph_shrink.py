@@ -11,7 +11,7 @@ from archwright.graph.expr import is_zero
 from archwright.graph.passes.shrinking import searched_in_cells, shrink
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.graph.passes.simplification.settings import simplification
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork, logits_table
+from archwright.lowering import FusedNetwork, GraphModule, Mixture, logits_table
 from archwright.spaces import Size, get_space
 
 SIZES = {
@@ -49,16 +49,16 @@ def numbers(network: Network, left: Tensor) -> dict[str, tuple[int, ...]]:
     }
 
 
-def inherited(network: NaiveNetwork, other: NaiveNetwork) -> None:
+def inherited(network: GraphModule, other: GraphModule) -> None:
     state = other.state_dict()
     network.load_state_dict({name: state[name] for name in network.state_dict()})
 
 
 @pytest.mark.parametrize("space", SIZES)
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("lowering", [NaiveNetwork, FusedNetwork])
+@pytest.mark.parametrize("lowering", [GraphModule, FusedNetwork])
 def test_what_is_left_is_computed_as_before(
-    space: str, settings: str, lowering: type[NaiveNetwork]
+    space: str, settings: str, lowering: type[GraphModule]
 ) -> None:
     network = supernet(space, settings)
     left = half(network, seed=1)

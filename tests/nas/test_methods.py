@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from archwright.lowering import Mixture, NaiveNetwork
-from archwright.nas.method import Method, Moment
+from archwright.lowering import GraphModule, Mixture
+from archwright.nas.method import Method, Progress
 from archwright.nas.methods import get_method
 from archwright.nas.methods.beta_darts import BetaDarts
 from archwright.nas.methods.drnas import DrNas
@@ -25,7 +25,7 @@ from .oracle import EDGES, Join, Oracle
 
 SEED = 27
 """At which samples are conv, skip, skip: a search that draws only none learns nothing."""
-MIDDLE = Moment(2, 5, 0.5)
+MIDDLE = Progress(2, 5, 0.5)
 """The third of five epochs."""
 
 
@@ -41,13 +41,13 @@ def batch() -> tuple[Tensor, Tensor]:
     return images, torch.randint(10, (6,), generator=generator)
 
 
-def lowered(method: Method, plain: str) -> NaiveNetwork:
+def lowered(method: Method, plain: str) -> GraphModule:
     torch.manual_seed(3)
     size = Size(channels=4, cells=1, image_size=8, image_channels=1)
-    return NaiveNetwork(method.supernet(get_space(plain).supernet(size))).double()
+    return GraphModule(method.supernet(get_space(plain).supernet(size))).double()
 
 
-def weights_of(network: NaiveNetwork) -> dict[str, Tensor]:
+def weights_of(network: GraphModule) -> dict[str, Tensor]:
     state = network.state_dict()
     return {name.removeprefix("slots."): value for name, value in state.items()}
 
@@ -221,7 +221,7 @@ def test_channel_sampling_and_edge_normalisation_written_out(plain: str) -> None
 def test_beta_decay_in_closed_form(epoch: int, factor: float) -> None:
     """factor * mean over edges of log sum exp, whose gradient is the softmax (eq. 12 and 13)."""
     logits = alpha()
-    penalty = BetaDarts().penalty(logits, Moment(epoch, 100, epoch / 100))
+    penalty = BetaDarts().penalty(logits, Progress(epoch, 100, epoch / 100))
     expected = factor * sum(math.log(sum(map(math.exp, row))) for row in logits.tolist()) / 3
     assert penalty.item() == pytest.approx(expected, rel=1e-12)
     (gradient,) = torch.autograd.grad(penalty, logits)
@@ -231,7 +231,7 @@ def test_beta_decay_in_closed_form(epoch: int, factor: float) -> None:
 def test_beta_decay_leaves_padding_out() -> None:
     padding = torch.tensor([[0.0, 0.0, -torch.inf]]).double()
     logits = torch.tensor([[0.2, -0.3, 0.0]]).double().requires_grad_()
-    penalty = BetaDarts(beta_decay=2.0).penalty(logits + padding, Moment(1, 2, 0.5))
+    penalty = BetaDarts(beta_decay=2.0).penalty(logits + padding, Progress(1, 2, 0.5))
     assert penalty.item() == pytest.approx(math.log(math.exp(0.2) + math.exp(-0.3)))
     (gradient,) = torch.autograd.grad(penalty, logits)
     assert gradient[0, 2] == 0
@@ -277,14 +277,14 @@ def test_temperatures_fall_from_the_first_epoch_to_the_last(
 ) -> None:
     logits = alpha().detach()
     torch.manual_seed(SEED)
-    mixture = method.mixture(logits, Moment(epoch, 5, epoch / 5))
+    mixture = method.mixture(logits, Progress(epoch, 5, epoch / 5))
     torch.manual_seed(SEED)
     expected = F.log_softmax((F.log_softmax(logits, dim=1) + noise(logits)) / tau, dim=1)
     torch.testing.assert_close(mixture.log_weights, expected)
 
 
 def test_a_search_of_one_epoch_has_the_first_temperature() -> None:
-    assert Moment(0, 1, 0.0).between(10.0, 0.1) == 10.0
+    assert Progress(0, 1, 0.0).between(10.0, 0.1) == 10.0
 
 
 @pytest.mark.parametrize("name", ["gdas", "snas", "drnas", "random-ws"])

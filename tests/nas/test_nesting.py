@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from archwright.graph import Network
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification
-from archwright.nas.parameters.ranking import Nest, nested, nests
+from archwright.nas.parameters.ranking import CandidateTree, candidate_trees, nested
 from archwright.spaces import Size, get_space
 
 SIZES = {
@@ -30,7 +30,7 @@ def test_nothing_shared_is_ranked_as_it_weighs(space: str) -> None:
         d.name: [1.0 / (number + 1) for number in range(len(d.candidates))]
         for d in network.decisions()
     }
-    assert nested(nests(network), weights) == weights
+    assert nested(candidate_trees(network), weights) == weights
 
 
 def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
@@ -40,7 +40,7 @@ def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
     assert list(decisions[0].candidates) == candidates
     weights = {d.name: [0.1, 0.3, 0.2, 0.25, 0.15] for d in decisions}
     expected = [0.1, 0.3, 0.45 * (0.2 / 0.25) ** 0.5, 0.45, 0.15]
-    for strengths in nested(nests(network), weights).values():
+    for strengths in nested(candidate_trees(network), weights).values():
         assert strengths == pytest.approx(expected, rel=1e-12)
 
 
@@ -52,19 +52,20 @@ def test_groups_nest_as_the_modules_do() -> None:
     def members(*names: str) -> frozenset[int]:
         return frozenset(number[name] for name in names)
 
-    tree = nests(network)[first.name]
+    tree = candidate_trees(network)[first.name]
     separable, dilated = (
-        Nest(
+        CandidateTree(
             members(f"{kind}_3x3", f"{kind}_5x5"),
-            (Nest(members(f"{kind}_3x3")), Nest(members(f"{kind}_5x5"))),
+            (CandidateTree(members(f"{kind}_3x3")), CandidateTree(members(f"{kind}_5x5"))),
         )
         for kind in ("sep_conv", "dil_conv")
     )
     convolutions = next(part for part in tree.parts if len(part.members) == 4)
-    assert convolutions == Nest(separable.members | dilated.members, (separable, dilated))
+    assert convolutions == CandidateTree(separable.members | dilated.members, (separable, dilated))
     single = {part for part in tree.parts if len(part.members) == 1}
     assert single == {
-        Nest(members(name)) for name in ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect")
+        CandidateTree(members(name))
+        for name in ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect")
     }
     weights = dict.fromkeys(first.candidates, 0.0) | {
         **{"skip_connect": 0.2, "sep_conv_3x3": 0.1, "sep_conv_5x5": 0.11},
@@ -72,7 +73,11 @@ def test_groups_nest_as_the_modules_do() -> None:
     }
     given_weights = {d.name: list(weights.values()) for d in network.decisions()}
     strengths = dict(
-        zip(first.candidates, nested(nests(network), given_weights)[first.name], strict=True)
+        zip(
+            first.candidates,
+            nested(candidate_trees(network), given_weights)[first.name],
+            strict=True,
+        )
     )
     # separable convs weigh 0.21 of 0.39 together, dilated ones 0.18, of which one has most
     assert max(strengths, key=strengths.__getitem__) == "sep_conv_5x5"
@@ -90,8 +95,8 @@ def test_the_best_of_a_group_has_its_whole_weight(space: str, seed: int) -> None
     weights = {
         d.name: generator.dirichlet([1.0] * len(d.candidates)).tolist() for d in network.decisions()
     }
-    found = nested(nests(network), weights)
-    for name, tree in nests(network).items():
+    found = nested(candidate_trees(network), weights)
+    for name, tree in candidate_trees(network).items():
         for part in tree.parts:
             mass = sum(weights[name][number] for number in part.members)
             assert max(found[name][number] for number in part.members) == pytest.approx(mass)
@@ -100,4 +105,4 @@ def test_the_best_of_a_group_has_its_whole_weight(space: str, seed: int) -> None
 def test_a_weight_of_zero_is_no_error() -> None:
     network = supernet("nasbench201", "all")
     weights = {d.name: [0.0, 1.0, 0.0, 0.0, 0.0] for d in network.decisions()}
-    assert nested(nests(network), weights) == weights
+    assert nested(candidate_trees(network), weights) == weights

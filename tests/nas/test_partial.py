@@ -12,9 +12,9 @@ from archwright.errors import ConfigError
 from archwright.graph import Cell, Choice
 from archwright.graph.expr import choices
 from archwright.graph.passes.partial_channels import sample_channels
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
-from archwright.nas.method import Method, Moment
+from archwright.nas.method import Method, Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.methods.pc_darts import PcDarts
 
@@ -72,7 +72,7 @@ def test_a_whole_edge_written_out() -> None:
     torch.testing.assert_close(whole, expected)
 
 
-def weights_of(module: NaiveNetwork, mixture: object):
+def weights_of(module: GraphModule, mixture: object):
     from archwright.lowering.module import _Weights  # pyright: ignore
 
     return _Weights(mixture, module._rows)  # pyright: ignore
@@ -90,12 +90,12 @@ def test_channels_that_do_not_divide_are_refused() -> None:
 def steps(fabric: "Fabric", method: Method) -> tuple[dict[str, Tensor], Tensor]:
     """The state after three steps."""
     torch.manual_seed(3)
-    network = NaiveNetwork(method.supernet(supernet("nasbench201")))
+    network = GraphModule(method.supernet(supernet("nasbench201")))
     recipe = replace(Darts().recipe("nasbench201"), alpha_lr=0.1)
     run = Bilevel(fabric, network, method, recipe)
     for step in range(3):
         batch = torch.randn(4, *network.network.image), torch.randint(10, (4,))
-        run.step(batch, batch, Moment(step, 3, step / 3))
+        run.step(batch, batch, Progress(step, 3, step / 3))
     return run.network.state_dict(), run.alpha.candidates.detach()
 
 

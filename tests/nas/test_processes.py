@@ -124,14 +124,14 @@ def test_two_processes_search_as_one_does(tmp_path: Path, plain: str, method: st
     assert done.returncode == 0, done.stderr
     two = torch.load(tmp_path / "two" / "rank0.pt")
     seen: list[Tensor] = []
-    original = search_run.Searching._log_epoch
+    original = search_run.SearchRun._log_epoch
 
     def log_epoch(self: Any, bilevel: Bilevel, *rest: Any) -> None:
         seen.append(bilevel.alpha.candidates.detach().clone())
         original(self, bilevel, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_run.Searching, "_log_epoch", log_epoch)
+        patch.setattr(search_run.SearchRun, "_log_epoch", log_epoch)
         one = search(tiny_search(tmp_path / "one", **settings, channels=4, cells=1))
     for alpha, expected in zip(two["alpha"], seen, strict=True):
         torch.testing.assert_close(alpha, expected, rtol=1e-3, atol=1e-5)

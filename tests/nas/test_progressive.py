@@ -14,21 +14,21 @@ from archwright.graph.passes.shrinking import shrink
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.lowering import FusedNetwork
 from archwright.nas.bilevel.bilevel import Bilevel
-from archwright.nas.budget.augmented_lagrangian import Pressure
+from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.search import search
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods import get_method
 from archwright.nas.monitor.statistics import Weights
-from archwright.nas.shrinker import Progress, Schedule
+from archwright.nas.shrinker import ProgressiveShrinker, Schedule
 from archwright.spaces import Size, get_space
 
 from ..engine.helpers import interrupted, tiny_search, traces
 
 SIZE = Size(channels=4, cells=1, image_size=8, image_channels=1)
 CANDIDATES = list(get_space("nasbench201").candidates)
-LAST = Moment(6, 10, 0.7)
-EARLY = Moment(3, 10, 0.4)
+LAST = Progress(6, 10, 0.7)
+EARLY = Progress(3, 10, 0.4)
 
 
 def supernet() -> Network:
@@ -42,8 +42,10 @@ def rows(*changes: tuple[int, list[float]]) -> Tensor:
     return table
 
 
-def watched(*tables: Tensor, times: int = 150, **schedule: float) -> Progress:
-    progress = Progress(supernet(), alpha_start=0, schedule=Schedule(quota=1.0, **schedule))
+def watched(*tables: Tensor, times: int = 150, **schedule: float) -> ProgressiveShrinker:
+    progress = ProgressiveShrinker(
+        supernet(), alpha_start=0, schedule=Schedule(quota=1.0, **schedule)
+    )
     progress.observe(rows())
     for _ in range(times):
         for table in tables:
@@ -79,10 +81,10 @@ def test_not_one_whose_weight_is_uncertain() -> None:
 
 def test_not_before_it_is_time_and_not_at_the_very_end() -> None:
     progress = watched(rows(WEAK))
-    assert not progress.drop(Moment(1, 10, 0.2), yes)
-    assert not progress.drop(Moment(9, 10, 1.0), yes)
-    late = Progress(supernet(), alpha_start=5)
-    assert not late.drop(Moment(4, 10, 0.5), yes)
+    assert not progress.drop(Progress(1, 10, 0.2), yes)
+    assert not progress.drop(Progress(9, 10, 1.0), yes)
+    late = ProgressiveShrinker(supernet(), alpha_start=5)
+    assert not late.drop(Progress(4, 10, 0.5), yes)
     assert not late.drop(LAST, yes)  # nothing was seen
 
 
@@ -104,7 +106,7 @@ def test_the_last_operation_and_the_null_candidate_stay() -> None:
 
 def test_an_epoch_drops_no_more_than_its_quota_the_weakest_first() -> None:
     table = rows(*((row, [0.2, 0.7, 0.05 - 0.005 * row, 0.03, 0.02]) for row in range(6)))
-    progress = Progress(supernet(), alpha_start=0, schedule=Schedule(quota=0.25))
+    progress = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=0.25))
     for _ in range(30):
         progress.observe(table)
     assert progress.drop(EARLY, yes)
@@ -125,7 +127,7 @@ def test_what_a_budget_needs_stays() -> None:
 def test_a_state_is_gone_on_from() -> None:
     first = watched(rows(WEAK))
     first.drop(EARLY, yes)
-    second = Progress(supernet(), alpha_start=0, schedule=Schedule(quota=1.0))
+    second = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=1.0))
     second.load_state(first.state())
     for progress in (first, second):
         for _ in range(150):
@@ -144,7 +146,7 @@ def test_weights_statistics_and_momentum_are_carried_over(
     method = get_method("diffgraph")
     bilevel = Bilevel(fabric, FusedNetwork(network), method, method.recipe("nasbench201"))
     batch = torch.randn(8, 1, 8, 8), torch.arange(8)
-    bilevel.step(batch, batch, Moment(0, 2, 0.0))
+    bilevel.step(batch, batch, Progress(0, 2, 0.0))
     before = {name: value.clone() for name, value in bilevel.network.state_dict().items()}
     parameters = dict(bilevel.network.named_parameters())
     moments = {
@@ -163,7 +165,7 @@ def test_weights_statistics_and_momentum_are_carried_over(
         state = bilevel.weight_optimiser.state[parameter]
         assert torch.equal(state["momentum_buffer"], moments[name])
     assert set(bilevel.weights()["cell/0->1"][2::2]) == {0.0}
-    bilevel.step(batch, batch, Moment(1, 2, 0.5))
+    bilevel.step(batch, batch, Progress(1, 2, 0.5))
     bilevel.require_finite(1)
 
 
@@ -220,12 +222,12 @@ def test_a_search_killed_around_a_drop_ends_as_if_it_had_not_been(
 def generous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drop whatever may be dropped, from the first epoch on."""
     schedule = Schedule(operation=1.5, connection=1.05, start=0.0, connections=0.0, quota=0.5)
-    made: Callable[..., None] = Progress.__init__
+    made: Callable[..., None] = ProgressiveShrinker.__init__
 
-    def start(self: Progress, network: Network, *, alpha_start: int) -> None:
+    def start(self: ProgressiveShrinker, network: Network, *, alpha_start: int) -> None:
         made(self, network, alpha_start=alpha_start, schedule=schedule)
 
-    monkeypatch.setattr(Progress, "__init__", start)
+    monkeypatch.setattr(ProgressiveShrinker, "__init__", start)
 
 
 @pytest.mark.usefixtures("generous")
@@ -248,17 +250,17 @@ def test_every_graph_and_lowering_shrinks(tmp_path: Path, changes: dict[str, Any
 def test_multipliers_look_at_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the null candidate, too: where a connection was dropped, nothing else is left."""
     gone = 0
-    ascend = Pressure.ascend
+    update_multipliers = AugmentedLagrangian.update_multipliers
 
-    def look(self: Pressure, weights: Weights) -> None:
+    def look(self: AugmentedLagrangian, weights: Weights) -> None:
         nonlocal gone
         for name, taken in self._strongest(weights).answers().items():
             at = CANDIDATES.index(taken)
             gone += not any(weights[name][1:])
             assert weights[name][at] > 0
-        ascend(self, weights)
+        update_multipliers(self, weights)
 
-    monkeypatch.setattr(Pressure, "ascend", look)
+    monkeypatch.setattr(AugmentedLagrangian, "ascend", look)
     deployed = {"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8}
     search(shrinking(tmp_path / "out", keep_null=False, max_macs=1e6, **deployed))
     assert gone

@@ -13,11 +13,11 @@ from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import ConfigError
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification
-from archwright.lowering import FusedNetwork, NaiveNetwork
+from archwright.lowering import FusedNetwork, GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.config import METHOD_OPTIONS, SearchConfig
 from archwright.nas.loop.search import search
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods import METHODS, get_method
 from archwright.nas.presets import PRESETS, preset_options
 from archwright.pipeline.config import BuildConfig
@@ -50,7 +50,7 @@ def combinations() -> list[Any]:
 
 
 def two_steps(
-    fabric: "Fabric", name: str, space: str, stages: str, lowering: type[NaiveNetwork]
+    fabric: "Fabric", name: str, space: str, stages: str, lowering: type[GraphModule]
 ) -> tuple[list[Tensor], Bilevel]:
     """Alpha's gradients in two steps, in float64 from the same start with the same noise."""
     method = get_method(name, **({"partial": 2} if name == "pc-darts" else {}))
@@ -58,7 +58,7 @@ def two_steps(
     graph = simplify(method.supernet(any_space(space).supernet(size)), simplification(stages))
     recipe = replace(method.recipe(space), alpha_start=0, epochs=2, alpha_init=0.1)
     torch.manual_seed(0)
-    naive = NaiveNetwork(graph)
+    naive = GraphModule(graph)
     run = Bilevel(fabric, lowering(graph).double(), method, recipe)
     run.network.load_state_dict(naive.state_dict())
     generator = torch.Generator().manual_seed(1)
@@ -72,7 +72,7 @@ def two_steps(
     torch.manual_seed(2)
     for epoch in range(2):
         halves = [(images[half], labels[half]) for half in (0, 1)]
-        run.step(halves[0], halves[1], Moment(epoch, 2, epoch / 2))
+        run.step(halves[0], halves[1], Progress(epoch, 2, epoch / 2))
         gradients += [p.grad.clone() for p in run.alpha.parameters() if p.grad is not None]
     return gradients, run
 
@@ -81,7 +81,7 @@ def two_steps(
 def test_two_steps_of_either_lowering_agree(
     fabric: "Fabric", name: str, space: str, stages: str
 ) -> None:
-    naive, run = two_steps(fabric, name, space, stages, NaiveNetwork)
+    naive, run = two_steps(fabric, name, space, stages, GraphModule)
     fused, other = two_steps(fabric, name, space, stages, FusedNetwork)
     assert len(naive) == len(fused)
     assert bool(naive) == get_method(name).learns
@@ -172,9 +172,9 @@ def test_a_temperature_does_not_rise(name: str) -> None:
 
 def test_a_temperature_is_held_against_that_of_the_preset(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"out": tmp_path, "method": "diffgraph", "preset": "proxy"}
-    SearchConfig(**settings, tau_min=2.0).settled().chosen_method()
+    SearchConfig(**settings, tau_min=2.0).with_preset().build_method()
     with pytest.raises(ConfigError, match=r"^--tau-min 6 must not be above --tau 5$"):
-        SearchConfig(**settings, tau_min=6.0).settled().chosen_method()
+        SearchConfig(**settings, tau_min=6.0).with_preset().build_method()
 
 
 def test_an_unknown_method_is_named() -> None:
@@ -220,16 +220,18 @@ def test_an_impossible_preset_is_refused(
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_name_methods_and_options_that_there_are(tmp_path: Path, preset: str) -> None:
     for method in PRESETS[preset]:
-        config = SearchConfig(out=tmp_path, method=method, preset=preset, data="x").settled()
+        config = SearchConfig(out=tmp_path, method=method, preset=preset, data="x").with_preset()
         for option, value in preset_options(preset, method).items():
             assert getattr(config, option) == value
-        recipe = config.recipe(config.chosen_method().recipe("nasbench201"))
+        recipe = config.recipe(config.build_method().recipe("nasbench201"))
         assert recipe.epochs > recipe.alpha_start
 
 
 def test_a_preset_has_its_own_sizes_for_another_space(tmp_path: Path) -> None:
     def sizes(space: str, preset: str) -> tuple[int | None, int | None, int | None]:
-        config = SearchConfig(out=tmp_path, space=space, preset=preset, data="cifar10").settled()
+        config = SearchConfig(
+            out=tmp_path, space=space, preset=preset, data="cifar10"
+        ).with_preset()
         return config.channels, config.cells, config.image_size
 
     assert sizes("nasbench201", "proxy") == (8, 3, 16)
@@ -237,7 +239,7 @@ def test_a_preset_has_its_own_sizes_for_another_space(tmp_path: Path) -> None:
     assert sizes("spos", "proxy") == (None, None, 16)
     assert sizes("darts", "paper") == (None, None, None)
     # digits are of one size
-    assert SearchConfig(out=tmp_path, preset="proxy").settled().image_size is None
+    assert SearchConfig(out=tmp_path, preset="proxy").with_preset().image_size is None
 
 
 def test_what_a_preset_says_of_a_method_counts(tmp_path: Path) -> None:
@@ -247,16 +249,16 @@ def test_what_a_preset_says_of_a_method_counts(tmp_path: Path) -> None:
 
 
 def test_what_is_given_counts_more_than_the_preset(tmp_path: Path) -> None:
-    config = SearchConfig(out=tmp_path, method="darts", preset="proxy", epochs=10).settled()
+    config = SearchConfig(out=tmp_path, method="darts", preset="proxy", epochs=10).with_preset()
     assert (config.epochs, config.alpha_start) == (10, 2)  # at its share, as 1 of 5
-    assert replace(config, epochs=1, alpha_start=None).settled().alpha_start == 0
+    assert replace(config, epochs=1, alpha_start=None).with_preset().alpha_start == 0
     assert config.batch_size == PRESETS["proxy"]["darts"]["batch_size"]
 
 
 @pytest.mark.parametrize("epochs", [1, 10, 100])
 def test_what_begins_on_the_way_stays_at_its_share(tmp_path: Path, epochs: int) -> None:
     config = SearchConfig(out=tmp_path, method="pc-darts", epochs=epochs)
-    published = config.chosen_method().recipe("nasbench201")
+    published = config.build_method().recipe("nasbench201")
     assert (published.epochs, published.alpha_start) == (50, 15)
     assert config.recipe(published).alpha_start == 15 * epochs // 50
     assert replace(config, epochs=None).recipe(published) == published
@@ -270,7 +272,7 @@ def test_what_begins_on_the_way_stays_at_its_share(tmp_path: Path, epochs: int) 
 def test_what_is_given_of_alpha_and_never_begins_is_refused(tmp_path: Path) -> None:
     config = SearchConfig(out=tmp_path, method="pc-darts", epochs=3, alpha_start=3)
     with pytest.raises(ConfigError, match=r"^--alpha-start 3 must be below --epochs 3"):
-        config.recipe(config.chosen_method().recipe("nasbench201"))
+        config.recipe(config.build_method().recipe("nasbench201"))
 
 
 def test_a_preset_of_smaller_images_says_nothing_of_what_is_deployed(tmp_path: Path) -> None:
@@ -285,10 +287,10 @@ def test_a_preset_of_smaller_images_says_nothing_of_what_is_deployed(tmp_path: P
         replace(config, max_macs=None, objective="macs=1"),
     ):
         with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
-            asked.settled()
-    assert replace(config, deploy_image_size=32).settled().image_size == 16
-    assert replace(config, image_size=24).settled().image_size == 24
-    assert replace(config, data="digits").settled().image_size is None
+            asked.with_preset()
+    assert replace(config, deploy_image_size=32).with_preset().image_size == 16
+    assert replace(config, image_size=24).with_preset().image_size == 24
+    assert replace(config, data="digits").with_preset().image_size is None
 
 
 def test_channels_that_pc_darts_cannot_part_are_one_line(tmp_path: Path) -> None:

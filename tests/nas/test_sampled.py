@@ -16,8 +16,8 @@ from archwright.graph.expr import modules
 from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
-from archwright.nas.method import Moment
+from archwright.lowering import FusedNetwork, GraphModule, Mixture
+from archwright.nas.method import Progress
 from archwright.nas.methods.gdas import Gdas
 from archwright.spaces import read_architecture
 
@@ -47,7 +47,7 @@ def supernet(space: str, stages: str) -> Network:
     return simplify(any_space(space).supernet(tiny(space)), simplification(stages))
 
 
-def sample(network: NaiveNetwork, architecture: Architecture, logits: Tensor) -> Mixture:
+def sample(network: GraphModule, architecture: Architecture, logits: Tensor) -> Mixture:
     """What GDAS would make of logits, had its noise chosen `architecture`."""
     answers = architecture.answers()
     answered = {name: answers.get(name, "none") for name in (d.name for d in network.decisions)}
@@ -65,14 +65,14 @@ def images(space: str) -> Tensor:
 
 @pytest.mark.parametrize("space", FOUND)
 @pytest.mark.parametrize("stages", STAGES)
-@pytest.mark.parametrize("lowering", [NaiveNetwork, FusedNetwork])
+@pytest.mark.parametrize("lowering", [GraphModule, FusedNetwork])
 def test_only_the_sampled_candidates_run(
-    space: str, stages: str, lowering: type[NaiveNetwork]
+    space: str, stages: str, lowering: type[GraphModule]
 ) -> None:
     architecture = read_architecture(FOUND[space])
     network = supernet(space, stages)
     module = lowering(network).double()
-    found = NaiveNetwork(restrict(network, architecture)).double()
+    found = GraphModule(restrict(network, architecture)).double()
     found.inherit(module)
     logits = torch.zeros(len(module.decisions), len(module.decisions[0].candidates))
     x = images(space)
@@ -88,19 +88,19 @@ def test_only_the_sampled_candidates_run(
     assert {name.rpartition(".")[0].removeprefix("slots.") for name in touched(module)} == run
 
 
-def touched(module: NaiveNetwork) -> list[str]:
+def touched(module: GraphModule) -> list[str]:
     """The parameters that got a gradient."""
     return [name for name, p in module.named_parameters() if p.grad is not None]
 
 
 def gradients(stages: str) -> tuple[Tensor, Tensor]:
     """Loss and alpha's gradient of one draw of GDAS on the NAS-Bench-201 space."""
-    network = NaiveNetwork(supernet("nasbench201", stages)).double()
+    network = GraphModule(supernet("nasbench201", stages)).double()
     network.inherit(seeded(supernet("nasbench201", "none")))
     logits = torch.randn(6, 5, generator=torch.Generator().manual_seed(2)).double()
     logits.requires_grad_()
     torch.manual_seed(4)
-    mixture = Gdas(tau=1.0, tau_min=1.0).mixture(logits, Moment(0, 1, 0.0))
+    mixture = Gdas(tau=1.0, tau_min=1.0).mixture(logits, Progress(0, 1, 0.0))
     assert mixture.sample is not None
     assert {2, 3} <= set(mixture.sample)  # both convolutions are drawn somewhere
     scores, _ = network(images("nasbench201"), mixture)

@@ -17,16 +17,16 @@ from archwright.engine.folder import read_config
 from archwright.engine.log import RunLog
 from archwright.errors import ArchwrightError, ConfigError, DataError, DivergedError, RunError
 from archwright.graph.passes.simplification import simplify
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
-from archwright.nas.parameters.ranking import nested, nests
+from archwright.nas.parameters.ranking import candidate_trees, nested
 from archwright.report.page import write_report
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.spaces.discretise import discretise
-from archwright.training.network_spec import Entrant
+from archwright.training.network_spec import NetworkSpec
 
 from ..engine.helpers import files, interrupted, tiny_search, traces
 
@@ -37,7 +37,7 @@ SIZES: dict[str, dict[str, int]] = {
 }
 
 
-def accuracy_by_hand(network: NaiveNetwork, images: data.ImageData) -> float:
+def accuracy_by_hand(network: GraphModule, images: data.ImageData) -> float:
     """Percent of test images, one at a time, without batches, meters or fabric."""
     assert isinstance(images.test, data.MemorySet)
     mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (images.mean, images.std))
@@ -101,7 +101,11 @@ def test_the_architecture_is_the_strongest_of_the_last_alpha(
     size = Size(channels=4, cells=1)
     space = get_space("nasbench201")
     supernet = simplify(space.supernet(size), config.simplification)
-    strengths = nested(nests(supernet), last["alpha"]) if derivation == "nested" else last["alpha"]
+    strengths = (
+        nested(candidate_trees(supernet), last["alpha"])
+        if derivation == "nested"
+        else last["alpha"]
+    )
     found = discretise(space, size, strengths, null=False)
     assert result.architecture == found
     assert read_architecture(str(result.out)) == found
@@ -115,8 +119,8 @@ def test_the_accuracy_is_that_of_the_weights_left_behind(tmp_path: Path, name: s
     result = search(config)
     images = data.load("digits", limit=96, test_limit=40)
     size = Size(**SIZES[name], image_size=8, image_channels=1)
-    heir = Entrant("found", get_space(name), result.architecture, size, inherit=result.out)
-    network = NaiveNetwork(heir.trained(auxiliary=False))
+    heir = NetworkSpec("found", get_space(name), result.architecture, size, inherit=result.out)
+    network = GraphModule(heir.trained(auxiliary=False))
     weights = load_file(result.out / "weights.safetensors")
     tracked = {int(v) for k, v in weights.items() if k.endswith("num_batches_tracked")}
     assert tracked == {2}  # one epoch, after the search: not the mixture's statistics
@@ -159,7 +163,7 @@ def test_statistics_become_the_mean_over_batches() -> None:
     torch.manual_seed(0)
     space, size = get_space("nasbench201"), Size(channels=4, cells=1, image_size=8)
     architecture = read_architecture("|skip_connect~0|+|none~0|none~1|+|none~0|none~1|none~2|")
-    network = NaiveNetwork(space.discrete(architecture, size)).eval()
+    network = GraphModule(space.discrete(architecture, size)).eval()
     batches = [(torch.randn(5, 3, 8, 8), torch.zeros(5).long()) for _ in range(3)]
     conv, norm = (network.get_submodule(f"slots.stem/{i}") for i in (0, 1))
     assert isinstance(norm, nn.BatchNorm2d)
@@ -221,7 +225,7 @@ def test_what_cannot_run_is_refused_before_anything_is_written(
     def build(*args: Any) -> None:
         raise AssertionError("nothing is allocated before all is checked")
 
-    monkeypatch.setattr(search_run, "NaiveNetwork", build)
+    monkeypatch.setattr(search_run, "GraphModule", build)
     with pytest.raises(error, match=message) as raised:
         search(tiny_search(tmp_path / "out", **changed))
     assert "\n" not in str(raised.value)

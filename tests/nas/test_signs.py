@@ -5,14 +5,20 @@ import math
 import pytest
 
 from archwright.graph import Decision
-from archwright.nas.monitor.statistics import Roles, entropy, most_skips, ranking, skip_shares
+from archwright.nas.monitor.statistics import (
+    OperationRoles,
+    entropy,
+    max_skips,
+    ranking,
+    skip_fraction,
+)
 from archwright.spaces import Size, get_space, read_architecture
 
 from ..strategies import any_space, tiny
 
 
-def roles(name: str) -> Roles:
-    return Roles.of(any_space(name).supernet(tiny(name)))
+def roles(name: str) -> OperationRoles:
+    return OperationRoles.of(any_space(name).supernet(tiny(name)))
 
 
 def test_roles_in_the_space_of_nasbench201() -> None:
@@ -61,7 +67,7 @@ DECISIONS = (
     Decision("normal/2->3", ("none", "pool", "conv")),
     Decision("reduce/0->2", ("none", "skip", "conv")),
 )
-ROLES = Roles(
+ROLES = OperationRoles(
     skips={
         "normal/0->2": frozenset({"skip"}),
         "normal/1->2": frozenset({"skip"}),
@@ -80,8 +86,8 @@ def test_the_share_that_skips_lead() -> None:
         "normal/2->3": [0.1, 0.8, 0.1],
         "reduce/0->2": [0.0, 0.9, 0.1],
     }
-    assert skip_shares(weights, DECISIONS, ROLES, null="none") == {"normal": 0.5}
-    assert skip_shares(weights, DECISIONS, ROLES, null=None) == {"normal": 0.0}
+    assert skip_fraction(weights, DECISIONS, ROLES, null="none") == {"normal": 0.5}
+    assert skip_fraction(weights, DECISIONS, ROLES, null=None) == {"normal": 0.0}
 
 
 def test_what_was_dropped_is_led_by_nothing() -> None:
@@ -91,7 +97,7 @@ def test_what_was_dropped_is_led_by_nothing() -> None:
         "normal/2->3": [0.0, 0.0, 0.0],
         "reduce/0->2": [0.0, 0.0, 0.0],
     }
-    assert skip_shares(weights, DECISIONS, ROLES, null="none") == {"normal": 0.0}
+    assert skip_fraction(weights, DECISIONS, ROLES, null="none") == {"normal": 0.0}
 
 
 def test_ranks_are_of_what_has_weights() -> None:
@@ -105,9 +111,9 @@ def test_ranks_are_of_what_has_weights() -> None:
 
 def test_the_skips_of_a_normal_cell_are_counted() -> None:
     # DARTS, second order: the normal cell has two, and those of the reduction do not count
-    assert most_skips(read_architecture("darts-v2"), roles("darts")) == 2
+    assert max_skips(read_architecture("darts-v2"), roles("darts")) == 2
     assert read_architecture("darts-v2").answers()["reduce/2->3"] == "skip_connect"
     cell = "|skip_connect~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
     space = get_space("nasbench201")
-    found = Roles.of(space.supernet(Size(channels=4, cells=1)))
-    assert most_skips(read_architecture(cell), found) == 3
+    found = OperationRoles.of(space.supernet(Size(channels=4, cells=1)))
+    assert max_skips(read_architecture(cell), found) == 3

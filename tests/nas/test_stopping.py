@@ -12,7 +12,7 @@ from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
 from archwright.nas.monitor import collapse as watch_module
-from archwright.nas.monitor.stopping import Seen, StopRule, epoch_to_take
+from archwright.nas.monitor.stopping import EpochRecord, StopRule, selected_epoch
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, write_architecture
 from archwright.spaces.discretise import discretise
@@ -25,10 +25,10 @@ def history(
     skips: Sequence[int] | None = None,
     rankings: Sequence[str] | None = None,
     first: int = 0,
-) -> list[Seen]:
+) -> list[EpochRecord]:
     count = len(eigenvalues or skips or rankings or [])
     return [
-        Seen(
+        EpochRecord(
             epoch=first + i,
             weights={},
             ranking={"edge": tuple(rankings[i]) if rankings else ()},
@@ -41,44 +41,44 @@ def history(
 
 def test_without_a_rule_nothing_stops() -> None:
     assert (
-        epoch_to_take("none", history(skips=[9] * 20, eigenvalues=[2.0**i for i in range(20)]))
+        selected_epoch("none", history(skips=[9] * 20, eigenvalues=[2.0**i for i in range(20)]))
         is None
     )
 
 
 @pytest.mark.parametrize("rule", ["skips", "stable", "eigenvalue"])
 def test_nothing_seen_is_nothing_to_stop_at(rule: StopRule) -> None:
-    assert epoch_to_take(rule, []) is None
+    assert selected_epoch(rule, []) is None
 
 
 def test_two_skips_stop_a_search_at_what_was_before() -> None:
-    assert epoch_to_take("skips", history(skips=[0, 1, 1])) is None
-    assert epoch_to_take("skips", history(skips=[0, 1, 2], first=15)) == 16
-    assert epoch_to_take("skips", history(skips=[3], first=15)) == 15
+    assert selected_epoch("skips", history(skips=[0, 1, 1])) is None
+    assert selected_epoch("skips", history(skips=[0, 1, 2], first=15)) == 16
+    assert selected_epoch("skips", history(skips=[3], first=15)) == 15
 
 
 def test_ranks_that_stay_for_ten_epochs_stop_a_search() -> None:
-    assert epoch_to_take("stable", history(rankings=["ba"] + 10 * ["ab"])) is None
-    assert epoch_to_take("stable", history(rankings=["ba"] + 11 * ["ab"])) == 11
-    assert epoch_to_take("stable", history(rankings=5 * ["ab"] + ["ba"] + 8 * ["ab"])) is None
+    assert selected_epoch("stable", history(rankings=["ba"] + 10 * ["ab"])) is None
+    assert selected_epoch("stable", history(rankings=["ba"] + 11 * ["ab"])) == 11
+    assert selected_epoch("stable", history(rankings=5 * ["ab"] + ["ba"] + 8 * ["ab"])) is None
 
 
 def test_an_eigenvalue_that_rises_stops_a_search() -> None:
     # means of five: 1 and then 4 / 3 + a little, the ratio of the paper being 0.75
     just, below = 4 / 3 + 0.001, 4 / 3 - 0.001
-    assert epoch_to_take("eigenvalue", history(5 * [1.0] + 5 * [below])) is None
-    assert epoch_to_take("eigenvalue", history(5 * [1.0] + 5 * [just])) == 4
-    assert epoch_to_take("eigenvalue", history([9.0] + 5 * [1.0] + 5 * [just], first=3)) == 8
-    assert epoch_to_take("eigenvalue", history(5 * [1.0] + 4 * [just])) is None
+    assert selected_epoch("eigenvalue", history(5 * [1.0] + 5 * [below])) is None
+    assert selected_epoch("eigenvalue", history(5 * [1.0] + 5 * [just])) == 4
+    assert selected_epoch("eigenvalue", history([9.0] + 5 * [1.0] + 5 * [just], first=3)) == 8
+    assert selected_epoch("eigenvalue", history(5 * [1.0] + 4 * [just])) is None
     # averages, not single values
-    assert epoch_to_take("eigenvalue", history(9 * [1.0] + [2.6])) is None
-    assert epoch_to_take("eigenvalue", history(9 * [1.0] + [2.7])) == 4
+    assert selected_epoch("eigenvalue", history(9 * [1.0] + [2.6])) is None
+    assert selected_epoch("eigenvalue", history(9 * [1.0] + [2.7])) == 4
 
 
 def test_what_was_not_measured_or_is_not_convex_stops_nothing() -> None:
-    assert epoch_to_take("eigenvalue", history([1.0, None, *(3 * [1.0]), *(5 * [9.0])])) is None
-    assert epoch_to_take("eigenvalue", history(5 * [-1.0] + 5 * [9.0])) is None
-    assert epoch_to_take("eigenvalue", history(5 * [1.0] + 5 * [-9.0])) is None
+    assert selected_epoch("eigenvalue", history([1.0, None, *(3 * [1.0]), *(5 * [9.0])])) is None
+    assert selected_epoch("eigenvalue", history(5 * [-1.0] + 5 * [9.0])) is None
+    assert selected_epoch("eigenvalue", history(5 * [1.0] + 5 * [-9.0])) is None
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from archwright.cli import main
 from archwright.errors import ConfigError, RunError
 from archwright.nas.config import SearchConfig
-from archwright.nas.derive.selection import Panel
+from archwright.nas.derive.selection import EnsembleEvaluator
 from archwright.nas.loop import ensemble
 from archwright.nas.loop.ensemble import average
 from archwright.nas.loop.search import search
-from archwright.nas.loop.trained import Reopened
+from archwright.nas.loop.trained import TrainedSupernet
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.stages import search_config
 from archwright.spaces import get_space, write_architecture
@@ -35,8 +35,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> SearchConfig:
     return config
 
 
-def members(config: SearchConfig) -> list[Reopened]:
-    return [Reopened.of(config.member(number)) for number in range(config.supernets)]
+def members(config: SearchConfig) -> list[TrainedSupernet]:
+    return [
+        TrainedSupernet.of(config.ensemble_member(number)) for number in range(config.supernets)
+    ]
 
 
 def test_weights_are_averaged() -> None:
@@ -66,7 +68,9 @@ def test_each_supernet_is_a_search_of_its_own(done: SearchConfig, tmp_path: Path
 
 
 def test_seconds_are_those_of_all_supernets(done: SearchConfig) -> None:
-    parts = [search(replace(done.member(number), resume=True)).seconds for number in (0, 1)]
+    parts = [
+        search(replace(done.ensemble_member(number), resume=True)).seconds for number in (0, 1)
+    ]
     assert search(replace(done, resume=True)).seconds > sum(parts)
 
 
@@ -74,11 +78,13 @@ def test_a_panel_takes_the_mean_of_what_its_judges_see(done: SearchConfig) -> No
     both = members(done)
     terms = both[0].searching.terms
     one = terms.derive(both[0].weights)
-    seen = [member.judge.mean(one, 1) for member in both]
+    seen = [ensemble_member.judge.mean(one, 1) for ensemble_member in both]
     assert seen[0] != seen[1]
-    panel = Panel([member.judge for member in both], terms, finalists=2)
+    panel = EnsembleEvaluator(
+        [ensemble_member.judge for ensemble_member in both], terms, finalists=2
+    )
     assert panel.mean(one, 1) == pytest.approx([(a + b) / 2 for a, b in zip(*seen, strict=True)])
-    weights = average([member.weights for member in both])
+    weights = average([ensemble_member.weights for ensemble_member in both])
     best = min(terms.top(weights, 2), key=lambda one: panel.mean(one, 4)[0])
     assert panel.choose(terms, weights) == best
 
@@ -87,13 +93,17 @@ def test_what_was_stopped_goes_on_with_the_supernet_that_is_missing(
     done: SearchConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(done, out=tmp_path / "out")
-    alone, seen = ensemble.search_alone, list[Path]()
+    alone, seen = ensemble.search_single, list[Path]()
 
-    def once(member: SearchConfig) -> Any:
-        seen.append(member.out)
-        return alone(member) if member.out.name == "supernet0" or len(seen) > 2 else 1 / 0
+    def once(ensemble_member: SearchConfig) -> Any:
+        seen.append(ensemble_member.out)
+        return (
+            alone(ensemble_member)
+            if ensemble_member.out.name == "supernet0" or len(seen) > 2
+            else 1 / 0
+        )
 
-    monkeypatch.setattr(ensemble, "search_alone", once)
+    monkeypatch.setattr(ensemble, "search_single", once)
     with pytest.raises(ZeroDivisionError):
         search(config)
     log = (config.out / "supernet0" / "log.jsonl").read_bytes()
@@ -113,7 +123,7 @@ def test_budgets_and_fronts_are_decided_together(tmp_path: Path) -> None:
     macs = [point["costs"]["macs"] for point in result.front]
     assert macs == sorted(macs)
     measured = replace(config, latency_device="edgegpu", pareto=2)
-    assert measured.member(0).latency_device is None  # the front is the panel's
+    assert measured.ensemble_member(0).latency_device is None  # the front is the panel's
     held = search(two(tmp_path / "held", max_macs=macs[1], **sizes))
     assert held.feasible is True
 

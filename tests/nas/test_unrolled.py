@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 from archwright.nas.bilevel import unrolled
 from archwright.nas.bilevel.unrolled import Average, second_order
 from archwright.nas.recipe import Unroll
@@ -125,7 +125,7 @@ def test_a_network_against_differentiating_through_the_step(
     """The oracle's weights after a step are a function of alpha, differentiated as one."""
     torch.manual_seed(3)
     size = Size(channels=4, cells=1, image_size=8, image_channels=1)
-    network = NaiveNetwork(get_space(plain).supernet(size)).double()
+    network = GraphModule(get_space(plain).supernet(size)).double()
     alpha = nn.Parameter(torch.randn(3, 3).double())
     images, labels = torch.randn(2, 6, 1, 8, 8).double(), torch.randint(10, (2, 6))
     named = {n.removeprefix("slots."): p for n, p in network.named_parameters()}

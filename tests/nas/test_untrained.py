@@ -46,7 +46,7 @@ def least_p(method: str, space: str, derivation: Derivation, *, null: bool | Non
         *(chosen, own, size, supernet(space), range(DRAWS)), derivation=derivation, null=null
     )
     taken = counts(found)
-    keeps_null = chosen.weighs_null if null is None else null
+    keeps_null = chosen.ranks_none if null is None else null
     ps: list[float] = []
     for kind, spec in own.skeleton.cells(size).items():
         for node, place in enumerate(spec.inner()):

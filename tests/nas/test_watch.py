@@ -12,15 +12,15 @@ from torch.nn import functional
 from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
+from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.nas.bilevel.bilevel import Batch, Bilevel
 from archwright.nas.loop.search import search
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods import METHODS, get_method
 from archwright.nas.monitor import collapse as watch_module
-from archwright.nas.monitor.collapse import Watch, expected_mixture, undisturbed
+from archwright.nas.monitor.collapse import CollapseMonitor, expected_mixture, without_side_effects
 from archwright.nas.monitor.hessian import largest_eigenvalue
-from archwright.nas.monitor.statistics import Roles
+from archwright.nas.monitor.statistics import OperationRoles
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, Space, get_space
 
@@ -58,18 +58,18 @@ def watched(
     fused: bool = False,
     batches: list[Batch] | None = None,
     alpha_start: int = 0,
-) -> tuple[Bilevel, Watch]:
+) -> tuple[Bilevel, CollapseMonitor]:
     """A search at the start, with alpha spread out, and its watch."""
     chosen = space or get_space("nasbench201")
     size = Size(channels=4, cells=1, image_size=8)
     known = get_method(method)
     torch.manual_seed(3)
-    lowered = (FusedNetwork if fused else NaiveNetwork)(known.supernet(chosen.supernet(size)))
+    lowered = (FusedNetwork if fused else GraphModule)(known.supernet(chosen.supernet(size)))
     recipe = replace(known.recipe(chosen.name), alpha_init=0.5, alpha_start=alpha_start)
     run = Bilevel(fabric, lowered, known, recipe)
     given: Any = Fixed(noise() if batches is None else batches)
-    roles = Roles.of(chosen.supernet(size))
-    return run, Watch(run, roles, "none", null=chosen.null, batches=given)
+    roles = OperationRoles.of(chosen.supernet(size))
+    return run, CollapseMonitor(run, roles, "none", null=chosen.null, batches=given)
 
 
 def architecture_of(run: Bilevel) -> Architecture:
@@ -79,7 +79,7 @@ def architecture_of(run: Bilevel) -> Architecture:
     return discretise(get_space("nasbench201"), size, run.weights(), null=False)
 
 
-MOMENT = Moment(1, 4, 0.5)
+MOMENT = Progress(1, 4, 0.5)
 
 
 # Curvature
@@ -227,7 +227,7 @@ def test_what_fails_while_looking_is_put_back_too(fabric: "Fabric") -> None:
     state = torch.get_rng_state()
 
     def fail() -> None:
-        with undisturbed(run):
+        with without_side_effects(run):
             run.network(noise()[0][0], expected_mixture(run))
             torch.rand(3)
             raise ZeroDivisionError

@@ -59,7 +59,7 @@ def test_a_shorter_search_keeps_the_share_before_alpha_starts() -> None:
     shorter = search_config(config(preset="tiny", search_epochs=8), NB201, 8)
     assert (published.epochs, published.alpha_start) == (16, 6)
     assert (shorter.epochs, shorter.alpha_start) == (8, 3)
-    proxy = search_config(config(preset="proxy", search_epochs=3), NB201, 32).settled()
+    proxy = search_config(config(preset="proxy", search_epochs=3), NB201, 32).with_preset()
     assert (proxy.epochs, proxy.alpha_start, proxy.preset) == (3, 0, "proxy")
 
 

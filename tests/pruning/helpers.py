@@ -9,7 +9,7 @@ from torch import Tensor
 
 from archwright.graph import Network, Node, named_fusion
 from archwright.graph.passes.rewire import deletable
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.config import PruneConfig
 
 from ..strategies import any_space, architectures, tiny
@@ -47,6 +47,6 @@ fusions = st.builds(
 )
 
 
-def logits(network: NaiveNetwork, x: Tensor) -> Tensor:
+def logits(network: GraphModule, x: Tensor) -> Tensor:
     """What it answers in evaluation mode."""
     return network.eval()(x)[0].detach()

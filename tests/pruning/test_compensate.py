@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archwright.graph import Network, Node, Pruning, named_fusion
-from archwright.graph.passes.rewire import deletable, gate_slot, weighed
-from archwright.lowering import NaiveNetwork
+from archwright.graph.passes.rewire import deletable, gate_slot, parse_weight_slot
+from archwright.lowering import GraphModule
 from archwright.pruning.gates import gated_network
 from archwright.pruning.reconstruction import (
     compensate,
     least_squares,
     pruned_network,
-    take_statistics,
+    reset_bn_statistics,
 )
 from archwright.spaces import get_space, read_architecture
 
@@ -27,7 +27,7 @@ from ..strategies import images, seeded, tiny
 from .helpers import FUSIONS, fusions, logits, networks, some_nodes
 
 
-def with_gates(whole: Network, *, one: bool = False) -> NaiveNetwork:
+def with_gates(whole: Network, *, one: bool = False) -> GraphModule:
     """The network in float64 with random weights, and random gates unless they are to be one."""
     state = seeded(whole).state_dict()
     gated, gates = gated_network(whole, state)
@@ -41,7 +41,7 @@ def with_gates(whole: Network, *, one: bool = False) -> NaiveNetwork:
 
 
 @contextmanager
-def watched(network: NaiveNetwork) -> Generator[dict[str, tuple[Tensor, Tensor]]]:
+def watched(network: GraphModule) -> Generator[dict[str, tuple[Tensor, Tensor]]]:
     """What goes into each weight of a linear fusion, and what comes out, by slot."""
     seen: dict[str, tuple[Tensor, Tensor]] = {}
 
@@ -53,14 +53,14 @@ def watched(network: NaiveNetwork) -> Generator[dict[str, tuple[Tensor, Tensor]]
 
     handles: list[torch.utils.hooks.RemovableHandle] = []
     for slot in network.slots:
-        if weighed(slot) is not None:
+        if parse_weight_slot(slot) is not None:
             keep(slot)
     yield seen
     for handle in handles:
         handle.remove()
 
 
-def outputs(gated: NaiveNetwork, nodes: frozenset[Node], x: Tensor) -> dict[Node, Tensor]:
+def outputs(gated: GraphModule, nodes: frozenset[Node], x: Tensor) -> dict[Node, Tensor]:
     """What the gates of these nodes give."""
     made: dict[Node, Tensor] = {}
 
@@ -121,7 +121,7 @@ def test_a_fit_is_never_worse_than_the_sum(data: st.DataObject) -> None:
         fusions_.setdefault(slot.rpartition("/")[0], []).append(pair)
     assert fusions_
     for name, parts in fusions_.items():
-        node = weighed(f"{name}/from0")
+        node = parse_weight_slot(f"{name}/from0")
         assert node is not None
         target = wanted[node]
         fitted = (sum(out for _, out in parts) - target).square().sum()
@@ -186,7 +186,7 @@ def test_deleting_nothing_changes_nothing(whole: Network, fusion, is_gated: bool
     gated, x = with_gates(whole, one=True), images(whole)
     nothing = pruned_network(whole, Pruning(fusion=fusion, gated=is_gated), gated)
     torch.testing.assert_close(logits(nothing, x), logits(gated, x), rtol=0, atol=0)
-    whole_one = NaiveNetwork(whole).double()
+    whole_one = GraphModule(whole).double()
     whole_one.load_state_dict(seeded(whole).state_dict())
     torch.testing.assert_close(logits(nothing, x), logits(whole_one, x), rtol=0, atol=0)
 
@@ -214,13 +214,13 @@ def test_statistics_are_those_of_the_images() -> None:
     assert isinstance(stem, nn.BatchNorm2d)
     seen: list[Tensor] = []
     stem.register_forward_hook(lambda m, given_, out: seen.append(given_[0]))
-    take_statistics(network, x)
+    reset_bn_statistics(network, x)
     torch.testing.assert_close(stem.running_mean, seen[0].mean((0, 2, 3)))
     torch.testing.assert_close(stem.running_var, seen[0].transpose(0, 1).flatten(1).var(1))
     assert stem.momentum == 0.1
     assert not any(module.training for module in network.modules())
     before = logits(network, x)
-    take_statistics(network, x)
+    reset_bn_statistics(network, x)
     torch.testing.assert_close(logits(network, x), before)
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from archwright.graph.passes.rewire import deletable
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.distill import distillation
 from archwright.pruning.gates import (
     Gates,
@@ -21,7 +21,7 @@ from ..engine.helpers import CELL
 from ..strategies import images, seeded, tiny
 
 
-def small() -> tuple[NaiveNetwork, Gates, NaiveNetwork]:
+def small() -> tuple[GraphModule, Gates, GraphModule]:
     """A gated network in float64, its gates, and the network without them."""
     whole = get_space("nasbench201").discrete(read_architecture(CELL), tiny("nasbench201"))
     plain = seeded(whole).eval()

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archwright
 from archwright import data
-from archwright.backends import Answer, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, deviation, to_onnx
 from archwright.cli import main
 from archwright.cost import activation_bytes, graph_cost
 from archwright.cost.peak import peak_bytes
@@ -21,7 +21,7 @@ from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Scale, SqueezeExcite
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning import latency
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.result import PruneResult
@@ -47,12 +47,12 @@ def pruned(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> PruneResu
     return prune(tiny_pruning(trained, out, distill=0.5))
 
 
-def network_of(result: PruneResult, run: Path) -> NaiveNetwork:
+def network_of(result: PruneResult, run: Path) -> GraphModule:
     """The network that a pruning left, from nothing but its files."""
     entrant = read_source(run)
     architecture = read_architecture(str(result.out))
     assert architecture.pruning is not None
-    network = NaiveNetwork(entrant.space.discrete(architecture, entrant.size))
+    network = GraphModule(entrant.space.discrete(architecture, entrant.size))
     network.load_state_dict(load_file(result.out / "weights.safetensors"))
     return network
 
@@ -115,7 +115,7 @@ def test_the_files_hold_the_network_that_was_scored(
 
 
 def test_it_is_exported_like_any_other(pruned: PruneResult, trained: Path) -> None:
-    answer = Answer(network_of(pruned, trained))
+    answer = LogitsModule(network_of(pruned, trained))
     assert deviation(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
 
 
@@ -219,7 +219,7 @@ def test_latency_is_measured_and_met(
 def test_a_network_takes_longer_than_its_parts(trained: Path) -> None:
     source = read_source(trained)
     assert latency.measured_latency(source.network) > 0
-    added = latency.AddedLatency(source.network)
+    added = latency.AdditiveLatency(source.network)
     assert added(source.network) > 0
     assert added.factor > 0
     assert added.known

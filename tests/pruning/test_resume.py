@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.checkpointer import Keeper
+from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.log import RunLog
 from archwright.pruning.run import prune
 from archwright.training.trainer import Trainer
@@ -31,7 +31,7 @@ def straight(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     [
         *((Trainer, "step", step, 0.0) for step in (0, 4, 7)),
         *((Trainer, "step", step, 1e9) for step in (4, 6, 11)),
-        *((Keeper, "save", save, 1e9) for save in (0, 2, 4)),
+        *((Checkpointer, "save", save, 1e9) for save in (0, 2, 4)),
         *((RunLog, "write", record, 1e9) for record in (0, 2, 3, 6)),
     ],
 )

@@ -14,7 +14,7 @@ from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.folder import RunFolder
 from archwright.errors import ArchwrightError, ConfigError, DataError, RunError
 from archwright.io.tensors import pack_tensors
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.run import prune
 from archwright.pruning.source import read_source
 from archwright.spaces import get_space, read_architecture, write_architecture
@@ -55,7 +55,7 @@ space = Space(name="wider", candidates={"conv": op.conv(3)}, skeleton=Wider(), t
 
 def top1(path: Path, fabric: "Fabric") -> float | None:
     source = read_source(path)
-    network = NaiveNetwork(source.network)
+    network = GraphModule(source.network)
     network.load_state_dict(dict(source.state))
     images = data.load("digits", limit=48, test_limit=40)
     return evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)).top1

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from archwright.engine.setup import load_images
 from archwright.graph import Node, Pruning
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning import stages as stages_module
-from archwright.pruning.leave_one_out import loss_scores
+from archwright.pruning.leave_one_out import leave_one_out
 from archwright.pruning.select import Target
 from archwright.pruning.source import read_source
 from archwright.pruning.stages import Stages
@@ -30,15 +30,15 @@ A, B, C = ("cell0", 1), ("cell0", 2), ("cell1", 1)
 
 def test_a_score_is_what_the_mean_loss_over_all_images_rises_by() -> None:
     network = get_space("nasbench201").discrete(read_architecture(CELL), tiny("nasbench201"))
-    made: dict[frozenset[Node], NaiveNetwork] = {}
+    made: dict[frozenset[Node], GraphModule] = {}
 
-    def without(nodes: frozenset[Node]) -> NaiveNetwork:
+    def without(nodes: frozenset[Node]) -> GraphModule:
         made[nodes] = seeded(network, seed=len(nodes) + 3 * (C in nodes)).train()
         return made[nodes]
 
     x, labels = images(network, batch=5), torch.tensor([0, 1, 2, 3, 4])
     batches = [(x[:2], labels[:2]), (x[2:], labels[2:])]
-    found = loss_scores(without, (A, B, C), frozenset({A}), batches)
+    found = leave_one_out(without, (A, B, C), frozenset({A}), batches)
     assert set(made) == {frozenset({A}), frozenset({A, B}), frozenset({A, C})}
 
     def loss(nodes: frozenset[Node]) -> float:

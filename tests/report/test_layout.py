@@ -26,9 +26,9 @@ def cells(draw: st.DrawFn) -> Cell:
 
 @given(cells())
 def test_edges_that_share_a_lane_do_not_meet(cell: Cell) -> None:
-    placed = wires(cell)
-    assert sorted((w.op, w.source, w.target) for w in placed) == sorted(cell.edges)
-    for a, b in combinations(placed, 2):
+    to_device = wires(cell)
+    assert sorted((w.op, w.source, w.target) for w in to_device) == sorted(cell.edges)
+    for a, b in combinations(to_device, 2):
         if a.lane == b.lane:
             apart = column(cell, a.target) <= column(cell, b.source)
             assert apart or column(cell, b.target) <= column(cell, a.source)

@@ -234,9 +234,9 @@ def test_several_runs_share_a_page(tmp_path: Path) -> None:
 def test_settings_that_differ_stand_apart(tmp_path: Path) -> None:
     runs = [samples.nb201_search(tmp_path / str(i), seed=i) for i in range(2)]
     html = page(*runs)
-    differing = html.split("Settings that differ")[1].split("Settings in common")[0]
-    assert re.findall(r"<tr><th>(\w+)</th><td", differing) == ["seed"]
-    assert '<td class="odd">1</td>' in differing
+    changed_settings = html.split("Settings that differ")[1].split("Settings in common")[0]
+    assert re.findall(r"<tr><th>(\w+)</th><td", changed_settings) == ["seed"]
+    assert '<td class="odd">1</td>' in changed_settings
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_report_imports_neither_torch_nor_matplotlib() -> None:
 
 def test_exported_files_stand_in_a_table_each_once(tmp_path: Path) -> None:
     folder = samples.training(tmp_path / "run")
-    assert "Exported" not in write_report([folder]).read_text()
+    assert "Runtime" not in write_report([folder]).read_text()
     shared = {"event": "export", "format": "onnx", "runtime": "onnxruntime 1.23", "threads": 1}
     records = [
         {"file": "a.onnx", "weights": "float32", "bytes": 9, "latency_ms": 3.0},

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archwright.errors import ConfigError, GenotypeError
-from archwright.graph import Architecture, CellGenotype, Pick
+from archwright.graph import Architecture, CellGenotype, EdgeOp
 from archwright.spaces import (
     PUBLISHED,
     SPACES,
@@ -131,7 +131,7 @@ def darts(**changes: CellGenotype) -> Architecture:
 NORMAL = read_architecture("darts-v2").cells["normal"]
 
 
-def first_node(*picks: Pick) -> CellGenotype:
+def first_node(*picks: EdgeOp) -> CellGenotype:
     return replace(NORMAL, nodes=(picks, *NORMAL.nodes[1:]))
 
 
@@ -149,15 +149,15 @@ def first_node(*picks: Pick) -> CellGenotype:
             "a normal cell of darts has 2 inputs and 4 nodes, the architecture 2 and 2",
         ),
         (
-            darts(normal=first_node(Pick("skip_connect", 0), Pick("none", 0))),
+            darts(normal=first_node(EdgeOp("skip_connect", 0), EdgeOp("none", 0))),
             "the edge 0->2 of normal is given twice",
         ),
         (
-            darts(normal=first_node(Pick("sep_conv_3x3", 0), Pick("sep_conv_3x4", 1))),
+            darts(normal=first_node(EdgeOp("sep_conv_3x3", 0), EdgeOp("sep_conv_3x4", 1))),
             "normal, edge 1->2: unknown operation 'sep_conv_3x4': did you mean 'sep_conv_3x3'?",
         ),
         (
-            darts(normal=first_node(Pick("skip_connect", 0))),
+            darts(normal=first_node(EdgeOp("skip_connect", 0))),
             "node 2 of a normal cell of darts takes 2 edges, the architecture gives it 1",
         ),
     ],
@@ -173,7 +173,7 @@ def test_architectures_that_do_not_belong(architecture: Architecture, message: s
 def test_an_edge_that_the_space_does_not_have() -> None:
     spec = CellSpec(1, 2, (EdgeSpec(0, 1), EdgeSpec(0, 2)), (1, 2))
     space = replace(any_space("user"), skeleton=Staged(spec, kind="knot"))
-    cell = CellGenotype(1, ((Pick("square", 0),), (Pick("pool", 1),)), (1, 2))
+    cell = CellGenotype(1, ((EdgeOp("square", 0),), (EdgeOp("pool", 1),)), (1, 2))
     with pytest.raises(GenotypeError, match=r"^knot cells of user have no edge 1->2$"):
         space.check(Architecture("user", {"knot": cell}), tiny("user"))
 

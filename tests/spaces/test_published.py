@@ -3,7 +3,7 @@
 import pytest
 
 from archwright.cost import GraphCost, activation_bytes, graph_cost
-from archwright.graph import Architecture, AvgPool, CellGenotype, Chain, Module, Pick
+from archwright.graph import Architecture, AvgPool, CellGenotype, Chain, EdgeOp, Op
 from archwright.spaces import Size, get_space, read_architecture
 
 DARTS = get_space("darts")
@@ -74,7 +74,7 @@ def test_spos() -> None:
     names = tuple(space.candidates)
     blocks = (2, 1, 0, 1, 2, 0, 2, 0, 2, 0, 2, 3, 0, 0, 0, 0, 3, 2, 3, 3)
     cells = {
-        f"block{position}": CellGenotype(1, ((Pick(names[block], 0),),), (1,))
+        f"block{position}": CellGenotype(1, ((EdgeOp(names[block], 0),),), (1,))
         for position, block in enumerate(blocks)
     }
     size = Size(channels=64, cells=20, classes=1000, image_size=224)
@@ -100,7 +100,7 @@ def test_the_auxiliary_head(size: Size, width: int, pool: AvgPool) -> None:
     (head,) = (step for step in network.steps if step.name == "auxiliary")
     assert head.inputs == (f"cell{2 * size.cells // 3}",)
     assert isinstance(head.body, Chain)
-    assert Module(pool) in head.body.items
+    assert Op(pool) in head.body.items
     weights = sum(m.primitive.params for m in network.modules() if m.slot.startswith("auxiliary"))
     assert weights == 128 * (width + 2) + 768 * (4 * 128 + 2) + 769 * size.classes
     assert graph_cost(network) == graph_cost(DARTS.discrete(architecture, size))

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.graph import Architecture, Conv, Network, Shape, walk_network
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import Blocks, Size, Space, Staged, dense_cell, get_space, read_architecture
 from archwright.spaces.discretise import random_architecture
 
@@ -22,7 +22,7 @@ from ..strategies import ALL_SPACES, any_space, architectures, mixture_of, tiny
 def measure(network: Network) -> tuple[int, int]:
     """Weights and multiply-accumulates on one image, by torch's own counting."""
     with torch.device("meta"):
-        module = NaiveNetwork(network).eval()
+        module = GraphModule(network).eval()
         image = torch.empty(1, *network.image)
     mixture = mixture_of(module) if module.decisions else None
     if mixture is not None:

@@ -6,7 +6,7 @@ import pytest
 from archwright.errors import ConfigError
 from archwright.spaces import Size, get_space, read_architecture, reference_architecture
 from archwright.spaces.discretise import is_connected
-from archwright.training.network_spec import Entrant, at_macs, rival
+from archwright.training.network_spec import NetworkSpec, baseline, match_macs
 
 # one space of each skeleton
 SIZES = {
@@ -16,12 +16,12 @@ SIZES = {
 }
 
 
-def entrant(space: str, size: Size) -> Entrant:
+def entrant(space: str, size: Size) -> NetworkSpec:
     declared = get_space(space)
-    return Entrant("found", declared, reference_architecture(declared, size), size)
+    return NetworkSpec("found", declared, reference_architecture(declared, size), size)
 
 
-def macs_at(made: Entrant, channels: int) -> int | None:
+def macs_at(made: NetworkSpec, channels: int) -> int | None:
     try:
         return replace(made, size=replace(made.size, channels=channels)).macs
     except ConfigError:
@@ -33,7 +33,7 @@ def macs_at(made: Entrant, channels: int) -> int | None:
 def test_the_nearest_width_is_found(space: str, factor: float) -> None:
     made = entrant(space, SIZES[space])
     wanted = int(factor * made.macs)
-    found = at_macs(made, wanted)
+    found = match_macs(made, wanted)
     every = {c: macs_at(made, c) for c in range(1, 3 * made.size.channels)}
     gaps = {c: abs(macs - wanted) for c, macs in every.items() if macs is not None}
     assert abs(found.macs - wanted) == min(gaps.values())
@@ -45,7 +45,7 @@ def test_the_nearest_width_is_found(space: str, factor: float) -> None:
 @pytest.mark.parametrize("space", SIZES)
 def test_a_random_rival_is_connected_and_the_seeds_own(space: str) -> None:
     found = entrant(space, SIZES[space])
-    drawn = [rival("random", found, seed) for seed in (0, 0, 1, 2, 3)]
+    drawn = [baseline("random", found, seed) for seed in (0, 0, 1, 2, 3)]
     assert drawn[0] == drawn[1]
     assert len({made.architecture for made in drawn}) > 2
     for made in drawn:
@@ -62,7 +62,7 @@ def test_disconnected_draws_are_drawn_again() -> None:
     assert not is_connected(found.space, cut, found.size)
     generator = np.random.default_rng(0)
     for seed in generator.integers(2**31, size=50):
-        made = rival("random", found, int(seed))
+        made = baseline("random", found, int(seed))
         assert is_connected(made.space, made.architecture, made.size)
 
 
@@ -70,7 +70,7 @@ def test_the_hand_made_rival_is_the_reference_at_the_same_macs() -> None:
     heavy = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
     found = replace(entrant("nasbench201", Size(channels=16, cells=5)), inherit=None)
     found = replace(found, architecture=read_architecture(heavy))
-    made = rival("hand-made", found, 0)
+    made = baseline("hand-made", found, 0)
     assert made.name == "hand-made"
     assert made.architecture == reference_architecture(found.space, found.size)
     assert made.size.cells == 5

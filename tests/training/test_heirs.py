@@ -17,7 +17,7 @@ from archwright.errors import RunError
 from archwright.io.tensors import pack_tensors
 from archwright.nas.loop.search import search
 from archwright.spaces import Size, get_space, read_architecture
-from archwright.training.network_spec import Entrant, build
+from archwright.training.network_spec import NetworkSpec, build
 from archwright.training.run import train
 
 from ..engine.helpers import CELL, tiny_search, tiny_training
@@ -45,7 +45,7 @@ def inherit(found: Path, out: Path, **changed: Any) -> None:
 def test_an_heir_starts_at_the_accuracy_of_its_search(
     found: Path, fabric: "Fabric", auxiliary: bool
 ) -> None:
-    entrant = Entrant(
+    entrant = NetworkSpec(
         "found", get_space("nasbench201"), read_architecture(str(found)), SIZE, inherit=found
     )
     module = build(entrant, entrant.trained(auxiliary=auxiliary))

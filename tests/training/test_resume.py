@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.checkpointer import Keeper
+from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.log import RunLog
 from archwright.training.run import train
 from archwright.training.trainer import Trainer
@@ -58,7 +58,7 @@ def test_a_training_stopped_before_a_checkpoint_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: dict[str, Any], save: int
 ) -> None:
     config = tiny_training(tmp_path / "out", **SETTINGS)
-    interrupted(monkeypatch, Keeper, "save", save, lambda: train(config))
+    interrupted(monkeypatch, Checkpointer, "save", save, lambda: train(config))
     train(tiny_training(tmp_path / "out", **SETTINGS, resume=True))
     assert traces(tmp_path / "out") == straight
 

@@ -19,11 +19,11 @@ from archwright.errors import (
     GenotypeError,
     RunError,
 )
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.report.page import write_report
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture
-from archwright.training.network_spec import Entrant, build
+from archwright.training.network_spec import NetworkSpec, build
 from archwright.training.run import train
 from archwright.training.trainer import Trainer
 
@@ -36,8 +36,8 @@ BLOCK = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_co
 SIZE = Size(channels=4, cells=1, image_size=8, image_channels=1)
 
 
-def discrete(text: str = CELL, size: Size = SIZE) -> NaiveNetwork:
-    return NaiveNetwork(get_space("nasbench201").discrete(read_architecture(text), size))
+def discrete(text: str = CELL, size: Size = SIZE) -> GraphModule:
+    return GraphModule(get_space("nasbench201").discrete(read_architecture(text), size))
 
 
 def test_a_training_leaves_a_complete_folder(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_step_is_sgd_on_the_smoothed_loss_of_both_heads(
     config = tiny_training(
         Path("out"), label_smoothing=smoothing, auxiliary=0.4, drop_path=0.0, clip=1e9, lr=0.1
     )
-    entrant = Entrant("found", get_space("nasbench201"), read_architecture(CELL), SIZE)
+    entrant = NetworkSpec("found", get_space("nasbench201"), read_architecture(CELL), SIZE)
     torch.manual_seed(0)
     trainer = Trainer(fabric, build(entrant, entrant.trained(auxiliary=True)), config)
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 4, 5])
@@ -191,9 +191,9 @@ def test_the_average_follows_at_its_decay(fabric: "Fabric") -> None:
         trainer.step(torch.randn(4, 1, 8, 8), torch.arange(4), 0.0)
         own = trainer.network.state_dict()[name]
         expected = own.clone() if expected is None else 0.75 * expected + 0.25 * own
-    assert trainer.scored is not trainer.network
+    assert trainer.eval_network is not trainer.network
     assert expected is not None
-    torch.testing.assert_close(trainer.scored.state_dict()[name], expected)
+    torch.testing.assert_close(trainer.eval_network.state_dict()[name], expected)
 
 
 def test_bf16_runs(tmp_path: Path) -> None:
@@ -288,13 +288,13 @@ def test_a_training_that_diverges_keeps_its_last_good_checkpoint(
 def test_a_score_that_is_not_finite_is_left_out_of_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = NaiveNetwork.forward
+    original = GraphModule.forward
 
-    def forward(self: NaiveNetwork, *args: Any) -> Any:
+    def forward(self: GraphModule, *args: Any) -> Any:
         logits, auxiliary = original(self, *args)
         return (logits if self.training else logits * float("inf")), auxiliary
 
-    monkeypatch.setattr(NaiveNetwork, "forward", forward)
+    monkeypatch.setattr(GraphModule, "forward", forward)
     train(tiny_training(tmp_path / "out", epochs=1))
     last = RunLog(tmp_path / "out" / "log.jsonl").last("epoch")
     assert last is not None

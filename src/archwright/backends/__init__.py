@@ -8,28 +8,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archwright.backends.logits import Answer as Answer
-    from archwright.backends.model_card import Card as Card
+    from archwright.backends.logits import LogitsModule as LogitsModule
+    from archwright.backends.model_card import ModelCard as ModelCard
     from archwright.backends.onnx_graph import to_onnx as to_onnx
     from archwright.backends.onnx_runtime import Session as Session
-    from archwright.backends.onnx_runtime import deviation as deviation
+    from archwright.backends.onnx_runtime import max_error as max_error
     from archwright.backends.quantise import to_int8 as to_int8
     from archwright.backends.runtime import open_exported as open_exported
     from archwright.backends.timing import Timing as Timing
+    from archwright.backends.timing import benchmark_interleaved as benchmark_interleaved
     from archwright.backends.timing import measure as measure
-    from archwright.backends.timing import measure_in_turns as measure_in_turns
     from archwright.backends.torch_export import Program as Program
     from archwright.backends.torch_export import to_program as to_program
 
 _HOME = {
-    "Answer": "logits",
-    "Card": "model_card",
+    "LogitsModule": "logits",
+    "ModelCard": "model_card",
     "Program": "torch_export",
     "Session": "onnx_runtime",
     "Timing": "timing",
-    "deviation": "onnx_runtime",
+    "max_error": "onnx_runtime",
     "measure": "timing",
-    "measure_in_turns": "timing",
+    "benchmark_interleaved": "timing",
     "open_exported": "runtime",
     "to_int8": "quantise",
     "to_onnx": "onnx_graph",

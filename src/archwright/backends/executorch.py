@@ -16,7 +16,7 @@ from archwright.backends.optional import optional
 from archwright.backends.torch_export import trace
 from archwright.errors import RunError
 from archwright.graph import Shape
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 _POOL = "executorch.extension.pybindings.portable_lib"
 _TEXTS = "archwright"
@@ -25,7 +25,7 @@ _THREADS = 1
 """Of all programs: they share a pool, which may not change any more once one of them is loaded."""
 
 
-def to_executorch(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
+def to_executorch(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
     """The file (`.pte`) of a network's program for one image; `texts` become its metadata.
 
     Raises:

@@ -3,13 +3,13 @@
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 
-class Answer(nn.Module):
+class LogitsModule(nn.Module):
     """Images [B, C, H, W] -> logits [B, classes], in evaluation mode; an auxiliary head apart."""
 
-    def __init__(self, network: NaiveNetwork) -> None:
+    def __init__(self, network: GraphModule) -> None:
         super().__init__()
         self.network = network
         self.eval()

@@ -12,7 +12,7 @@ from archwright.io.files import is_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class ModelCard:
     """Classes, the images that are taken, and where the network comes from.
 
     A file takes images float32 [B, C, H, W] that are normalised, (pixel / 255 - mean) / std with
@@ -44,7 +44,7 @@ class Card:
         return {name: json.dumps(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_texts(cls, texts: Mapping[str, str], path: object) -> "Card":
+    def from_texts(cls, texts: Mapping[str, str], path: object) -> "ModelCard":
         """The inverse of `to_texts`; further names are ignored.
 
         Raises:

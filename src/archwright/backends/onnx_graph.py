@@ -20,14 +20,14 @@ from archwright.graph import (
     Concat,
     Expr,
     Linear,
-    Module,
+    Op,
     Shape,
     verify_discrete,
     walk_network,
 )
 from archwright.graph.expr import out_shape
 from archwright.graph.traverse import node_shapes
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 OPSET, IR_VERSION = 17, 8
 """Old enough for the runtimes in use."""
@@ -35,7 +35,7 @@ OPSET, IR_VERSION = 17, 8
 IMAGES, LOGITS = "images", "logits"
 
 
-def to_onnx(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
+def to_onnx(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
     """The ONNX file of a network in evaluation mode, of a dynamic batch; an auxiliary head apart.
 
     It takes `images` float32 [B, C, H, W] and gives `logits` [B, classes]. `texts` become its
@@ -106,7 +106,7 @@ class _Writer:
             [value for name, value in self._constants.items() if name in wanted],
         )
 
-    def network(self, module: NaiveNetwork) -> str:
+    def network(self, module: GraphModule) -> str:
         """Take down every step but an auxiliary head; the name of the logits."""
         network = module.network
         shapes, made = walk_network(network), {INPUT: IMAGES}
@@ -120,7 +120,7 @@ class _Writer:
                 made[step.name] = self._expr(module, step.body, *given[0])
         return made[network.output]
 
-    def _cell(self, module: NaiveNetwork, cell: Cell, given: list[tuple[str, Shape]]) -> str:
+    def _cell(self, module: GraphModule, cell: Cell, given: list[tuple[str, Shape]]) -> str:
         shapes = node_shapes(cell, [shape for _, shape in given])
         nodes = [
             self._expr(module, body, *features)
@@ -141,9 +141,9 @@ class _Writer:
         outputs = [nodes[node] for node in cell.output]
         return outputs[0] if len(outputs) == 1 else self.node("Concat", outputs, axis=1)
 
-    def _expr(self, module: NaiveNetwork, expr: Expr, x: str, shape: Shape) -> str:
+    def _expr(self, module: GraphModule, expr: Expr, x: str, shape: Shape) -> str:
         match expr:
-            case Module(primitive):
+            case Op(primitive):
                 held = module.slots[expr.slot] if expr.slot else None
                 return emit(primitive, self, x, shape, held)
             case Chain(items):
@@ -160,7 +160,7 @@ class _Writer:
 def _ends_in_zeros(expr: Expr) -> bool:
     """Whether the last thing done makes zeros; what stands behind zeros may not."""
     match expr:
-        case Module(primitive):
+        case Op(primitive):
             return primitive.zero
         case Chain(items):
             return bool(items) and _ends_in_zeros(items[-1])

@@ -107,7 +107,7 @@ def _outside(message: Any) -> str | None:
     return None
 
 
-def deviation(
+def max_error(
     answer: nn.Module,
     exported: Callable[[Tensor], Tensor],
     image: Shape,

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from archwright.backends.executorch import MobileProgram, to_executorch
 from archwright.backends.formats import SUFFIXES, Format
-from archwright.backends.model_card import Card
+from archwright.backends.model_card import ModelCard
 from archwright.backends.onnx_graph import to_onnx
 from archwright.backends.onnx_runtime import Session
 from archwright.backends.torch_export import Program, to_program
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Shape
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 
-class Exported(Protocol):
+class Runtime(Protocol):
     """A loaded file: callable on images [B, C, H, W]; `texts` are its metadata."""
 
     @property
@@ -38,7 +38,7 @@ class Exported(Protocol):
         ...
 
 
-def pack(module: NaiveNetwork, form: Format, card: Card) -> bytes:
+def pack(module: GraphModule, form: Format, card: ModelCard) -> bytes:
     """The file of a network in a format.
 
     Raises:
@@ -51,7 +51,7 @@ def pack(module: NaiveNetwork, form: Format, card: Card) -> bytes:
 
 def unpack(
     content: bytes | Path, form: Format, *, threads: int = 1, device: str = "cpu"
-) -> Exported:
+) -> Runtime:
     """A file, or its bytes, at work; programs of ExecuTorch run in one thread, whatever is given.
 
     Raises:
@@ -73,7 +73,9 @@ def format_of(path: Path) -> Format | None:
     return found.get(path.suffix)
 
 
-def open_exported(path: Path, *, threads: int = 1, device: str = "cpu") -> tuple[Exported, Card]:
+def open_exported(
+    path: Path, *, threads: int = 1, device: str = "cpu"
+) -> tuple[Runtime, ModelCard]:
     """An exported file at work, and what it says of itself.
 
     Raises:
@@ -87,7 +89,7 @@ def open_exported(path: Path, *, threads: int = 1, device: str = "cpu") -> tuple
     if not path.is_file():
         raise RunError(f"no file at {path}: archwright export writes one")
     exported = unpack(path, form, threads=threads, device=device)
-    return exported, Card.from_texts(exported.texts, path)
+    return exported, ModelCard.from_texts(exported.texts, path)
 
 
 def runtime_of(form: Format) -> str:

@@ -27,11 +27,11 @@ def measure(
     What takes less than a tenth of a millisecond is called several times between two looks at the
     clock. `spread_ms` is the interquartile range. At least five times are taken.
     """
-    (timing,) = measure_in_turns([call], warmup=warmup, repeats=repeats, seconds=seconds)
+    (timing,) = benchmark_interleaved([call], warmup=warmup, repeats=repeats, seconds=seconds)
     return timing
 
 
-def measure_in_turns(
+def benchmark_interleaved(
     calls: Sequence[Callable[[], object]],
     *,
     warmup: int = 5,

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from archwright.backends.archive import checked
-from archwright.backends.logits import Answer
+from archwright.backends.logits import LogitsModule
 from archwright.backends.onnx_runtime import line_of
 from archwright.errors import RunError, silenced
 from archwright.graph import Shape, verify_discrete
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 _TEXTS = "archwright.json"
 """The part of the file that carries its metadata."""
@@ -26,7 +26,7 @@ _TRACED = 2
 """Images of the batch that is traced: a single one would be taken for a constant."""
 
 
-def trace(module: NaiveNetwork, *, batch: int | None = None) -> torch.export.ExportedProgram:
+def trace(module: GraphModule, *, batch: int | None = None) -> torch.export.ExportedProgram:
     """The program of a network in evaluation mode, of a dynamic batch unless one is given.
 
     It takes images float32 [B, C, H, W] and gives logits [B, classes]; an auxiliary head apart.
@@ -37,13 +37,13 @@ def trace(module: NaiveNetwork, *, batch: int | None = None) -> torch.export.Exp
     verify_discrete(module.network)
     images = torch.zeros(batch or _TRACED, *module.network.image)
     free = {"images": {} if batch else {0: torch.export.Dim("batch", min=1)}}
-    program = torch.export.export(Answer(module), (images,), dynamic_shapes=free)
+    program = torch.export.export(LogitsModule(module), (images,), dynamic_shapes=free)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # names files of this machine
     return program
 
 
-def to_program(module: NaiveNetwork, texts: Mapping[str, str] | None = None) -> bytes:
+def to_program(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
     """The file (`.pt2`) of a network's program, of a dynamic batch; `texts` become its metadata.
 
     Raises:

@@ -31,12 +31,12 @@ from archwright.bench.results import (
 from archwright.bench.threads import threads
 from archwright.engine.device import make_fabric
 from archwright.errors import ArchwrightError, RunError
-from archwright.nas.budget.constraints import Terms
+from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.limits import ROUNDING
 from archwright.nas.config import SearchConfig
-from archwright.nas.loop.ensemble import Together
+from archwright.nas.loop.ensemble import SupernetEnsemble
 from archwright.nas.loop.search import search
-from archwright.nas.loop.trained import Answering, Reopened
+from archwright.nas.loop.trained import Answering, TrainedSupernet
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
@@ -191,7 +191,7 @@ class _Bench:
         self.config = config
         device = make_fabric(config.device, config.precision).device
         self.empty = Results(**config.conditions(device), rows=[])
-        self._terms: dict[tuple[str, float | None], Terms] = {}
+        self._terms: dict[tuple[str, float | None], SearchConstraints] = {}
 
     def run(self) -> tuple[Results, tuple[Case, ...]]:
         """Every case that is left, seed by seed."""
@@ -216,12 +216,12 @@ class _Bench:
         """The one search of a seed, run to its end; or what it would begin with."""
         config = self.config.search(seed)
         if self.config.untrained:
-            return Reopened.untrained(config)
+            return TrainedSupernet.untrained(config)
         # its own answer is not asked for: nothing is compared for it
         config = replace(config, finalists=1)
         search(config)
         config = replace(config, finalists=self.config.finalists)
-        return Reopened.of(config) if config.supernets == 1 else Together.of(config)
+        return TrainedSupernet.of(config) if config.supernets == 1 else SupernetEnsemble.of(config)
 
     def _case(
         self,
@@ -235,7 +235,7 @@ class _Bench:
         if asked is None:
             own = within if config.penalty is None else config.weighed(seed, device)
             seconds = search(own).seconds
-            asked = Reopened.of(own) if own.supernets == 1 else Together.of(own)
+            asked = TrainedSupernet.of(own) if own.supernets == 1 else SupernetEnsemble.of(own)
         found = asked.choose(self._within(asked, within))
         taken = round(time.monotonic() - started, 3) if seconds is None else seconds
         return Case(
@@ -249,7 +249,7 @@ class _Bench:
             seconds=taken,
         )
 
-    def _within(self, asked: Answering, config: SearchConfig) -> Terms:
+    def _within(self, asked: Answering, config: SearchConfig) -> SearchConstraints:
         """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
         if self.config.separate:
             return asked.terms(config)

@@ -98,7 +98,7 @@ class BudgetsConfig(SearchBenchOptions):
         if not get_method(self.method).learns:
             raise ConfigError(f"{self.method} learns no alpha, which budgets are answered from")
         _ = self.all_devices, self.all_percentiles, parse_stages(self.simplify)
-        _ = preset_options(self.preset, self.method), self.search(0).chosen_method()
+        _ = preset_options(self.preset, self.method), self.search(0).build_method()
 
     @property
     def all_devices(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ MEASURED_AT: dict[str, Any] = {"deploy_channels": 16, "deploy_cells": 5, "deploy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class LogitsModule:
     """What a paper answered to a budget: the latency in milliseconds, and percent on CIFAR-100."""
 
     device: str
@@ -31,7 +31,7 @@ class Answer:
 
 
 PUBLISHED = tuple(
-    Answer(device=device, budget_ms=limit, latency_ms=took, accuracy=accuracy)
+    LogitsModule(device=device, budget_ms=limit, latency_ms=took, accuracy=accuracy)
     for device, limit, took, accuracy in (
         ("eyeriss", 5.0, 3.9, 71.5),
         ("eyeriss", 7.0, 5.1, 71.8),
@@ -58,20 +58,20 @@ def size_of(percentile: float) -> float:
 @cache
 def sizes_mb() -> NDArray[np.float64]:
     """MB of weights in float32 of each network of the table, all edges counted as published."""
-    from archwright.cost import Layout
+    from archwright.cost import DecisionTable
     from archwright.cost.additive import params
 
-    layout = Layout(get_space("nasbench201"), SIZE)
+    layout = DecisionTable(get_space("nasbench201"), SIZE)
     return 4e-6 * params(layout)(layout.one_hots(_every())).numpy()
 
 
 @cache
 def live_macs() -> NDArray[np.float64]:
     """Multiply-accumulates of what is live in each network of the table."""
-    from archwright.cost import Layout
+    from archwright.cost import DecisionTable
     from archwright.cost.additive import macs
 
-    layout = Layout(get_space("nasbench201"), SIZE)
+    layout = DecisionTable(get_space("nasbench201"), SIZE)
     return macs(layout, live=True)(layout.one_hots(_every())).numpy()
 
 

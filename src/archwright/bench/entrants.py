@@ -11,7 +11,7 @@ from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.variants import Variant
 from archwright.graph import Architecture, Network
 from archwright.graph.passes.simplification import simplification, simplify
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork, logits_table
+from archwright.lowering import FusedNetwork, GraphModule, Mixture, logits_table
 from archwright.spaces import Size, Space, get_space, read_architecture, reference_architecture
 
 _ALL_3X3 = (
@@ -80,9 +80,9 @@ def _entrant(
     """The network of a row, the same weights wherever rows have the same slots in order."""
     torch.manual_seed(seed)
     if variant.simplify is None:
-        module = NaiveNetwork(discrete)
+        module = GraphModule(discrete)
     elif variant.lowering == "naive":
-        module = NaiveNetwork(simplify(supernet, simplification(variant.simplify)))
+        module = GraphModule(simplify(supernet, simplification(variant.simplify)))
     else:
         options: dict[str, Any] = {"recompute": True} if variant.recompute else {}
         module = FusedNetwork(simplify(supernet, simplification(variant.simplify)), **options)

@@ -56,11 +56,11 @@ def settings_hash(config: SearchConfig) -> str:
     Raises:
         ConfigError: method or preset do not exist, or contradict each other.
     """
-    settled = config.settled()
-    method = settled.chosen_method()
-    recipe = settled.recipe(method.recipe(get_space(settled.space).name))
+    with_preset = config.with_preset()
+    method = with_preset.build_method()
+    recipe = with_preset.recipe(method.recipe(get_space(with_preset.space).name))
     content = {
-        **{name: getattr(settled, name) for name in _RESOLVED},
+        **{name: getattr(with_preset, name) for name in _RESOLVED},
         **asdict(recipe),
         **asdict(method),
     }

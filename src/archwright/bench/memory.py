@@ -9,7 +9,7 @@ from torch.nn import functional
 from archwright.cost import saved_bytes
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.run import prepare
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 
 _DRAWS = 8
 """Mixtures that are drawn of a method that runs only a sample."""
@@ -35,7 +35,7 @@ def step_bytes(config: SearchConfig) -> int | None:
 
         def forward() -> Tensor:
             logits = bilevel.alpha()
-            mixture = method.mixture(logits.candidates, Moment(0, recipe.epochs, 0.0))
+            mixture = method.mixture(logits.candidates, Progress(0, recipe.epochs, 0.0))
             sampled.append(mixture.sample is not None)
             if logits.presence is not None:
                 mixture = mixture.times(logits.presence)

@@ -23,7 +23,7 @@ from archwright.bench.results import (
     require_writable,
     write_results,
 )
-from archwright.cost import Layout, fit
+from archwright.cost import DecisionTable, fit
 from archwright.cost.predictor import fit_predictor
 from archwright.engine.device import describe_hardware, versions
 from archwright.spaces import Size, get_space, read_architecture
@@ -97,7 +97,7 @@ class _Space:
     """All architectures of NAS-Bench-201 as weights [N, E, O], at the size that was measured."""
 
     def __init__(self) -> None:
-        self.layout = Layout(get_space("nasbench201"), Size(channels=16, cells=5))
+        self.layout = DecisionTable(get_space("nasbench201"), Size(channels=16, cells=5))
         self.architectures = [read_architecture(text) for text in nasbench201.architectures()]
         self.weights = self.layout.one_hots(self.architectures)
         self.connected = (self.layout.live(self.weights).sum(dim=(1, 2)) > 0).numpy()

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from archwright.backends.optional import optional
-from archwright.backends.timing import measure_in_turns
+from archwright.backends.timing import benchmark_interleaved
 from archwright.bench.predictor import rank_correlation
 from archwright.bench.profile_config import ProfileBenchConfig
 from archwright.bench.results import Results, require_writable, write_results
 from archwright.bench.threads import threads
-from archwright.cost import Layout, cost_model
+from archwright.cost import DecisionTable, cost_model
 from archwright.cost.files import read_rows
 from archwright.engine.device import describe_hardware, versions
 from archwright.errors import ConfigError
@@ -42,13 +42,13 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
     )
     cost = cost_model("latency_ms", space, size, latency_table=config.table)
     name, device, count = _where(config.table)
-    layout = Layout(space, size)
+    layout = DecisionTable(space, size)
     generator = np.random.default_rng(config.seed)
     drawn = [random_architecture(space, size, generator) for _ in range(config.networks)]
     with threads(count):
         run = runtime(name, device, count)
         calls = [run(space.discrete(one, layout.size)) for one in drawn]
-        timings = measure_in_turns(calls, repeats=config.repeats)
+        timings = benchmark_interleaved(calls, repeats=config.repeats)
     rows = [
         {
             "architecture": write_architecture(one),

@@ -9,14 +9,14 @@ from statistics import median
 from archwright.backends import Session, to_onnx
 from archwright.graph import Shape
 from archwright.io.files import write_bytes
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 _BEFORE = 3
 """Calls that are not timed, before those that are."""
 _IMAGE = "image"
 
 
-def write_onnx(path: Path, network: NaiveNetwork) -> None:
+def write_onnx(path: Path, network: GraphModule) -> None:
     """Write a network to be timed."""
     write_bytes(path, to_onnx(network, {_IMAGE: json.dumps(network.network.image)}))
 

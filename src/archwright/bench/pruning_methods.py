@@ -22,26 +22,26 @@ from archwright.bench.pruning_config import (
 )
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
-from archwright.engine.checkpointer import Keeper
-from archwright.engine.device import placed
+from archwright.engine.checkpointer import Checkpointer
+from archwright.engine.device import to_device
 from archwright.engine.folder import RunFolder, hold, open_run
 from archwright.engine.weights import load_weights
 from archwright.errors import ConfigError
 from archwright.graph import Network, Pruning
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.baselines.channels import prune_channels
 from archwright.pruning.baselines.operations import EdgeScore, describe, prune_edges
 from archwright.pruning.baselines.scale_width import narrower
 from archwright.pruning.calibration import calibration_batches
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.gates import gated_network
-from archwright.pruning.reconstruction import take_statistics
+from archwright.pruning.reconstruction import reset_bn_statistics
 from archwright.pruning.source import Source, read_source
-from archwright.pruning.stages import Cut, Gated, Stages
+from archwright.pruning.stages import GatedNetwork, PrunedNetwork, Stages
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import write_architecture
 from archwright.training.config import TrainConfig
-from archwright.training.network_spec import Entrant
+from archwright.training.network_spec import NetworkSpec
 from archwright.training.run import train
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Made:
         gates: the smallest and the largest that was learned, where gates decided.
     """
 
-    network: NaiveNetwork
+    network: GraphModule
     cut: str = ""
     fresh: bool = False
     top1_pruned: float | None = None
@@ -107,13 +107,13 @@ class Trained:
         return graph_cost(self.source.published).macs
 
     @cached_property
-    def gated(self) -> Gated:
+    def gated(self) -> GatedNetwork:
         """The network with learned gates."""
         with self.keeper(_GATES, 1) as keeper:
             return self.stages(_GATES, 1, few=True).learn_gates(keeper, keeper.restore())
 
     @cached_property
-    def onward(self) -> NaiveNetwork:
+    def onward(self) -> GraphModule:
         """The network trained on by the recipe of the gates, without any."""
         settings = self.config
         like = replace(settings, epochs=settings.gate_epochs, lr=settings.gate_lr)
@@ -148,7 +148,7 @@ class Trained:
     @contextmanager
     def keeper(
         self, one: Contestant, share: float, config: PruningConfig | None = None
-    ) -> Generator[Keeper]:
+    ) -> Generator[Checkpointer]:
         """Keep a fine-tuning resumable.
 
         Raises:
@@ -158,7 +158,7 @@ class Trained:
         settings = {**self.asked(one, share, config).settings(), "out": str(path)}
         with hold(path):
             folder = open_run(path, "bench pruning", settings, resume=True)
-            yield Keeper(folder, self.fabric, 60.0)
+            yield Checkpointer(folder, self.fabric, 60.0)
 
     def require_reachable(self, wanted: Iterable[tuple[Contestant, float]]) -> None:
         """Check that deleting nodes comes down to every share that is wanted of it.
@@ -186,8 +186,8 @@ class Trained:
         made = _MAKERS[one.method](self, one, share)
         if made.fresh:
             return made
-        placed(made.network, self.fabric.device)
-        take_statistics(made.network, torch.cat([images for images, _ in self.calibration]))
+        to_device(made.network, self.fabric.device)
+        reset_bn_statistics(made.network, torch.cat([images for images, _ in self.calibration]))
         return replace(made, top1_pruned=self.stages(one, share).top1(made.network))
 
     @cached_property
@@ -203,13 +203,13 @@ class Trained:
         gates = [min(values), max(values)] if one.method == _GATES.method else None
         return Made(cut.network, cut.pruning.to_text(), gates=gates)
 
-    def _cut(self, one: Contestant, share: float) -> Cut:
+    def _cut(self, one: Contestant, share: float) -> PrunedNetwork:
         stages = self.stages(one, share)
         if stages.config.score == "gate":
             gated = self.gated
         else:
             network, gates = gated_network(self.source.network, self.onward.state_dict())
-            gated = Gated(network=placed(network, self.fabric.device), gates=gates)
+            gated = GatedNetwork(network=to_device(network, self.fabric.device), gates=gates)
         cut = stages.cut(gated, targets_of(stages.config, self.source))
         self._prunings[one, share] = cut.pruning
         return cut
@@ -231,7 +231,7 @@ class Trained:
 
     def unpruned(self, one: Contestant, share: float) -> Made:
         """All of it."""
-        network = NaiveNetwork(self.source.network)
+        network = GraphModule(self.source.network)
         network.load_state_dict(self.onward.state_dict())
         return Made(network)
 
@@ -255,11 +255,11 @@ class Trained:
         return Made(self._trained(one, share, self._entrant), fresh=True)
 
     @property
-    def _entrant(self) -> Entrant:
+    def _entrant(self) -> NetworkSpec:
         source = self.source
-        return Entrant("found", source.space, source.architecture, source.size)
+        return NetworkSpec("found", source.space, source.architecture, source.size)
 
-    def _trained(self, one: Contestant, share: float, entrant: Entrant) -> NaiveNetwork:
+    def _trained(self, one: Contestant, share: float, entrant: NetworkSpec) -> GraphModule:
         """A fresh network, trained by the recipe of the whole one, in as many epochs in all."""
         held = self.source.settings
         settings: dict[str, Any] = {
@@ -276,9 +276,9 @@ class Trained:
         }
         config = TrainConfig(**settings)
         folder = RunFolder(train(config).out)
-        module = NaiveNetwork(entrant.network)
+        module = GraphModule(entrant.network)
         module.load_state_dict(load_weights(folder.weights, entrant.network))
-        return placed(module, self.fabric.device)
+        return to_device(module, self.fabric.device)
 
 
 _MAKERS: dict[str, Callable[[Trained, Contestant, float], Made]] = {

@@ -76,8 +76,8 @@ class RankConfig(SearchBenchOptions):
     def search(self, contestant: Contestant, seed: int) -> SearchConfig:
         """The search that trains a supernet; it drops nothing, since all are to be ranked."""
         config = self.bench.search(contestant, seed)
-        shrinks = "progressive" in options_of(contestant.method)
-        return replace(config, progressive=False) if shrinks else config
+        progressive_shrinking = "progressive" in options_of(contestant.method)
+        return replace(config, progressive=False) if progressive_shrinking else config
 
     @classmethod
     def command(cls, settings: dict[str, Any], rankings: "Sequence[Ranking]") -> str:

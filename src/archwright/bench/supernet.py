@@ -14,9 +14,9 @@ from archwright.bench.results import Results, read_or, read_results, require_wri
 from archwright.bench.rows import Measured, measured_of, rounds, rows_of
 from archwright.bench.supernet_config import SupernetConfig
 from archwright.bench.threads import processor, threads
-from archwright.cost import estimate_training_bytes, starved_norm
+from archwright.cost import degenerate_batch_norm, estimate_training_bytes
 from archwright.engine.device import describe_hardware, make_fabric, require_memory, versions
-from archwright.engine.progress import Progress
+from archwright.engine.progress import ProgressBar
 from archwright.errors import ConfigError
 from archwright.spaces import Size, Space, get_space, write_architecture
 
@@ -76,7 +76,7 @@ def _rounds(
     supernet = space.supernet(size_of(config, space))
     what = f"the supernet of {space.name}"
     require_memory(estimate_training_bytes(supernet, config.batch_size), fabric.device, what)
-    norm = starved_norm(supernet, config.batch_size)
+    norm = degenerate_batch_norm(supernet, config.batch_size)
     if norm is not None:
         raise ConfigError(
             f"--batch-size {config.batch_size} leaves the batch norm {norm} a single value a "
@@ -85,7 +85,7 @@ def _rounds(
     entrants = build_entrants(config, space, fabric.device)
     images, labels = make_batch(config, space, fabric.device)
     total = Contest.length(measured, len(entrants), config.repeats)
-    with Progress(f"bench {space.name}", total, visible=sys.stderr is not None) as progress:
+    with ProgressBar(f"bench {space.name}", total, visible=sys.stderr is not None) as progress:
         contest = Contest(
             fabric, entrants, images, labels, advance=progress.advance, note=progress.note
         )

@@ -113,9 +113,9 @@ def _countable(network: "Network") -> "Network":
     Raises:
         ConfigError: it could not.
     """
-    from archwright.cost import starved_norm
+    from archwright.cost import degenerate_batch_norm
 
-    norm, pixels = starved_norm(network, 1), network.image.height
+    norm, pixels = degenerate_batch_norm(network, 1), network.image.height
     require(
         norm is None,
         f"--image-size {pixels} leaves the batch norm {norm} a single value of an image: give more "

@@ -1,6 +1,6 @@
 """Expressions on several lines, for people."""
 
-from archwright.graph import Chain, Choice, Concat, Expr, Module
+from archwright.graph import Chain, Choice, Concat, Expr, Op
 
 _INDENT = "  "
 
@@ -14,7 +14,7 @@ def lines(expr: Expr, width: int) -> list[str]:
     if len(whole) <= width:
         return [whole]
     match expr:
-        case Module():
+        case Op():
             return [whole]
         case Chain(items):
             return _chained(items, width)

@@ -62,9 +62,9 @@ class ProfileConfig:
 def _run(config: ProfileConfig) -> "tuple[ProfileConfig, Profile]":
     from functools import partial
 
-    from archwright.backends.timing import measure_in_turns
+    from archwright.backends.timing import benchmark_interleaved
     from archwright.bench.threads import threads
-    from archwright.cost.decision_table import Layout
+    from archwright.cost.decision_table import DecisionTable
     from archwright.cost.files import write_rows
     from archwright.profiling.profile import profile
     from archwright.profiling.runtimes import runtime
@@ -81,11 +81,11 @@ def _run(config: ProfileConfig) -> "tuple[ProfileConfig, Profile]":
     )
     with threads(config.threads):
         found = profile(
-            Layout(space, size),
+            DecisionTable(space, size),
             runtime(config.runtime, config.device, config.threads),
             networks=config.networks,
             counted="used" if config.runtime == "onnxruntime" else "picked",
-            timer=partial(measure_in_turns, repeats=config.repeats),
+            timer=partial(benchmark_interleaved, repeats=config.repeats),
         )
     write_rows(config.out, found.rows(config.runtime, config.device, config.threads))
     return config, found

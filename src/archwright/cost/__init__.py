@@ -1,15 +1,15 @@
 """What networks cost."""
 
 from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.encoder import GraphEncoder
 from archwright.cost.encoding import Encoding
 from archwright.cost.graph import GraphCost, graph_cost
 from archwright.cost.memory import (
     activation_bytes,
+    degenerate_batch_norm,
     estimate_training_bytes,
     saved_bytes,
-    starved_norm,
 )
 from archwright.cost.model import CostModel
 from archwright.cost.peak import peak_bytes
@@ -19,16 +19,16 @@ __all__ = [
     "COSTS",
     "AdditiveCost",
     "CostModel",
+    "DecisionTable",
     "Encoding",
     "GraphCost",
     "GraphEncoder",
-    "Layout",
     "activation_bytes",
     "cost_model",
+    "degenerate_batch_norm",
     "estimate_training_bytes",
     "fit",
     "graph_cost",
     "peak_bytes",
     "saved_bytes",
-    "starved_norm",
 ]

@@ -11,8 +11,8 @@ from typing import NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import Counted, Layout
-from archwright.cost.located_ops import Operation, Place, split
+from archwright.cost.decision_table import Counted, DecisionTable
+from archwright.cost.located_ops import LocatedOp, Operation, split
 from archwright.graph import Architecture
 
 _RIDGES = (1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -24,10 +24,10 @@ class AdditiveCost:
     """constant + sum over e, o of weights[e, o] * table[e, o].
 
     Its gradient is the table itself. Unless all that is picked counts, a weight counts as far as
-    its edge is of the sort that does (see `Layout.counted`).
+    its edge is of the sort that does (see `DecisionTable.counted`).
     """
 
-    layout: Layout
+    layout: DecisionTable
     constant: float
     table: Tensor
     counted: Counted = "picked"
@@ -51,8 +51,8 @@ class AdditiveCost:
 
 
 def additive(
-    layout: Layout,
-    cost: Callable[[Place], float],
+    layout: DecisionTable,
+    cost: Callable[[LocatedOp], float],
     *,
     constant: float = 0.0,
     counted: Counted = "picked",
@@ -63,7 +63,7 @@ def additive(
     """
     known: dict[Operation, float] = {}
 
-    def priced(place: Place) -> float:
+    def priced(place: LocatedOp) -> float:
         if place.operation not in known:
             known[place.operation] = cost(place)
         return known[place.operation]
@@ -75,18 +75,18 @@ def additive(
     return AdditiveCost(layout, constant + sum(map(priced, fixed)), table, counted)
 
 
-def params(layout: Layout, *, live: bool = False) -> AdditiveCost:
+def params(layout: DecisionTable, *, live: bool = False) -> AdditiveCost:
     """Learned weights, as published: of all edges; with `live` of those on a way to the output."""
     return additive(layout, lambda place: place.params, counted="live" if live else "picked")
 
 
-def macs(layout: Layout, *, live: bool = False) -> AdditiveCost:
+def macs(layout: DecisionTable, *, live: bool = False) -> AdditiveCost:
     """Multiply-accumulates on one image; see `params`."""
     return additive(layout, lambda place: place.macs, counted="live" if live else "picked")
 
 
 def fit(
-    layout: Layout, architectures: Sequence[Architecture], costs: Sequence[float]
+    layout: DecisionTable, architectures: Sequence[Architecture], costs: Sequence[float]
 ) -> AdditiveCost:
     """The additive cost that comes nearest to known costs [N], by least squares.
 

@@ -22,7 +22,7 @@ those that something reaches from its input, too."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class DecisionTable:
     """The decisions of a space at one size, and how they are wired in its cells."""
 
     space: Space
@@ -88,13 +88,13 @@ class Layout:
         return found
 
     @cached_property
-    def kinds(self) -> dict[str, "Wiring"]:
+    def kinds(self) -> dict[str, "CellTopology"]:
         """How the decisions of each kind of cell are wired."""
         kinds = self.space.skeleton.cells(self.size)
         return {kind: _wiring(kind, spec, self.row) for kind, spec in kinds.items()}
 
     @property
-    def cells(self) -> tuple["Wiring", ...]:
+    def cells(self) -> tuple["CellTopology", ...]:
         """The wirings of all kinds."""
         return tuple(self.kinds.values())
 
@@ -121,7 +121,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class CellTopology:
     """One kind of cell: its edges as (row, source, target), ordered by target."""
 
     spec: CellSpec
@@ -142,8 +142,8 @@ class Wiring:
         return [1 - each for each in unfed], [1 - each for each in unused]
 
 
-def _wiring(kind: str, spec: CellSpec, rows: dict[str, int]) -> Wiring:
+def _wiring(kind: str, spec: CellSpec, rows: dict[str, int]) -> CellTopology:
     edges = sorted(
         (e.target, e.source, rows[decision_name(kind, e.source, e.target)]) for e in spec.edges
     )
-    return Wiring(spec, tuple((row, source, target) for target, source, row in edges))
+    return CellTopology(spec, tuple((row, source, target) for target, source, row in edges))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.encoding import Encoding
 
 
@@ -31,7 +31,7 @@ class GraphEncoder(nn.Module):
         """An encoder of this graph; its weights are drawn as torch does."""
         super().__init__()
         self.width = width
-        self._layout: Layout = encoding.layout
+        self._layout: DecisionTable = encoding.layout
         around = torch.stack([encoding.upstream, encoding.downstream, encoding.siblings])
         for name, value in {
             "_local": encoding.candidates,

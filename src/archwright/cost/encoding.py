@@ -16,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import Layout, Wiring
+from archwright.cost.decision_table import CellTopology, DecisionTable
 from archwright.cost.located_ops import split
 from archwright.graph import INPUT, Cell
 
@@ -34,7 +34,7 @@ class Encoding:
     anything is.
     """
 
-    layout: Layout
+    layout: DecisionTable
     latency: Tensor | None = None
 
     @cached_property
@@ -97,7 +97,7 @@ class Encoding:
         return feeding
 
 
-def topology(cell: Wiring) -> Tensor:
+def topology(cell: CellTopology) -> Tensor:
     """Where each of a cell's edges lies in it [edges, G], in their order.
 
     Depth and distance to the output by the longest way, the share of all ways that lead over the
@@ -157,7 +157,7 @@ def eigenvectors(nodes: int, edges: Iterable[tuple[int, int]]) -> Tensor:
     return found
 
 
-def _types(layout: Layout) -> list[Tensor]:
+def _types(layout: DecisionTable) -> list[Tensor]:
     """One table [E, O] for each candidate that the space knows: 1 where it stands."""
     tables = {name: layout.zeros() for name in layout.space.candidates}
     for row, decision in enumerate(layout.decisions):
@@ -166,7 +166,7 @@ def _types(layout: Layout) -> list[Tensor]:
     return list(tables.values())
 
 
-def _sizes(layout: Layout) -> list[Tensor]:
+def _sizes(layout: DecisionTable) -> list[Tensor]:
     """Tables [E, O] of what candidates cost over all cells: MACs, parameters, features, modules.
 
     Each in units of the largest one, and again as a logarithm.
@@ -183,7 +183,7 @@ def _sizes(layout: Layout) -> list[Tensor]:
     return scaled + [table.log1p() / table.max().log1p().clamp(min=1.0) for table in costs]
 
 
-def _places(layout: Layout) -> Tensor:
+def _places(layout: DecisionTable) -> Tensor:
     """Where the cells of each edge's kind stand in the network, and which part of it they are."""
     cells = [step.body.kind for step in layout.network.steps if isinstance(step.body, Cell)]
     found = torch.zeros(len(layout.decisions), 2, dtype=torch.float64)
@@ -195,7 +195,7 @@ def _places(layout: Layout) -> Tensor:
     return found
 
 
-def _kinds(layout: Layout) -> Tensor:
+def _kinds(layout: DecisionTable) -> Tensor:
     """One column for each kind of cell: 1 for its edges."""
     found = torch.zeros(len(layout.decisions), len(layout.cells), dtype=torch.float64)
     for column, cell in enumerate(layout.cells):
@@ -204,7 +204,7 @@ def _kinds(layout: Layout) -> Tensor:
     return found
 
 
-def _between(layout: Layout) -> Iterable[tuple[str, int, str]]:
+def _between(layout: DecisionTable) -> Iterable[tuple[str, int, str]]:
     """Which input of which kind of cell reads (through what is fixed) which kind of cell."""
     reaching: dict[str, frozenset[str]] = {INPUT: frozenset()}
     found: dict[tuple[str, int, str], None] = {}

@@ -6,7 +6,7 @@ of what `torch.utils.flop_counter.FlopCounterMode` counts. The papers' "FLOPs" a
 
 from dataclasses import dataclass
 
-from archwright.graph import Module, Network, Shape, walk_network
+from archwright.graph import Network, Op, Shape, walk_network
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def graph_cost(network: Network, *, live: bool = False) -> GraphCost:
     params: dict[str, int] = {}
     macs = 0
 
-    def count(module: Module, shape: Shape) -> None:
+    def count(module: Op, shape: Shape) -> None:
         nonlocal macs
         macs += module.primitive.macs(shape)
         params[module.slot] = module.primitive.params  # a shared slot counts once

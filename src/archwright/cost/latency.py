@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import cast, get_args
 
 from archwright.cost.additive import additive
-from archwright.cost.decision_table import Counted, Layout
+from archwright.cost.decision_table import Counted, DecisionTable
 from archwright.cost.files import Row, positive, read_rows
-from archwright.cost.located_ops import Operation, Place, split
+from archwright.cost.located_ops import LocatedOp, Operation, split
 from archwright.cost.measured import MeasuredCost
-from archwright.cost.model import CostModel, SummedCost
+from archwright.cost.model import AdditiveCostModel, CostModel
 from archwright.errors import ArchwrightError, ConfigError, unknown
 from archwright.graph.expr import is_zero
 from archwright.spaces import read_architecture, write_architecture
@@ -23,12 +23,12 @@ OVERHEAD = Operation("overhead", "-", "-")
 """What stands for a call of a network that does nothing."""
 
 
-def is_free(place: Place) -> bool:
+def is_free(place: LocatedOp) -> bool:
     """Whether nothing is left of it in a network that is run: no connection, or a plain wire."""
     return is_zero(place.body) or str(place.body) == "id"
 
 
-def operations(layout: Layout) -> dict[Operation, Place]:
+def operations(layout: DecisionTable) -> dict[Operation, LocatedOp]:
     """Every distinct operation that networks of the space consist of, at this size.
 
     An identity on an edge is one, since its summand is added; one before a cell is not.
@@ -39,14 +39,14 @@ def operations(layout: Layout) -> dict[Operation, Place]:
     return {place.operation: place for place in parts}
 
 
-def read_latency(layout: Layout, path: Path, name: str = "latency_ms") -> CostModel:
+def read_latency(layout: DecisionTable, path: Path, name: str = "latency_ms") -> CostModel:
     """The latency (or energy) by a table: CSV or parquet.
 
     Either rows of `architecture` and `name`: what is not in the table is predicted (see
     `fit_predictor`), and columns such as `image_size` or `channels` may say which size it is of. Or
     rows as `archwright profile` writes them, of `operation`, `input`, `output` and `name`, which
     add up to a network's. A column `counted` says over which edges: all that are picked, or those
-    that are used or live (see `Layout.counted`).
+    that are used or live (see `DecisionTable.counted`).
 
     Raises:
         ConfigError: the file is unusable, a value is not above zero, an architecture is of another
@@ -64,7 +64,9 @@ def read_latency(layout: Layout, path: Path, name: str = "latency_ms") -> CostMo
     )
 
 
-def _by_architecture(layout: Layout, path: Path, rows: Sequence[Row], name: str) -> MeasuredCost:
+def _by_architecture(
+    layout: DecisionTable, path: Path, rows: Sequence[Row], name: str
+) -> MeasuredCost:
     _require_size(layout, path, rows)
     known: dict[str, float] = {}
     values = positive(path, rows, name, "architecture")
@@ -82,7 +84,7 @@ def _by_architecture(layout: Layout, path: Path, rows: Sequence[Row], name: str)
     return MeasuredCost(name=name, layout=layout, known=known)
 
 
-def _require_size(layout: Layout, path: Path, rows: Sequence[Row]) -> None:
+def _require_size(layout: DecisionTable, path: Path, rows: Sequence[Row]) -> None:
     """Check that what a table says of the size that it was measured at is the layout's."""
     for field, ours in asdict(layout.size).items():
         for number, row in enumerate(rows, 1):
@@ -93,7 +95,9 @@ def _require_size(layout: Layout, path: Path, rows: Sequence[Row]) -> None:
                 )
 
 
-def _by_operation(layout: Layout, path: Path, rows: Sequence[Row], name: str) -> SummedCost:
+def _by_operation(
+    layout: DecisionTable, path: Path, rows: Sequence[Row], name: str
+) -> AdditiveCostModel:
     values = positive(path, rows, name, "operation")
     table: dict[Operation, float] = {}
     for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
@@ -102,12 +106,12 @@ def _by_operation(layout: Layout, path: Path, rows: Sequence[Row], name: str) ->
             raise ConfigError(f"{path}, row {number}: {operation} is given twice")
     _require_all(layout, path, rows, table)
 
-    def cost(place: Place) -> float:
+    def cost(place: LocatedOp) -> float:
         return 0.0 if is_zero(place.body) else table.get(place.operation, 0.0)
 
     overhead = table.get(OVERHEAD, 0.0)
     parts = additive(layout, cost, constant=overhead, counted=_counted(path, rows))
-    return SummedCost(name=name, layout=layout, parts=parts)
+    return AdditiveCostModel(name=name, layout=layout, parts=parts)
 
 
 def _counted(path: Path, rows: Sequence[Row]) -> Counted:
@@ -126,7 +130,7 @@ def _counted(path: Path, rows: Sequence[Row]) -> Counted:
 
 
 def _require_all(
-    layout: Layout, path: Path, rows: Sequence[Row], table: Mapping[Operation, float]
+    layout: DecisionTable, path: Path, rows: Sequence[Row], table: Mapping[Operation, float]
 ) -> None:
     missing = [operation for operation in operations(layout) if operation not in table]
     if missing:

@@ -24,7 +24,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Place:
+class LocatedOp:
     """An expression at work on features of a shape; `name` is its candidate's, or its own text."""
 
     name: str
@@ -61,7 +61,7 @@ class Place:
         return sum(found)
 
 
-def places(network: Network) -> Iterator[Place]:
+def places(network: Network) -> Iterator[LocatedOp]:
     """Every input, edge and plain step of a network.
 
     A cell that joins several nodes copies them: that is a place, too.
@@ -75,7 +75,7 @@ def places(network: Network) -> Iterator[Place]:
             yield _fixed(step.body, given[0])
 
 
-def _in_cell(cell: Cell, given: list[Shape]) -> Iterator[Place]:
+def _in_cell(cell: Cell, given: list[Shape]) -> Iterator[LocatedOp]:
     nodes = node_shapes(cell, given)
     for body, shape in zip(cell.inputs, given, strict=True):
         yield _fixed(body, shape)
@@ -85,19 +85,20 @@ def _in_cell(cell: Cell, given: list[Shape]) -> Iterator[Place]:
         yield _fixed(Concat((Chain(),) * len(cell.output)), nodes[cell.output[0]])
 
 
-def _fixed(body: Expr, shape: Shape) -> Place:
-    return Place(str(body), body, shape)
+def _fixed(body: Expr, shape: Shape) -> LocatedOp:
+    return LocatedOp(str(body), body, shape)
 
 
-def split(network: Network) -> tuple[list[tuple[str, Place]], list[Place]]:
+def split(network: Network) -> tuple[list[tuple[str, LocatedOp]], list[LocatedOp]]:
     """The candidates of a network by the name of their decision, and what stands fixed."""
-    searched: list[tuple[str, Place]] = []
-    fixed: list[Place] = []
+    searched: list[tuple[str, LocatedOp]] = []
+    fixed: list[LocatedOp] = []
     for place in places(network):
         match place.body:
             case Choice(decision, options) as choice:
                 searched += [
-                    (decision.name, Place(choice.label(o), o.body, place.shape)) for o in options
+                    (decision.name, LocatedOp(choice.label(o), o.body, place.shape))
+                    for o in options
                 ]
             case _:
                 fixed.append(place)

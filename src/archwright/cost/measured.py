@@ -10,8 +10,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.decision_table import Layout
-from archwright.cost.minimum import cheapest, first_connected, improved
+from archwright.cost.decision_table import DecisionTable
+from archwright.cost.minimum import first_connected, improved, min_cost_architecture
 from archwright.cost.model import CostModel
 from archwright.cost.predictor import Predictor, fit_predictor
 from archwright.errors import ConfigError, unknown
@@ -78,7 +78,7 @@ class MeasuredCost(CostModel):
 
     @property
     @override
-    def in_bulk(self) -> bool:
+    def vectorised(self) -> bool:
         return not self.complete  # to look one up is quick enough
 
     def _values(self, architectures: Sequence[Architecture], *, upper: bool) -> list[float]:
@@ -121,7 +121,7 @@ class MeasuredCost(CostModel):
 
     @override
     def least(self) -> tuple[float, Architecture]:
-        start = cheapest(self.layout, self.surrogate.table)
+        start = min_cost_architecture(self.layout, self.surrogate.table)
         found = improved(self.layout, start, self.bound)
         ranked = map(self._read, sorted(self.known, key=self.known.__getitem__))
         measured = first_connected(self.layout, ranked)
@@ -130,7 +130,7 @@ class MeasuredCost(CostModel):
         return self.bound(measured), measured
 
 
-def device_latency(layout: Layout, device: str) -> MeasuredCost:
+def device_latency(layout: DecisionTable, device: str) -> MeasuredCost:
     """The latency in milliseconds of NAS-Bench-201 networks on one of six devices.
 
     Li et al., HW-NAS-Bench, ICLR 2021, for images of CIFAR-10.
@@ -144,7 +144,7 @@ def device_latency(layout: Layout, device: str) -> MeasuredCost:
     return _on_device(layout, "latency_ms", device, nasbench201.latency(device))
 
 
-def device_energy(layout: Layout, device: str) -> MeasuredCost:
+def device_energy(layout: DecisionTable, device: str) -> MeasuredCost:
     """The energy in millijoules for one image; see `device_latency`.
 
     Raises:
@@ -156,7 +156,9 @@ def device_energy(layout: Layout, device: str) -> MeasuredCost:
     return _on_device(layout, "energy_mj", device, nasbench201.energy(device))
 
 
-def _on_device(layout: Layout, name: str, device: str, column: nasbench201.Column) -> MeasuredCost:
+def _on_device(
+    layout: DecisionTable, name: str, device: str, column: nasbench201.Column
+) -> MeasuredCost:
     if layout.space.name != "nasbench201":
         raise ConfigError(
             f"--latency-device {device} was measured in the space nasbench201, not in "

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from archwright.cost.located_ops import Place
-from archwright.graph import INPUT, BatchNorm, Module, Network, Shape, Step, walk_network
-from archwright.lowering import Mixture, NaiveNetwork, logits_table
+from archwright.cost.located_ops import LocatedOp
+from archwright.graph import INPUT, BatchNorm, Network, Op, Shape, Step, walk_network
+from archwright.lowering import GraphModule, Mixture, logits_table
 
 
 def saved_bytes(run: Callable[[], object], resident: Iterable[Tensor]) -> int:
@@ -43,7 +43,7 @@ def estimate_training_bytes(network: Network, batch_size: int) -> int:
     features = 0
     weights: dict[str, int] = {}
 
-    def count(module: Module, shape: Shape) -> None:
+    def count(module: Op, shape: Shape) -> None:
         nonlocal features
         out = module.primitive.out_shape(shape)
         features += out.channels * out.height * out.width
@@ -53,14 +53,14 @@ def estimate_training_bytes(network: Network, batch_size: int) -> int:
     return 4 * (features * batch_size + 4 * sum(weights.values()))
 
 
-def starved_norm(network: Network, batch_size: int) -> str | None:
+def degenerate_batch_norm(network: Network, batch_size: int) -> str | None:
     """The first batch norm that a step would leave a single value a channel; None: there is none.
 
     There is no deviation of one value: such a step cannot be taken.
     """
     found: list[str] = []
 
-    def check(module: Module, shape: Shape) -> None:
+    def check(module: Op, shape: Shape) -> None:
         alone = batch_size * shape.height * shape.width == 1
         if alone and isinstance(module.primitive, BatchNorm):
             found.append(module.slot)
@@ -75,7 +75,7 @@ def activation_bytes(network: Network, batch_size: int = 1) -> int:
     A network with open decisions counts with a softmax mixture.
     """
     with torch.device("meta"):
-        module = NaiveNetwork(network).train()
+        module = GraphModule(network).train()
         images = torch.empty(batch_size, *network.image)
     mixture = _meta_mixture(module)
     return saved_bytes(
@@ -83,16 +83,16 @@ def activation_bytes(network: Network, batch_size: int = 1) -> int:
     )
 
 
-def kept_bytes(place: Place) -> int:
+def kept_bytes(place: LocatedOp) -> int:
     """Bytes that an expression keeps for backward by itself, for one image in float32."""
     with torch.device("meta"):
         network = Network(place.shape, (Step("only", place.body, (INPUT,)),))
-        module = NaiveNetwork(network).train()
+        module = GraphModule(network).train()
         features = torch.empty(1, *place.shape, requires_grad=True)
     return saved_bytes(lambda: module(features), chain(module.parameters(), module.buffers()))
 
 
-def _meta_mixture(module: NaiveNetwork) -> Mixture | None:
+def _meta_mixture(module: GraphModule) -> Mixture | None:
     if not module.decisions:
         return None
     logits = logits_table(module.decisions).to("meta")

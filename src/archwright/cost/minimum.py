@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from archwright.cost.decision_table import Layout
-from archwright.graph import Architecture, CellGenotype, Pick, decision_name
+from archwright.cost.decision_table import DecisionTable
+from archwright.graph import Architecture, CellGenotype, EdgeOp, decision_name
 from archwright.spaces import CellSpec, EdgeSpec
 from archwright.spaces.discretise import is_connected
 
 
-def cheapest(layout: Layout, table: Tensor) -> Architecture:
+def min_cost_architecture(layout: DecisionTable, table: Tensor) -> Architecture:
     """The architecture of the least sum over `table` [E, O], of those that use the image.
 
     Each edge takes its cheapest candidate and each node the edges that it must keep. Where that
@@ -26,7 +26,7 @@ _Priced = tuple[float, str]
 """What a candidate costs, and its name."""
 
 
-def _cheapest_cell(layout: Layout, table: Tensor, kind: str, spec: CellSpec) -> CellGenotype:
+def _cheapest_cell(layout: DecisionTable, table: Tensor, kind: str, spec: CellSpec) -> CellGenotype:
     def priced(edge: EdgeSpec, *, connecting: bool) -> _Priced | None:
         name = decision_name(kind, edge.source, edge.target)
         outcomes = ((layout.at(name, c), c) for c in layout.space.outcomes(spec, edge))
@@ -48,7 +48,7 @@ def _cheapest_cell(layout: Layout, table: Tensor, kind: str, spec: CellSpec) -> 
         chosen[edge.source, edge.target] = opened
     nodes = tuple(
         tuple(
-            Pick(chosen[e.source, node][1], e.source)
+            EdgeOp(chosen[e.source, node][1], e.source)
             for e in spec.into(node)
             if (e.source, node) in chosen
         )
@@ -78,7 +78,7 @@ def _way_through(
 
 
 def improved(
-    layout: Layout, start: Architecture, cost: Callable[[Architecture], float]
+    layout: DecisionTable, start: Architecture, cost: Callable[[Architecture], float]
 ) -> tuple[float, Architecture]:
     """The least cost that is reached from `start` by exchanging a candidate at a time."""
     best, found = cost(start), start
@@ -93,16 +93,18 @@ def improved(
         best, found = better
 
 
-def first_connected(layout: Layout, architectures: Iterable[Architecture]) -> Architecture | None:
+def first_connected(
+    layout: DecisionTable, architectures: Iterable[Architecture]
+) -> Architecture | None:
     """The first architecture whose logits depend on the image, if there is one."""
     return next((one for one in architectures if _uses_image(layout, one)), None)
 
 
-def _uses_image(layout: Layout, architecture: Architecture) -> bool:
+def _uses_image(layout: DecisionTable, architecture: Architecture) -> bool:
     return is_connected(layout.space, architecture, layout.size)
 
 
-def _neighbours(layout: Layout, architecture: Architecture) -> Iterator[Architecture]:
+def _neighbours(layout: DecisionTable, architecture: Architecture) -> Iterator[Architecture]:
     """Every architecture that differs in one candidate."""
     for kind, spec in layout.space.skeleton.cells(layout.size).items():
         cell = architecture.cells[kind]
@@ -111,7 +113,7 @@ def _neighbours(layout: Layout, architecture: Architecture) -> Iterator[Architec
                 edge = next(e for e in spec.into(spec.inputs + row) if e.source == pick.source)
                 for name in layout.space.outcomes(spec, edge):
                     if name != pick.candidate:
-                        changed = (*picks[:column], Pick(name, pick.source), *picks[column + 1 :])
+                        changed = (*picks[:column], EdgeOp(name, pick.source), *picks[column + 1 :])
                         nodes = (*cell.nodes[:row], changed, *cell.nodes[row + 1 :])
                         cells = {**architecture.cells, kind: replace(cell, nodes=nodes)}
                         yield replace(architecture, cells=cells)

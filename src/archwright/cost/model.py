@@ -13,8 +13,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.decision_table import Layout
-from archwright.cost.minimum import cheapest, improved
+from archwright.cost.decision_table import DecisionTable
+from archwright.cost.minimum import improved, min_cost_architecture
 from archwright.graph import Architecture, Network
 from archwright.spaces.discretise import random_architecture
 
@@ -32,7 +32,7 @@ class CostModel(ABC):
     """
 
     name: str
-    layout: Layout
+    layout: DecisionTable
 
     @abstractmethod
     def of(self, architecture: Architecture) -> float:
@@ -65,7 +65,7 @@ class CostModel(ABC):
         return False
 
     @property
-    def in_bulk(self) -> bool:
+    def vectorised(self) -> bool:
         """Whether thousands of bounds are a matter of seconds."""
         return False
 
@@ -91,11 +91,13 @@ class CostModel(ABC):
         Where costs do not add up it is the smallest found by exchanging one candidate at a time,
         from the cheapest by the surrogate on.
         """
-        return improved(self.layout, cheapest(self.layout, self.surrogate.table), self.bound)
+        return improved(
+            self.layout, min_cost_architecture(self.layout, self.surrogate.table), self.bound
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SummedCost(CostModel):
+class AdditiveCostModel(CostModel):
     """A cost that adds up over the parts of a network."""
 
     parts: AdditiveCost
@@ -119,19 +121,19 @@ class SummedCost(CostModel):
 
     @property
     @override
-    def in_bulk(self) -> bool:
+    def vectorised(self) -> bool:
         return True
 
     @override
     def least(self) -> tuple[float, Architecture]:
         if not self.adds_up:
             return super().least()
-        found = cheapest(self.layout, self.parts.table)
+        found = min_cost_architecture(self.layout, self.parts.table)
         return self.of(found), found
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphwiseCost(CostModel):
+class GraphCostModel(CostModel):
     """A cost read off a whole network.
 
     Attributes:
@@ -167,7 +169,7 @@ class GraphwiseCost(CostModel):
     def least(self) -> tuple[float, Architecture]:
         if self.parts is None:
             return super().least()
-        found = cheapest(self.layout, self.parts.table)
+        found = min_cost_architecture(self.layout, self.parts.table)
         return self.of(found), found
 
     @override

@@ -15,19 +15,19 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import Layout, Wiring
+from archwright.cost.decision_table import CellTopology, DecisionTable
 from archwright.cost.located_ops import split
-from archwright.graph import Chain, Expr, Module, Primitive
+from archwright.graph import Chain, Expr, Op, Primitive
 
 Groups = Mapping[str, Tensor]
 """Features [..., F] by the name of their group."""
 
 
 @dataclass(frozen=True)
-class Patterns:
+class ConnectivityFeatures:
     """The features of a space's architectures at one size."""
 
-    layout: Layout
+    layout: DecisionTable
 
     def __call__(self, weights: Tensor) -> Groups:
         """The features of weights [..., E, O]."""
@@ -105,7 +105,7 @@ class Patterns:
             found += [*nodes, torch.stack(nodes).sum(dim=0)]
         return torch.stack(found, dim=-1)
 
-    def _additions(self, cell: Wiring, node: int, flow: Tensor) -> Tensor:
+    def _additions(self, cell: CellTopology, node: int, flow: Tensor) -> Tensor:
         """Summands of a node less one, if there are any."""
         rows = [row for row, _, target in cell.edges if target == node]
         none = (1 - flow[..., rows]).prod(dim=-1)
@@ -144,7 +144,7 @@ def _beginnings(expr: Expr) -> list[tuple[Primitive, ...]]:
     items = expr.items if isinstance(expr, Chain) else (expr,)
     found: list[tuple[Primitive, ...]] = []
     for item in items:
-        if not isinstance(item, Module) or item.primitive.stateful or item.primitive.zero:
+        if not isinstance(item, Op) or item.primitive.stateful or item.primitive.zero:
             break
         found.append((*(found[-1] if found else ()), item.primitive))
     return found

@@ -7,7 +7,7 @@ until the last one that reads it; sums are made in place where nobody else reads
 from dataclasses import dataclass
 
 from archwright.errors import GraphError
-from archwright.graph import INPUT, Cell, Chain, Concat, Expr, Module, Network, Shape, walk_network
+from archwright.graph import INPUT, Cell, Chain, Concat, Expr, Network, Op, Shape, walk_network
 from archwright.graph.traverse import LiveParts, live_parts, node_shapes
 
 
@@ -105,7 +105,7 @@ class _Memory:
 def _run(memory: _Memory, expr: Expr, x: _Buffer) -> _Buffer:
     """Run `expr` as one reader of `x`; what it makes has one reader."""
     match expr:
-        case Module(primitive):
+        case Op(primitive):
             made = memory.make(primitive.out_shape(x.shape))
             memory.read(x)
             return made

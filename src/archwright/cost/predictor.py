@@ -25,8 +25,8 @@ from scipy.optimize import nnls
 from scipy.special import stdtrit
 from torch import Tensor
 
-from archwright.cost.decision_table import Layout
-from archwright.cost.patterns import Groups, Patterns
+from archwright.cost.decision_table import DecisionTable
+from archwright.cost.patterns import ConnectivityFeatures, Groups
 from archwright.graph import Architecture
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
@@ -49,7 +49,7 @@ class Predictor:
         error: the root of the mean squared leave-one-out error, in that unit.
     """
 
-    patterns: Patterns
+    patterns: ConnectivityFeatures
     views: tuple["View", ...]
     mean: float
     margin: float
@@ -66,10 +66,10 @@ class Predictor:
 
 
 def fit_predictor(
-    layout: Layout, architectures: Sequence[Architecture], costs: Sequence[float]
+    layout: DecisionTable, architectures: Sequence[Architecture], costs: Sequence[float]
 ) -> Predictor:
     """Learn from known costs [N]; the same architectures give the same predictor."""
-    patterns = Patterns(layout)
+    patterns = ConnectivityFeatures(layout)
     groups = patterns(layout.one_hots(architectures))
     values = torch.tensor(costs, dtype=torch.float64)
     mean, scale = float(values.mean()), max(float(values.std(correction=0)), _TINY)

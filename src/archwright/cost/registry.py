@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from archwright.cost.additive import additive, macs, params
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.latency import read_latency
 from archwright.cost.measured import device_energy, device_latency
 from archwright.cost.memory import activation_bytes, kept_bytes
-from archwright.cost.model import CostModel, GraphwiseCost, SummedCost
+from archwright.cost.model import AdditiveCostModel, CostModel, GraphCostModel
 from archwright.cost.peak import fixed_peak_bytes, peak_bytes
 from archwright.errors import ConfigError, unknown
 from archwright.spaces import Size, Space
@@ -38,20 +38,20 @@ def cost_model(
         ConfigError: there is no such cost, no one source of latencies, the device's networks are
             of another space or size, or the table is unusable.
     """
-    layout = Layout(space, size)
+    layout = DecisionTable(space, size)
     graph: dict[str, Callable[[], CostModel]] = {
-        "macs": lambda: SummedCost(name=name, layout=layout, parts=macs(layout)),
-        "params": lambda: SummedCost(name=name, layout=layout, parts=params(layout)),
-        "size_mb": lambda: SummedCost(
+        "macs": lambda: AdditiveCostModel(name=name, layout=layout, parts=macs(layout)),
+        "params": lambda: AdditiveCostModel(name=name, layout=layout, parts=params(layout)),
+        "size_mb": lambda: AdditiveCostModel(
             name=name, layout=layout, parts=params(layout).times(weight_bytes / 1e6)
         ),
-        "memory_mb": lambda: GraphwiseCost(
+        "memory_mb": lambda: GraphCostModel(
             name=name,
             layout=layout,
             exact=lambda network: peak_bytes(network) / 1e6,
             fixed=lambda network: fixed_peak_bytes(network) / 1e6,
         ),
-        "training_memory_mb": lambda: GraphwiseCost(
+        "training_memory_mb": lambda: GraphCostModel(
             name=name,
             layout=layout,
             exact=lambda network: activation_bytes(network) / 1e6,

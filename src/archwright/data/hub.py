@@ -30,7 +30,7 @@ class HubError(Exception):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledBatches:
     """Encoded images of one split, and the class names that its labels count.
 
     `named` says whether the source names the classes; else a label that no image has is a gap.
@@ -68,7 +68,7 @@ def from_hub(repository: str) -> Mapping[str, Any]:
             raise HubError(silent or _first_line(error)) from error
 
 
-def from_parquet(paths: list[Path]) -> Labelled:
+def from_parquet(paths: list[Path]) -> LabelledBatches:
     """The rows of parquet files, one after the other.
 
     Raises:
@@ -86,10 +86,10 @@ def from_parquet(paths: list[Path]) -> Labelled:
         ) from error
     images = EncodedImages(table, "image", torch.arange(len(labels)), labels, place)
     texts = bool(values) and isinstance(values[0], str)
-    return Labelled(classes, images, named=columns.classes is not None or texts)
+    return LabelledBatches(classes, images, named=columns.classes is not None or texts)
 
 
-def from_files(classes: Mapping[str, list[Path]], place: str) -> Labelled:
+def from_files(classes: Mapping[str, list[Path]], place: str) -> LabelledBatches:
     """Image files by class as a table; class k is the k-th key."""
     datasets = optional("datasets")
     features = datasets.Features({"image": datasets.Image(decode=False)})
@@ -97,7 +97,7 @@ def from_files(classes: Mapping[str, list[Path]], place: str) -> Labelled:
     table = datasets.Dataset.from_dict({"image": paths}, features=features)
     labels = [index for index, files in enumerate(classes.values()) for _ in files]
     images = EncodedImages(table, "image", torch.arange(len(paths)), torch.tensor(labels), place)
-    return Labelled(tuple(classes), images)
+    return LabelledBatches(tuple(classes), images)
 
 
 def files_of(table: Any) -> tuple[Path, ...]:
@@ -105,7 +105,7 @@ def files_of(table: Any) -> tuple[Path, ...]:
     return tuple(Path(entry["filename"]) for entry in table.cache_files)
 
 
-def labelled(table: Any, place: str) -> Labelled:
+def labelled(table: Any, place: str) -> LabelledBatches:
     """The images and labels of a hub data set's split.
 
     Raises:
@@ -118,7 +118,7 @@ def labelled(table: Any, place: str) -> Labelled:
     classes, labels = numbered(values, columns.label, columns.classes, place)
     images = EncodedImages(table, columns.image, torch.arange(len(labels)), labels, place)
     texts = bool(values) and isinstance(values[0], str)
-    return Labelled(classes, images, named=columns.classes is not None or texts)
+    return LabelledBatches(classes, images, named=columns.classes is not None or texts)
 
 
 def hides_labels(table: Any, place: str) -> bool:

@@ -211,7 +211,7 @@ def _hub(name: str, searched: list[Path]) -> Source:
     return Source(name, title, files, read, tuple(left), *_settings(name))
 
 
-def _splits(name: str, train: hub.Labelled, test: hub.Labelled | None) -> Splits:
+def _splits(name: str, train: hub.LabelledBatches, test: hub.LabelledBatches | None) -> Splits:
     """The two splits, the test images held out of the others where they are not apart.
 
     Raises:
@@ -245,7 +245,7 @@ def _splits(name: str, train: hub.Labelled, test: hub.Labelled | None) -> Splits
     return splits
 
 
-def _require_labels(part: hub.Labelled) -> None:
+def _require_labels(part: hub.LabelledBatches) -> None:
     if len(part.images) == 0:
         raise DataError(f"{part.images.place} holds no images: add some or remove it")
     low, high = int(part.images.labels.min()), int(part.images.labels.max())
@@ -256,7 +256,7 @@ def _require_labels(part: hub.Labelled) -> None:
         )
 
 
-def _require_no_gap(train: hub.Labelled) -> None:
+def _require_no_gap(train: hub.LabelledBatches) -> None:
     counts = train.images.labels.bincount(minlength=len(train.classes)).tolist()
     gaps = [name for name, count in zip(train.classes, counts, strict=True) if not count]
     if gaps and not train.named:

@@ -10,7 +10,7 @@ import torch
 from archwright.backends.runtime import format_of, open_exported
 from archwright.data import about
 from archwright.deployment.config import EvaluateConfig
-from archwright.deployment.images import Asked, images_for
+from archwright.deployment.images import DataRequest, images_for
 from archwright.deployment.network import read_trained
 from archwright.deployment.score import Score, score_exported, score_network
 from archwright.engine.device import make_fabric
@@ -53,7 +53,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         DataError: the images cannot be used, or are others than the network is for.
         RunError: there is no network, or it is damaged.
     """
-    asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
     form = None if config.file.is_dir() else format_of(config.file)
     if form is None:
         trained = read_trained(

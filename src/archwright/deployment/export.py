@@ -10,21 +10,21 @@ from torch import Tensor
 
 from archwright import data
 from archwright.backends.formats import WEIGHT_BYTES, Format
-from archwright.backends.logits import Answer
-from archwright.backends.onnx_runtime import deviation
+from archwright.backends.logits import LogitsModule
+from archwright.backends.onnx_runtime import max_error
 from archwright.backends.quantise import to_int8
-from archwright.backends.runtime import Exported, pack, runtime_of, unpack
-from archwright.backends.timing import measure_in_turns
+from archwright.backends.runtime import Runtime, pack, runtime_of, unpack
+from archwright.backends.timing import benchmark_interleaved
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
 from archwright.deployment.config import ExportConfig
-from archwright.deployment.images import Asked, images_for
+from archwright.deployment.images import DataRequest, images_for
 from archwright.deployment.network import Trained, read_trained
 from archwright.deployment.score import score_exported
 from archwright.engine.device import make_fabric
 from archwright.errors import RunError
 from archwright.io.files import write_bytes
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import get_space
 
 _CALIBRATED = 64
@@ -95,11 +95,11 @@ def export(config: ExportConfig) -> ExportResult:
     """
     trained = read_trained(config.run, None if config.space is None else get_space(config.space))
     plain = pack(trained.module, config.format, trained.card())
-    gap = deviation(Answer(trained.module), _open(config, plain), trained.network.image)
+    gap = max_error(LogitsModule(trained.module), _open(config, plain), trained.network.image)
     files: dict[str, bytes] = {"": plain}
     scores: dict[str, Any] = {}
     if trained.unpruned is not None:
-        whole = NaiveNetwork(trained.unpruned).eval()  # its weights do not change its time
+        whole = GraphModule(trained.unpruned).eval()  # its weights do not change its time
         files["unpruned"] = pack(whole, config.format, trained.card())
         scores["macs_unpruned"] = graph_cost(trained.unpruned).macs
     if config.weights == "int8":
@@ -141,7 +141,7 @@ def export_network(run: Path, out: Path, *, form: Format = "onnx") -> ExportResu
     return export(ExportConfig(run=run, out=out, format=form))
 
 
-def _open(config: ExportConfig, content: bytes) -> Exported:
+def _open(config: ExportConfig, content: bytes) -> Runtime:
     return unpack(content, config.format, threads=config.threads)
 
 
@@ -149,7 +149,7 @@ def _quantised(
     config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The quantised files beside the plain one, and how well it does before and after."""
-    asked = Asked(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
     images = images_for(config.run, trained.card(), trained.settings, asked)
     texts, plain = trained.card("int8").to_texts(), files[""]
     made = {
@@ -183,7 +183,7 @@ def _latencies(
     calls = [
         _open(config, content).call(image, batch=config.batch_size) for content in files.values()
     ]
-    own, *others = measure_in_turns(calls, repeats=config.repeats)
+    own, *others = benchmark_interleaved(calls, repeats=config.repeats)
     found = {"latency_ms": own.median_ms, "latency_spread_ms": own.spread_ms}
     names = [f"latency_ms_{name}" for name in files if name]
     beside = {name: timing.median_ms for name, timing in zip(names, others, strict=True)}

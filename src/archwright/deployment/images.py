@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from archwright import data
-from archwright.backends.model_card import Card
+from archwright.backends.model_card import ModelCard
 from archwright.engine.progress import say
 from archwright.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class DataRequest:
     """The images that a command asks for."""
 
     data: str | None = None
@@ -20,7 +20,9 @@ class Asked:
     test_limit: int | None = None
 
 
-def images_for(path: Path, card: Card, settings: Mapping[str, Any], asked: Asked) -> data.ImageData:
+def images_for(
+    path: Path, card: ModelCard, settings: Mapping[str, Any], asked: DataRequest
+) -> data.ImageData:
     """The images that are asked for, else those of the run with these `settings`.
 
     `path` is where the network comes from, `card` what it takes; `settings` are empty where no run
@@ -51,7 +53,7 @@ def images_for(path: Path, card: Card, settings: Mapping[str, Any], asked: Asked
     return _normalised(loaded, card)
 
 
-def _require_fit(path: Path, card: Card, images: data.ImageData) -> None:
+def _require_fit(path: Path, card: ModelCard, images: data.ImageData) -> None:
     remedy = "give --data of what it was trained for"
     pairs = (
         ("classes", len(card.classes), len(images.classes)),
@@ -68,7 +70,7 @@ def _require_fit(path: Path, card: Card, images: data.ImageData) -> None:
             )
 
 
-def _normalised(images: data.ImageData, card: Card) -> data.ImageData:
+def _normalised(images: data.ImageData, card: ModelCard) -> data.ImageData:
     """The images with the card's mean and deviation; their own ones where these are the same.
 
     What is written down is rounded: a run's own images are to be normalised to the last bit.

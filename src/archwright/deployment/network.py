@@ -8,7 +8,7 @@ from typing import Any
 
 from archwright._version import __version__
 from archwright.backends.formats import Weights
-from archwright.backends.model_card import Card
+from archwright.backends.model_card import ModelCard
 from archwright.cost import GraphCost, graph_cost
 from archwright.engine.checkpoint import load_checkpoint
 from archwright.engine.folder import RunFolder, read_config
@@ -18,7 +18,7 @@ from archwright.graph import Architecture, Network, Pruning, named_fusion
 from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import from_settings
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.nas.config import METHOD_OPTIONS
 from archwright.nas.methods import get_method
 from archwright.spaces import Size, Space, read_architecture, space_of, write_architecture
@@ -51,9 +51,9 @@ class Trained:
     state: State
 
     @cached_property
-    def module(self) -> NaiveNetwork:
+    def module(self) -> GraphModule:
         """The network in evaluation mode, on the CPU."""
-        module = NaiveNetwork(self.network)
+        module = GraphModule(self.network)
         module.load_state_dict(dict(self.state))
         return module.eval()
 
@@ -74,9 +74,9 @@ class Trained:
             return None
         return self.space.discrete(replace(self.architecture, pruning=None), self.size)
 
-    def card(self, weights: Weights = "float32") -> Card:
+    def card(self, weights: Weights = "float32") -> ModelCard:
         """What a file of the network says of itself."""
-        return Card(
+        return ModelCard(
             architecture=write_architecture(self.architecture),
             space=str(self.space.origin or self.space.name),
             channels=self.size.channels,
@@ -86,8 +86,8 @@ class Trained:
             image_size=self.size.image_size,
             mean=tuple(self.settings["mean"]),
             std=tuple(self.settings["std"]),
-            background=self.settings.get("background", Card.background),
-            white_level=self.settings.get("white_level", Card.white_level),
+            background=self.settings.get("background", ModelCard.background),
+            white_level=self.settings.get("white_level", ModelCard.white_level),
             data=_public(str(self.settings["data"])),
             weights=weights,
             version=__version__,

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from archwright import data
-from archwright.engine.device import placed
+from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.meter import Meter
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -31,9 +31,9 @@ class Score:
     images: int
 
 
-def score_network(fabric: "Fabric", network: NaiveNetwork, images: data.ImageData) -> Score:
+def score_network(fabric: "Fabric", network: GraphModule, images: data.ImageData) -> Score:
     """The score of a network on the test images, exactly as its training takes it."""
-    placed(network, fabric.device)
+    to_device(network, fabric.device)
     return _score(evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)))
 
 

@@ -16,7 +16,7 @@ _LOOK = 50
 """Looking at a loss makes a GPU wait, so there it is done every so many steps."""
 
 
-class Keeper:
+class Checkpointer:
     """The last checkpoint of a run, and the seconds that the run has taken, interruptions left out.
 
     Only the first process writes. Within an epoch only runs of a single process save, since a

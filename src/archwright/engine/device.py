@@ -59,7 +59,7 @@ def _require_whole_float32() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def placed(network: _Network, device: torch.device) -> _Network:
+def to_device(network: _Network, device: torch.device) -> _Network:
     """`network` on a device, its weights laid out as convolutions there like them.
 
     On a CPU depthwise ones take half the time channels-last.

@@ -12,12 +12,12 @@ from torch.nn import functional
 from archwright import data
 from archwright.engine.device import average_over_processes
 from archwright.engine.meter import Meter
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Labelled = Iterable[tuple[Tensor, Tensor]]
+LabelledBatches = Iterable[tuple[Tensor, Tensor]]
 """Batches of images [B, C, H, W] and labels [B]."""
 
 
@@ -42,7 +42,7 @@ def scoring_batches(fabric: "Fabric", images: data.ImageData) -> data.Batches:
 
 @torch.no_grad()
 def evaluate(
-    fabric: "Fabric", network: NaiveNetwork, batches: Labelled, mixture: Mixture | None = None
+    fabric: "Fabric", network: GraphModule, batches: LabelledBatches, mixture: Mixture | None = None
 ) -> Meter:
     """Loss and accuracy in evaluation mode, over all processes; the mode is put back."""
     training = network.training
@@ -60,7 +60,7 @@ def evaluate(
 
 @torch.no_grad()
 def recalibrate(
-    fabric: "Fabric", network: NaiveNetwork, batches: Labelled, count: int = 50
+    fabric: "Fabric", network: GraphModule, batches: LabelledBatches, count: int = 50
 ) -> None:
     """Set running statistics to the plain mean over `count` batches and all processes.
 
@@ -75,7 +75,7 @@ def recalibrate(
 
 
 @torch.no_grad()
-def average_statistics(fabric: "Fabric", network: NaiveNetwork) -> None:
+def average_statistics(fabric: "Fabric", network: GraphModule) -> None:
     """Give every process the mean of all processes' running statistics: each saw other images."""
     statistics = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
     average_over_processes(fabric, statistics)
@@ -95,7 +95,7 @@ def _cumulative(norms: list[nn.BatchNorm2d]) -> Generator[None]:
 
 
 @contextmanager
-def _training(network: NaiveNetwork) -> Generator[None]:
+def _training(network: GraphModule) -> Generator[None]:
     training, drop_path = network.training, network.drop_path
     network.train()
     network.drop_path = 0.0

@@ -203,7 +203,7 @@ def read_config(path: Path) -> Settings:
     return Settings(file, content)
 
 
-def differing(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def changed_settings(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The names of settings that are not the same, of those that touch the result.
 
     What follows from others comes last.
@@ -225,7 +225,7 @@ def _require_same(folder: RunFolder, wanted: Mapping[str, Any]) -> None:
             f"{folder.path} is the run of a {held.get('kind')}, not of a {wanted['kind']}: give "
             f"another --out"
         )
-    names = differing(held, wanted)
+    names = changed_settings(held, wanted)
     if "space_sha256" in names and held.get("space") == wanted.get("space"):
         raise RunError(
             f"{held.get('space')} was edited since {folder.path} was begun: resume with the file "

@@ -67,13 +67,13 @@ class RunOptions:
     def settings(self) -> dict[str, Any]:
         """Every option by name, as JSON holds it; places of images as found from anywhere."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values["data"] = anchored(self.data, self.data_root)
+        values["data"] = absolute_data_path(self.data, self.data_root)
         if self.data_root is not None:
             values["data_root"] = self.data_root.expanduser().absolute()
         return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
 
 
-def anchored(data: str, root: Path | None) -> str:
+def absolute_data_path(data: str, root: Path | None) -> str:
     """`data`, absolute if it is a folder or file here; a name, also of a place in `root`, stays."""
     place = Path(data).expanduser()
     if data in ("", "digits") or under_root(data, root):

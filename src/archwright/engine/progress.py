@@ -14,7 +14,7 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-class Progress:
+class ProgressBar:
     """Shows how far a run is; a context manager.
 
     `total` is in batches, `done` how many of them a resumed run starts from.

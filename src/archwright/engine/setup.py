@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archwright import data
-from archwright.cost import estimate_training_bytes, starved_norm
+from archwright.cost import degenerate_batch_norm, estimate_training_bytes
 from archwright.engine.device import conditions, require_memory
 from archwright.engine.folder import CONDITIONS, RunFolder, hold, open_run, say_changes
 from archwright.engine.options import RunOptions
@@ -95,7 +95,7 @@ def require_trainable(
     sharing = options.devices if fabric.device.type == "cpu" else 1  # processes of one memory
     needed = sharing * estimate_training_bytes(network, batch)
     require_memory(needed, fabric.device, what)
-    norm = starved_norm(network, batch)
+    norm = degenerate_batch_norm(network, batch)
     if norm is not None:
         raise ConfigError(
             f"--batch-size {batch_size} leaves the batch norm {norm} a single value a channel: "
@@ -104,7 +104,7 @@ def require_trainable(
 
 
 @contextmanager
-def started(
+def open_run_folder(
     fabric: "Fabric",
     options: RunOptions,
     kind: str,

@@ -14,7 +14,7 @@ from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import RunError
 from archwright.graph import Network
 from archwright.io.tensors import read_tensors
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 State = Mapping[str, Tensor]
 """Weights and statistics by name, as a module's `state_dict`."""
@@ -90,7 +90,7 @@ def require_state(path: Path, network: Network, state: State) -> None:
         RunError: it is not (what differs first is named).
     """
     with torch.device("meta"):
-        wanted = NaiveNetwork(network).state_dict()
+        wanted = GraphModule(network).state_dict()
     what = f"{path} is no network of the architecture beside it"
     for name in sorted(set(wanted) ^ set(state)):
         where = "the file" if name in state else "the architecture"

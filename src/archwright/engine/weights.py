@@ -11,11 +11,11 @@ from archwright.errors import RunError
 from archwright.graph import Architecture, Network
 from archwright.io.files import write_bytes, write_json
 from archwright.io.tensors import pack_tensors, read_tensors
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import write_architecture
 
 
-def save_network(folder: RunFolder, architecture: Architecture, network: NaiveNetwork) -> None:
+def save_network(folder: RunFolder, architecture: Architecture, network: GraphModule) -> None:
     """Write architecture and weights; the auxiliary head, of no use any more, is left behind.
 
     Raises:
@@ -44,7 +44,7 @@ def load_weights(path: Path, network: Network) -> dict[str, Tensor]:
         raise RunError(f"no weights at {path}: finish the search with --resume")
     given = read_tensors(path)
     with torch.device("meta"):
-        wanted = without_auxiliary(NaiveNetwork(network).state_dict())
+        wanted = without_auxiliary(GraphModule(network).state_dict())
     foreign = sorted(set(wanted) ^ set(given))
     if foreign:
         where = "the other network" if foreign[0] in given else "this one"

@@ -6,7 +6,7 @@ from archwright.graph.expr import (
     Concat,
     Decision,
     Expr,
-    Module,
+    Op,
     Option,
     chain,
     choices,
@@ -14,7 +14,7 @@ from archwright.graph.expr import (
     concat,
     name_slots,
 )
-from archwright.graph.genotype import Architecture, CellGenotype, Origin, Pick, decision_name
+from archwright.graph.genotype import Architecture, CellGenotype, EdgeOp, Origin, decision_name
 from archwright.graph.network import INPUT, Cell, Edge, Network, Step
 from archwright.graph.ops import (
     AvgPool,
@@ -49,17 +49,17 @@ __all__ = [
     "Conv",
     "Decision",
     "Edge",
+    "EdgeOp",
     "Expr",
     "Fusion",
     "GlobalAvgPool",
     "Linear",
     "MaxPool",
-    "Module",
     "Network",
     "Node",
+    "Op",
     "Option",
     "Origin",
-    "Pick",
     "Primitive",
     "Pruning",
     "ReLU",

@@ -15,7 +15,7 @@ from archwright.graph.primitive import Primitive, Shape
 
 
 @dataclass(frozen=True)
-class Module:
+class Op:
     """A primitive at work; if it has state, `slot` names it: equal slots share their weights."""
 
     primitive: Primitive
@@ -89,7 +89,7 @@ class Choice:
 
 _SIGNS = {"sum": "Σ", "kernel": "conv Σ", "stack": "conv ⊕"}
 
-Expr = Module | Chain | Concat | Choice
+Expr = Op | Chain | Concat | Choice
 
 
 def chain(*items: Expr | Primitive) -> Chain:
@@ -99,13 +99,13 @@ def chain(*items: Expr | Primitive) -> Chain:
         if isinstance(item, Chain):
             parts.extend(item.items)
         else:
-            parts.append(Module(item) if isinstance(item, Primitive) else item)
+            parts.append(Op(item) if isinstance(item, Primitive) else item)
     return Chain(tuple(parts))
 
 
 def concat(*branches: Expr | Primitive) -> Concat:
     """The given parts side by side."""
-    return Concat(tuple(Module(b) if isinstance(b, Primitive) else b for b in branches))
+    return Concat(tuple(Op(b) if isinstance(b, Primitive) else b for b in branches))
 
 
 def choose(decision: Decision, bodies: tuple[Expr, ...]) -> Choice:
@@ -114,7 +114,7 @@ def choose(decision: Decision, bodies: tuple[Expr, ...]) -> Choice:
     return Choice(decision, options, frozenset(range(len(bodies))))
 
 
-def map_modules(expr: Expr, function: Callable[[Module, str], Module]) -> Expr:
+def map_modules(expr: Expr, function: Callable[[Op, str], Op]) -> Expr:
     """`expr` with every module replaced; the function sees each module and its path in `expr`.
 
     Raises:
@@ -123,7 +123,7 @@ def map_modules(expr: Expr, function: Callable[[Module, str], Module]) -> Expr:
 
     def visit(expr: Expr, path: str) -> Expr:
         match expr:
-            case Module():
+            case Op():
                 return function(expr, path)
             case Chain(items):
                 return Chain(tuple(visit(item, f"{path}/{i}") for i, item in enumerate(items)))
@@ -148,17 +148,17 @@ def map_modules(expr: Expr, function: Callable[[Module, str], Module]) -> Expr:
 def name_slots(expr: Expr, prefix: str) -> Expr:
     """`expr` with a slot for each module that has state and none yet: prefix and path."""
 
-    def named(module: Module, path: str) -> Module:
+    def named(module: Op, path: str) -> Op:
         wanted = module.primitive.stateful and not module.slot
         return replace(module, slot=prefix + path) if wanted else module
 
     return map_modules(expr, named)
 
 
-def modules(expr: Expr) -> Iterator[Module]:
+def modules(expr: Expr) -> Iterator[Op]:
     """Every module, in the order of evaluation."""
     match expr:
-        case Module():
+        case Op():
             yield expr
         case Chain(parts) | Concat(parts):
             for part in parts:
@@ -171,7 +171,7 @@ def modules(expr: Expr) -> Iterator[Module]:
 def choices(expr: Expr) -> Iterator[Choice]:
     """Every choice, outer ones first."""
     match expr:
-        case Module():
+        case Op():
             return
         case Chain(parts) | Concat(parts):
             for part in parts:
@@ -185,7 +185,7 @@ def choices(expr: Expr) -> Iterator[Choice]:
 def is_zero(expr: Expr) -> bool:
     """Whether `expr` gives zeros whatever its input."""
     match expr:
-        case Module(primitive):
+        case Op(primitive):
             return primitive.zero
         case Chain(items):
             return any(map(is_zero, items))
@@ -195,13 +195,13 @@ def is_zero(expr: Expr) -> bool:
             return all(is_zero(option.body) for option in options)
 
 
-def passes(expr: Expr) -> bool:
+def identity_like(expr: Expr) -> bool:
     """Whether `expr` hands its input on, but for scale and resolution; the identity does."""
     match expr:
-        case Module(primitive):
-            return primitive.passes
+        case Op(primitive):
+            return primitive.identity_like
         case Chain(items):
-            return all(map(passes, items))
+            return all(map(identity_like, items))
         case _:
             return False
 
@@ -216,14 +216,14 @@ def out_shape(expr: Expr, shape: Shape) -> Shape:
     return walk(expr, shape, lambda module, shape: None)
 
 
-def walk(expr: Expr, shape: Shape, visit: Callable[[Module, Shape], object]) -> Shape:
+def walk(expr: Expr, shape: Shape, visit: Callable[[Op, Shape], object]) -> Shape:
     """Call `visit` on every module with the shape of its input; return the final shape.
 
     Raises:
         GraphError: as `out_shape`.
     """
     match expr:
-        case Module(primitive):
+        case Op(primitive):
             visit(expr, shape)
             return primitive.out_shape(shape)
         case Chain(items):

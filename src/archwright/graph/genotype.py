@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Pick:
+class EdgeOp:
     """A candidate, placed on the edge that comes from node `source`."""
 
     candidate: str
@@ -33,7 +33,7 @@ class CellGenotype:
     """
 
     inputs: int
-    nodes: tuple[tuple[Pick, ...], ...]
+    nodes: tuple[tuple[EdgeOp, ...], ...]
     output: tuple[int, ...]
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class CellGenotype:
         if not self.output or any(not 0 <= node < last for node in self.output):
             raise GenotypeError(f"output nodes {self.output} must be among 0 to {last - 1}")
 
-    def picks(self) -> Iterator[tuple[int, Pick]]:
+    def picks(self) -> Iterator[tuple[int, EdgeOp]]:
         """Every pick with the node that it leads to."""
         for node, picks in enumerate(self.nodes, self.inputs):
             for pick in picks:
@@ -138,7 +138,7 @@ def from_json(content: object) -> Architecture:
         cells = {
             str(kind): CellGenotype(
                 int(cell["inputs"]),
-                tuple(tuple(Pick(str(c), int(s)) for c, s in picks) for picks in cell["nodes"]),
+                tuple(tuple(EdgeOp(str(c), int(s)) for c, s in picks) for picks in cell["nodes"]),
                 tuple(int(node) for node in cell["output"]),
             )
             for kind, cell in fields["cells"].items()
@@ -182,21 +182,21 @@ def loads(text: str) -> Architecture:
 _PICK = re.compile(r"([^~|+\s]+)~([0-9]+)\|")
 
 
-def read_bars(text: str) -> tuple[tuple[Pick, ...], ...]:
+def read_bars(text: str) -> tuple[tuple[EdgeOp, ...], ...]:
     """The nodes of a cell in NAS-Bench-201 notation: `|op~0|+|op~0|op~1|+...`.
 
     Raises:
         GenotypeError: malformed; the text points at the character.
     """
-    nodes: list[tuple[Pick, ...]] = []
+    nodes: list[tuple[EdgeOp, ...]] = []
     position = 0
     while True:
         if text[position : position + 1] != "|":
             raise _malformed(text, position, "'|' to open a node")
         position += 1
-        picks: list[Pick] = []
+        picks: list[EdgeOp] = []
         while match := _PICK.match(text, position):
-            picks.append(Pick(match[1], int(match[2])))
+            picks.append(EdgeOp(match[1], int(match[2])))
             position = match.end()
         if not picks:
             raise _malformed(text, position, "'candidate~source|'")
@@ -213,7 +213,7 @@ def bar_candidates(text: str) -> Iterator[tuple[int, str]]:
     return ((match.start(1), match[1]) for match in _PICK.finditer(text))
 
 
-def write_bars(nodes: tuple[tuple[Pick, ...], ...]) -> str:
+def write_bars(nodes: tuple[tuple[EdgeOp, ...], ...]) -> str:
     """The inverse of `read_bars`."""
     return "+".join(
         "|" + "".join(f"{pick.candidate}~{pick.source}|" for pick in picks) for picks in nodes
@@ -264,9 +264,9 @@ def read_darts(text: str) -> dict[str, CellGenotype]:
     }
 
 
-def _darts_nodes(text: str, kind: str, value: ast.expr) -> tuple[tuple[Pick, ...], ...]:
+def _darts_nodes(text: str, kind: str, value: ast.expr) -> tuple[tuple[EdgeOp, ...], ...]:
     try:
-        picks = [Pick(candidate, source) for candidate, source in ast.literal_eval(value)]
+        picks = [EdgeOp(candidate, source) for candidate, source in ast.literal_eval(value)]
     except (ValueError, TypeError):
         picks = []
     good = all(isinstance(p.candidate, str) and type(p.source) is int for p in picks)

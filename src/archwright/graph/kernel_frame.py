@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from archwright.errors import GraphError
-from archwright.graph.expr import Expr, Module, chain
+from archwright.graph.expr import Expr, Op, chain
 from archwright.graph.ops import Conv
 
 
@@ -28,9 +28,9 @@ class Signature:
 def signature(body: Expr) -> Signature | None:
     """The signature of `body` if it is a convolution, or a separable one; None for others."""
     match chain(body).items:
-        case (Module(Conv() as conv),):
+        case (Op(Conv() as conv),):
             return Signature(conv.c_in, conv.c_out, conv.groups, conv.step, separable=False)
-        case (Module(Conv() as depth), Module(Conv() as point)):
+        case (Op(Conv() as depth), Op(Conv() as point)):
             if depth.depthwise and point.pointwise:
                 return Signature(depth.c_in, point.c_out, depth.groups, depth.step, separable=True)
             return None
@@ -79,7 +79,7 @@ class Frame:
         match chain(body).items:
             case ():
                 return cls(1, 1, 0)
-            case (Module(Conv() as conv), *_):
+            case (Op(Conv() as conv), *_):
                 return cls(conv.kernel, conv.dilation, conv.offset - conv.padding)
             case _:
                 raise GraphError(f"{body} is no convolution")

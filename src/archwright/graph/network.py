@@ -7,7 +7,7 @@ a plain expression that reads the outputs of earlier steps.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archwright.graph.expr import Choice, Decision, Expr, Module, choices, modules
+from archwright.graph.expr import Choice, Decision, Expr, Op, choices, modules
 from archwright.graph.primitive import Shape
 
 
@@ -82,7 +82,7 @@ class Network:
             else:
                 yield step.body
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self) -> Iterator[Op]:
         """Every module, in the order of evaluation."""
         for expr in self.expressions():
             yield from modules(expr)

@@ -65,7 +65,7 @@ class Primitive(ABC):
         return False
 
     @property
-    def passes(self) -> bool:
+    def identity_like(self) -> bool:
         """Whether it hands its input on, but for scale and resolution: never a path to drop."""
         return False
 
@@ -84,7 +84,7 @@ class Primitive(ABC):
         """Factor by which height and width shrink."""
         return 1
 
-    def thinned(self, parts: int) -> "Primitive":
+    def split_channels(self, parts: int) -> "Primitive":
         """The same module on one of `parts` equal runs of the channels.
 
         Raises:

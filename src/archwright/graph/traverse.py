@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from archwright.errors import GraphError
-from archwright.graph.expr import Expr, Module, is_zero, listed, located, out_shape, walk
+from archwright.graph.expr import Expr, Op, is_zero, listed, located, out_shape, walk
 from archwright.graph.network import INPUT, Cell, Network, Step
 from archwright.graph.primitive import Shape
 
-Visit = Callable[[Module, Shape], object]
+Visit = Callable[[Op, Shape], object]
 """What is done at a module, given the shape of its input."""
 
 
-def _ignore(module: Module, shape: Shape) -> None:
+def _ignore(module: Op, shape: Shape) -> None:
     """Visit for those who only want shapes."""
 
 

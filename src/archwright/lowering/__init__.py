@@ -2,6 +2,6 @@
 
 from archwright.lowering.fused import FusedNetwork
 from archwright.lowering.mixture import Mixture, logits_table
-from archwright.lowering.module import NaiveNetwork
+from archwright.lowering.module import GraphModule
 
-__all__ = ["FusedNetwork", "Mixture", "NaiveNetwork", "logits_table"]
+__all__ = ["FusedNetwork", "GraphModule", "Mixture", "logits_table"]

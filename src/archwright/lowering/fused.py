@@ -15,12 +15,12 @@ from torch.nn import functional
 from typing_extensions import override
 
 from archwright.errors import GraphError
-from archwright.graph import Module, Network
+from archwright.graph import Network, Op
 from archwright.lowering.coefficients import Coefficients, index_tensor
 from archwright.lowering.functions import NormReluConv, ReluConvs, Replay, SpreadFeatures, spread
 from archwright.lowering.kernels import Merged, merged_kernels
 from archwright.lowering.mixture import Mixture
-from archwright.lowering.module import NaiveNetwork
+from archwright.lowering.module import GraphModule
 from archwright.lowering.peephole import optimise
 from archwright.lowering.plan import (
     IMAGE,
@@ -42,7 +42,7 @@ Value = Tensor | tuple[Tensor, ...]
 """What an operation makes; only a spread and a fan make several tensors."""
 
 
-class FusedNetwork(NaiveNetwork):
+class FusedNetwork(GraphModule):
     """A supernet with exact optimisations over all its cells.
 
     Attributes:
@@ -184,10 +184,10 @@ class _Pass:
         """Free what was computed of a value that is not read again."""
         self._activations.pop(value, None)
 
-    def _slot(self, module: Module) -> nn.Module:
+    def _slot(self, module: Op) -> nn.Module:
         return self._network.slots[module.slot]
 
-    def _norm(self, module: Module) -> nn.BatchNorm2d:
+    def _norm(self, module: Op) -> nn.BatchNorm2d:
         norm = self._slot(module)
         assert isinstance(norm, nn.BatchNorm2d), "a batch norm is built as one"
         return norm

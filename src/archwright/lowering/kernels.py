@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.graph import Choice, Conv, Expr, Module, chain
+from archwright.graph import Choice, Conv, Expr, Op, chain
 from archwright.graph.kernel_frame import Frame, signature
 from archwright.graph.ops._modules import normalised
 from archwright.graph.primitive import Primitive
 from archwright.lowering.coefficients import index_tensor
 from archwright.lowering.geometry import Geometry
 
-SlotOf = Callable[[Module], nn.Module]
+SlotOf = Callable[[Op], nn.Module]
 """Gives the torch module that a module's slot holds."""
 
 
@@ -31,9 +31,9 @@ class Term:
     coefficient: int | None
 
     @property
-    def modules(self) -> tuple[Module, ...]:
+    def modules(self) -> tuple[Op, ...]:
         """The convolutions in series: none for the identity."""
-        return tuple(item for item in chain(self.body).items if isinstance(item, Module))
+        return tuple(item for item in chain(self.body).items if isinstance(item, Op))
 
     @property
     def structure(self) -> tuple[tuple[Primitive, ...], bool]:
@@ -118,7 +118,7 @@ def _kernels(
     return pointwise * depthwise.transpose(1, 2)
 
 
-def _stacked(modules: Sequence[Module], slot_of: SlotOf) -> Tensor:
+def _stacked(modules: Sequence[Op], slot_of: SlotOf) -> Tensor:
     """The kernels of convolutions that are the same but for their slots [G, ...]."""
     weights = torch.stack([_weight(slot_of(module)) for module in modules])
     conv = modules[0].primitive

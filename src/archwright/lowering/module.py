@@ -24,18 +24,18 @@ from archwright.graph import (
     Decision,
     Edge,
     Expr,
-    Module,
     Network,
+    Op,
     Option,
     Step,
 )
-from archwright.graph.expr import choices, map_modules, passes
+from archwright.graph.expr import choices, identity_like, map_modules
 from archwright.graph.ops._modules import Conv
 from archwright.lowering.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lowering.mixture import Mixture
 
 
-class NaiveNetwork(nn.Module):
+class GraphModule(nn.Module):
     """A network that runs its graph step by step.
 
     The state dict is keyed by slot (`slots.<slot>.weight`), whatever the expressions look like:
@@ -68,7 +68,7 @@ class NaiveNetwork(nn.Module):
         }
 
     @torch.no_grad()
-    def inherit(self, other: "NaiveNetwork") -> None:
+    def inherit(self, other: "GraphModule") -> None:
         """Take over the weights and statistics of every slot from a network that has them too.
 
         Raises:
@@ -143,7 +143,7 @@ class NaiveNetwork(nn.Module):
 
     def _edge(self, body: Expr, x: Tensor, weights: "_Weights", drop_path: float) -> Tensor:
         made = self._whole(body, x, weights)
-        if not drop_path or passes(body):
+        if not drop_path or identity_like(body):
             return made
         keep = 1.0 - drop_path
         mask = torch.empty(len(made), 1, 1, 1, device=made.device).bernoulli_(keep)
@@ -161,7 +161,7 @@ class NaiveNetwork(nn.Module):
 
     def _eval(self, expr: Expr, x: Tensor, weights: "_Weights") -> Tensor:
         match expr:
-            case Module():
+            case Op():
                 return self.slots[expr.slot](x)
             case Chain(items):
                 for item in items:
@@ -277,6 +277,6 @@ def _keyed(step: Step) -> Step:
     return replace(step, body=replace(step.body, inputs=inputs, edges=edges))
 
 
-def _slot_key(module: Module) -> str:
+def _slot_key(module: Op) -> str:
     """Where a module is kept: its slot, or for one without state what it does."""
     return module.slot or repr(module.primitive).replace(".", "_")

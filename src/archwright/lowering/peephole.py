@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import count
 
-from archwright.graph import BatchNorm, Module, ReLU
+from archwright.graph import BatchNorm, Op, ReLU
 from archwright.graph.ops import Pool
 from archwright.lowering.kernels import Merged
 from archwright.lowering.plan import (
@@ -74,12 +74,12 @@ def spread_features(plan: Plan) -> None:
     """What sums take of a node and of its pools becomes one product, of which x alone is kept."""
     users = _users(plan)
     # by x, stride, and how often the sum has had the feature before
-    tables: defaultdict[tuple[int, int, int], dict[int, dict[Module | None, int]]]
+    tables: defaultdict[tuple[int, int, int], dict[int, dict[Op | None, int]]]
     tables = defaultdict(dict)
     for value, operation in plan.operations.items():
         if not isinstance(operation, Mix):
             continue
-        seen = Counter[tuple[int, Module | None]]()
+        seen = Counter[tuple[int, Op | None]]()
         for term, coefficient in zip(operation.values, operation.coefficients, strict=True):
             if coefficient is not None:
                 x, feature = _feature(plan, term, users[term])
@@ -161,7 +161,7 @@ def fan_out(plan: Plan) -> None:
     plan.operations = fanned
 
 
-def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Module | None]:
+def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Op | None]:
     """`value` as a pool of another value, if only weighted sums read it; else as itself."""
     made = plan.operations.get(value)
     if not isinstance(made, Run) or not isinstance(made.module.primitive, Pool):

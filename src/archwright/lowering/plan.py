@@ -19,8 +19,8 @@ from archwright.graph import (
     Concat,
     Conv,
     Expr,
-    Module,
     Network,
+    Op,
     Primitive,
     Shuffle,
     chain,
@@ -36,7 +36,7 @@ from archwright.lowering.kernels import Merged, Term, geometry
 class Run:
     """A module on a value."""
 
-    module: Module
+    module: Op
     x: int
 
 
@@ -44,7 +44,7 @@ class Run:
 class Normalise:
     """A batch norm, its scale and shift multiplied by a coefficient."""
 
-    module: Module
+    module: Op
     coefficient: int | None
     x: int
 
@@ -59,7 +59,7 @@ class Convolve:
     kernel: Merged
     x: int
     relu: bool = False
-    norm: Module | None = None
+    norm: Op | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Spread:
     """
 
     x: int
-    features: tuple[Module | None, ...]
+    features: tuple[Op | None, ...]
     rows: tuple[tuple[int | None, ...], ...]
 
 
@@ -165,7 +165,7 @@ class Plan:
         self._coefficients = coefficients
         self._present = present
         self._known: dict[Operation, int] = {}
-        self._stateless: dict[tuple[Primitive, int], Module] = {}
+        self._stateless: dict[tuple[Primitive, int], Op] = {}
         made = {INPUT: IMAGE}
         for step in network.steps:
             given = [made[name] for name in step.inputs]
@@ -198,7 +198,7 @@ class Plan:
     def _times(self, factors: Coefficient, expr: Expr, x: int) -> list[_Scaled]:
         """`factors` times the expression, taken into it as far as they fold into something."""
         match expr:
-            case Chain((*before, Module(Shuffle()) as last)):
+            case Chain((*before, Op(Shuffle()) as last)):
                 return self._module(
                     last, self._value(self._times(factors, Chain(tuple(before)), x))
                 )
@@ -215,7 +215,7 @@ class Plan:
 
     def _eval(self, expr: Expr, x: int) -> list[_Scaled]:
         match expr:
-            case Module():
+            case Op():
                 return self._module(expr, x)
             case Chain(items):
                 terms = [_Scaled((), x)]
@@ -228,7 +228,7 @@ class Plan:
             case Choice():
                 return self._choice(expr, x)
 
-    def _module(self, module: Module, x: int) -> list[_Scaled]:
+    def _module(self, module: Op, x: int) -> list[_Scaled]:
         match module.primitive:
             case Conv(offset=0) as conv if conv.kernel % 2:
                 frame = Frame.of(module)
@@ -239,7 +239,7 @@ class Plan:
             case _:
                 return [_Scaled((), self._emit(self._shared(module, x)))]
 
-    def _shared(self, module: Module, x: int) -> Run:
+    def _shared(self, module: Op, x: int) -> Run:
         """The module on `x`; one without weights is the same whatever its slot."""
         if module.primitive.params:
             return Run(module, x)

@@ -185,7 +185,7 @@ class SearchConfig(BudgetOptions):
             scale=self.scale,
         )
 
-    def settled(self) -> "SearchConfig":
+    def with_preset(self) -> "SearchConfig":
         """The configuration with what its preset says of options that are not given.
 
         Raises:
@@ -207,7 +207,7 @@ class SearchConfig(BudgetOptions):
             )
         return replace(self, **left)
 
-    def chosen_method(self) -> "Method":
+    def build_method(self) -> "Method":
         """The search method, with its options.
 
         Raises:
@@ -230,7 +230,7 @@ class SearchConfig(BudgetOptions):
             options["progressive"] = False
         return get_method(self.method, **options)
 
-    def member(self, number: int) -> "SearchConfig":
+    def ensemble_member(self, number: int) -> "SearchConfig":
         """One of the supernets that decide together: a search of its own, which can be resumed."""
         priced = {*self.limits, *self.objective_weights}
         useless: tuple[str, ...] = ()  # without the front, which is the panel's

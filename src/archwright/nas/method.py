@@ -22,7 +22,7 @@ from archwright.nas.recipe import Recipe, Unroll
 
 
 @dataclass(frozen=True)
-class Moment:
+class Progress:
     """How far a search is."""
 
     epoch: int
@@ -48,7 +48,7 @@ class Method(ABC):
     """Whether alpha is trained; otherwise architectures are drawn, and the best one wins."""
     finalists: ClassVar[int] = 16
     """Architectures that are compared as wholes where budgets exclude what alpha speaks for."""
-    weighs_null: ClassVar[bool] = False
+    ranks_none: ClassVar[bool] = False
     """Whether the null candidate's weight speaks of its edge, so that it may win by itself."""
 
     @abstractmethod
@@ -56,7 +56,7 @@ class Method(ABC):
         """The published settings on a space, which are this method's defaults."""
 
     @abstractmethod
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         """The weights that logits [E, O] give to the candidates; padding is -inf."""
 
     def supernet(self, network: Network) -> Network:
@@ -71,12 +71,12 @@ class Method(ABC):
         """What is learned beside the weights, drawn with this standard deviation."""
         return Alpha(network, deviation=deviation)
 
-    def conditioned(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
+    def with_graph_encoding(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
         """`alpha` of a network, told of the graph that it chooses in."""
         return alpha
 
     @property
-    def shrinks(self) -> bool:
+    def progressive_shrinking(self) -> bool:
         """Whether candidates and connections of little weight are dropped on the way."""
         return False
 
@@ -89,7 +89,7 @@ class Method(ABC):
         rows = self.strengths(logits.candidates)
         return rows if logits.presence is None else rows * logits.presence[:, None]
 
-    def penalty(self, logits: Tensor, moment: Moment) -> Tensor | None:
+    def penalty(self, logits: Tensor, moment: Progress) -> Tensor | None:
         """What is added to alpha's loss, a scalar; None: nothing."""
         return None
 

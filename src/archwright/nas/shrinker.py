@@ -18,7 +18,7 @@ from torch import Tensor
 from archwright.graph import Network
 from archwright.graph.passes.shrinking import searched_in_cells
 from archwright.lowering import logits_table
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.parameters.none_op import null_candidates
 
 Allowed = Mapping[str, Sequence[str]]
@@ -52,7 +52,7 @@ class Schedule:
     quota: float = 0.34
 
 
-class Progress:
+class ProgressiveShrinker:
     """What is left of a search's candidates, and what is known of their weights.
 
     Attributes:
@@ -90,7 +90,7 @@ class Progress:
         self._mean += part * (now - self._mean)
         self._square += part * (now.square() - self._square)
 
-    def drop(self, moment: Moment, feasible: Callable[[Allowed], bool]) -> bool:
+    def drop(self, moment: Progress, feasible: Callable[[Allowed], bool]) -> bool:
         """Drop at the end of an epoch what is negligible; whether anything was.
 
         What nothing would be `feasible` without stays.

@@ -5,7 +5,7 @@ from typing import Any
 
 from archwright import data
 from archwright._version import __version__
-from archwright.backends.model_card import Card
+from archwright.backends.model_card import ModelCard
 from archwright.backends.optional import optional
 from archwright.backends.runtime import pack, unpack
 from archwright.deployment.config import ExportConfig
@@ -14,7 +14,7 @@ from archwright.engine.setup import load_images, require_trainable, size_for
 from archwright.errors import ConfigError
 from archwright.graph import Architecture, Network
 from archwright.graph.passes.rewire import deletable
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.run import prepare
 from archwright.pipeline.config import BuildConfig
@@ -165,8 +165,8 @@ def _final_size(
     Raises:
         ConfigError: the supernet does not have its decisions.
     """
-    settled, (channels, cells) = search.settled(), space.search_size
-    searched = size_for(images, settled.channels or channels, settled.cells or cells)
+    with_preset, (channels, cells) = search.with_preset(), space.search_size
+    searched = size_for(images, with_preset.channels or channels, with_preset.cells or cells)
     (wide, deep), (channels, cells) = final_size(config, space), space.train_size
     final = size_for(images, wide or channels, deep or cells)
     if space.skeleton.cells(searched) == space.skeleton.cells(final):
@@ -203,7 +203,7 @@ def _require_export(
     plan: Plan, stand_in: Architecture, network: Network, images: data.ImageData
 ) -> None:
     """Check that a network of the space can be exported, and its file be run."""
-    card = Card(
+    card = ModelCard(
         architecture=write_architecture(stand_in),
         space=str(plan.space.origin or plan.space.name),
         channels=plan.size.channels,
@@ -216,6 +216,6 @@ def _require_export(
         version=__version__,
     )
     form = plan.export.format
-    unpack(pack(NaiveNetwork(network).eval(), form, card), form)
+    unpack(pack(GraphModule(network).eval(), form, card), form)
     if plan.export.weights == "int8":
         optional("onnxruntime.quantization")

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from archwright.backends.timing import measure_in_turns
-from archwright.cost.decision_table import Layout
+from archwright.backends.timing import benchmark_interleaved
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.files import write_rows
 from archwright.pipeline.plan import Plan
 from archwright.pipeline.stages import TABLE
@@ -22,10 +22,10 @@ def measure_machine(plan: Plan) -> None:
     if path.exists():
         return
     found = profile(
-        Layout(plan.space, plan.size),
+        DecisionTable(plan.space, plan.size),
         runtime("onnxruntime", "cpu", 1),
         networks=_NETWORKS,
         counted="used",
-        timer=partial(measure_in_turns, repeats=_REPEATS),
+        timer=partial(benchmark_interleaved, repeats=_REPEATS),
     )
     write_rows(path, found.rows("onnxruntime", "cpu", 1))

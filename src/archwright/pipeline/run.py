@@ -14,7 +14,14 @@ from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate
 from archwright.deployment.export import export
 from archwright.deployment.network import read_trained
-from archwright.engine.folder import SCHEMA, RunFolder, differing, hold, open_run, read_config
+from archwright.engine.folder import (
+    SCHEMA,
+    RunFolder,
+    changed_settings,
+    hold,
+    open_run,
+    read_config,
+)
 from archwright.errors import ArchwrightError, RunError
 from archwright.io.files import write_bytes, write_json
 from archwright.nas.loop.result import SearchResult
@@ -87,7 +94,7 @@ def _held(config: BuildConfig) -> dict[str, Any] | None:
 def _finished(config: BuildConfig) -> BuildResult | None:
     """The result of a build of these settings that has come to its end."""
     held = _held(config)
-    if held is None or differing(held.get("asked", {}), config.settings()):
+    if held is None or changed_settings(held.get("asked", {}), config.settings()):
         return None
     if held.get("space_sha256") != get_space(config.space).settings.get("space_sha256"):
         return None  # the file was edited, which the stages refuse

@@ -73,8 +73,8 @@ def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
     """The search with so many epochs (see `Recipe.of_epochs`), whatever the build's preset sets."""
     if epochs is None:
         return config
-    settled = config.settled()
-    recipe = settled.recipe(settled.chosen_method().recipe(config.space)).of_epochs(epochs)
+    with_preset = config.with_preset()
+    recipe = with_preset.recipe(with_preset.build_method().recipe(config.space)).of_epochs(epochs)
     started = {"alpha_start": recipe.alpha_start, "warmup_epochs": recipe.warmup_epochs}
     return replace(config, epochs=epochs, **started)
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from archwright.backends import Timing
-from archwright.backends.timing import measure_in_turns
+from archwright.backends.timing import benchmark_interleaved
 from archwright.cost.additive import AdditiveCost, additive
-from archwright.cost.decision_table import Counted, Layout
+from archwright.cost.decision_table import Counted, DecisionTable
 from archwright.cost.files import Row
 from archwright.cost.latency import OVERHEAD, operations
-from archwright.cost.located_ops import Operation, Place, split
+from archwright.cost.located_ops import LocatedOp, Operation, split
 from archwright.graph import (
     INPUT,
     Architecture,
@@ -29,8 +29,8 @@ from archwright.graph import (
     Edge,
     Expr,
     GlobalAvgPool,
-    Module,
     Network,
+    Op,
     Shape,
     Step,
     chain,
@@ -72,7 +72,7 @@ class Measured:
 class Profile:
     """Operations of a layout, the overhead first, and whole networks that they were fitted to."""
 
-    layout: Layout
+    layout: DecisionTable
     counted: Counted
     measured: tuple[Measured, ...]
     networks: int
@@ -99,12 +99,12 @@ class Profile:
 
 
 def profile(
-    layout: Layout,
+    layout: DecisionTable,
     runtime: Runtime,
     *,
     networks: int = 16,
     counted: Counted = "used",
-    timer: Timer = measure_in_turns,
+    timer: Timer = benchmark_interleaved,
 ) -> Profile:
     """Measure every operation of a layout, and `networks` whole ones (one at least).
 
@@ -130,7 +130,7 @@ def profile(
     return _fitted(layout, drawn, alone, wanted, counted=counted)
 
 
-def _drawn(layout: Layout, networks: int) -> list[Architecture]:
+def _drawn(layout: DecisionTable, networks: int) -> list[Architecture]:
     generator = np.random.default_rng(0)
     return [random_architecture(layout.space, layout.size, generator) for _ in range(networks)]
 
@@ -143,12 +143,12 @@ def _slope(few: Timing, many: Timing) -> Timing:
     return Timing((many.median_ms - few.median_ms) / more, spread, repeats)
 
 
-def _nothing(layout: Layout) -> Network:
+def _nothing(layout: DecisionTable) -> Network:
     """A network that does next to nothing."""
     return Network(layout.size.image, (Step("only", chain(GlobalAvgPool()), (INPUT,)),))
 
 
-def repeated(place: Place, number: int) -> Network:
+def repeated(place: LocatedOp, number: int) -> Network:
     """A network of so many copies of an operation, each joined by an addition.
 
     Where the shape stays, they are in series, each with a way around it; else side by side. Copies
@@ -168,7 +168,7 @@ def repeated(place: Place, number: int) -> Network:
     return _beside(bodies, place.shape)
 
 
-def _keeps(place: Place) -> bool:
+def _keeps(place: LocatedOp) -> bool:
     """Whether its shape stays, so that copies can stand in series."""
     return place.made == place.shape
 
@@ -184,7 +184,7 @@ def _prefix(shape: Shape) -> Expr:
 
 def _unnamed(body: Expr) -> Expr:
     """An expression whose slots may be named anew."""
-    return map_modules(body, lambda module, _: Module(module.primitive))
+    return map_modules(body, lambda module, _: Op(module.primitive))
 
 
 def _beside(bodies: Sequence[Expr], shape: Shape) -> Network:
@@ -194,7 +194,7 @@ def _beside(bodies: Sequence[Expr], shape: Shape) -> Network:
 
 
 def _fitted(
-    layout: Layout,
+    layout: DecisionTable,
     drawn: Sequence[Architecture],
     alone: Mapping[Operation, Timing],
     wanted: NDArray[np.float64],
@@ -241,10 +241,12 @@ def _fitted(
     )
 
 
-def _sums(layout: Layout, known: Mapping[Operation, float], *, counted: Counted) -> AdditiveCost:
+def _sums(
+    layout: DecisionTable, known: Mapping[Operation, float], *, counted: Counted
+) -> AdditiveCost:
     """What the known operations add up to; all others cost nothing."""
 
-    def cost(place: Place) -> float:
+    def cost(place: LocatedOp) -> float:
         return 0.0 if is_zero(place.body) else known.get(place.operation, 0.0)
 
     return additive(layout, cost, constant=known.get(OVERHEAD, 0.0), counted=counted)

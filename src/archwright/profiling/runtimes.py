@@ -5,10 +5,10 @@ from typing import Literal, Protocol, get_args
 
 import torch
 
-from archwright.backends import Answer, Session, to_onnx
+from archwright.backends import LogitsModule, Session, to_onnx
 from archwright.errors import ConfigError, unknown
 from archwright.graph import Network
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 RuntimeName = Literal["onnxruntime", "torch"]
 
@@ -33,7 +33,7 @@ def runtime(name: str, device: str, threads: int) -> Runtime:
     if name == "torch":
         return _in_torch(device)
     return lambda network: Session(
-        to_onnx(NaiveNetwork(network).eval()), threads=threads, device=device
+        to_onnx(GraphModule(network).eval()), threads=threads, device=device
     ).call(network.image)
 
 
@@ -44,7 +44,7 @@ def _in_torch(device: str) -> Runtime:
         raise ConfigError(f"torch has no device {device!r} here: give --device cpu") from None
 
     def run(network: Network) -> Callable[[], object]:
-        answer = Answer(NaiveNetwork(network)).to(device)
+        answer = LogitsModule(GraphModule(network)).to(device)
         images = torch.randn(1, *network.image, generator=torch.Generator().manual_seed(0))
         images = images.to(device)
 

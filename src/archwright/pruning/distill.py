@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archwright.lowering import NaiveNetwork
-from archwright.training.trainer import Term
+from archwright.lowering import GraphModule
+from archwright.training.trainer import LossTerm
 
 
-def distillation(teacher: NaiveNetwork, weight: float, temperature: float) -> Term:
+def distillation(teacher: GraphModule, weight: float, temperature: float) -> LossTerm:
     """The term that draws answers to those of `teacher`, which is not trained.
 
     weight T^2 KL(softmax(teacher / T) || softmax(logits / T)), mean over the images (Hinton et

@@ -10,19 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.engine.evaluate import Labelled
+from archwright.engine.evaluate import LabelledBatches
 from archwright.graph import Network, Node, Pruning
 from archwright.graph.passes.rewire import deletable, gate_slot, rewire
-from archwright.lowering import NaiveNetwork
-from archwright.training.trainer import Term
+from archwright.lowering import GraphModule
+from archwright.training.trainer import LossTerm
 
 Gates = dict[Node, nn.Parameter]
 """The gate [1, 1, 1] of each node, in the order of evaluation."""
 
 
-def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[NaiveNetwork, Gates]:
+def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[GraphModule, Gates]:
     """The network of `whole` with its weights `state` and a gate of one on every node."""
-    module = NaiveNetwork(rewire(whole, Pruning(gated=True)))
+    module = GraphModule(rewire(whole, Pruning(gated=True)))
     module.load_state_dict({**module.state_dict(), **state})
     gates = {
         node: module.get_parameter(f"slots.{gate_slot(*node)}.weight") for node in deletable(whole)
@@ -30,7 +30,7 @@ def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[NaiveNet
     return module, gates
 
 
-def sparsity(gates: Gates, strength: float) -> Term:
+def sparsity(gates: Gates, strength: float) -> LossTerm:
     """The term that draws gates to zero: `strength` times the sum of |g|."""
 
     def term(images: Tensor, logits: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def gate_scores(gates: Gates) -> dict[Node, float]:
     return {node: abs(float(gate.detach())) for node, gate in gates.items()}
 
 
-def taylor_scores(gated: NaiveNetwork, gates: Gates, batches: Labelled) -> dict[Node, float]:
+def taylor_scores(gated: GraphModule, gates: Gates, batches: LabelledBatches) -> dict[Node, float]:
     """Mean over batches of |g dL/dg|, in evaluation mode: what L changes, to first order, without
     the node (Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR 2019).
     """

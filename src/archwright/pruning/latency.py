@@ -9,8 +9,8 @@ from archwright.graph import (
     INPUT,
     Cell,
     Expr,
-    Module,
     Network,
+    Op,
     ReLU,
     Shape,
     Step,
@@ -20,7 +20,7 @@ from archwright.graph import (
 )
 from archwright.graph.expr import map_modules
 from archwright.graph.traverse import node_shapes
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 
 _REPEATS = 40
 _MEASURED = 3
@@ -31,7 +31,7 @@ Part = tuple[Expr, Shape]
 
 def measured_latency(network: Network) -> float:
     """Median milliseconds for one image in onnxruntime, on one thread of this machine's CPU."""
-    session = Session(to_onnx(NaiveNetwork(network)))
+    session = Session(to_onnx(GraphModule(network)))
     return session.timed(network.image, repeats=_REPEATS).median_ms
 
 
@@ -49,7 +49,7 @@ def quietest(measure: Callable[[], float], limit: float) -> float:
 
 
 @dataclass
-class AddedLatency:
+class AdditiveLatency:
     """The milliseconds of networks made of the parts of one network, and of fusions.
 
     Each part is measured once, by itself, and what a call takes anyway is left out. Parts take
@@ -93,5 +93,5 @@ def _parts(network: Network) -> list[Part]:
             parts += [(edge.body, nodes[edge.source]) for edge in step.body.edges]
         elif step.name != network.auxiliary:
             parts.append((step.body, given[0]))
-    bare = [(map_modules(body, lambda m, _: Module(m.primitive)), shape) for body, shape in parts]
+    bare = [(map_modules(body, lambda m, _: Op(m.primitive)), shape) for body, shape in parts]
     return [(body, shape) for body, shape in bare if body != chain()]

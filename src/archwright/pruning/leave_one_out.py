@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 from torch.nn import functional
 
-from archwright.engine.evaluate import Labelled
-from archwright.lowering import NaiveNetwork
+from archwright.engine.evaluate import LabelledBatches
+from archwright.lowering import GraphModule
 
 ROUNDS = 3
 """Times that all is tried, each when as much of the way to the targets is done."""
@@ -18,11 +18,11 @@ ROUNDS = 3
 _T = TypeVar("_T")
 
 
-def loss_scores(
-    without: Callable[[frozenset[_T]], NaiveNetwork],
+def leave_one_out(
+    without: Callable[[frozenset[_T]], GraphModule],
     parts: Sequence[_T],
     removed: frozenset[_T],
-    batches: Labelled,
+    batches: LabelledBatches,
 ) -> dict[_T, float]:
     """What the mean loss rises by when each of `parts` follows the `removed`, which are left out.
 
@@ -52,7 +52,7 @@ def in_rounds(
 
 
 @torch.no_grad()
-def _loss(network: NaiveNetwork, batches: Labelled) -> float:
+def _loss(network: GraphModule, batches: LabelledBatches) -> float:
     """Mean cross-entropy over all images, in evaluation mode."""
     network.eval()
     total, count = 0.0, 0

@@ -9,22 +9,22 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.graph import Chain, Edge, Module, Network, Node, Pruning
+from archwright.graph import Chain, Edge, Network, Node, Op, Pruning
 from archwright.graph.expr import Expr
-from archwright.graph.passes.rewire import gate_slot, rewire, weighed
-from archwright.lowering import NaiveNetwork
+from archwright.graph.passes.rewire import gate_slot, parse_weight_slot, rewire
+from archwright.lowering import GraphModule
 
 _IMAGES = 32
 """Images that are in float64 at a time."""
 
 
-def pruned_network(whole: Network, pruning: Pruning, gated: NaiveNetwork) -> NaiveNetwork:
+def pruned_network(whole: Network, pruning: Pruning, gated: GraphModule) -> GraphModule:
     """The network that `pruning` leaves of `whole`, what it keeps with the weights of `gated`.
 
     `gated` is the network of `whole` with gates on all nodes. What stands in for a deleted node is
     fresh: the plain sum, recalibrated by exactly one.
     """
-    pruned = _like(NaiveNetwork(rewire(whole, pruning)), gated)
+    pruned = _like(GraphModule(rewire(whole, pruning)), gated)
     own, given = pruned.state_dict(), gated.state_dict()
     pruned.load_state_dict({name: given.get(name, value) for name, value in own.items()})
     return pruned
@@ -32,8 +32,8 @@ def pruned_network(whole: Network, pruning: Pruning, gated: NaiveNetwork) -> Nai
 
 @torch.no_grad()
 def compensate(
-    pruned: NaiveNetwork,
-    gated: NaiveNetwork,
+    pruned: GraphModule,
+    gated: GraphModule,
     deleted: frozenset[Node],
     x: Tensor,
     *,
@@ -54,14 +54,14 @@ def compensate(
     fitting.load_state_dict(pruned.state_dict())
     fitting.eval()
     if recalibrated:
-        take_statistics(fitting, x)
+        reset_bn_statistics(fitting, x)
     else:
         fitting(x)
     pruned.load_state_dict(fitting.state_dict())
 
 
 @torch.no_grad()
-def take_statistics(network: NaiveNetwork, x: Tensor) -> None:
+def reset_bn_statistics(network: GraphModule, x: Tensor) -> None:
     """Give every batch norm the statistics of the images x [B, C, H, W], the rest as it answers."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     modes = [(norm.momentum, norm.training) for norm in norms]
@@ -75,9 +75,9 @@ def take_statistics(network: NaiveNetwork, x: Tensor) -> None:
         norm.train(training)
 
 
-def pruned_linearly(pruned: NaiveNetwork) -> bool:
+def pruned_linearly(pruned: GraphModule) -> bool:
     """Whether anything in it is weighed to stand in for a deleted node."""
-    return any(weighed(module.slot) is not None for module in pruned.network.modules())
+    return any(parse_weight_slot(module.slot) is not None for module in pruned.network.modules())
 
 
 def least_squares(given: Tensor, target: Tensor, *, shared: bool) -> Tensor:
@@ -110,7 +110,7 @@ def least_squares(given: Tensor, target: Tensor, *, shared: bool) -> Tensor:
     return chosen.T
 
 
-class _Fitting(NaiveNetwork):
+class _Fitting(GraphModule):
     """Sets the weights of each fusion when it comes to it, in one forward pass."""
 
     def __init__(self, network: Network, targets: dict[Node, Tensor]) -> None:
@@ -120,7 +120,7 @@ class _Fitting(NaiveNetwork):
     @override
     def _sum(self, edges: list[Edge], nodes: list[Tensor], weights: Any) -> Tensor:
         scales = [_scale(edge.body) for edge in edges]
-        node = weighed(scales[0].slot) if scales[0] is not None else None
+        node = parse_weight_slot(scales[0].slot) if scales[0] is not None else None
         if node is not None:
             parts = [self._eval(_before(e.body), nodes[e.source], weights) for e in edges]
             slots = [scale.slot for scale in scales if scale is not None]
@@ -132,10 +132,10 @@ class _Fitting(NaiveNetwork):
         return super()._sum(edges, nodes, weights)
 
 
-def _scale(body: Expr) -> Module | None:
+def _scale(body: Expr) -> Op | None:
     """The last module of an edge, if it has one."""
     match body:
-        case Chain(items=(*_, Module() as last)):
+        case Chain(items=(*_, Op() as last)):
             return last
         case _:
             return None
@@ -146,7 +146,7 @@ def _before(body: Expr) -> Expr:
     return Chain(body.items[:-1]) if isinstance(body, Chain) else body
 
 
-def _outputs(gated: NaiveNetwork, nodes: frozenset[Node], x: Tensor) -> dict[Node, Tensor]:
+def _outputs(gated: GraphModule, nodes: frozenset[Node], x: Tensor) -> dict[Node, Tensor]:
     """What the gates of these nodes give for x, in evaluation mode."""
     made: dict[Node, Tensor] = {}
     training = gated.training
@@ -168,6 +168,6 @@ def _keep(made: dict[Node, Tensor], node: Node) -> Any:
     return hook
 
 
-def _like(network: NaiveNetwork, other: NaiveNetwork) -> NaiveNetwork:
+def _like(network: GraphModule, other: GraphModule) -> GraphModule:
     """`network` in the type and on the device of `other`."""
     return network.to(next(other.parameters()))

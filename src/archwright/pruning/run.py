@@ -10,21 +10,21 @@ from typing import Any
 
 from archwright.cost import graph_cost
 from archwright.engine.checkpoint import loading, save_checkpoint
-from archwright.engine.checkpointer import Keeper
-from archwright.engine.device import describe_hardware, make_fabric, placed, versions
+from archwright.engine.checkpointer import Checkpointer
+from archwright.engine.device import describe_hardware, make_fabric, to_device, versions
 from archwright.engine.folder import RunFolder
-from archwright.engine.setup import load_images, require_trainable, started
+from archwright.engine.setup import load_images, open_run_folder, require_trainable
 from archwright.engine.weights import save_network
 from archwright.graph import Cell, Node, Pruning
 from archwright.graph.passes.rewire import deletable, rewire
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.gates import Gates
 from archwright.pruning.latency import measured_latency
 from archwright.pruning.result import PruneResult, measured
 from archwright.pruning.select import Target
 from archwright.pruning.source import Source, read_source
-from archwright.pruning.stages import Cut, Gated, Stages
+from archwright.pruning.stages import GatedNetwork, PrunedNetwork, Stages
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import get_space, write_architecture
 
@@ -57,17 +57,17 @@ def prune(config: PruneConfig) -> PruneResult:
         "cutout": stages.cutout,
         **stages.taken_over,
     }
-    with started(fabric, config, "prune", images, resolved) as folder:
+    with open_run_folder(fabric, config, "prune", images, resolved) as folder:
         finished = folder.result()
         if finished is None:
-            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+            return run.run(Checkpointer(folder, fabric, config.checkpoint_seconds))
     return PruneResult.from_json({**finished, "out": str(config.out)})
 
 
 class _Pruning:
     """One pruning while it runs; `facts` is what its finished stages found."""
 
-    keeper: Keeper
+    keeper: Checkpointer
 
     def __init__(self, stages: Stages, targets: list[Target]) -> None:
         self.stages, self.targets = stages, targets
@@ -81,7 +81,7 @@ class _Pruning:
             require_reachable(self.source, targets, self.config.pruning)
         self.facts: State = {}
 
-    def run(self, keeper: Keeper) -> PruneResult:
+    def run(self, keeper: Checkpointer) -> PruneResult:
         """Every stage that is left."""
         self.keeper = keeper
         state = keeper.restore() or {}
@@ -107,7 +107,7 @@ class _Pruning:
                 hardware=describe_hardware(self.stages.fabric.device),
             )
 
-    def _gates(self, state: State) -> Gated:
+    def _gates(self, state: State) -> GatedNetwork:
         """The gated network; its gates are learned, or taken over, if they rank the nodes."""
         config, stages = self.config, self.stages
         if config.score != "gate":
@@ -122,7 +122,7 @@ class _Pruning:
             save_checkpoint(path, content, stages.fabric.device)
         return gated
 
-    def _cut(self, gated: Gated) -> Cut:
+    def _cut(self, gated: GatedNetwork) -> PrunedNetwork:
         """The network without its least important nodes."""
         cut = self.stages.cut(gated, self.targets)
         facts, pruning = self.facts, cut.pruning
@@ -148,20 +148,20 @@ class _Pruning:
         """Fine-tune what is left, and write it down."""
         deleted = frozenset((str(step), int(node)) for step, node in self.facts["deleted"])
         pruning = replace(self.config.pruning, deleted=deleted)
-        network = NaiveNetwork(rewire(self.source.network, pruning))
+        network = GraphModule(rewire(self.source.network, pruning))
         if not state["trainer"]:
             with loading(self.keeper.folder.checkpoint("last")):
                 network.load_state_dict(state["network"])
         held = {"stage": "tuning", "facts": self.facts}
         network = self.stages.tune(
-            placed(network, self.stages.fabric.device),
+            to_device(network, self.stages.fabric.device),
             self.keeper,
             state=state if state["trainer"] else None,
             held=lambda: held,
         )
         return self._finish(pruning, network)
 
-    def _finish(self, pruning: Pruning, network: NaiveNetwork) -> PruneResult:
+    def _finish(self, pruning: Pruning, network: GraphModule) -> PruneResult:
         source, facts = self.source, self.facts
         architecture = replace(source.architecture, pruning=pruning)
         about = (source.space, source.architecture, source.size)

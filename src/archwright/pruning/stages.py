@@ -15,14 +15,14 @@ from torch import Tensor
 
 from archwright import data
 from archwright.engine.checkpoint import load_checkpoint, loading
-from archwright.engine.checkpointer import Keeper
-from archwright.engine.device import placed
+from archwright.engine.checkpointer import Checkpointer
+from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import RunError
 from archwright.graph import Node, Pruning
 from archwright.io.tensors import checksum
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.calibration import calibration_batches
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.distill import distillation
@@ -34,7 +34,7 @@ from archwright.pruning.gates import (
     sparsity,
     taylor_scores,
 )
-from archwright.pruning.leave_one_out import in_rounds, loss_scores
+from archwright.pruning.leave_one_out import in_rounds, leave_one_out
 from archwright.pruning.reconstruction import compensate, pruned_network
 from archwright.pruning.select import Target, attainable, choose, select
 from archwright.pruning.source import Source
@@ -54,20 +54,20 @@ _SHARED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gated:
+class GatedNetwork:
     """The whole network with a gate on every node."""
 
-    network: NaiveNetwork
+    network: GraphModule
     gates: Gates
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class PrunedNetwork:
     """What is left of a network, before it is fine-tuned."""
 
     pruning: Pruning
     importance: Mapping[Node, float]
-    network: NaiveNetwork
+    network: GraphModule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,31 +89,31 @@ class Stages:
         recipe = self.config.recipe(epochs=1, lr=self.config.lr)
         return augmented_batches(self.fabric, recipe, self.images)
 
-    def unpruned(self) -> NaiveNetwork:
+    def unpruned(self) -> GraphModule:
         """The network as it was trained."""
-        module = NaiveNetwork(self.source.network)
+        module = GraphModule(self.source.network)
         module.load_state_dict(dict(self.source.state))
-        return placed(module, self.fabric.device)
+        return to_device(module, self.fabric.device)
 
-    def top1(self, network: NaiveNetwork) -> float:
+    def top1(self, network: GraphModule) -> float:
         """Percent of test images that a network gets right."""
         batches = scoring_batches(self.fabric, self.images)
         top1 = evaluate(self.fabric, network, batches.epoch(0)).top1
         assert top1 is not None, "a data set has test images"
         return round(top1, 4)
 
-    def gated(self) -> Gated:
+    def gated(self) -> GatedNetwork:
         """The network with gates, all of them one."""
         network, gates = gated_network(self.source.network, self.source.state)
-        return Gated(network=placed(network, self.fabric.device), gates=gates)
+        return GatedNetwork(network=to_device(network, self.fabric.device), gates=gates)
 
     def learn_gates(
         self,
-        keeper: Keeper,
+        keeper: Checkpointer,
         state: State | None = None,
         held: Callable[[], State] = dict,
         noted: Callable[[Gates], State] = lambda gates: {},
-    ) -> Gated:
+    ) -> GatedNetwork:
         """The network with learned gates, in as many epochs as are asked for, or from `state` on.
 
         Checkpoints hold what is `held` besides; `noted` is what the log of an epoch has of gates.
@@ -126,7 +126,7 @@ class Stages:
         self._loop(keeper, held, lambda: noted(gated.gates)).run("gated", trainer, state)
         return gated
 
-    def learned_gates(self, run: Path) -> Gated:
+    def learned_gates(self, run: Path) -> GatedNetwork:
         """The network with the gates that the pruning in the folder `run` learned.
 
         Raises:
@@ -172,7 +172,7 @@ class Stages:
         resolved["run"] = checksum(self.source.state)
         return {**self.config.settings(), **resolved}
 
-    def importance(self, gated: Gated) -> dict[Node, float]:
+    def importance(self, gated: GatedNetwork) -> dict[Node, float]:
         """A number for each node: those of the smallest are deleted first."""
         config = self.config
         if config.score == "gate":
@@ -183,16 +183,16 @@ class Stages:
             return self._tried(gated, frozenset())
         return taylor_scores(gated.network, gated.gates, self._calibration)
 
-    def _tried(self, gated: Gated, deleted: frozenset[Node]) -> dict[Node, float]:
+    def _tried(self, gated: GatedNetwork, deleted: frozenset[Node]) -> dict[Node, float]:
         """What the loss rises by when each node that is left follows the `deleted`."""
         pruning = self.config.pruning
         count = len(gated.gates) - len(deleted)
         print(f"trying {count} nodes, {len(deleted)} are gone", file=sys.stderr, flush=True)
 
-        def without(nodes: frozenset[Node]) -> NaiveNetwork:
+        def without(nodes: frozenset[Node]) -> GraphModule:
             return self._fitted(gated, replace(pruning, deleted=nodes))
 
-        return loss_scores(without, tuple(gated.gates), deleted, self._calibration)
+        return leave_one_out(without, tuple(gated.gates), deleted, self._calibration)
 
     @cached_property
     def _calibration(self) -> list[tuple[Tensor, Tensor]]:
@@ -200,7 +200,7 @@ class Stages:
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, config.seed)
 
-    def cut(self, gated: Gated, targets: Sequence[Target]) -> Cut:
+    def cut(self, gated: GatedNetwork, targets: Sequence[Target]) -> PrunedNetwork:
         """The network without its least important nodes, what stands in for them fitted.
 
         Where nodes are ranked by the loss, those that are left are tried again when a part of the
@@ -226,19 +226,19 @@ class Stages:
             importance = self.importance(gated)
         pruning = choose(importance, targets, pruning, per_cost=config.per_cost)
         network = self.without(gated, pruning)
-        return Cut(pruning=pruning, importance=importance, network=network)
+        return PrunedNetwork(pruning=pruning, importance=importance, network=network)
 
-    def without(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+    def without(self, gated: GatedNetwork, pruning: Pruning) -> GraphModule:
         """The network that `pruning` leaves, what stands in for nodes fitted."""
         if pruning.deleted or self.config.drop_gates:
             return self._fitted(gated, pruning)
         return self._left(gated, pruning)
 
-    def _left(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+    def _left(self, gated: GatedNetwork, pruning: Pruning) -> GraphModule:
         torch.manual_seed(self.config.seed)  # fusions start alike, whatever was drawn before
         return pruned_network(self.source.network, pruning, gated.network)
 
-    def _fitted(self, gated: Gated, pruning: Pruning) -> NaiveNetwork:
+    def _fitted(self, gated: GatedNetwork, pruning: Pruning) -> GraphModule:
         """What is left, fitted to the calibration images also where it is all."""
         config, network = self.config, self._left(gated, pruning)
         x = torch.cat([images for images, _ in self._calibration])
@@ -248,12 +248,12 @@ class Stages:
 
     def tune(
         self,
-        network: NaiveNetwork,
-        keeper: Keeper,
+        network: GraphModule,
+        keeper: Checkpointer,
         name: str = "pruned",
         state: State | None = None,
         held: Callable[[], State] = dict,
-    ) -> NaiveNetwork:
+    ) -> GraphModule:
         """Fine-tune any network on the images of the run, or go on from `state`; the network."""
         config = self.config
         if not config.epochs:
@@ -265,9 +265,11 @@ class Stages:
         recipe = config.recipe(epochs=config.epochs, lr=config.lr)
         trainer = Trainer(self.fabric, network, recipe, term)
         self._loop(keeper, held, dict).run(name, trainer, state)
-        return trainer.scored
+        return trainer.eval_network
 
-    def _loop(self, keeper: Keeper, held: Callable[[], State], noted: Callable[[], State]) -> Loop:
+    def _loop(
+        self, keeper: Checkpointer, held: Callable[[], State], noted: Callable[[], State]
+    ) -> Loop:
         return Loop(
             fabric=self.fabric,
             keeper=keeper,

@@ -8,7 +8,7 @@ from archwright.cost.peak import peak_bytes
 from archwright.graph import Network, Pruning
 from archwright.graph.passes.rewire import deletable, rewire
 from archwright.pruning.config import PruneConfig
-from archwright.pruning.latency import AddedLatency, measured_latency, quietest
+from archwright.pruning.latency import AdditiveLatency, measured_latency, quietest
 from archwright.pruning.select import Target, select
 from archwright.pruning.source import Source
 
@@ -58,7 +58,7 @@ def _held(network: Network, asked: float) -> Target:
 
 
 def _timed(network: Network, asked: float, *, firm: bool) -> Target:
-    added = AddedLatency(network)
+    added = AdditiveLatency(network)
 
     @cache
     def measured(pruning: Pruning) -> float:

@@ -29,8 +29,12 @@ class Series:
         """The finite points, evenly thinned to about `most`, the first and the last one kept."""
         points = [p for p in zip(self.x, self.y, strict=True) if math.isfinite(p[1])]
         step = max(1, math.ceil(len(points) / most))
-        thinned = points[::-1][::step][::-1]
-        return thinned if step == 1 or thinned[0] == points[0] else [points[0], *thinned]
+        split_channels = points[::-1][::step][::-1]
+        return (
+            split_channels
+            if step == 1 or split_channels[0] == points[0]
+            else [points[0], *split_channels]
+        )
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,16 @@ def polyline(points: Sequence[tuple[float, float]], series: Series) -> str:
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Places near those wanted, at least `gap` apart and, where they fit, within low..high."""
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    placed = list(wanted)
+    to_device = list(wanted)
     floor = low
     for i in order:
-        placed[i] = max(placed[i], floor)
-        floor = placed[i] + gap
+        to_device[i] = max(to_device[i], floor)
+        floor = to_device[i] + gap
     ceiling = high
     for i in reversed(order):
-        placed[i] = min(placed[i], ceiling)
-        ceiling = placed[i] - gap
-    return placed
+        to_device[i] = min(to_device[i], ceiling)
+        ceiling = to_device[i] - gap
+    return to_device
 
 
 def epoch_ticks(first: int, last: int, count: int = 6) -> list[int]:

@@ -9,7 +9,7 @@ from archwright.spaces import Size
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontPoint:
+class ParetoPoint:
     """An architecture of a front: the name and the value of its cost, its one-shot accuracy."""
 
     cost: str
@@ -29,7 +29,7 @@ class Priced:
     size: str
 
 
-def front_point(record: Record) -> FrontPoint:
+def front_point(record: Record) -> ParetoPoint:
     """A point of a front; its first cost is the one that the front is along.
 
     Raises:
@@ -39,7 +39,7 @@ def front_point(record: Record) -> FrontPoint:
     if not costs or top1 is None:
         raise RunError(f"{record.where}: a point needs costs and accuracy; run again")
     cost, value = next(iter(costs.items()))
-    return FrontPoint(cost=cost, value=value, top1=top1)
+    return ParetoPoint(cost=cost, value=value, top1=top1)
 
 
 def priced(record: Record) -> Priced | None:

@@ -39,7 +39,7 @@ def input_side(cell: Cell, node: int) -> int:
 def wires(cell: Cell) -> list[Wire]:
     """Every edge with its lane, shortest first."""
     taken: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    placed: list[Wire] = []
+    to_device: list[Wire] = []
     edges = sorted(cell.edges, key=lambda e: (column(cell, e[2]) - column(cell, e[1]), e[2], e[1]))
     for op, source, target in edges:
         span = column(cell, source), column(cell, target)
@@ -52,8 +52,8 @@ def wires(cell: Cell) -> list[Wire]:
             above, below = _inner_lane(taken, span, -1), _inner_lane(taken, span, 1)
             lane = -above if above <= below else below
         taken[lane].append(span)
-        placed.append(Wire(op=op, source=source, target=target, lane=lane))
-    return placed
+        to_device.append(Wire(op=op, source=source, target=target, lane=lane))
+    return to_device
 
 
 def _inner_lane(taken: dict[int, list[tuple[int, int]]], span: tuple[int, int], side: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from archwright.engine.folder import SCHEMA, read_config
 from archwright.errors import RunError
 from archwright.io.files import decoded
-from archwright.report.costs import FrontPoint, Priced, front_point, priced
+from archwright.report.costs import ParetoPoint, Priced, front_point, priced
 from archwright.report.record import Record
 
 KINDS = ("search", "train", "prune")
@@ -118,7 +118,7 @@ class Result:
 
     rows: tuple[Row, ...]
     seconds: float | None
-    front: tuple[FrontPoint, ...] = ()
+    front: tuple[ParetoPoint, ...] = ()
     priced: Priced | None = None
 
 

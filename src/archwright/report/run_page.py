@@ -178,8 +178,8 @@ def _settings(story: Story) -> dict[str, object]:
         for title, one in zip(story.titles, told, strict=True)
     ]
     groups = [("In both" if len(told) == 2 else "In all", same), *own]
-    differing = [(key, values[key]) for key in common if len(set(values[key])) > 1]
-    return {"differing": differing, "settings": [group for group in groups if group[1]]}
+    changed_settings = [(key, values[key]) for key in common if len(set(values[key])) > 1]
+    return {"differing": changed_settings, "settings": [group for group in groups if group[1]]}
 
 
 def _environments(story: Story) -> list[tuple[str, Pairs]]:

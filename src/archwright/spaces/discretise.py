@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from archwright.errors import ConfigError
-from archwright.graph import Architecture, CellGenotype, Pick, connected, decision_name
+from archwright.graph import Architecture, CellGenotype, EdgeOp, connected, decision_name
 from archwright.spaces import CellSpec, EdgeSpec, Size, Space
 
 _TRIES = 1000
@@ -22,14 +22,14 @@ def discretise(
     left out everywhere: its weight only scales the node that it leads to.
     """
 
-    def strongest(kind: str, spec: CellSpec, edge: EdgeSpec) -> tuple[float, Pick]:
+    def strongest(kind: str, spec: CellSpec, edge: EdgeSpec) -> tuple[float, EdgeOp]:
         values = weights[decision_name(kind, edge.source, edge.target)]
         value = dict(zip(space.edge_candidates(edge), values, strict=True))
         outcomes = [c for c in space.outcomes(spec, edge) if null or c != space.null]
         candidate = max(outcomes, key=value.__getitem__)
-        return value[candidate], Pick(candidate, edge.source)
+        return value[candidate], EdgeOp(candidate, edge.source)
 
-    def picks(kind: str, spec: CellSpec, node: int) -> list[Pick]:
+    def picks(kind: str, spec: CellSpec, node: int) -> list[EdgeOp]:
         found = [strongest(kind, spec, edge) for edge in spec.into(node)]
         if spec.keep is not None:
             found = sorted(found, key=lambda pair: -pair[0])[: spec.keep]
@@ -45,15 +45,15 @@ def random_architecture(space: Space, size: Size, generator: np.random.Generator
         ConfigError: a thousand draws were all disconnected.
     """
 
-    def picks(kind: str, spec: CellSpec, node: int) -> list[Pick]:
+    def picks(kind: str, spec: CellSpec, node: int) -> list[EdgeOp]:
         edges = spec.into(node)
         if spec.keep is not None and spec.keep < len(edges):
             kept = generator.choice(len(edges), spec.keep, replace=False)
             edges = [edges[int(i)] for i in sorted(kept)]
-        drawn: list[Pick] = []
+        drawn: list[EdgeOp] = []
         for edge in edges:
             names = space.outcomes(spec, edge)
-            drawn.append(Pick(names[int(generator.integers(len(names)))], edge.source))
+            drawn.append(EdgeOp(names[int(generator.integers(len(names)))], edge.source))
         return drawn
 
     for _ in range(_TRIES):
@@ -69,7 +69,7 @@ def is_connected(space: Space, architecture: Architecture, size: Size) -> bool:
 
 
 def _architecture(
-    space: Space, size: Size, picks: Callable[[str, CellSpec, int], list[Pick]]
+    space: Space, size: Size, picks: Callable[[str, CellSpec, int], list[EdgeOp]]
 ) -> Architecture:
     """The architecture whose nodes (by cell kind, specification and number) take these picks."""
     cells = {

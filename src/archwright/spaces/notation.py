@@ -9,8 +9,8 @@ from archwright.errors import GenotypeError, unknown
 from archwright.graph.genotype import (
     Architecture,
     CellGenotype,
+    EdgeOp,
     Origin,
-    Pick,
     bar_candidates,
     loads,
     read_bars,
@@ -135,11 +135,11 @@ def reference_architecture(space: Space, size: Size) -> Architecture:
         return read_architecture(space.reference)
     cells: dict[str, CellGenotype] = {}
     for kind, spec in space.skeleton.cells(size).items():
-        nodes: list[tuple[Pick, ...]] = []
+        nodes: list[tuple[EdgeOp, ...]] = []
         for node in spec.inner():
             edges = spec.into(node)[: spec.keep]
             picked = (_first(space, edge) for edge in edges)
-            nodes.append(tuple(Pick(p, e.source) for p, e in zip(picked, edges, strict=True)))
+            nodes.append(tuple(EdgeOp(p, e.source) for p, e in zip(picked, edges, strict=True)))
         cells[kind] = CellGenotype(spec.inputs, tuple(nodes), spec.output)
     return Architecture(space.name, cells, space.origin)
 
@@ -150,7 +150,7 @@ def _first(space: Space, edge: EdgeSpec) -> str:
     return next((name for name in names if name != space.null), names[0])
 
 
-def _three_nodes(text: str) -> tuple[tuple[Pick, ...], ...]:
+def _three_nodes(text: str) -> tuple[tuple[EdgeOp, ...], ...]:
     nodes = read_bars(text)
     sources = [[pick.source for pick in picks] for picks in nodes]
     if sources != [[0], [0, 1], [0, 1, 2]]:

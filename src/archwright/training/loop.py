@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from archwright import data
 from archwright.engine.checkpoint import loading, restore_random, save_checkpoint
-from archwright.engine.checkpointer import Keeper
+from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.meter import Meter, require_finite
 from archwright.engine.options import require
-from archwright.engine.progress import Progress
+from archwright.engine.progress import ProgressBar
 from archwright.engine.setup import training_batches
 from archwright.training.config import TrainConfig
 from archwright.training.trainer import Trainer
@@ -63,7 +63,7 @@ class Loop:
     """
 
     fabric: "Fabric"
-    keeper: Keeper
+    keeper: Checkpointer
     images: data.ImageData
     batches: data.Batches
     held: Callable[[], State] = dict
@@ -88,7 +88,7 @@ class Loop:
                 restore_random(state, self.fabric.device)  # building the module drew from it
         epochs, steps = trainer.config.epochs, len(self.batches)
         total, done = epochs * steps, epoch * steps + step
-        with Progress(f"train {name}", total, done, visible=self.keeper.writes) as progress:
+        with ProgressBar(f"train {name}", total, done, visible=self.keeper.writes) as progress:
             for current in range(epoch, epochs):
                 best = self._epoch(name, trainer, current, step, best, keep_best, progress)
                 step = 0
@@ -97,7 +97,7 @@ class Loop:
     def score(self, trainer: Trainer) -> Meter:
         """Loss and accuracy on the test images."""
         batches = scoring_batches(self.fabric, self.images)
-        return evaluate(self.fabric, trainer.scored, batches.epoch(0))
+        return evaluate(self.fabric, trainer.eval_network, batches.epoch(0))
 
     def _epoch(
         self,
@@ -107,7 +107,7 @@ class Loop:
         start: int,
         best: float,
         keep_best: bool,
-        progress: Progress,
+        progress: ProgressBar,
     ) -> float:
         """One epoch and its score; the best top-1 so far."""
         steps = len(self.batches)
@@ -124,7 +124,7 @@ class Loop:
         trainer.share_statistics()
         top1 = self._log_epoch(name, trainer, epoch, progress)
         if top1 > best and keep_best and self.keeper.writes:
-            content = {"epoch": epoch, "top1": top1, "network": trainer.scored.state_dict()}
+            content = {"epoch": epoch, "top1": top1, "network": trainer.eval_network.state_dict()}
             save_checkpoint(self.keeper.folder.checkpoint("best"), content, self.fabric.device)
         best = max(best, top1)
         trainer.meter.reset()
@@ -135,7 +135,7 @@ class Loop:
         course = {"epoch": epoch, "step": step, "best": best, "trainer": trainer.state()}
         return {**self.held(), **course}
 
-    def _log_epoch(self, name: str, trainer: Trainer, epoch: int, progress: Progress) -> float:
+    def _log_epoch(self, name: str, trainer: Trainer, epoch: int, progress: ProgressBar) -> float:
         trained, scored = trainer.meter.over_processes(), self.score(trainer)
         assert scored.top1 is not None, "a data set has test images"
         if self.keeper.writes:

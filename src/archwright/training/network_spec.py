@@ -16,14 +16,14 @@ from archwright.graph import Architecture, Network
 from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.graph.passes.simplification.settings import from_settings
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import Size, Space, reference_architecture, with_auxiliary
 from archwright.spaces.discretise import random_architecture
 from archwright.training.config import Rival
 
 
 @dataclass(frozen=True)
-class Entrant:
+class NetworkSpec:
     """An architecture at its size, under the name that its results go by.
 
     `inherit` is the run folder of the search whose weights it starts from, if any; `simplified` is
@@ -65,7 +65,7 @@ class Entrant:
 
 def stored_entrant(
     settings: Mapping[str, Any], space: Space, architecture: Architecture, size: Size
-) -> Entrant:
+) -> NetworkSpec:
     """The network in question of a training, or of its pruning, of these settings.
 
     Raises:
@@ -73,10 +73,10 @@ def stored_entrant(
     """
     held = settings.get("inherited")
     simplified = None if held is None else from_settings(held)
-    return Entrant("found", space, architecture, size, simplified=simplified)
+    return NetworkSpec("found", space, architecture, size, simplified=simplified)
 
 
-def rival(kind: Rival, found: Entrant, seed: int) -> Entrant:
+def baseline(kind: Rival, found: NetworkSpec, seed: int) -> NetworkSpec:
     """The network of that kind that `found` is compared with; it inherits nothing.
 
     `hand-made`: the space's reference at the width that comes nearest to the found one's MACs.
@@ -87,12 +87,12 @@ def rival(kind: Rival, found: Entrant, seed: int) -> Entrant:
         return replace(found, name=kind, architecture=architecture, inherit=None)
     architecture = reference_architecture(found.space, found.size)
     made = replace(found, name=kind, architecture=architecture, inherit=None)
-    return at_macs(made, found.macs)
+    return match_macs(made, found.macs)
 
 
-def at_macs(entrant: Entrant, macs: int) -> Entrant:
+def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
     """`entrant` at the width whose MACs come nearest to `macs`."""
-    best: tuple[int, Entrant] | None = None
+    best: tuple[int, NetworkSpec] | None = None
     for channels in range(1, 100_000):
         try:
             wider = replace(entrant, size=replace(entrant.size, channels=channels))
@@ -107,19 +107,19 @@ def at_macs(entrant: Entrant, macs: int) -> Entrant:
     return best[1]
 
 
-def build(entrant: Entrant, network: Network) -> NaiveNetwork:
+def build(entrant: NetworkSpec, network: Network) -> GraphModule:
     """The module of `network`, freshly initialised or with the weights that it inherits.
 
     Raises:
         RunError: as `inherited`.
     """
-    module = NaiveNetwork(network)
+    module = GraphModule(network)
     if entrant.inherit is not None:
         module.load_state_dict(inherited(entrant, network), strict=False)
     return module
 
 
-def inherited(entrant: Entrant, network: Network) -> dict[str, Tensor]:
+def inherited(entrant: NetworkSpec, network: Network) -> dict[str, Tensor]:
     """The weights that `entrant` inherits; those of an auxiliary head are not among them.
 
     Raises:

@@ -9,11 +9,11 @@ import torch
 from archwright import data
 from archwright.cost import graph_cost
 from archwright.engine.checkpoint import loading
-from archwright.engine.checkpointer import Keeper
+from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
 from archwright.engine.folder import read_config
 from archwright.engine.meter import Meter
-from archwright.engine.setup import load_images, require_trainable, size_for, started
+from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
 from archwright.engine.weights import save_network
 from archwright.graph import Network
 from archwright.graph.passes.simplification.settings import recorded
@@ -22,7 +22,7 @@ from archwright.io.typed import read_dataclass, result_of
 from archwright.spaces import named_space, read_architecture, space_of, write_architecture
 from archwright.training.config import TrainConfig
 from archwright.training.loop import Loop, augmented_batches, cutout_side
-from archwright.training.network_spec import Entrant, build, inherited, rival
+from archwright.training.network_spec import NetworkSpec, baseline, build, inherited
 from archwright.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -88,25 +88,25 @@ def train(config: TrainConfig) -> TrainResult:
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
-    found = Entrant("found", space, architecture, size, config.inherit)
+    found = NetworkSpec("found", space, architecture, size, config.inherit)
     run = _Training(config, fabric, found, images)
-    with started(fabric, config, "train", images, run.resolved) as folder:
+    with open_run_folder(fabric, config, "train", images, run.resolved) as folder:
         finished = folder.result()
         if finished is None:
-            return run.run(Keeper(folder, fabric, config.checkpoint_seconds))
+            return run.run(Checkpointer(folder, fabric, config.checkpoint_seconds))
     return TrainResult.from_json({**finished, "out": str(config.out)})
 
 
 class _Training:
     """The networks of one run, one after the other."""
 
-    keeper: Keeper
+    keeper: Checkpointer
 
     def __init__(
-        self, config: TrainConfig, fabric: "Fabric", found: Entrant, images: data.ImageData
+        self, config: TrainConfig, fabric: "Fabric", found: NetworkSpec, images: data.ImageData
     ) -> None:
         self.config, self.fabric, self.images = config, fabric, images
-        self.entrants = [found, *(rival(kind, found, config.seed) for kind in config.against)]
+        self.entrants = [found, *(baseline(kind, found, config.seed) for kind in config.against)]
         self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.entrants]
         for entrant, network in zip(self.entrants, self.networks, strict=True):
             what = f"the {entrant.name} network"
@@ -115,7 +115,7 @@ class _Training:
         self.rows: list[TrainedNetwork] = []
         self.batches = augmented_batches(fabric, config, images)
 
-    def _resolved(self, found: Entrant) -> dict[str, Any]:
+    def _resolved(self, found: NetworkSpec) -> dict[str, Any]:
         """What is written down of the options: all that a reader of the run needs, and no paths.
 
         Of a search that is inherited from, that is a checksum of its weights, and how its supernet
@@ -132,7 +132,7 @@ class _Training:
             content["inherited"] = recorded(read_config(found.inherit))
         return content
 
-    def run(self, keeper: Keeper) -> TrainResult:
+    def run(self, keeper: Checkpointer) -> TrainResult:
         """Every network that is left."""
         self.keeper = keeper
         state = keeper.restore()
@@ -154,7 +154,7 @@ class _Training:
     def _held(self) -> dict[str, Any]:
         return {"rows": [asdict(row) for row in self.rows]}
 
-    def _train(self, entrant: Entrant, network: Network, state: dict[str, Any] | None) -> None:
+    def _train(self, entrant: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
         trainer = Trainer(self.fabric, build(entrant, network), self.config)
         loop = Loop(
@@ -176,7 +176,7 @@ class _Training:
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _finish(self, entrant: Entrant, trainer: Trainer, scored: Meter, best: float) -> None:
+    def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
         assert scored.top1 is not None, "a data set has test images"
         assert scored.top5 is not None, "and both are counted together"
         cost = graph_cost(entrant.network)
@@ -188,6 +188,6 @@ class _Training:
             )
         )
         if entrant.name == "found" and self.keeper.writes:
-            save_network(self.keeper.folder, entrant.architecture, trainer.scored)
+            save_network(self.keeper.folder, entrant.architecture, trainer.eval_network)
         if len(self.rows) < len(self.entrants):  # else the last checkpoint stays a network's
             self.keeper.save({**self._held(), "trainer": None})

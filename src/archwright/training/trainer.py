@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from archwright.engine.device import average_over_processes, placed
+from archwright.engine.device import average_over_processes, to_device
 from archwright.engine.evaluate import average_statistics
 from archwright.engine.meter import Meter
 from archwright.engine.schedule import cosine
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-Term = Callable[[Tensor, Tensor], Tensor]
+LossTerm = Callable[[Tensor, Tensor], Tensor]
 """What joins the loss, of images [B, C, H, W] and the network's logits [B, classes]."""
 
 
@@ -35,14 +35,14 @@ class Trainer:
     def __init__(
         self,
         fabric: "Fabric",
-        network: NaiveNetwork,
+        network: GraphModule,
         config: TrainConfig,
-        term: Term | None = None,
+        term: LossTerm | None = None,
     ) -> None:
         self.fabric = fabric
         self.config = config
         self._term = term
-        self.network = placed(network, fabric.device).train()
+        self.network = to_device(network, fabric.device).train()
         self._parameters = list(self.network.parameters())
         self.optimiser = torch.optim.SGD(
             self._parameters,
@@ -60,9 +60,9 @@ class Trainer:
         self.meter = Meter(fabric)
 
     @property
-    def scored(self) -> NaiveNetwork:
+    def eval_network(self) -> GraphModule:
         """The network to score and to keep: the moving average, if there is one."""
-        return self.network if self._average is None else cast(NaiveNetwork, self._average.module)
+        return self.network if self._average is None else cast(GraphModule, self._average.module)
 
     def step(self, images: Tensor, labels: Tensor, progress: float) -> None:
         """One step of SGD on images [B, C, H, W] and labels [B]; progress is 0 to 1."""
@@ -93,7 +93,7 @@ class Trainer:
         """Let all processes score, and keep, the same network."""
         average_statistics(self.fabric, self.network)
         if self._average is not None:
-            average_statistics(self.fabric, self.scored)
+            average_statistics(self.fabric, self.eval_network)
 
     def _criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
         smoothing = self.config.label_smoothing

@@ -9,15 +9,15 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from archwright.cost import Layout, cost_model, peak_bytes
-from archwright.cost.model import CostModel, SummedCost
+from archwright.cost import DecisionTable, cost_model, peak_bytes
+from archwright.cost.model import AdditiveCostModel, CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget import derivation as module
-from archwright.nas.budget.constraints import Terms
+from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.derivation import Derivation
-from archwright.nas.budget.discrete_space import Choices
-from archwright.nas.budget.lagrangian_solver import Relaxation
+from archwright.nas.budget.discrete_space import DiscreteSpace
+from archwright.nas.budget.lagrangian_solver import LagrangianSolver
 from archwright.nas.budget.limits import Budget
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.spaces.discretise import discretise, is_connected
@@ -30,24 +30,24 @@ HEAVY = HEAVY.format(0, 1, 2)
 
 
 @pytest.fixture(scope="module")
-def layout() -> Layout:
-    return Layout(get_space("nasbench201"), SIZE)
+def layout() -> DecisionTable:
+    return DecisionTable(get_space("nasbench201"), SIZE)
 
 
 @pytest.fixture(scope="module")
-def few(layout: Layout) -> dict[str, tuple[str, ...]]:
+def few(layout: DecisionTable) -> dict[str, tuple[str, ...]]:
     return {decision.name: THREE for decision in layout.decisions}
 
 
 @pytest.fixture(scope="module")
-def usable(layout: Layout, few: dict[str, tuple[str, ...]]) -> list[Architecture]:
+def usable(layout: DecisionTable, few: dict[str, tuple[str, ...]]) -> list[Architecture]:
     """Those of the part whose logits depend on the image."""
-    choices = Choices(layout, few)
+    choices = DiscreteSpace(layout, few)
     every = (choices.architecture(picks) for picks in choices.all)
     return [one for one in every if is_connected(layout.space, one, layout.size)]
 
 
-def random_weights(layout: Layout, seed: int) -> dict[str, list[float]]:
+def random_weights(layout: DecisionTable, seed: int) -> dict[str, list[float]]:
     generator = np.random.default_rng(seed)
     return {
         decision.name: generator.dirichlet([0.5] * len(decision.candidates)).tolist()
@@ -55,7 +55,9 @@ def random_weights(layout: Layout, seed: int) -> dict[str, list[float]]:
     }
 
 
-def score(layout: Layout, weights: Mapping[str, Sequence[float]], one: Architecture) -> float:
+def score(
+    layout: DecisionTable, weights: Mapping[str, Sequence[float]], one: Architecture
+) -> float:
     """Where edges may be null: the sum of log(strength / null's) over those on some way."""
     if layout.space.name != "nasbench201":
         return sum(
@@ -75,7 +77,7 @@ def score(layout: Layout, weights: Mapping[str, Sequence[float]], one: Architect
     )
 
 
-def budgets_of(layout: Layout, **parts: float) -> tuple[Budget, ...]:
+def budgets_of(layout: DecisionTable, **parts: float) -> tuple[Budget, ...]:
     """Budgets so far from the least possible to what the cell of 3x3 convs takes."""
     heavy = read_architecture(HEAVY)
     models = {name: cost_model(name, layout.space, layout.size) for name in parts}
@@ -85,10 +87,10 @@ def budgets_of(layout: Layout, **parts: float) -> tuple[Budget, ...]:
     )
 
 
-def opposed(layout: Layout) -> tuple[CostModel, CostModel]:
+def opposed(layout: DecisionTable) -> tuple[CostModel, CostModel]:
     """Two costs of which one is small where the other is large."""
     macs = cost_model("macs", layout.space, layout.size)
-    assert isinstance(macs, SummedCost)
+    assert isinstance(macs, AdditiveCostModel)
     reversed_ = replace(macs, name="params", parts=macs.parts.times(-1.0))
     return macs, replace(reversed_, parts=replace(reversed_.parts, constant=2e6))
 
@@ -104,7 +106,7 @@ LIMITS: list[dict[str, float]] = [
 
 @pytest.mark.parametrize("limits", LIMITS)
 def test_enumeration_is_brute_force(
-    layout: Layout,
+    layout: DecisionTable,
     few: dict[str, tuple[str, ...]],
     usable: list[Architecture],
     limits: dict[str, float],
@@ -121,12 +123,12 @@ def test_enumeration_is_brute_force(
 
 @pytest.mark.parametrize("limits", LIMITS)
 def test_relaxation_comes_near_enumeration(
-    layout: Layout, few: dict[str, tuple[str, ...]], limits: dict[str, float]
+    layout: DecisionTable, few: dict[str, tuple[str, ...]], limits: dict[str, float]
 ) -> None:
     budgets = budgets_of(layout, **limits)
     exact = Derivation(layout, budgets, null=True, allowed=few)
     witness = exact.derive({})
-    relaxation = Relaxation(Choices(layout, few), budgets, witness)
+    relaxation = LagrangianSolver(DiscreteSpace(layout, few), budgets, witness)
     same = 0
     for seed in range(4):
         weights = random_weights(layout, seed)
@@ -141,12 +143,12 @@ def test_relaxation_comes_near_enumeration(
 
 
 def test_relaxation_lists_the_best_and_others_near_it(
-    layout: Layout, few: dict[str, tuple[str, ...]]
+    layout: DecisionTable, few: dict[str, tuple[str, ...]]
 ) -> None:
     budgets, weights = budgets_of(layout, macs=0.7), random_weights(layout, 3)
     exact = Derivation(layout, budgets, null=True, allowed=few)
     scores = exact.scores(weights)
-    found = Relaxation(Choices(layout, few), budgets, None).top(scores, 8)
+    found = LagrangianSolver(DiscreteSpace(layout, few), budgets, None).top(scores, 8)
     values = [score(layout, weights, one) for one in found]
     assert len(set(found)) == 8
     assert values == sorted(values, reverse=True)
@@ -159,7 +161,7 @@ def test_relaxation_lists_the_best_and_others_near_it(
 @pytest.mark.parametrize("space", ["darts", "spos", "toponas-4"])
 def test_large_spaces_hold_their_budgets(space: str) -> None:
     size = Size(channels=8, cells=4 if space == "spos" else 3, image_size=16)
-    layout = Layout(get_space(space), size)
+    layout = DecisionTable(get_space(space), size)
     weights = random_weights(layout, 0)
     free = Derivation(layout, (), null=False).derive(weights)
     strongest = discretise(layout.space, size, weights, null=False)
@@ -172,7 +174,7 @@ def test_large_spaces_hold_their_budgets(space: str) -> None:
     assert len(found) > 1
 
 
-def test_a_cell_that_does_not_use_its_input_is_never_the_answer(layout: Layout) -> None:
+def test_a_cell_that_does_not_use_its_input_is_never_the_answer(layout: DecisionTable) -> None:
     nothing = {d.name: [1.0, 0.0, 0.0, 0.0, 0.0] for d in layout.decisions}  # all none
     for budgets in ((), budgets_of(layout, macs=1.0)):
         found = Derivation(layout, budgets, null=True).derive(nothing)
@@ -180,7 +182,7 @@ def test_a_cell_that_does_not_use_its_input_is_never_the_answer(layout: Layout) 
         assert sum(name != "none" for name in found.answers().values()) == 1
 
 
-def test_null_wins_by_its_own_weight_only_where_it_may(layout: Layout) -> None:
+def test_null_wins_by_its_own_weight_only_where_it_may(layout: DecisionTable) -> None:
     weights = {d.name: [0.6, 0.3, 0.05, 0.03, 0.02] for d in layout.decisions}
     with_null = Derivation(layout, (), null=True).derive(weights)
     without = Derivation(layout, (), null=False).derive(weights)
@@ -188,7 +190,7 @@ def test_null_wins_by_its_own_weight_only_where_it_may(layout: Layout) -> None:
     assert set(without.answers().values()) == {"skip_connect"}
 
 
-def test_what_was_dropped_is_not_derived(layout: Layout) -> None:
+def test_what_was_dropped_is_not_derived(layout: DecisionTable) -> None:
     weights = random_weights(layout, 0)
     allowed = {d.name: ("none", "avg_pool_3x3") for d in layout.decisions}
     found = Derivation(layout, (), null=True, allowed=allowed).derive(weights)
@@ -197,8 +199,8 @@ def test_what_was_dropped_is_not_derived(layout: Layout) -> None:
     assert not Derivation(layout, (), null=True, allowed=gone).feasible
 
 
-def test_what_weights_speak_for_is_of_what_is_left(layout: Layout) -> None:
-    terms = Terms(layout.space, SIZE, null=False, deployed=SIZE)
+def test_what_weights_speak_for_is_of_what_is_left(layout: DecisionTable) -> None:
+    terms = SearchConstraints(layout.space, SIZE, null=False, deployed=SIZE)
     weights = {d.name: [0.6, 0.25, 0.1, 0.05, 0.0] for d in layout.decisions}
     every = {d.name: d.candidates for d in layout.decisions}
     assert terms.narrowed(every).strongest(weights) == terms.strongest(weights)
@@ -215,17 +217,17 @@ def test_what_weights_speak_for_is_of_what_is_left(layout: Layout) -> None:
 
 def test_what_weights_speak_for_is_of_what_is_left_of_darts() -> None:
     size = Size(channels=8, cells=3, image_size=16)
-    layout = Layout(get_space("darts"), size)
+    layout = DecisionTable(get_space("darts"), size)
     weights = random_weights(layout, 0)
     left = {d.name: () if "0->" in d.name else d.candidates[2:5] for d in layout.decisions}
-    terms = Terms(layout.space, size, null=False, deployed=size).narrowed(left)
+    terms = SearchConstraints(layout.space, size, null=False, deployed=size).narrowed(left)
     found = terms.strongest(weights).answers()
     assert all(name not in found for name in left if "0->3" in name or "0->4" in name)
     assert all(taken in left[name] for name, taken in found.items() if left[name])
 
 
 def test_drawn_architectures_are_within_the_budgets(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
+    layout: DecisionTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budgets = budgets_of(layout, macs=0.4)
     for limit in (200_000, 10):  # by enumeration, then where there are too many
@@ -238,7 +240,7 @@ def test_drawn_architectures_are_within_the_budgets(
 
 
 def test_the_span_of_a_cost(
-    layout: Layout,
+    layout: DecisionTable,
     few: dict[str, tuple[str, ...]],
     usable: list[Architecture],
     monkeypatch: pytest.MonkeyPatch,
@@ -255,19 +257,19 @@ def test_the_span_of_a_cost(
 
 
 def test_the_span_heeds_the_other_budgets_in_a_large_space_too(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
+    layout: DecisionTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     macs, other = opposed(layout)
     budgets = (Budget(macs, 6e5), Budget(other, 1.8e6))
     exact, _ = Derivation(layout, budgets, null=True).span(macs)
     monkeypatch.setattr(module, "ENUMERABLE", 10)
-    terms = Terms(*(layout.space, SIZE, True, SIZE, budgets), front=macs)
-    limits = terms.along_front(3)
+    terms = SearchConstraints(*(layout.space, SIZE, True, SIZE, budgets), front=macs)
+    limits = terms.epsilon_constraints(3)
     assert macs.least()[0] < exact <= limits[0][0] < limits[-1][0] == 6e5
-    assert all(within.feasible_at_all for _, within in limits)
+    assert all(within.is_feasible for _, within in limits)
 
 
-def test_an_infeasible_budget_names_the_least_that_is_possible(layout: Layout) -> None:
+def test_an_infeasible_budget_names_the_least_that_is_possible(layout: DecisionTable) -> None:
     cost = cost_model("macs", layout.space, layout.size)
     least, one = cost.least()
     Derivation(layout, (Budget(cost, least),), null=True).require_feasible()
@@ -286,7 +288,7 @@ def test_a_peak_that_no_network_has_is_refused_without_a_look_at_all_of_them(
 ) -> None:
     read = Mock(side_effect=peak_bytes)
     monkeypatch.setattr("archwright.cost.registry.peak_bytes", read)
-    layout = Layout(get_space(name), Size(channels=8, cells=cells, image_channels=1))
+    layout = DecisionTable(get_space(name), Size(channels=8, cells=cells, image_channels=1))
     cost = cost_model("memory_mb", layout.space, layout.size)
     least = cost.least()[0]
     Derivation(layout, (Budget(cost, least),), null=True).require_feasible()
@@ -301,7 +303,7 @@ def test_a_peak_that_no_network_has_is_refused_without_a_look_at_all_of_them(
 
 
 def test_budgets_may_be_infeasible_together(
-    layout: Layout, few: dict[str, tuple[str, ...]]
+    layout: DecisionTable, few: dict[str, tuple[str, ...]]
 ) -> None:
     macs, reversed_ = opposed(layout)
     budgets = (Budget(macs, macs.least()[0] * 1.01), Budget(reversed_, 1.8e6))
@@ -315,14 +317,14 @@ def test_budgets_may_be_infeasible_together(
         Derivation(layout, budgets, True, few).require_feasible()
 
 
-def test_of_several_budgets_the_one_that_fails_alone_is_named(layout: Layout) -> None:
+def test_of_several_budgets_the_one_that_fails_alone_is_named(layout: DecisionTable) -> None:
     macs, params = (cost_model(name, layout.space, layout.size) for name in ("macs", "params"))
     with pytest.raises(ConfigError, match=r"^--max-params 3 is infeasible: the smallest possible"):
         Derivation(layout, (Budget(macs, 1e9), Budget(params, 3.0)), True).require_feasible()
 
 
 def test_of_equals_the_one_that_spends_most_is_taken(
-    layout: Layout, few: dict[str, tuple[str, ...]], usable: list[Architecture]
+    layout: DecisionTable, few: dict[str, tuple[str, ...]], usable: list[Architecture]
 ) -> None:
     (budget,) = budgets_of(layout, macs=0.4)
     uniform = {d.name: [1 / len(d.candidates)] * len(d.candidates) for d in layout.decisions}
@@ -348,10 +350,12 @@ def in_use(one: Architecture) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_budget_that_the_strongest_holds_changes_nothing(layout: Layout, seed: int) -> None:
+def test_a_budget_that_the_strongest_holds_changes_nothing(
+    layout: DecisionTable, seed: int
+) -> None:
     weights = random_weights(layout, seed)
     cost = cost_model("macs", layout.space, layout.size)
-    free = Terms(layout.space, SIZE, null=False, deployed=SIZE)
+    free = SearchConstraints(layout.space, SIZE, null=False, deployed=SIZE)
     strongest = free.derive(weights)
     held = replace(free, budgets=(Budget(cost, cost.of(strongest)),), spend=2.0)
     assert held.derive(weights) == strongest
@@ -362,7 +366,7 @@ def test_a_budget_that_the_strongest_holds_changes_nothing(layout: Layout, seed:
     assert tight.feasible(tight.derive(weights))
 
 
-def test_the_best_are_told_apart_by_what_they_do(layout: Layout) -> None:
+def test_the_best_are_told_apart_by_what_they_do(layout: DecisionTable) -> None:
     (budget,) = budgets_of(layout, macs=0.2)
     found = Derivation(layout, (budget,), null=False).top(random_weights(layout, 1), 40)
     assert len(found) == 40

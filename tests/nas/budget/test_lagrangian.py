@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.cost import CostModel, Layout, cost_model
+from archwright.cost import CostModel, DecisionTable, cost_model
 from archwright.engine.log import RunLog
 from archwright.graph import Architecture
-from archwright.nas.budget.augmented_lagrangian import Pressure
+from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
 from archwright.nas.budget.limits import Budget
 from archwright.nas.budget.regularity import Regularity
 from archwright.spaces import Size, get_space, read_architecture
@@ -24,23 +24,23 @@ SIZES = {
 }
 
 
-def layout_of(space: str) -> Layout:
-    return Layout(get_space(space), SIZES[space])
+def layout_of(space: str) -> DecisionTable:
+    return DecisionTable(get_space(space), SIZES[space])
 
 
-def strongest(layout: Layout, weights: Mapping[str, Sequence[float]]) -> Architecture:
+def strongest(layout: DecisionTable, weights: Mapping[str, Sequence[float]]) -> Architecture:
     return discretise(layout.space, layout.size, weights, null=True)
 
 
 def pressure_of(
-    layout: Layout,
+    layout: DecisionTable,
     budgets: Sequence[Budget] = (),
     objective: Sequence[tuple[CostModel, float]] = (),
     *,
     steps: int = 200,
     regularity: float = 0.0,
-) -> Pressure:
-    return Pressure(
+) -> AugmentedLagrangian:
+    return AugmentedLagrangian(
         layout,
         budgets,
         objective,
@@ -51,14 +51,16 @@ def pressure_of(
     )
 
 
-def by_name(layout: Layout, rows: Tensor) -> dict[str, list[float]]:
+def by_name(layout: DecisionTable, rows: Tensor) -> dict[str, list[float]]:
     return {
         decision.name: row[: len(decision.candidates)].tolist()
         for decision, row in zip(layout.decisions, rows.detach(), strict=True)
     }
 
 
-def descend(layout: Layout, pressure: Pressure, wish: Tensor, steps: int = 200) -> Tensor:
+def descend(
+    layout: DecisionTable, pressure: AugmentedLagrangian, wish: Tensor, steps: int = 200
+) -> Tensor:
     """The logits [E, O] at the end of a search whose task loss wants the candidates in `wish`."""
     padding = torch.where(layout.present > 0, 0.0, -torch.inf).double()
     logits = torch.zeros_like(padding, requires_grad=True)
@@ -69,7 +71,7 @@ def descend(layout: Layout, pressure: Pressure, wish: Tensor, steps: int = 200) 
         task = -(strengths * wish).sum(dim=-1).mean()
         (task + pressure.penalty(layout.decisions, strengths)).backward()
         optimiser.step()
-        pressure.ascend(by_name(layout, (logits + padding).softmax(dim=-1)))
+        pressure.update_multipliers(by_name(layout, (logits + padding).softmax(dim=-1)))
     return (logits + padding).softmax(dim=-1).detach()
 
 
@@ -107,7 +109,7 @@ def test_multipliers_rise_while_a_budget_is_exceeded_and_fall_when_it_is_met() -
     pressure = pressure_of(layout, [Budget(cost, limit)], steps=100)
     seen: list[float] = []
     for rows in (heavy, heavy, light, light, light, light):
-        pressure.ascend(by_name(layout, rows))
+        pressure.update_multipliers(by_name(layout, rows))
         seen.append(float(pressure.multipliers))
     assert 0 < seen[0] < seen[1]
     assert seen[2] < seen[1]
@@ -118,13 +120,13 @@ def test_multipliers_rise_while_a_budget_is_exceeded_and_fall_when_it_is_met() -
 
 
 def test_a_cost_that_was_not_measured_is_none_in_the_log(tmp_path: Path) -> None:
-    layout = Layout(get_space("nasbench201"), Size(channels=16, cells=5))
+    layout = DecisionTable(get_space("nasbench201"), Size(channels=16, cells=5))
     cost = cost_model("latency_ms", layout.space, layout.size, latency_device="edgetpu")
     c, p = "nor_conv_3x3", "avg_pool_3x3"
     unknown = read_architecture(f"|{c}~0|+|none~0|none~1|+|{p}~0|{c}~1|{c}~2|")
     assert cost.of(unknown) == math.inf
     pressure = pressure_of(layout, [Budget(cost, 1.0)])
-    pressure.ascend(by_name(layout, layout.one_hot(unknown)))
+    pressure.update_multipliers(by_name(layout, layout.one_hot(unknown)))
     assert float(pressure.multipliers) > 0
     RunLog(tmp_path / "log.jsonl").write("epoch", **pressure.record())
     (written,) = RunLog(tmp_path / "log.jsonl").records()

@@ -88,21 +88,19 @@ def test_what_is_about_alpha_needs_a_method_that_learns(flag: str, options: dict
     with pytest.raises(
         ConfigError, match=rf"^{flag} is about what alpha learned, and random-ws has none$"
     ):
-        require_alpha(config.chosen_method(), config)
+        require_alpha(config.build_method(), config)
 
 
 def test_a_front_needs_all_candidates() -> None:
     config = SearchConfig(out=Path("out"), method="diffgraph", pareto=3)
-    assert not config.chosen_method().shrinks
+    assert not config.build_method().progressive_shrinking
     with pytest.raises(
         ConfigError,
         match=r"^--pareto and --progressive contradict each other: a front needs what is cheap and "
         r"what is dear to the end; leave out one of the two$",
     ):
-        SearchConfig(
-            out=Path("out"), method="diffgraph", pareto=3, progressive=True
-        ).chosen_method()
-    assert not SearchConfig(out=Path("out"), pareto=3).chosen_method().shrinks
+        SearchConfig(out=Path("out"), method="diffgraph", pareto=3, progressive=True).build_method()
+    assert not SearchConfig(out=Path("out"), pareto=3).build_method().progressive_shrinking
 
 
 def test_limits_and_weights_by_the_name_of_the_cost() -> None:

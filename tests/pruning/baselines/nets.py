@@ -6,22 +6,22 @@ import torch
 from torch import Tensor
 
 from archwright.graph import Network
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.spaces import Size, get_space, read_architecture
-from archwright.training.network_spec import Entrant
+from archwright.training.network_spec import NetworkSpec
 
 NB201 = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1|avg_pool_3x3~2|"
 DARTS = "darts-v2"
 
 
-def entrant(text: str = DARTS, channels: int = 4, image_channels: int = 1) -> Entrant:
+def entrant(text: str = DARTS, channels: int = 4, image_channels: int = 1) -> NetworkSpec:
     """An architecture at three cells, or one a stage."""
     architecture = read_architecture(text)
     cells = 3 if architecture.space == "darts" else 1
     size = Size(
         channels=channels, cells=cells, classes=10, image_size=8, image_channels=image_channels
     )
-    return Entrant("found", get_space(architecture.space), architecture, size)
+    return NetworkSpec("found", get_space(architecture.space), architecture, size)
 
 
 @cache
@@ -30,10 +30,10 @@ def graph(text: str = DARTS, channels: int = 4) -> Network:
     return entrant(text, channels).network
 
 
-def network(text: str = DARTS, channels: int = 4, seed: int = 0) -> NaiveNetwork:
+def network(text: str = DARTS, channels: int = 4, seed: int = 0) -> GraphModule:
     """Its module, with statistics that are not the initial ones."""
     torch.manual_seed(seed)
-    module = NaiveNetwork(graph(text, channels))
+    module = GraphModule(graph(text, channels))
     module(images(8))
     return module.eval()
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.backends import Answer, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, deviation, to_onnx
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError, GraphError
 from archwright.graph import (
@@ -13,15 +13,15 @@ from archwright.graph import (
     Conv,
     GlobalAvgPool,
     Linear,
-    Module,
     Network,
+    Op,
     Shape,
     Step,
     verify_discrete,
 )
 from archwright.graph.ops import Scale
 from archwright.graph.passes.resizing import resize, resized, without_zeros
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.baselines.channels import Ranking, prune_channels, rebuilt
 from archwright.pruning.baselines.widths import multiple_of, rounded
 from archwright.spaces import Size, get_space, reference_architecture
@@ -47,7 +47,7 @@ def test_pruned_networks_are_networks_like_others(text: str, ranking, share: flo
     logits, _ = pruned(images())
     assert logits.shape == (2, 10)
     logits.sum().backward()  # it can be trained on
-    assert deviation(Answer(pruned), Session(to_onnx(pruned)), pruned.network.image) < 1e-5
+    assert deviation(LogitsModule(pruned), Session(to_onnx(pruned)), pruned.network.image) < 1e-5
 
 
 def test_channels_of_all_layers_compete_or_not() -> None:
@@ -156,7 +156,7 @@ def test_a_target_that_cannot_be_reached_is_named_with_the_least_that_can() -> N
 def test_what_cannot_be_followed_is_named() -> None:
     space = get_space("spos")
     size = Size(channels=16, cells=8, classes=10, image_size=32, image_channels=1)
-    shuffled = NaiveNetwork(space.discrete(reference_architecture(space, size), size))
+    shuffled = GraphModule(space.discrete(reference_architecture(space, size), size))
     with pytest.raises(
         ConfigError,
         match="channel pruning cannot follow shuffle8: leave --methods channels out",
@@ -166,12 +166,10 @@ def test_what_cannot_be_followed_is_named() -> None:
 
 def test_groups_of_channels_are_not_followed() -> None:
     steps = (
-        Step(
-            "a", Chain((Module(Conv(1, 8, 3), "a"), Module(Conv(8, 8, 3, groups=2), "b"))), (INPUT,)
-        ),
-        Step("head", Chain((Module(GlobalAvgPool()), Module(Linear(8, 2), "head"))), ("a",)),
+        Step("a", Chain((Op(Conv(1, 8, 3), "a"), Op(Conv(8, 8, 3, groups=2), "b"))), (INPUT,)),
+        Step("head", Chain((Op(GlobalAvgPool()), Op(Linear(8, 2), "head"))), ("a",)),
     )
-    grouped = NaiveNetwork(Network(Shape(1, 4, 4), steps))
+    grouped = GraphModule(Network(Shape(1, 4, 4), steps))
     with pytest.raises(ConfigError, match=r"channel pruning cannot follow .* \(b\): leave"):
         prune_channels(grouped, 1e9)
 
@@ -198,7 +196,7 @@ def test_edges_that_add_nothing_are_left_out() -> None:
     whole = graph(NB201)
     lean = without_zeros(whole)
     assert graph_cost(lean) == graph_cost(whole)
-    given, made = network(NB201), NaiveNetwork(lean).eval()
+    given, made = network(NB201), GraphModule(lean).eval()
     made.load_state_dict(given.state_dict())
     assert torch.equal(made(images())[0], given(images())[0])
 
@@ -218,7 +216,7 @@ def test_a_pool_with_its_norm_is_resized() -> None:
 
 
 def test_what_has_no_other_width_is_named() -> None:
-    step = Step("a", Chain((Module(Scale(4), "scale"), Module(Linear(4, 2), "head"))), (INPUT,))
+    step = Step("a", Chain((Op(Scale(4), "scale"), Op(Linear(4, 2), "head"))), (INPUT,))
     modules = {"scale": nn.Identity(), "head": nn.Linear(4, 2)}
     with pytest.raises(GraphError, match="scale cannot be made narrower: prune nodes or operat"):
         resized(Network(Shape(4, 1, 1), (step,)), modules)

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from archwright.backends import Answer, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, deviation, to_onnx
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.graph import Cell, Network, verify_discrete
 from archwright.graph.traverse import connected
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.baselines import operations
 from archwright.pruning.baselines.operations import (
     EdgeKey,
@@ -24,7 +24,7 @@ from archwright.pruning.baselines.operations import (
 )
 from archwright.pruning.baselines.scale_width import narrower
 from archwright.pruning.leave_one_out import ROUNDS
-from archwright.pruning.reconstruction import take_statistics
+from archwright.pruning.reconstruction import reset_bn_statistics
 
 from .nets import DARTS, NB201, entrant, graph, images, network
 
@@ -53,7 +53,7 @@ def test_a_network_without_edges_is_the_sum_of_the_others(text: str) -> None:
     gone = frozenset(removable(whole.network)[::2])
     cut = without_edges(whole.network, gone)
     verify_discrete(cut)
-    made = NaiveNetwork(cut).eval()
+    made = GraphModule(cut).eval()
     state = whole.state_dict()
     made.load_state_dict({name: state[name] for name in made.state_dict()})
     for step in whole.network.steps:  # what the removed edges end with gives zeros instead
@@ -63,10 +63,10 @@ def test_a_network_without_edges_is_the_sum_of_the_others(text: str) -> None:
                     _silence(whole, step.name, at)
                     assert edge.target in step.body.inner()
     torch.testing.assert_close(made(images())[0], whole(images())[0])
-    assert deviation(Answer(made), Session(to_onnx(made)), cut.image) < 1e-5
+    assert deviation(LogitsModule(made), Session(to_onnx(made)), cut.image) < 1e-5
 
 
-def _silence(whole: NaiveNetwork, step: str, position: int) -> None:
+def _silence(whole: GraphModule, step: str, position: int) -> None:
     """Multiply an edge by zero where the network evaluates it."""
     original = whole._edge
     cell = next(s.body for s in whole._steps if s.name == step)
@@ -109,10 +109,10 @@ def test_an_operation_is_tried_without_the_others_that_are_gone() -> None:
     assert list(scores) == keys
 
     def loss(removed: frozenset[EdgeKey]) -> float:
-        made = NaiveNetwork(without_edges(whole.network, removed)).eval()
+        made = GraphModule(without_edges(whole.network, removed)).eval()
         state = whole.state_dict()
         made.load_state_dict({name: state[name] for name in made.state_dict()})
-        take_statistics(made, images())
+        reset_bn_statistics(made, images())
         return float(functional.cross_entropy(made(images())[0], LABELS).detach())
 
     now = loss(frozenset({gone}))

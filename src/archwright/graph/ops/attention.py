@@ -47,7 +47,7 @@ class SqueezeExcite(Primitive):
         return 2 * self.channels * self.hidden
 
     @override
-    def thinned(self, parts: int) -> "SqueezeExcite":
+    def split_channels(self, parts: int) -> "SqueezeExcite":
         return replace(self, channels=self._part(self.channels, parts))
 
     @override

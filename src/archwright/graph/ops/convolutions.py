@@ -119,7 +119,7 @@ class Conv(Primitive):
         return self.params * out.height * out.width
 
     @override
-    def thinned(self, parts: int) -> "Conv":
+    def split_channels(self, parts: int) -> "Conv":
         c_in, c_out = self._part(self.c_in, parts), self._part(self.c_out, parts)
         groups = self.groups if self.groups == 1 else self._part(self.groups, parts)
         return replace(self, c_in=c_in, c_out=c_out, groups=groups)

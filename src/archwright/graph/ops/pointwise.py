@@ -53,7 +53,7 @@ class BatchNorm(Primitive):
         return shape
 
     @override
-    def thinned(self, parts: int) -> "BatchNorm":
+    def split_channels(self, parts: int) -> "BatchNorm":
         return replace(self, channels=self._part(self.channels, parts))
 
     @override
@@ -84,7 +84,7 @@ class Scale(Primitive):
 
     @property
     @override
-    def passes(self) -> bool:
+    def identity_like(self) -> bool:
         return True
 
     @property
@@ -98,7 +98,7 @@ class Scale(Primitive):
         return shape
 
     @override
-    def thinned(self, parts: int) -> "Scale":
+    def split_channels(self, parts: int) -> "Scale":
         return replace(self, channels=self._part(self.channels, parts))
 
     @override

@@ -42,7 +42,7 @@ class Pool(Primitive):
         return self.step
 
     @override
-    def thinned(self, parts: int) -> "Pool":
+    def split_channels(self, parts: int) -> "Pool":
         return replace(self, norm=self._part(self.norm, parts))
 
     @override

@@ -42,7 +42,7 @@ class Zero(Primitive):
         return Shape(self.channels, height, width)
 
     @override
-    def thinned(self, parts: int) -> "Zero":
+    def split_channels(self, parts: int) -> "Zero":
         return replace(self, channels=self._part(self.channels, parts))
 
     @override
@@ -86,7 +86,7 @@ class Slice(Primitive):
         return Shape(self.stop - self.start, shape.height, shape.width)
 
     @override
-    def thinned(self, parts: int) -> "Slice":
+    def split_channels(self, parts: int) -> "Slice":
         channels, start, stop = (
             self._part(number, parts) for number in (self.channels, self.start, self.stop)
         )
@@ -121,7 +121,7 @@ class Shuffle(Primitive):
         return shape
 
     @override
-    def thinned(self, parts: int) -> "Shuffle":
+    def split_channels(self, parts: int) -> "Shuffle":
         return Shuffle(self._part(self.groups, parts))
 
     @override
@@ -150,7 +150,7 @@ class Subsample(Primitive):
 
     @property
     @override
-    def passes(self) -> bool:
+    def identity_like(self) -> bool:
         return True
 
     @property

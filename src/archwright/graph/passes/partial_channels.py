@@ -9,8 +9,8 @@ from archwright.graph import (
     Chain,
     Expr,
     MaxPool,
-    Module,
     Network,
+    Op,
     Primitive,
     Shape,
     Shuffle,
@@ -47,7 +47,7 @@ def sample_channels(network: Network, parts: int) -> Network:
                 f"one of {shape.channels}: choose --channels or --partial accordingly"
             )
         try:
-            searched = map_modules(body, lambda m, _: Module(m.primitive.thinned(parts), m.slot))
+            searched = map_modules(body, lambda m, _: Op(m.primitive.split_channels(parts), m.slot))
         except GraphError as error:
             raise ConfigError(f"--partial {parts} does not suit this space: {error}") from None
         width = shape.channels // parts

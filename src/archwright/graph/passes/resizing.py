@@ -12,7 +12,7 @@ from typing import cast
 from torch import nn
 
 from archwright.errors import GraphError
-from archwright.graph import BatchNorm, Cell, Conv, Expr, Linear, Module, Network, Primitive, Step
+from archwright.graph import BatchNorm, Cell, Conv, Expr, Linear, Network, Op, Primitive, Step
 from archwright.graph.expr import is_zero, map_modules
 from archwright.graph.ops import Pool
 
@@ -24,7 +24,7 @@ def resized(network: Network, modules: Mapping[str, nn.Module]) -> Network:
         GraphError: a module has another width than can be said.
     """
 
-    def fitted(module: Module, _: str) -> Module:
+    def fitted(module: Op, _: str) -> Op:
         if not module.slot:
             return module
         return replace(module, primitive=resize(module.primitive, modules[module.slot]))

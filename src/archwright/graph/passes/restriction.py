@@ -13,8 +13,8 @@ from archwright.graph import (
     Conv,
     Edge,
     Expr,
-    Module,
     Network,
+    Op,
     Step,
     chain,
     verify_discrete,
@@ -73,9 +73,9 @@ def select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
         GraphError: no option stands for it.
     """
     match expr:
-        case Module(Conv() as conv) if conv.norm is not None:
+        case Op(Conv() as conv) if conv.norm is not None:
             return replace(expr, primitive=replace(conv, norm=None))
-        case Module():
+        case Op():
             return expr
         case Chain(items):
             selected = _select_all(items, answers)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from archwright.errors import GenotypeError, GraphError
-from archwright.graph.expr import Expr, Module, chain, is_zero
+from archwright.graph.expr import Expr, Op, chain, is_zero
 from archwright.graph.network import Cell, Edge, Network, Step
 from archwright.graph.ops import Scale, SqueezeExcite, Subsample
 from archwright.graph.primitive import Shape
@@ -44,7 +44,7 @@ def weight_slot(step: str, node: int, successor: int | str, source: int) -> str:
     return f"{fusion_slot(step, node, successor)}/from{source}"
 
 
-def weighed(slot: str) -> Node | None:
+def parse_weight_slot(slot: str) -> Node | None:
     """The deleted node that a slot of `weight_slot` helps to make up for; None for other slots."""
     match = re.fullmatch(rf"(.+)/fusion([0-9]+)->(?:[0-9]+|{OUTPUT})/from[0-9]+", slot)
     return (match[1], int(match[2])) if match else None
@@ -169,7 +169,7 @@ class _Rewiring:
             made = self.add([self.edge(edge) for edge in cell.into(node)])
             if node in gated:
                 gate = Scale(self.site.shapes[node].channels, shared=True)
-                made = self.add([(made, Module(gate, gate_slot(self.site.step, node)))])
+                made = self.add([(made, Op(gate, gate_slot(self.site.step, node)))])
             self.places[node] = made
         output = tuple(
             self.fusion(node, OUTPUT) if node in self.deleted else self.places[node]
@@ -222,10 +222,10 @@ class _Rewiring:
             if how.aggregation != "sum":
                 slot = weight_slot(self.site.step, node, successor, source)
                 scale = Scale(channels, shared=how.aggregation == "scalar")
-                body = chain(body, Module(scale, slot))
+                body = chain(body, Op(scale, slot))
             ends.append((self.places[source], body))
         made = self.add(ends)
         if not how.recalibrated:
             return made
         slot = f"{fusion_slot(self.site.step, node, successor)}/se"
-        return self.add([(made, Module(SqueezeExcite(channels, how.units(channels)), slot))])
+        return self.add([(made, Op(SqueezeExcite(channels, how.units(channels)), slot))])

@@ -14,8 +14,8 @@ from archwright.graph import (
     Choice,
     Concat,
     Expr,
-    Module,
     Network,
+    Op,
     Option,
     Shape,
     chain,
@@ -49,7 +49,7 @@ def searched_in_cells(network: Network) -> frozenset[str]:
 
 def _without(expr: Expr, left: Left) -> Expr:
     match expr:
-        case Module():
+        case Op():
             return expr
         case Chain(items):
             return chain(*(_without(item, left) for item in items))

@@ -15,13 +15,13 @@ from archwright.cost import Encoding
 from archwright.engine.device import average_over_processes
 from archwright.engine.meter import Meter, require_finite
 from archwright.engine.schedule import cosine
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
+from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.nas.bilevel.unrolled import second_order
-from archwright.nas.budget.augmented_lagrangian import Pressure
-from archwright.nas.method import Method, Moment, weights_by_decision
+from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
+from archwright.nas.method import Method, Progress, weights_by_decision
 from archwright.nas.parameters.alpha import Logits
+from archwright.nas.parameters.ranking import candidate_trees
 from archwright.nas.parameters.ranking import nested as nested_strengths
-from archwright.nas.parameters.ranking import nests
 from archwright.nas.recipe import Recipe, Unroll
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class Bilevel:
     def __init__(
         self,
         fabric: "Fabric",
-        network: NaiveNetwork,
+        network: GraphModule,
         method: Method,
         recipe: Recipe,
-        pressure: Pressure | None = None,
+        pressure: AugmentedLagrangian | None = None,
         encoding: Encoding | None = None,
         *,
         nested: bool = False,
@@ -57,7 +57,7 @@ class Bilevel:
         self._take(network)
         alpha = method.alpha(network.network, recipe.alpha_init)
         if encoding is not None:
-            alpha = method.conditioned(alpha, network.network, encoding)
+            alpha = method.with_graph_encoding(alpha, network.network, encoding)
         self.alpha = alpha.to(fabric.device)
         self.alpha_optimiser = torch.optim.Adam(
             self.alpha.groups(recipe.alpha_lr),
@@ -68,11 +68,11 @@ class Bilevel:
         self.train_meter = Meter(fabric)
         self.valid_meter = Meter(fabric)
 
-    def _take(self, network: NaiveNetwork) -> None:
+    def _take(self, network: GraphModule) -> None:
         """Train `network`, with an optimiser that knows nothing yet."""
         recipe = self.recipe
         self.network = network.to(self.fabric.device).train()
-        self._nests = nests(network.network)
+        self._nests = candidate_trees(network.network)
         if isinstance(network, FusedNetwork):
             network.keeps_all = self.method.unrolling == "exact"
         self._weights = [p for p in self.network.parameters() if p.requires_grad]
@@ -84,7 +84,7 @@ class Bilevel:
             weight_decay=recipe.weight_decay,
         )
 
-    def shrink(self, network: NaiveNetwork, left: Tensor) -> None:
+    def shrink(self, network: GraphModule, left: Tensor) -> None:
         """Go on with what is `left` [E, O]: a `network` whose slots all exist in this one.
 
         Weights, statistics and momentum are carried over by slot, alpha stays.
@@ -102,7 +102,7 @@ class Bilevel:
             group["lr"] = rate
         self.alpha.keep(left)
 
-    def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Moment) -> None:
+    def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Progress) -> None:
         """One step of each, in the recipe's order; alpha waits for its first epoch."""
         recipe, learns = self.recipe, self.learns(moment)
         warmup = recipe.warmup_epochs / moment.epochs
@@ -114,16 +114,16 @@ class Bilevel:
         if learns and not recipe.alpha_first:
             self._alpha_step(weights_batch, alpha_batch, moment)
 
-    def learns(self, moment: Moment) -> bool:
+    def learns(self, moment: Progress) -> bool:
         """Whether alpha is trained at that moment."""
         return self.method.learns and moment.epoch >= self.recipe.alpha_start
 
-    def mixture(self, logits: Logits, moment: Moment) -> Mixture:
+    def mixture(self, logits: Logits, moment: Progress) -> Mixture:
         """What the method makes of logits at that moment, its noise drawn anew."""
         mixture = self.method.mixture(logits.candidates, moment)
         return mixture if logits.presence is None else mixture.times(logits.presence)
 
-    def _weight_step(self, batch: Batch, moment: Moment) -> None:
+    def _weight_step(self, batch: Batch, moment: Progress) -> None:
         self.weight_optimiser.zero_grad()
         loss, scores = self._loss(batch, self.alpha().detach(), moment)
         loss.backward()
@@ -133,7 +133,7 @@ class Bilevel:
         self.weight_optimiser.step()
         self.train_meter.add(loss, scores, batch[1], norm)
 
-    def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Moment) -> None:
+    def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Progress) -> None:
         self.alpha_optimiser.zero_grad()
         for group, rate in zip(self.alpha_optimiser.param_groups, self._alpha_rates, strict=True):
             group["lr"] = rate * self.recipe.alpha_rate(moment.progress)
@@ -146,11 +146,11 @@ class Bilevel:
         average_over_processes(self.fabric, gradients)
         self.alpha_optimiser.step()
         if self.pressure is not None:
-            self.pressure.ascend(self.standing())
+            self.pressure.update_multipliers(self.standing())
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         self.valid_meter.add(loss, scores, batch[1], norm)
 
-    def _first_order(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor]:
+    def _first_order(self, batch: Batch, moment: Progress) -> tuple[Tensor, Tensor]:
         logits = self.alpha()
         with frozen(self._weights):  # their gradients would be thrown away
             loss, scores = self._mean_loss(batch, logits, moment)
@@ -158,7 +158,7 @@ class Bilevel:
         return loss, scores
 
     def _second_order(
-        self, weights_batch: Batch, batch: Batch, moment: Moment, unroll: Unroll
+        self, weights_batch: Batch, batch: Batch, moment: Progress, unroll: Unroll
     ) -> tuple[Tensor, Tensor]:
         seen: list[tuple[Tensor, Tensor]] = []
 
@@ -185,7 +185,7 @@ class Bilevel:
         average_over_processes(self.fabric, found)
         return found
 
-    def _penalised(self, loss: Tensor, logits: Logits, moment: Moment) -> Tensor:
+    def _penalised(self, loss: Tensor, logits: Logits, moment: Progress) -> Tensor:
         penalty = self.method.penalty(logits.candidates, moment)
         loss = loss if penalty is None else loss + penalty
         if self.pressure is None:
@@ -194,7 +194,7 @@ class Bilevel:
             self.network.decisions, self.method.expected_weights(logits)
         )
 
-    def _mean_loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
+    def _mean_loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Tensor]:
         """The loss over as many mixtures as the method draws, each on its part of the batch."""
         images, labels = batch
         draws = min(self.method.alpha_draws, len(labels) // 2)  # a batch norm needs two images
@@ -205,7 +205,7 @@ class Bilevel:
         losses = [loss * (count / len(labels)) for loss, _, count in found]
         return torch.stack(losses).sum(), torch.cat([scores for _, scores, _ in found])
 
-    def _loss(self, batch: Batch, logits: Logits, moment: Moment) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Tensor]:
         images, labels = batch
         with self.fabric.autocast():
             scores, _ = self.network(images, self.mixture(logits, moment))

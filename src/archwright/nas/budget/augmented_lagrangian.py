@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.model import CostModel
 from archwright.graph import Architecture, Decision
 from archwright.nas.budget.limits import Budget, costs_to_json
@@ -31,7 +31,7 @@ _Places = tuple[Tensor, Tensor]
 """Rows and columns of some places in a table."""
 
 
-class Pressure:
+class AugmentedLagrangian:
     """What budgets and an objective add to alpha's loss.
 
     Attributes:
@@ -41,7 +41,7 @@ class Pressure:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: DecisionTable,
         budgets: Sequence[Budget],
         objective: Sequence[tuple[CostModel, float]],
         strongest: Callable[[Weights], Architecture],
@@ -87,7 +87,7 @@ class Pressure:
             total = total + self._regularity * self._irregular.expected(weights)
         return total.to(strengths.dtype)
 
-    def ascend(self, weights: Weights) -> None:
+    def update_multipliers(self, weights: Weights) -> None:
         """Move each multiplier by how far the strongest architecture is from its limit."""
         found = self._strongest(weights)
         if found not in self._known:
@@ -152,7 +152,7 @@ class Pressure:
         self.costs = dict(state["costs"])
 
 
-def _index(layout: Layout, decisions: tuple[Decision, ...]) -> tuple[_Places, _Places]:
+def _index(layout: DecisionTable, decisions: tuple[Decision, ...]) -> tuple[_Places, _Places]:
     """Where a search's candidates stand in its own table, and where in that of the whole space."""
     own: list[tuple[int, int]] = []
     places: list[tuple[int, int]] = []

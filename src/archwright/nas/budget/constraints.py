@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archwright.backends.formats import WEIGHT_BYTES
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.cost.encoding import Encoding
 from archwright.cost.model import CostModel
 from archwright.cost.registry import cost_model
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
-from archwright.nas.budget.augmented_lagrangian import Pressure
+from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
 from archwright.nas.budget.derivation import Derivation
 from archwright.nas.budget.limits import Budget
 from archwright.nas.budget.options import BudgetOptions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Terms:
+class SearchConstraints:
     """What a search may answer.
 
     Attributes:
@@ -52,9 +52,9 @@ class Terms:
     allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> DecisionTable:
         """The decisions at the deployment size."""
-        return Layout(self.space, self.deployed)
+        return DecisionTable(self.space, self.deployed)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -83,15 +83,15 @@ class Terms:
         return Derivation(self.layout, self.budgets, self.null, self.allowed, self.spend)
 
     @cached_property
-    def _unlimited(self) -> "Terms":
+    def _unlimited(self) -> "SearchConstraints":
         return replace(self, budgets=())
 
-    def narrowed(self, allowed: Mapping[str, Sequence[str]]) -> "Terms":
+    def narrowed(self, allowed: Mapping[str, Sequence[str]]) -> "SearchConstraints":
         """The same, for what is left of the space."""
         return replace(self, allowed=allowed)
 
     @property
-    def feasible_at_all(self) -> bool:
+    def is_feasible(self) -> bool:
         """Whether anything that is left is within the budgets."""
         return self._derivation.feasible
 
@@ -119,23 +119,23 @@ class Terms:
         """The strongest architecture within the budgets; those that it holds change nothing."""
         if self.derivation is None:
             return self.strongest(weights)
-        if self.budgets and not self.exclude_strongest(weights):
+        if self.budgets and not self.argmax_infeasible(weights):
             return self._unlimited.derive(weights)
         return self.derivation.derive(weights)
 
-    def exclude_strongest(self, weights: Weights) -> bool:
+    def argmax_infeasible(self, weights: Weights) -> bool:
         """Whether what weights speak for is beyond a budget."""
         return bool(self.budgets) and not self.feasible(self._unlimited.derive(weights))
 
     def top(self, weights: Weights, count: int) -> list[Architecture]:
         """So many of the strongest architectures within the budgets, the strongest first."""
-        if self.budgets and not self.exclude_strongest(weights):
+        if self.budgets and not self.argmax_infeasible(weights):
             return [one for one in self._unlimited.top(weights, count) if self.feasible(one)]
         first = self.derive(weights)
         others = self._derivation.top(weights, count) if count > 1 else []
         return [first, *(one for one in others if one != first)][:count]
 
-    def along_front(self, count: int) -> list[tuple[float, "Terms"]]:
+    def epsilon_constraints(self, count: int) -> list[tuple[float, "SearchConstraints"]]:
         """So many limits on the front's cost, from the least possible to the largest there is.
 
         Each comes with the terms that have it as a budget beside the others.
@@ -152,11 +152,11 @@ class Terms:
             return draw(self.space, self.size, count, seed)
         return self.derivation.draw(count, seed)
 
-    def pressure(self, steps: int) -> Pressure | None:
+    def pressure(self, steps: int) -> AugmentedLagrangian | None:
         """What joins the loss of alpha, which learns for so many steps; None: nothing."""
         if not self.budgets and not self.objective and not self.regularity:
             return None
-        return Pressure(
+        return AugmentedLagrangian(
             self.layout,
             self.budgets,
             self.objective,
@@ -185,9 +185,9 @@ class Terms:
         return all(b.holds(architecture) for b in self.budgets) if self.budgets else None
 
 
-def settle_terms(
+def build_constraints(
     options: BudgetOptions, space: Space, size: Size, images: "ImageData", *, null: bool
-) -> Terms:
+) -> SearchConstraints:
     """The terms that a search's options set, for a supernet of `size`.
 
     Raises:
@@ -212,7 +212,7 @@ def settle_terms(
     if options.pareto is not None:
         sourced = options.latency_device is not None or options.latency_table is not None
         front = budgets[0].cost if budgets else model("latency_ms" if sourced else "macs")
-    terms = Terms(
+    terms = SearchConstraints(
         *(space, size, null, deployed, budgets, objective, front),
         regularity=options.regularity,
         spend=options.spend,

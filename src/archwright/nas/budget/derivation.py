@@ -9,14 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
-from archwright.cost.decision_table import Layout
-from archwright.cost.minimum import cheapest
+from archwright.cost.decision_table import DecisionTable
+from archwright.cost.minimum import min_cost_architecture
 from archwright.cost.model import CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
-from archwright.nas.budget.discrete_space import ENUMERABLE, Choices, Table
-from archwright.nas.budget.exhaustive_solver import Enumeration
-from archwright.nas.budget.lagrangian_solver import Relaxation
+from archwright.nas.budget.discrete_space import ENUMERABLE, DiscreteSpace, Table
+from archwright.nas.budget.exhaustive_solver import ExhaustiveSolver
+from archwright.nas.budget.lagrangian_solver import LagrangianSolver
 from archwright.nas.budget.limits import Budget, within
 from archwright.spaces.discretise import is_connected, random_architecture
 
@@ -31,33 +31,33 @@ class Derivation:
     """Derivation within budgets, if there are any, and of what uses the image.
 
     Without `null` and budgets an edge that may be null is never given up: then null counts as much
-    as the weakest candidate beside it. `allowed` narrows the space (see `Choices`). With `spend`,
-    an architecture that takes all of its budgets scores so many nats a decision more than one that
-    takes nothing.
+    as the weakest candidate beside it. `allowed` narrows the space (see `DiscreteSpace`). With
+    `spend`, an architecture that takes all of its budgets scores that many nats a decision more
+    than one that takes nothing.
     """
 
-    layout: Layout
+    layout: DecisionTable
     budgets: tuple[Budget, ...]
     null: bool
     allowed: Mapping[str, Sequence[str]] | None = None
     spend: float = 0.0
 
     @cached_property
-    def _choices(self) -> Choices:
-        return Choices(self.layout, self.allowed)
+    def _choices(self) -> DiscreteSpace:
+        return DiscreteSpace(self.layout, self.allowed)
 
     @property
     def _enumerable(self) -> bool:
         return self._choices.count <= ENUMERABLE
 
     @cached_property
-    def _solver(self) -> Enumeration | Relaxation:
+    def _solver(self) -> ExhaustiveSolver | LagrangianSolver:
         if self._enumerable:
-            return Enumeration(self._choices, self.budgets)
-        return Relaxation(self._choices, self.budgets, self._witness)
+            return ExhaustiveSolver(self._choices, self.budgets)
+        return LagrangianSolver(self._choices, self.budgets, self.feasible_start)
 
     @cached_property
-    def _witness(self) -> Architecture | None:
+    def feasible_start(self) -> Architecture | None:
         """Some architecture within the budgets, from the cheapest of each on."""
         for budget in self.budgets:
             start = budget.cost.least()[1]
@@ -116,7 +116,7 @@ class Derivation:
             return False
         if slow and self.allowed is None and len(self.budgets) == 1 and not self._enumerable:
             return within(slow[0].cost.least()[0] / slow[0].limit)  # what a refusal would name
-        if slow and self._witness is not None and self._uses_image(self._witness):
+        if slow and self.feasible_start is not None and self._uses_image(self.feasible_start):
             return True
         return self._solver.best(self._choices.layout.zeros().numpy()) is not None
 
@@ -166,7 +166,7 @@ class Derivation:
         they speak for within the budgets is taken.
         """
         generator = np.random.default_rng(seed)
-        if isinstance(self._solver, Enumeration):
+        if isinstance(self._solver, ExhaustiveSolver):
             return [self._solver.draw(generator) for _ in range(count)]
         return [self._drawn(generator) for _ in range(count)]
 
@@ -190,8 +190,10 @@ class Derivation:
         """
         limits = [budget.limit for budget in self.budgets if budget.cost == cost]
         others = tuple(budget for budget in self.budgets if budget.cost != cost)
-        if isinstance(self._solver, Enumeration):
-            found = Enumeration(self._choices, (Budget(cost, min(limits, default=1.0)), *others))
+        if isinstance(self._solver, ExhaustiveSolver):
+            found = ExhaustiveSolver(
+                self._choices, (Budget(cost, min(limits, default=1.0)), *others)
+            )
             smallest = found.least(0)
             if smallest is None:
                 raise ConfigError(self._infeasible())
@@ -200,12 +202,12 @@ class Derivation:
         if cheap is None:
             raise ConfigError(self._infeasible())
         smallest = cost.bound(cheap)
-        dearest = cost.bound(cheapest(self.layout, -cost.surrogate.table))
+        dearest = cost.bound(min_cost_architecture(self.layout, -cost.surrogate.table))
         return smallest, min([max(smallest, dearest), *limits])
 
     def _near_least(self, cost: CostModel, others: Sequence[Budget]) -> Architecture | None:
         """What costs little within the budgets: the `others` may exclude the cheapest there is."""
-        tried = (_descended(self._choices, others, cost.least()[1]), self._witness)
+        tried = (_descended(self._choices, others, cost.least()[1]), self.feasible_start)
         found = [one for one in tried if one is not None and self._holds(one)]
         if found:
             return min(found, key=cost.bound)
@@ -219,10 +221,10 @@ class Derivation:
 
     def _least(self, budget: int) -> float:
         """The smallest value of a cost that was found, the other budgets being kept if possible."""
-        if isinstance(self._solver, Enumeration) and not self.budgets[budget].cost.slow:
+        if isinstance(self._solver, ExhaustiveSolver) and not self.budgets[budget].cost.slow:
             found = self._solver.least(budget)
             if found is None:
-                found = Enumeration(self._choices, self.budgets[budget : budget + 1]).least(0)
+                found = ExhaustiveSolver(self._choices, self.budgets[budget : budget + 1]).least(0)
             return np.inf if found is None else found[0]
         return self.budgets[budget].cost.least()[0]
 
@@ -250,12 +252,12 @@ class Derivation:
         )
 
 
-def _where(layout: Layout) -> str:
+def _where(layout: DecisionTable) -> str:
     return f"{layout.space.name} at {layout.size.text}"
 
 
 def _descended(
-    choices: Choices, budgets: Sequence[Budget], start: Architecture
+    choices: DiscreteSpace, budgets: Sequence[Budget], start: Architecture
 ) -> Architecture | None:
     """What is within all budgets, reached from `start` by exchanging one pick at a time."""
     picks = choices.picks(start)

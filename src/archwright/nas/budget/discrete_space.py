@@ -17,8 +17,8 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.cost.decision_table import Layout, Wiring
-from archwright.graph import Architecture, CellGenotype, Pick, decision_name
+from archwright.cost.decision_table import CellTopology, DecisionTable
+from archwright.graph import Architecture, CellGenotype, EdgeOp, decision_name
 from archwright.spaces import CellSpec, EdgeSpec
 
 Table = NDArray[np.float64]
@@ -33,13 +33,13 @@ _Places = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Choices:
+class DiscreteSpace:
     """What may be picked in a space, or in the part of it that is `allowed`.
 
     `allowed` gives the candidates of each decision (by name) that are still there; None: all.
     """
 
-    layout: Layout
+    layout: DecisionTable
     allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
@@ -178,7 +178,7 @@ class Choices:
         return np.array(found)
 
 
-def _fed(cell: Wiring, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _fed(cell: CellTopology, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The nodes of a cell that its inputs reach [N, nodes], by open edges [N, E]."""
     fed = np.zeros((len(edges), cell.spec.inputs + cell.spec.nodes), dtype=bool)
     fed[:, : cell.spec.inputs] = True
@@ -188,8 +188,8 @@ def _fed(cell: Wiring, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _genotype(kind: str, spec: CellSpec, taken: Mapping[str, str]) -> CellGenotype:
-    nodes: list[tuple[Pick, ...]] = []
+    nodes: list[tuple[EdgeOp, ...]] = []
     for node in spec.inner():
         names = ((decision_name(kind, edge.source, node), edge) for edge in spec.into(node))
-        nodes.append(tuple(Pick(taken[n], edge.source) for n, edge in names if n in taken))
+        nodes.append(tuple(EdgeOp(taken[n], edge.source) for n, edge in names if n in taken))
     return CellGenotype(spec.inputs, tuple(nodes), spec.output)

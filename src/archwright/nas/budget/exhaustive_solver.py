@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.graph import Architecture
-from archwright.nas.budget.discrete_space import Choices, Table
+from archwright.nas.budget.discrete_space import DiscreteSpace, Table
 from archwright.nas.budget.limits import ROUNDING, Budget, within
 from archwright.spaces.discretise import is_connected
 
 
-class Enumeration:
+class ExhaustiveSolver:
     """Every architecture of a space, with what is known of its costs."""
 
-    def __init__(self, choices: Choices, budgets: Sequence[Budget]) -> None:
+    def __init__(self, choices: DiscreteSpace, budgets: Sequence[Budget]) -> None:
         self._choices = choices
         self._budgets = tuple(budgets)
         self._picks = choices.all
@@ -30,7 +30,7 @@ class Enumeration:
         """The ratio of cost and limit [N]; NaN where it must be asked for."""
         if not budget.adds_up:
             ratios = np.full(len(self._picks), np.nan)
-            if budget.cost.in_bulk:
+            if budget.cost.vectorised:
                 usable = np.flatnonzero(self._usable)
                 ratios[usable] = budget.ratios([self.architecture(int(i)) for i in usable])
             return ratios
@@ -108,7 +108,7 @@ class Enumeration:
 
     def _ratio(self, budget: int, index: int) -> float:
         ratios = self._ratios[budget]
-        if np.isnan(ratios[index]) and self._budgets[budget].cost.in_bulk:
+        if np.isnan(ratios[index]) and self._budgets[budget].cost.vectorised:
             places = np.flatnonzero(self._usable & np.isnan(ratios))
             ratios[places] = self._budgets[budget].ratios(list(map(self.architecture, places)))
         if np.isnan(ratios[index]):

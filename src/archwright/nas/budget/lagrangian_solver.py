@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.graph import Architecture
-from archwright.nas.budget.discrete_space import Choices, Picks, Table
+from archwright.nas.budget.discrete_space import DiscreteSpace, Picks, Table
 from archwright.nas.budget.limits import ROUNDING, Budget, within
 from archwright.spaces.discretise import is_connected
 
@@ -29,11 +29,11 @@ _NEXT = 3
 """Of a group's picks, so many next best ones are tried."""
 
 
-class Relaxation:
+class LagrangianSolver:
     """The picks of a large space, with prices on what they cost."""
 
     def __init__(
-        self, choices: Choices, budgets: Sequence[Budget], witness: Architecture | None
+        self, choices: DiscreteSpace, budgets: Sequence[Budget], witness: Architecture | None
     ) -> None:
         """A `witness` is known to be within all budgets."""
         self._choices = choices
@@ -46,7 +46,7 @@ class Relaxation:
             [budget.cost.surrogate.constant / budget.limit for budget in self._budgets]
         )
         self._admitted: dict[tuple[int, ...], bool] = {}
-        self._witness = None if witness is None else choices.picks(witness)
+        self.feasible_start = None if witness is None else choices.picks(witness)
 
     def best(self, scores: Table) -> Architecture | None:
         """An architecture of a large sum of scores [E, O] within all budgets, if one was found."""
@@ -84,8 +84,8 @@ class Relaxation:
         if not all(len(group) for group in values):
             return None
         found = sorted(self._starts(values), key=lambda picks: -_total(values, picks))
-        if self._witness is not None:
-            found = [*found[:_STARTS], self._witness]
+        if self.feasible_start is not None:
+            found = [*found[:_STARTS], self.feasible_start]
         improved = [self._improved(values, picks) for picks in found[: _STARTS + 1]]
         if not improved:
             return None

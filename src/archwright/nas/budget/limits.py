@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archwright.cost.model import CostModel, SummedCost
+from archwright.cost.model import AdditiveCostModel, CostModel
 from archwright.graph import Architecture
 
 ROUNDING = 1e-9
@@ -31,7 +31,7 @@ class Budget:
     @property
     def adds_up(self) -> bool:
         """Whether the cost is exactly the sum of its surrogate's table."""
-        return isinstance(self.cost, SummedCost) and self.cost.adds_up
+        return isinstance(self.cost, AdditiveCostModel) and self.cost.adds_up
 
     def ratio(self, architecture: Architecture) -> float:
         """The cost in units of the limit; where it is predicted, what it will hardly exceed."""

@@ -8,14 +8,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import Layout
+from archwright.cost.decision_table import DecisionTable
 from archwright.graph import Architecture
 
 
 class Regularity:
     """Measures architectures of a space, and expects of a supernet."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: DecisionTable) -> None:
         self._layout = layout
 
     @cached_property

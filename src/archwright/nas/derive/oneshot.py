@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from archwright.engine.evaluate import Labelled
+from archwright.engine.evaluate import LabelledBatches
 from archwright.engine.meter import Meter
 from archwright.graph import Architecture
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 from archwright.spaces import Size, Space
 from archwright.spaces.discretise import random_architecture
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 def one_shot_accuracy(
-    fabric: "Fabric", supernet: NaiveNetwork, architecture: Architecture, batches: Labelled
+    fabric: "Fabric", supernet: GraphModule, architecture: Architecture, batches: LabelledBatches
 ) -> float:
     """Percent of images that the supernet gets right with all weight on one architecture."""
     return mixture_accuracy(fabric, supernet, alone(supernet, architecture), batches)
 
 
-def alone(supernet: NaiveNetwork, architecture: Architecture) -> Mixture:
+def alone(supernet: GraphModule, architecture: Architecture) -> Mixture:
     """All weight on one architecture, and nothing else executed."""
     like = next(supernet.parameters())
     return Mixture.one_hot(supernet.decisions, architecture.answers(), like=like, only_sample=True)
 
 
 def mixture_accuracy(
-    fabric: "Fabric", supernet: NaiveNetwork, mixture: Mixture, batches: Labelled
+    fabric: "Fabric", supernet: GraphModule, mixture: Mixture, batches: LabelledBatches
 ) -> float:
     """Percent of images that the supernet gets right with these weights of its candidates."""
     top1 = mixture_score(fabric, supernet, mixture, batches).top1
@@ -42,7 +42,7 @@ def mixture_accuracy(
 
 @torch.no_grad()
 def mixture_score(
-    fabric: "Fabric", supernet: NaiveNetwork, mixture: Mixture, batches: Labelled
+    fabric: "Fabric", supernet: GraphModule, mixture: Mixture, batches: LabelledBatches
 ) -> Meter:
     """Loss and accuracy of the supernet with these weights of its candidates.
 
@@ -66,7 +66,7 @@ def draw(space: Space, size: Size, count: int, seed: int) -> list[Architecture]:
 
 def best_of(
     fabric: "Fabric",
-    supernet: NaiveNetwork,
+    supernet: GraphModule,
     architectures: Sequence[Architecture],
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
 ) -> Architecture:

@@ -17,12 +17,12 @@ from typing_extensions import override
 from archwright import data
 from archwright.graph import Architecture
 from archwright.nas.bilevel.bilevel import Batch, Bilevel
-from archwright.nas.budget.constraints import Terms
+from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.limits import costs_to_json
 from archwright.nas.budget.regularity import Regularity
 from archwright.nas.derive.oneshot import alone, mixture_score
 from archwright.nas.method import Method
-from archwright.nas.monitor.collapse import undisturbed
+from archwright.nas.monitor.collapse import without_side_effects
 from archwright.nas.monitor.statistics import Weights
 from archwright.spaces import write_architecture
 
@@ -33,7 +33,7 @@ _REGULAR = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontPoint:
+class ParetoPoint:
     """An architecture of a front.
 
     `limit` is the budget that it was derived for, on the `cost` of that name; `costs` is what it
@@ -54,10 +54,10 @@ class FrontPoint:
         return {"architecture": text, **asked, "costs": costs, "accuracy": self.accuracy}
 
 
-class Jury(ABC):
+class ArchitectureEvaluator(ABC):
     """Compares architectures as wholes."""
 
-    def __init__(self, terms: Terms, method: Method, *, finalists: int | None) -> None:
+    def __init__(self, terms: SearchConstraints, method: Method, *, finalists: int | None) -> None:
         """`finalists` None: as many as the terms, and the method that alpha is of, call for."""
         self._method = method
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
@@ -68,11 +68,11 @@ class Jury(ABC):
     def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
         """Loss and accuracy (percent) of an architecture on the first `count` batches."""
 
-    def choose(self, terms: Terms, weights: Weights) -> Architecture:
+    def choose(self, terms: SearchConstraints, weights: Weights) -> Architecture:
         """The best within the terms of those that weights speak for."""
         count = self._finalists
         if count is None:
-            count = self._method.finalists if terms.exclude_strongest(weights) else 1
+            count = self._method.finalists if terms.argmax_infeasible(weights) else 1
         return self.best(terms.top(weights, count))
 
     def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
@@ -93,15 +93,15 @@ class Jury(ABC):
         irregular = self._regularity and self._irregular.of(architecture)
         return self.mean(architecture, count)[0] + self._regularity * irregular
 
-    def front(self, terms: Terms, weights: Weights, count: int) -> list[FrontPoint]:
+    def front(self, terms: SearchConstraints, weights: Weights, count: int) -> list[ParetoPoint]:
         """So many architectures, at budgets from the least possible to the largest.
 
         With `finalists`, the winner within a smaller budget stands for election in the next, too.
         Limits within which nothing is found beside the other budgets are left out.
         """
-        points: list[FrontPoint] = []
-        for limit, within in terms.along_front(count):
-            if not within.feasible_at_all:
+        points: list[ParetoPoint] = []
+        for limit, within in terms.epsilon_constraints(count):
+            if not within.is_feasible:
                 continue
             chosen = self.choose(within, weights)
             if points and self._finalists not in (None, 1):
@@ -110,7 +110,7 @@ class Jury(ABC):
             assert costs is not None, "a front has a cost"
             assert terms.front is not None, "limits are along it"
             points.append(
-                FrontPoint(
+                ParetoPoint(
                     cost=terms.front.name,
                     limit=limit,
                     architecture=chosen,
@@ -121,11 +121,16 @@ class Jury(ABC):
         return points
 
 
-class Judge(Jury):
+class OneShotEvaluator(ArchitectureEvaluator):
     """Compares by the weights of one supernet; what was seen of an architecture is kept."""
 
     def __init__(
-        self, bilevel: Bilevel, batches: data.Batches, terms: Terms, *, finalists: int | None
+        self,
+        bilevel: Bilevel,
+        batches: data.Batches,
+        terms: SearchConstraints,
+        *,
+        finalists: int | None,
     ) -> None:
         """`batches` are of alpha's images."""
         super().__init__(terms, bilevel.method, finalists=finalists)
@@ -141,7 +146,7 @@ class Judge(Jury):
         network, fabric = self._bilevel.network, self._bilevel.fabric
         if len(seen) < min(count, len(self._held)):
             mixture = alone(network, architecture)
-            with undisturbed(self._bilevel):
+            with without_side_effects(self._bilevel):
                 for batch in self._held[len(seen) : count]:
                     score = mixture_score(fabric, network, mixture, [batch])
                     loss, top1 = score.loss, score.top1
@@ -150,10 +155,12 @@ class Judge(Jury):
         return sum(losses) / len(losses), sum(hits) / len(hits)
 
 
-class Panel(Jury):
+class EnsembleEvaluator(ArchitectureEvaluator):
     """Several judges, each of a supernet of its own; the mean of what they see counts."""
 
-    def __init__(self, judges: Sequence[Judge], terms: Terms, *, finalists: int | None) -> None:
+    def __init__(
+        self, judges: Sequence[OneShotEvaluator], terms: SearchConstraints, *, finalists: int | None
+    ) -> None:
         super().__init__(terms, judges[0]._method, finalists=finalists)
         self._judges = tuple(judges)
 

@@ -7,7 +7,7 @@ import torch
 from archwright.graph import Architecture, Network
 from archwright.nas.method import Method, weights_by_decision
 from archwright.nas.monitor.statistics import Weights
-from archwright.nas.parameters.ranking import nested, nests
+from archwright.nas.parameters.ranking import candidate_trees, nested
 from archwright.nas.recipe import Derivation
 from archwright.spaces import Size, Space
 from archwright.spaces.discretise import discretise
@@ -45,9 +45,9 @@ def untrained_architectures(
     The derivation is the search's own, without budgets; `null` says whether the null candidate may
     win (None: as the method has it).
     """
-    null = method.weighs_null if null is None else null
+    null = method.ranks_none if null is None else null
     deviation = method.recipe(space.name).alpha_init
-    trees = nests(network)
+    trees = candidate_trees(network)
     for weights in untrained_weights(method, network, deviation, seeds):
         ranked = nested(trees, weights) if derivation == "nested" else weights
         yield discretise(space, size, ranked, null=null)

@@ -12,41 +12,43 @@ from typing import Self
 import numpy as np
 from typing_extensions import override
 
-from archwright.engine.checkpointer import Keeper
-from archwright.nas.budget.constraints import Terms
+from archwright.engine.checkpointer import Checkpointer
+from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.config import SearchConfig
-from archwright.nas.derive.selection import Jury, Panel
+from archwright.nas.derive.selection import ArchitectureEvaluator, EnsembleEvaluator
 from archwright.nas.loop.result import SearchResult
-from archwright.nas.loop.run import Searching, carry_out, search_alone
-from archwright.nas.loop.trained import Answering, Reopened
+from archwright.nas.loop.run import SearchRun, resume_or_run, search_single
+from archwright.nas.loop.trained import Answering, TrainedSupernet
 from archwright.nas.monitor.statistics import Weights
 from archwright.spaces import write_architecture
 
 
-def search_together(config: SearchConfig) -> SearchResult:
+def search_ensemble(config: SearchConfig) -> SearchResult:
     """Search by each supernet, or go on with it, in a folder of its own within that of the run.
 
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
-    return carry_out(config, _decide)
+    return resume_or_run(config, _decide)
 
 
-def _decide(run: Searching, keeper: Keeper) -> SearchResult:
+def _decide(run: SearchRun, keeper: Checkpointer) -> SearchResult:
     """Every supernet that is left, then the architecture."""
     config = run.config
     keeper.restore()
     run.log_start(keeper, run.begin())
     seconds = 0.0
     for number in range(config.supernets):
-        member = config.member(number)
-        found = search_alone(member)
+        ensemble_member = config.ensemble_member(number)
+        found = search_single(ensemble_member)
         seconds += found.seconds
         text = write_architecture(found.architecture)
-        keeper.folder.log.write("supernet", number=number, seed=member.seed, architecture=text)
+        keeper.folder.log.write(
+            "supernet", number=number, seed=ensemble_member.seed, architecture=text
+        )
     keeper.count(seconds)
-    several = Together.of(config)
+    several = SupernetEnsemble.of(config)
     architecture = several.panel.choose(run.terms, several.weights)
     count = config.pareto
     points = None if count is None else several.panel.front(run.terms, several.weights, count)
@@ -54,11 +56,11 @@ def _decide(run: Searching, keeper: Keeper) -> SearchResult:
 
 
 @dataclass(frozen=True)
-class Together(Answering):
-    """Supernets that were trained, asked for one answer; see `Reopened`."""
+class SupernetEnsemble(Answering):
+    """Supernets that were trained, asked for one answer; see `TrainedSupernet`."""
 
-    members: tuple[Reopened, ...]
-    panel: Panel
+    members: tuple[TrainedSupernet, ...]
+    panel: EnsembleEvaluator
     weights: Weights
 
     @classmethod
@@ -66,25 +68,27 @@ class Together(Answering):
         """The supernets of a search, each of which must have ended.
 
         Raises:
-            RunError, ConfigError, DataError: as `Reopened.of`.
+            RunError, ConfigError, DataError: as `TrainedSupernet.of`.
         """
-        members = tuple(Reopened.of(config.member(n)) for n in range(config.supernets))
+        members = tuple(
+            TrainedSupernet.of(config.ensemble_member(n)) for n in range(config.supernets)
+        )
         terms = members[0].searching.terms
-        panel = Panel([one.judge for one in members], terms, finalists=config.finalists)
+        panel = EnsembleEvaluator([one.judge for one in members], terms, finalists=config.finalists)
         return cls(members, panel, average([one.weights for one in members]))
 
     @property
     @override
-    def jury(self) -> Jury:
+    def jury(self) -> ArchitectureEvaluator:
         return self.panel
 
     @property
     @override
-    def first(self) -> Searching:
+    def first(self) -> SearchRun:
         return self.members[0].searching
 
     @override
-    def terms(self, options: BudgetOptions) -> Terms:
+    def terms(self, options: BudgetOptions) -> SearchConstraints:
         return self.members[0].terms(options)
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright import data
-from archwright.engine.device import placed
+from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.engine.folder import RunFolder
 from archwright.engine.weights import save_network
 from archwright.graph import Architecture
 from archwright.graph.passes.restriction import restrict
 from archwright.io.typed import read_fields, result_of
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.nas.budget.limits import costs_from_json, costs_to_json
 from archwright.spaces import Size, Space, read_architecture, write_architecture
 
@@ -29,7 +29,7 @@ class SearchResult:
     supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
     `limits` are those of them that were limited, `feasible` says whether the limits hold, and
     `counted_at` is that size; `front` are the points that were derived beside it (see
-    `FrontPoint.to_json`). They are None where there was nothing of the kind.
+    `ParetoPoint.to_json`). They are None where there was nothing of the kind.
     """
 
     architecture: Architecture
@@ -79,10 +79,10 @@ _OPTIONAL: dict[str, Any] = {
 """The fields of a result in the log, and those that some have."""
 
 
-def hand_over(
+def save_derived_network(
     fabric: "Fabric",
     folder: RunFolder,
-    supernet: NaiveNetwork,
+    supernet: GraphModule,
     architecture: Architecture,
     images: data.ImageData,
     batches: data.Batches,
@@ -92,7 +92,7 @@ def hand_over(
     The derived network takes its batch statistics from `batches` first, since the supernet's are
     those of the mixture.
     """
-    derived = placed(NaiveNetwork(restrict(supernet.network, architecture)), fabric.device)
+    derived = to_device(GraphModule(restrict(supernet.network, architecture)), fabric.device)
     derived.inherit(supernet)
     recalibrate(fabric, derived, batches.epoch(0))
     top1 = evaluate(fabric, derived, scoring_batches(fabric, images).epoch(0)).top1

@@ -11,33 +11,33 @@ from torch import Tensor
 from archwright import data
 from archwright.cost import graph_cost
 from archwright.engine.checkpoint import loading, restore_random
-from archwright.engine.checkpointer import Keeper
+from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
 from archwright.engine.folder import SCHEMA
-from archwright.engine.progress import Progress as Bar
+from archwright.engine.progress import ProgressBar
 from archwright.engine.setup import (
     load_images,
+    open_run_folder,
     require_trainable,
     size_for,
-    started,
     training_batches,
 )
 from archwright.graph import Architecture, Network
 from archwright.graph.passes.shrinking import shrink
 from archwright.graph.passes.simplification import check_pointwise, simplify
 from archwright.io.files import write_json
-from archwright.lowering import FusedNetwork, NaiveNetwork
+from archwright.lowering import FusedNetwork, GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
-from archwright.nas.budget.constraints import Terms, settle_terms
+from archwright.nas.budget.constraints import SearchConstraints, build_constraints
 from archwright.nas.config import METHOD_OPTIONS, SearchConfig, require_alpha
 from archwright.nas.derive.oneshot import best_of
-from archwright.nas.derive.selection import FrontPoint, Judge
-from archwright.nas.loop.result import SearchResult, hand_over
-from archwright.nas.method import Method, Moment
-from archwright.nas.monitor.collapse import Watch, check_watch
-from archwright.nas.monitor.statistics import Roles
+from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint
+from archwright.nas.loop.result import SearchResult, save_derived_network
+from archwright.nas.method import Method, Progress
+from archwright.nas.monitor.collapse import CollapseMonitor, check_watch
+from archwright.nas.monitor.statistics import OperationRoles
 from archwright.nas.recipe import Recipe
-from archwright.nas.shrinker import Progress
+from archwright.nas.shrinker import ProgressiveShrinker
 from archwright.spaces import get_space, write_architecture
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ _SCORED = 8
 """Batches of alpha's images on which drawn architectures are compared."""
 
 
-def search_alone(config: SearchConfig) -> SearchResult:
+def search_single(config: SearchConfig) -> SearchResult:
     """Run a search by one supernet, or go on with one, and leave its run folder complete.
 
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
-    return carry_out(config, Searching.run)
+    return resume_or_run(config, SearchRun.run)
 
 
-def carry_out(
-    config: SearchConfig, go: Callable[["Searching", Keeper], SearchResult]
+def resume_or_run(
+    config: SearchConfig, go: Callable[["SearchRun", Checkpointer], SearchResult]
 ) -> SearchResult:
     """What a run folder says that has ended, else what `go` makes of it.
 
@@ -65,21 +65,21 @@ def carry_out(
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
     run = prepare(config)
-    with started(run.fabric, config, "search", run.images, run.resolved) as folder:
+    with open_run_folder(run.fabric, config, "search", run.images, run.resolved) as folder:
         finished = folder.result()
         if finished is None:
-            return go(run, Keeper(folder, run.fabric, config.checkpoint_seconds))
+            return go(run, Checkpointer(folder, run.fabric, config.checkpoint_seconds))
     return SearchResult.from_json({**finished, "out": str(config.out)}, run.space)
 
 
-def prepare(config: SearchConfig) -> "Searching":
+def prepare(config: SearchConfig) -> "SearchRun":
     """All of a search that can be checked before anything starts.
 
     Raises:
         ConfigError, DataError: as `search`.
     """
-    space, config = get_space(config.space), config.settled()
-    method = config.chosen_method()
+    space, config = get_space(config.space), config.with_preset()
+    method = config.build_method()
     recipe = config.recipe(method.recipe(space.name))
     watch = check_watch(method, config.method, config.watch, config.stop_early, recipe)
     require_alpha(method, config)
@@ -88,27 +88,27 @@ def prepare(config: SearchConfig) -> "Searching":
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
-    null = method.weighs_null if config.keep_null is None else config.keep_null
+    null = method.ranks_none if config.keep_null is None else config.keep_null
     config = replace(config, watch=watch, keep_null=null)
-    terms = settle_terms(config, space, size, images, null=null)
+    terms = build_constraints(config, space, size, images, null=null)
     supernet = method.supernet(space.supernet(size))
     check_pointwise(supernet, config.simplification, space.name)
     supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
-    return Searching(config, fabric, terms, recipe, images, method, supernet)
+    return SearchRun(config, fabric, terms, recipe, images, method, supernet)
 
 
-class Searching:
+class SearchRun:
     """One search while it runs."""
 
-    keeper: Keeper
-    watch: Watch
+    keeper: Checkpointer
+    watch: CollapseMonitor
 
     def __init__(
         self,
         config: SearchConfig,
         fabric: "Fabric",
-        terms: Terms,
+        terms: SearchConstraints,
         recipe: Recipe,
         images: data.ImageData,
         method: Method,
@@ -118,9 +118,9 @@ class Searching:
         self.space, self.size = terms.space, terms.size
         self.recipe, self.images = recipe, images
         self.method, self.supernet = method, supernet
-        self.left: Progress | None = None
-        if method.shrinks:
-            self.left = Progress(supernet, alpha_start=recipe.alpha_start)
+        self.left: ProgressiveShrinker | None = None
+        if method.progressive_shrinking:
+            self.left = ProgressiveShrinker(supernet, alpha_start=recipe.alpha_start)
         weights_set, alpha_set = data.search_split(images.train)
         self.weights_batches, self.alpha_batches = (
             training_batches(fabric, config, images, recipe.batch_size, stream=stream, part=part)
@@ -139,7 +139,7 @@ class Searching:
             "derivation": config.derivation,
         }
 
-    def run(self, keeper: Keeper) -> SearchResult:
+    def run(self, keeper: Checkpointer) -> SearchResult:
         """Every step that is left, then the architecture."""
         self.keeper = keeper
         bilevel = self.begin()
@@ -158,7 +158,7 @@ class Searching:
         total = epochs * len(self.weights_batches)
         done = epoch * len(self.weights_batches) + step
         title = f"search {self.space.name}"
-        with Bar(title, total, done, visible=keeper.writes) as progress:
+        with ProgressBar(title, total, done, visible=keeper.writes) as progress:
             for current in range(epoch, epochs):
                 if self.watch.taken is not None:
                     break
@@ -199,11 +199,11 @@ class Searching:
         if bilevel.pressure is not None:
             bilevel.pressure.narrow(self.terms.strongest)
 
-    def watching(self, bilevel: Bilevel) -> Watch:
+    def watching(self, bilevel: Bilevel) -> CollapseMonitor:
         """Who looks for signs of collapse."""
-        return Watch(
+        return CollapseMonitor(
             bilevel,
-            Roles.of(self.space.supernet(self.size)),
+            OperationRoles.of(self.space.supernet(self.size)),
             self.config.stop_early,
             null=None if self.terms.null else self.space.null,
             batches=self.alpha_batches if self.config.watch else None,
@@ -219,12 +219,12 @@ class Searching:
     def _alpha_steps(self) -> int:
         return (self.recipe.epochs - self.recipe.alpha_start) * len(self.weights_batches)
 
-    def judge(self, bilevel: Bilevel) -> Judge:
+    def judge(self, bilevel: Bilevel) -> OneShotEvaluator:
         """Who compares finalists."""
         finalists = self.config.finalists
-        return Judge(bilevel, self.alpha_batches, self.terms, finalists=finalists)
+        return OneShotEvaluator(bilevel, self.alpha_batches, self.terms, finalists=finalists)
 
-    def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[FrontPoint] | None]:
+    def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[ParetoPoint] | None]:
         """The architecture, and a front if one is asked for.
 
         What alpha speaks for is compared as a whole; of a method that draws, the best one drawn.
@@ -238,12 +238,12 @@ class Searching:
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.network, drawn, seen), None
 
-    def _lowered(self, supernet: Network) -> NaiveNetwork:
+    def _lowered(self, supernet: Network) -> GraphModule:
         if self.config.lowering == "naive":
-            return NaiveNetwork(supernet)
+            return GraphModule(supernet)
         return FusedNetwork(supernet, recompute=self.config.recompute)
 
-    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: Bar) -> None:
+    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: ProgressBar) -> None:
         steps = len(self.weights_batches)
         pairs = zip(
             self.weights_batches.epoch(epoch, start),
@@ -252,7 +252,7 @@ class Searching:
         )
         for step, (weights_batch, alpha_batch) in enumerate(pairs, start):
             along = (epoch + step / steps) / self.recipe.epochs
-            moment = Moment(epoch, self.recipe.epochs, along)
+            moment = Progress(epoch, self.recipe.epochs, along)
             bilevel.step(weights_batch, alpha_batch, moment)
             if self.left is not None and bilevel.learns(moment):
                 self.left.observe(bilevel.strengths())
@@ -267,8 +267,8 @@ class Searching:
         bilevel.train_meter.reset()
         bilevel.valid_meter.reset()
         if self.left is not None and self.left.drop(
-            Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs),
-            lambda allowed: self.terms.narrowed(allowed).feasible_at_all,
+            Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs),
+            lambda allowed: self.terms.narrowed(allowed).is_feasible,
         ):
             self._shrink(bilevel, self.left.left)
         self.keeper.save(self._state(bilevel, epoch + 1, 0))
@@ -281,7 +281,7 @@ class Searching:
         while True:
             yield from batches.epoch(epoch)
 
-    def log_start(self, keeper: Keeper, bilevel: Bilevel) -> None:
+    def log_start(self, keeper: Checkpointer, bilevel: Bilevel) -> None:
         """Write down what is searched, and where."""
         keeper.folder.log.write(
             "start",
@@ -292,7 +292,7 @@ class Searching:
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: Bar) -> None:
+    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: ProgressBar) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
         learned = self._learned(bilevel, epoch) if self.method.learns else {}
         if not self.keeper.writes:
@@ -318,7 +318,7 @@ class Searching:
         """What there is to say of alpha at the end of an epoch."""
         weights, strengths = bilevel.weights(), bilevel.standing()
         architecture = self.terms.derive(strengths)
-        moment = Moment(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
+        moment = Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
         signs = self.watch.look(weights, strengths, architecture, moment)
         return {
             "alpha": weights,
@@ -343,16 +343,16 @@ class Searching:
 
     def conclude(
         self,
-        keeper: Keeper,
+        keeper: Checkpointer,
         bilevel: Bilevel,
         architecture: Architecture,
-        points: list[FrontPoint] | None,
+        points: list[ParetoPoint] | None,
     ) -> SearchResult:
         """Leave the run folder complete; the network has the weights of that supernet."""
         folder = keeper.folder
         front = None if points is None else tuple(point.to_json() for point in points)
         cost = graph_cost(self.space.discrete(architecture, self.size))
-        top1 = hand_over(
+        top1 = save_derived_network(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
         seconds = keeper.tick()

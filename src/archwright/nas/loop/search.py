@@ -1,9 +1,9 @@
 """A search from start to end: by one supernet, or by several that decide together."""
 
 from archwright.nas.config import SearchConfig
-from archwright.nas.loop.ensemble import search_together
+from archwright.nas.loop.ensemble import search_ensemble
 from archwright.nas.loop.result import SearchResult
-from archwright.nas.loop.run import search_alone
+from archwright.nas.loop.run import search_single
 
 
 def search(config: SearchConfig) -> SearchResult:
@@ -15,4 +15,4 @@ def search(config: SearchConfig) -> SearchResult:
         RunError: the run folder exists, or is of another configuration.
         DivergedError: the loss is no longer finite.
     """
-    return search_alone(config) if config.supernets == 1 else search_together(config)
+    return search_single(config) if config.supernets == 1 else search_ensemble(config)

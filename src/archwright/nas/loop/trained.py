@@ -10,11 +10,11 @@ from archwright.engine.folder import RunFolder
 from archwright.errors import RunError
 from archwright.graph import Architecture
 from archwright.nas.bilevel.bilevel import Bilevel
-from archwright.nas.budget.constraints import Terms, settle_terms
+from archwright.nas.budget.constraints import SearchConstraints, build_constraints
 from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.config import SearchConfig
-from archwright.nas.derive.selection import Judge, Jury
-from archwright.nas.loop.run import Searching, prepare
+from archwright.nas.derive.selection import ArchitectureEvaluator, OneShotEvaluator
+from archwright.nas.loop.run import SearchRun, prepare
 from archwright.nas.monitor.statistics import Weights
 
 
@@ -25,16 +25,16 @@ class Answering(ABC):
 
     @property
     @abstractmethod
-    def jury(self) -> Jury:
+    def jury(self) -> ArchitectureEvaluator:
         """Compares finalists."""
 
     @property
     @abstractmethod
-    def first(self) -> Searching:
+    def first(self) -> SearchRun:
         """The search whose space, size and images all others share."""
 
     @abstractmethod
-    def terms(self, options: BudgetOptions) -> Terms:
+    def terms(self, options: BudgetOptions) -> SearchConstraints:
         """Settle what `options` set.
 
         Raises:
@@ -45,7 +45,7 @@ class Answering(ABC):
         """Derive the architecture from alpha alone, whatever it costs."""
         return replace(self.first.terms, budgets=()).derive(self.weights)
 
-    def choose(self, terms: Terms) -> Architecture:
+    def choose(self, terms: SearchConstraints) -> Architecture:
         """Derive the architecture within `terms`."""
         return self.jury.choose(terms, self.weights)
 
@@ -59,16 +59,16 @@ class Answering(ABC):
 
 
 @dataclass(frozen=True)
-class Reopened(Answering):
+class TrainedSupernet(Answering):
     """What a search learned: weights of candidates, and a supernet to compare finalists with."""
 
-    searching: Searching
+    searching: SearchRun
     bilevel: Bilevel
-    judge: Judge
+    judge: OneShotEvaluator
     weights: Weights
 
     @classmethod
-    def of(cls, config: SearchConfig) -> "Reopened":
+    def of(cls, config: SearchConfig) -> "TrainedSupernet":
         """The search in the run folder of `config`, which must have ended.
 
         Raises:
@@ -89,7 +89,7 @@ class Reopened(Answering):
         return cls(searching, bilevel, searching.judge(bilevel), watch.strengths)
 
     @classmethod
-    def untrained(cls, config: SearchConfig) -> "Reopened":
+    def untrained(cls, config: SearchConfig) -> "TrainedSupernet":
         """What the search of `config` begins with: initial alpha, and fresh weights.
 
         Raises:
@@ -101,17 +101,17 @@ class Reopened(Answering):
 
     @property
     @override
-    def jury(self) -> Jury:
+    def jury(self) -> ArchitectureEvaluator:
         return self.judge
 
     @property
     @override
-    def first(self) -> Searching:
+    def first(self) -> SearchRun:
         return self.searching
 
     @override
-    def terms(self, options: BudgetOptions) -> Terms:
+    def terms(self, options: BudgetOptions) -> SearchConstraints:
         run = self.searching
         null = run.terms.null
-        terms = settle_terms(options, run.space, run.size, run.images, null=null)
+        terms = build_constraints(options, run.space, run.size, run.images, null=null)
         return terms if run.terms.allowed is None else terms.narrowed(run.terms.allowed)

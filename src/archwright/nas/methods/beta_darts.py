@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 from typing_extensions import override
 
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.recipe import Recipe
 
@@ -29,6 +29,6 @@ class BetaDarts(Darts):
         )
 
     @override
-    def penalty(self, logits: Tensor, moment: Moment) -> Tensor:
+    def penalty(self, logits: Tensor, moment: Progress) -> Tensor:
         factor = self.beta_decay * moment.epoch / moment.epochs
         return factor * logits.logsumexp(dim=-1).mean()

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.lowering import Mixture
-from archwright.nas.method import Method, Moment
+from archwright.nas.method import Method, Progress
 from archwright.nas.recipe import Recipe, Unroll
 
 
@@ -43,7 +43,7 @@ class Darts(Method):
         )
 
     @override
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         return Mixture.from_logits(logits)
 
 

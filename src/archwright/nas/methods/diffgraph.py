@@ -15,7 +15,7 @@ from archwright.cost import Encoding
 from archwright.engine.options import require
 from archwright.graph import Network
 from archwright.lowering import Mixture
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.parameters.alpha import Alpha
 from archwright.nas.parameters.encoded import EncodedAlpha
@@ -29,7 +29,7 @@ from archwright.nas.recipe import Estimator, Recipe
 class DiffGraph(Darts):
     """Weighted connections and operations, sampled."""
 
-    weighs_null: ClassVar[bool] = True
+    ranks_none: ClassVar[bool] = True
     # 4 and 16 finalists were no better within budgets on the seeds that settings are chosen on
     finalists: ClassVar[int] = 1
 
@@ -60,17 +60,17 @@ class DiffGraph(Darts):
         return GraphAlpha(network, deviation=deviation)
 
     @override
-    def conditioned(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
+    def with_graph_encoding(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
         return EncodedAlpha.around(alpha, network, encoding) if self.encoder else alpha
 
     @override
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
         return draw(logits, tau, self.estimator)
 
     @property
     @override
-    def shrinks(self) -> bool:
+    def progressive_shrinking(self) -> bool:
         return self.progressive
 
     @property

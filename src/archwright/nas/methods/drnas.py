@@ -13,7 +13,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from archwright.lowering import Mixture
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.parameters.noise import dirichlet
 from archwright.nas.recipe import Recipe
@@ -31,7 +31,7 @@ class DrNas(Darts):
         )
 
     @override
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         return Mixture.from_weights(dirichlet(_concentration(logits)))
 
     @override

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.lowering import Mixture
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.parameters.noise import gumbel, require_annealing
 from archwright.nas.recipe import Recipe
@@ -33,7 +33,7 @@ class Gdas(Darts):
         return replace(super().recipe(space), epochs=250, nesterov=True, weight_decay=5e-4)
 
     @override
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         noisy = logits.log_softmax(dim=-1) + gumbel(logits)
         tau = moment.between(self.tau, self.tau_min)
         return Mixture.straight_through(noisy / tau, only_sample=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.lowering import Mixture
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.parameters.noise import gumbel
 from archwright.nas.recipe import Recipe
@@ -51,6 +51,6 @@ class RandomWithSharing(Darts):
         return self.samples
 
     @override
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         uniform = torch.where(logits.isinf(), logits, 0.0).detach()
         return Mixture.straight_through(uniform + gumbel(uniform), only_sample=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.lowering import Mixture
-from archwright.nas.method import Moment
+from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.parameters.noise import gumbel, require_annealing
 from archwright.nas.recipe import Recipe
@@ -33,6 +33,6 @@ class Snas(Darts):
         return replace(super().recipe(space), epochs=150, nesterov=False, weight_decay=3e-4)
 
     @override
-    def mixture(self, logits: Tensor, moment: Moment) -> Mixture:
+    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
         tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
         return Mixture.from_logits((logits.log_softmax(dim=-1) + gumbel(logits)) / tau)

@@ -20,20 +20,20 @@ from archwright.engine.checkpoint import random_state, restore_random
 from archwright.engine.device import average_over_processes
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
-from archwright.lowering import FusedNetwork, Mixture, NaiveNetwork
+from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.nas.bilevel.bilevel import Batch, Bilevel, frozen
 from archwright.nas.derive.oneshot import mixture_accuracy, one_shot_accuracy
-from archwright.nas.method import Method, Moment
+from archwright.nas.method import Method, Progress
 from archwright.nas.monitor.hessian import largest_eigenvalue
 from archwright.nas.monitor.statistics import (
-    Roles,
+    OperationRoles,
     Weights,
     entropy,
-    most_skips,
+    max_skips,
     ranking,
-    skip_shares,
+    skip_fraction,
 )
-from archwright.nas.monitor.stopping import Seen, StopRule, epoch_to_take, epochs_needed
+from archwright.nas.monitor.stopping import EpochRecord, StopRule, epochs_needed, selected_epoch
 from archwright.nas.recipe import Recipe
 
 _BATCHES = 2
@@ -47,7 +47,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signs:
+class CollapseMetrics:
     """What is logged of an epoch.
 
     Attributes:
@@ -90,13 +90,13 @@ def check_watch(
     return method.learns and watch is not False
 
 
-class Watch:
+class CollapseMonitor:
     """What is known of a search, epoch by epoch, and whether it should be stopped."""
 
     def __init__(
         self,
         bilevel: Bilevel,
-        roles: Roles,
+        roles: OperationRoles,
         rule: StopRule,
         *,
         null: str | None,
@@ -115,11 +115,11 @@ class Watch:
         size = sum(parameter.numel() for parameter in bilevel.alpha.parameters())
         generator = torch.Generator().manual_seed(_SEED)
         self._direction = torch.randn(size, generator=generator).to(bilevel.fabric.device)
-        self._history: list[Seen] = []
+        self._history: list[EpochRecord] = []
 
     def look(
-        self, weights: Weights, strengths: Weights, architecture: Architecture, moment: Moment
-    ) -> Signs:
+        self, weights: Weights, strengths: Weights, architecture: Architecture, moment: Progress
+    ) -> CollapseMetrics:
         """The signs at the end of an epoch.
 
         `weights` are those of the candidates, `strengths` what they are ranked by, which stand for
@@ -130,31 +130,33 @@ class Watch:
         eigenvalue: float | None = None
         start = time.monotonic()
         if self._batches:
-            with undisturbed(self._bilevel):
+            with without_side_effects(self._bilevel):
                 gap = self._gap(architecture, moment)
                 eigenvalue = self._eigenvalue()
         seconds = round(time.monotonic() - start, 3)
         if self._bilevel.learns(moment):
-            seen = Seen(
+            seen = EpochRecord(
                 epoch=moment.epoch,
                 weights=strengths,
                 ranking=ranking(strengths, decisions, self._roles),
-                skips=most_skips(architecture, self._roles),
+                skips=max_skips(architecture, self._roles),
                 eigenvalue=eigenvalue,
             )
             self._history.append(seen)
-        return Signs(
+        return CollapseMetrics(
             entropy=entropy(weights),
-            skips=skip_shares(strengths, decisions, self._roles, null=self._null) if learns else {},
+            skips=skip_fraction(strengths, decisions, self._roles, null=self._null)
+            if learns
+            else {},
             gap=gap,
             eigenvalue=eigenvalue,
             watch_seconds=seconds,
         )
 
     @property
-    def taken(self) -> Seen | None:
+    def taken(self) -> EpochRecord | None:
         """The epoch whose weights are the answer, where the search is to be stopped."""
-        epoch = epoch_to_take(self._rule, self._history)
+        epoch = selected_epoch(self._rule, self._history)
         return next((seen for seen in self._history if seen.epoch == epoch), None)
 
     @property
@@ -171,9 +173,9 @@ class Watch:
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self._direction.copy_(state["direction"])
-        self._history = [Seen(**seen) for seen in state["history"]]
+        self._history = [EpochRecord(**seen) for seen in state["history"]]
 
-    def _gap(self, architecture: Architecture, moment: Moment) -> float:
+    def _gap(self, architecture: Architecture, moment: Progress) -> float:
         bilevel = self._bilevel
         torch.manual_seed(_SEED)
         mixture = bilevel.mixture(bilevel.alpha().detach(), moment)
@@ -214,7 +216,7 @@ def _flat(parts: Sequence[Tensor]) -> Tensor:
 
 
 @contextmanager
-def _kept_for_two(network: NaiveNetwork) -> Generator[None]:
+def _kept_for_two(network: GraphModule) -> Generator[None]:
     """Let gradients of `network` be differentiated again."""
     if not isinstance(network, FusedNetwork):
         yield
@@ -234,7 +236,7 @@ def expected_mixture(bilevel: Bilevel) -> Mixture:
 
 
 @contextmanager
-def undisturbed(bilevel: Bilevel) -> Generator[None]:
+def without_side_effects(bilevel: Bilevel) -> Generator[None]:
     """Compute with a search, and leave its statistics and the random state as they are."""
     device = bilevel.fabric.device
     buffers = [(buffer, buffer.clone()) for buffer in bilevel.network.buffers()]

@@ -18,7 +18,7 @@ Weights = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Roles:
+class OperationRoles:
     """What the candidates of a space are, by decision, and its cells, by kind.
 
     Attributes:
@@ -32,7 +32,7 @@ class Roles:
     reductions: frozenset[str]
 
     @classmethod
-    def of(cls, network: Network) -> "Roles":
+    def of(cls, network: Network) -> "OperationRoles":
         """The roles in a space's own supernet, as it is before any pass."""
         skips: dict[str, frozenset[str]] = {}
         learned: dict[str, frozenset[str]] = {}
@@ -66,8 +66,8 @@ def entropy(weights: Weights) -> float:
     return float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
 
 
-def skip_shares(
-    weights: Weights, decisions: Iterable[Decision], roles: Roles, *, null: str | None
+def skip_fraction(
+    weights: Weights, decisions: Iterable[Decision], roles: OperationRoles, *, null: str | None
 ) -> dict[str, float]:
     """For each kind of cell, the share of its decisions that a skip leads.
 
@@ -86,7 +86,7 @@ def skip_shares(
 
 
 def ranking(
-    weights: Weights, decisions: Iterable[Decision], roles: Roles
+    weights: Weights, decisions: Iterable[Decision], roles: OperationRoles
 ) -> dict[str, tuple[str, ...]]:
     """The candidates of each decision that have weights, the strongest first."""
     ranks: dict[str, tuple[str, ...]] = {}
@@ -97,7 +97,7 @@ def ranking(
     return ranks
 
 
-def most_skips(architecture: Architecture, roles: Roles) -> int:
+def max_skips(architecture: Architecture, roles: OperationRoles) -> int:
     """How many skips the cell has that has most of them, reductions left out."""
     counts = dict.fromkeys(architecture.cells, 0)
     for name, candidate in architecture.answers().items():

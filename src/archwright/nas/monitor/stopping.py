@@ -24,7 +24,7 @@ _RISE = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class EpochRecord:
     """What rules look at, of an epoch at whose end alpha had learned.
 
     Attributes:
@@ -42,7 +42,7 @@ class Seen:
     eigenvalue: float | None
 
 
-def epoch_to_take(rule: StopRule, history: Sequence[Seen]) -> int | None:
+def selected_epoch(rule: StopRule, history: Sequence[EpochRecord]) -> int | None:
     """The epoch whose alpha is the answer, if the last one of `history` is one to stop at."""
     return _RULES[rule](history)
 
@@ -52,21 +52,21 @@ def epochs_needed(rule: StopRule) -> int:
     return {"none": 0, "skips": 1, "stable": _STABLE + 1, "eigenvalue": 2 * _WINDOW}[rule]
 
 
-def _skips(history: Sequence[Seen]) -> int | None:
+def _skips(history: Sequence[EpochRecord]) -> int | None:
     """Two skips in a normal cell (Liang et al., DARTS+, 2019); what was there before is taken."""
     if not history or history[-1].skips < _SKIPS:
         return None
     return history[max(0, len(history) - 2)].epoch
 
 
-def _stable(history: Sequence[Seen]) -> int | None:
+def _stable(history: Sequence[EpochRecord]) -> int | None:
     """The candidates with weights keep their ranks (Liang et al., DARTS+, 2019)."""
     recent = history[-1 - _STABLE :]
-    settled = all(one.ranking == other.ranking for one, other in pairwise(recent))
-    return history[-1].epoch if len(recent) > _STABLE and settled else None
+    with_preset = all(one.ranking == other.ranking for one, other in pairwise(recent))
+    return history[-1].epoch if len(recent) > _STABLE and with_preset else None
 
 
-def _eigenvalue(history: Sequence[Seen]) -> int | None:
+def _eigenvalue(history: Sequence[EpochRecord]) -> int | None:
     """Alpha's loss bends ever more sharply (Zela et al., ICLR 2020, section 4.3)."""
     recent = [seen.eigenvalue for seen in history[-2 * _WINDOW :] if seen.eigenvalue is not None]
     if len(recent) < 2 * _WINDOW:
@@ -75,7 +75,7 @@ def _eigenvalue(history: Sequence[Seen]) -> int | None:
     return history[-1 - _WINDOW].epoch if 0 < before < _RISE * now else None
 
 
-_RULES: dict[str, Callable[[Sequence[Seen]], int | None]] = {
+_RULES: dict[str, Callable[[Sequence[EpochRecord]], int | None]] = {
     "none": lambda history: None,
     "skips": _skips,
     "stable": _stable,

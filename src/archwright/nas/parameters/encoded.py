@@ -66,9 +66,9 @@ class EncodedAlpha(GraphAlpha):
             weights = own.candidates.exp()
             if own.presence is not None:
                 weights = weights * own.presence[:, None]
-            placed = torch.zeros_like(weights)
-            placed[self._order] = weights
-        embedded = self.encoder(placed)[self._order]
+            to_device = torch.zeros_like(weights)
+            to_device[self._order] = weights
+        embedded = self.encoder(to_device)[self._order]
         present = (self._padding == 0).to(embedded)[..., None]
         mean = (embedded * present).sum(dim=1) / present.sum(dim=1).clamp(min=1.0)
         return (

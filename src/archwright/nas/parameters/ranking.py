@@ -22,18 +22,18 @@ _INSIDE = 0.5
 
 
 @dataclass(frozen=True)
-class Nest:
+class CandidateTree:
     """Candidates (by number) that stand together, and how they are told apart inside.
 
     A single candidate has no `parts`.
     """
 
     members: frozenset[int]
-    parts: tuple["Nest", ...] = ()
+    parts: tuple["CandidateTree", ...] = ()
 
 
-def nested(trees: Mapping[str, Nest], weights: Weights) -> dict[str, list[float]]:
-    """The strengths of candidates in the tree of each decision (see `nests`).
+def nested(trees: Mapping[str, CandidateTree], weights: Weights) -> dict[str, list[float]]:
+    """The strengths of candidates in the tree of each decision (see `candidate_trees`).
 
     The best candidate of a group has the group's whole weight; another has as much less as the root
     of its share of the best one's weight inside it. Where nothing is shared these are the weights
@@ -51,7 +51,7 @@ def nested(trees: Mapping[str, Nest], weights: Weights) -> dict[str, list[float]
     return found
 
 
-def nests(network: Network) -> Mapping[str, Nest]:
+def candidate_trees(network: Network) -> Mapping[str, CandidateTree]:
     """The tree of choices that `network` makes of each decision, by the decision's name."""
     open_choices: dict[str, list[Choice]] = {}
     for choice in network.choices():
@@ -59,24 +59,26 @@ def nests(network: Network) -> Mapping[str, Nest]:
     return {name: _nest(found[0]) for name, found in open_choices.items()}
 
 
-def _nest(choice: Choice) -> Nest:
+def _nest(choice: Choice) -> CandidateTree:
     parts = tuple(
-        Nest(option.members) if len(option.members) == 1 else _inside(choice, option.members)
+        CandidateTree(option.members)
+        if len(option.members) == 1
+        else _inside(choice, option.members)
         for option in choice.options
     )
-    return parts[0] if len(parts) == 1 else Nest(choice.given, parts)
+    return parts[0] if len(parts) == 1 else CandidateTree(choice.given, parts)
 
 
-def _inside(choice: Choice, members: frozenset[int]) -> Nest:
+def _inside(choice: Choice, members: frozenset[int]) -> CandidateTree:
     """How the members of one option are told apart: by the first choice in it that is theirs."""
     body = next(option.body for option in choice.options if option.members == members)
     inner = (one for one in choices(body) if one.decision.name == choice.decision.name)
     found = next((one for one in inner if one.given == members), None)
     # modules without a choice between them: the members compute the same
-    return Nest(members) if found is None else _nest(found)
+    return CandidateTree(members) if found is None else _nest(found)
 
 
-def _strengths(nest: Nest, weights: Sequence[float]) -> dict[int, float]:
+def _strengths(nest: CandidateTree, weights: Sequence[float]) -> dict[int, float]:
     if not nest.parts:
         return {number: weights[number] for number in nest.members}
     found: dict[int, float] = {}

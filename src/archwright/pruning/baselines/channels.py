@@ -16,7 +16,7 @@ from archwright.errors import ConfigError, GraphError
 from archwright.graph import BatchNorm, Conv, GlobalAvgPool, Linear, ReLU, Subsample
 from archwright.graph.ops import Pool
 from archwright.graph.passes.resizing import resized, without_zeros
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.baselines.widths import rounded
 
 Ranking = Literal["layer", "network"]
@@ -29,8 +29,8 @@ _NEAR = 0.995
 
 
 def prune_channels(
-    whole: NaiveNetwork, macs: float, *, ranking: Ranking = "layer", round_to: int | None = None
-) -> tuple[NaiveNetwork, float]:
+    whole: GraphModule, macs: float, *, ranking: Ranking = "layer", round_to: int | None = None
+) -> tuple[GraphModule, float]:
     """`whole` with its least important channels removed, and the share that was asked for.
 
     The share is found by bisection: the one that leaves most without being above `macs`. The widths
@@ -66,8 +66,8 @@ def prune_channels(
 
 
 def _pruner(
-    whole: NaiveNetwork, ranking: Ranking, round_to: int | None
-) -> Callable[[float], NaiveNetwork]:
+    whole: GraphModule, ranking: Ranking, round_to: int | None
+) -> Callable[[float], GraphModule]:
     """What removes a share of the channels from a copy of `whole`, and rounds what is left."""
     pruning = optional("torch_pruning")
     for module in whole.network.modules():
@@ -87,8 +87,8 @@ def _pruner(
     weights = whole.state_dict()
     images = torch.zeros(2, *network.image, device=next(whole.parameters()).device)
 
-    def prune(share: float) -> NaiveNetwork:
-        module = NaiveNetwork(network).to(images).eval()
+    def prune(share: float) -> GraphModule:
+        module = GraphModule(network).to(images).eval()
         module.load_state_dict(weights)
         with torch.enable_grad():
             graph = pruning.DependencyGraph().build_dependency(
@@ -141,12 +141,12 @@ def _gone(part: Tensor, scores: Tensor, weak: Tensor, round_to: int | None) -> T
     return part[scores[part].argsort()[: len(part) - left]]
 
 
-def _macs(module: NaiveNetwork) -> int:
+def _macs(module: GraphModule) -> int:
     return graph_cost(resized(module.network, dict(module.slots.items())), live=True).macs
 
 
-def rebuilt(pruned: NaiveNetwork) -> NaiveNetwork:
+def rebuilt(pruned: GraphModule) -> GraphModule:
     """A fresh module of `pruned`, whose modules were made narrower, with its weights."""
-    module = NaiveNetwork(resized(pruned.network, dict(pruned.slots.items())))
+    module = GraphModule(resized(pruned.network, dict(pruned.slots.items())))
     module.load_state_dict(pruned.state_dict())
     return module.to(next(pruned.parameters()))

@@ -12,17 +12,17 @@ from typing import Literal
 import torch
 
 from archwright.cost import graph_cost
-from archwright.engine.evaluate import Labelled
+from archwright.engine.evaluate import LabelledBatches
 from archwright.errors import ConfigError
-from archwright.graph import Cell, Edge, Module, Network, Step, Zero, chain, walk_network
+from archwright.graph import Cell, Edge, Network, Op, Step, Zero, chain, walk_network
 from archwright.graph.expr import is_zero
 from archwright.graph.ops import Scale
 from archwright.graph.passes.rewire import deletable
 from archwright.graph.traverse import connected, node_shapes
-from archwright.lowering import NaiveNetwork
+from archwright.lowering import GraphModule
 from archwright.pruning.gates import Gates, taylor_scores
-from archwright.pruning.leave_one_out import in_rounds, loss_scores
-from archwright.pruning.reconstruction import take_statistics
+from archwright.pruning.leave_one_out import in_rounds, leave_one_out
+from archwright.pruning.reconstruction import reset_bn_statistics
 
 EdgeScore = Literal["loss", "taylor"]
 EdgeKey = tuple[str, int]
@@ -30,8 +30,8 @@ EdgeKey = tuple[str, int]
 
 
 def prune_edges(
-    whole: NaiveNetwork, macs: float, batches: Labelled, *, score: EdgeScore = "loss"
-) -> tuple[NaiveNetwork, frozenset[EdgeKey]]:
+    whole: GraphModule, macs: float, batches: LabelledBatches, *, score: EdgeScore = "loss"
+) -> tuple[GraphModule, frozenset[EdgeKey]]:
     """`whole` without its least important edges, so that no more than `macs` are left; the edges.
 
     With the score `loss` each edge is left out, batch norms take the statistics of the images, and
@@ -58,7 +58,7 @@ def prune_edges(
 
 
 def tried_edges(
-    whole: NaiveNetwork, removed: frozenset[EdgeKey], batches: Labelled
+    whole: GraphModule, removed: frozenset[EdgeKey], batches: LabelledBatches
 ) -> dict[EdgeKey, float]:
     """What the loss rises by when each edge that could go follows the `removed`."""
     keys, held = removable(whole.network), list(batches)
@@ -66,18 +66,18 @@ def tried_edges(
     print(f"trying {count} operations, {len(removed)} are gone", file=sys.stderr, flush=True)
     x = torch.cat([images for images, _ in held])
 
-    def without(gone: frozenset[EdgeKey]) -> NaiveNetwork:
+    def without(gone: frozenset[EdgeKey]) -> GraphModule:
         network = _left(whole, gone)
-        take_statistics(network, x)
+        reset_bn_statistics(network, x)
         return network
 
-    return loss_scores(without, keys, removed, held)
+    return leave_one_out(without, keys, removed, held)
 
 
-def taylor_edges(whole: NaiveNetwork, batches: Labelled) -> dict[EdgeKey, float]:
+def taylor_edges(whole: GraphModule, batches: LabelledBatches) -> dict[EdgeKey, float]:
     """What the loss changes without each edge that could go, to first order."""
     keys = removable(whole.network)
-    gated = NaiveNetwork(_edited(whole.network, frozenset(keys), _gated))
+    gated = GraphModule(_edited(whole.network, frozenset(keys), _gated))
     gated.load_state_dict({**gated.state_dict(), **whole.state_dict()})
     gated.to(next(whole.parameters()))
     gates: Gates = {key: gated.get_parameter(f"slots.{_slot(*key)}.weight") for key in keys}
@@ -150,9 +150,9 @@ def describe(network: Network, removed: frozenset[EdgeKey]) -> str:
     return " ".join(words)
 
 
-def _left(whole: NaiveNetwork, removed: frozenset[EdgeKey]) -> NaiveNetwork:
+def _left(whole: GraphModule, removed: frozenset[EdgeKey]) -> GraphModule:
     """The network without these edges, in evaluation mode, with the weights of `whole`."""
-    network, state = NaiveNetwork(without_edges(whole.network, removed)), whole.state_dict()
+    network, state = GraphModule(without_edges(whole.network, removed)), whole.state_dict()
     network.load_state_dict({name: state[name] for name in network.state_dict()})
     return network.to(next(whole.parameters())).eval()
 
@@ -196,7 +196,7 @@ def _slot(step: str, position: int) -> str:
 
 
 def _gated(edge: Edge, slot: str, channels: int, stride: int) -> Edge:
-    return replace(edge, body=chain(edge.body, Module(Scale(channels, shared=True), slot)))
+    return replace(edge, body=chain(edge.body, Op(Scale(channels, shared=True), slot)))
 
 
 def _edited(

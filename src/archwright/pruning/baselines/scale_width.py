@@ -5,10 +5,10 @@ from dataclasses import replace
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.pruning.baselines.widths import multiple_of
-from archwright.training.network_spec import Entrant
+from archwright.training.network_spec import NetworkSpec
 
 
-def narrower(whole: Entrant, macs: float, *, round_to: int | None = None) -> Entrant:
+def narrower(whole: NetworkSpec, macs: float, *, round_to: int | None = None) -> NetworkSpec:
     """`whole` at its largest width that has no more than `macs`.
 
     It is a multiple of `round_to`, else of a number that suits the width (see `multiple_of`), or

@@ -21,8 +21,8 @@ from archwright.graph import (
     Edge,
     Expr,
     MaxPool,
-    Module,
     Network,
+    Op,
     Primitive,
     ReLU,
     Shape,
@@ -34,7 +34,7 @@ from archwright.graph import (
     name_slots,
 )
 from archwright.graph.passes.restriction import select
-from archwright.lowering import Mixture, NaiveNetwork, logits_table
+from archwright.lowering import GraphModule, Mixture, logits_table
 
 from ....strategies import seeded
 
@@ -137,8 +137,8 @@ def selected(expr: Expr, answers: Mapping[str, str]) -> Expr:
 def bare(expr: Expr) -> Expr:
     """What `expr` does: chains laid flat, slots forgotten."""
     match expr:
-        case Module(primitive):
-            return Module(primitive)
+        case Op(primitive):
+            return Op(primitive)
         case Concat(branches):
             return Concat(tuple(bare(branch) for branch in branches))
         case Chain(items):
@@ -156,14 +156,14 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def twin(found: NaiveNetwork, other: Network) -> NaiveNetwork:
+def twin(found: GraphModule, other: Network) -> GraphModule:
     """`other` with the weights and statistics of the same slots; there are no more and no fewer."""
-    module = NaiveNetwork(other).double()
+    module = GraphModule(other).double()
     module.load_state_dict(found.state_dict())
     return module.train(found.training)
 
 
-def run(module: NaiveNetwork, logits: Tensor | None, seed: int = 0) -> dict[str, Tensor]:
+def run(module: GraphModule, logits: Tensor | None, seed: int = 0) -> dict[str, Tensor]:
     """Output and every gradient of a random loss, and the buffers after it."""
     x = noise(3, *module.network.image, seed=seed).requires_grad_()
     leaf = None if logits is None else logits.clone().requires_grad_()
@@ -179,7 +179,7 @@ def _grad(leaf: Tensor) -> Tensor:
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
 
-def logits_of(module: NaiveNetwork, seed: int = 0) -> Tensor:
+def logits_of(module: GraphModule, seed: int = 0) -> Tensor:
     """Random logits for the open decisions."""
     table = logits_table(module.decisions).double()
     return table + noise(*table.shape, seed=seed)
@@ -204,7 +204,7 @@ def assert_one_hot(before: Network, after: Network, answers: Mapping[str, str]) 
     supernet = seeded(after)
     alone = network(selected(body_of(after), answers), before.image)
     assert bare(body_of(alone)) == bare(selected(body_of(before), answers))
-    heir = NaiveNetwork(alone).double()
+    heir = GraphModule(alone).double()
     heir.inherit(supernet)
     mixture = (
         Mixture.one_hot(supernet.decisions, answers, like=torch.zeros(1).double())

@@ -31,7 +31,11 @@ from archwright.graph.passes.simplification import (
 from archwright.graph.passes.simplification.diagnostics import Outcome
 from archwright.graph.passes.simplification.merging import merge, normalise
 from archwright.graph.passes.simplification.settings import Pointwise, from_settings
-from archwright.graph.passes.simplification.sharing import distribute, share_floating, share_partial
+from archwright.graph.passes.simplification.sharing import (
+    distribute,
+    share_floating,
+    share_partial,
+)
 from archwright.graph.traverse import map_edges
 from archwright.spaces import Size, get_space
 

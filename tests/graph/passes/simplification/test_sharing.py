@@ -14,8 +14,8 @@ from archwright.graph import (
     Conv,
     Edge,
     Expr,
-    Module,
     Network,
+    Op,
     ReLU,
     Step,
     chain,
@@ -30,7 +30,7 @@ from archwright.graph.passes.simplification import (
     simplify_expr,
 )
 from archwright.graph.passes.simplification.settings import Pointwise
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 from archwright.spaces import get_space
 
 from ....strategies import ALL_SPACES, any_space, architectures, images, networks, seeded, tiny
@@ -88,7 +88,7 @@ def test_any_network_stays_valid(pointwise: Pointwise, net: Network) -> None:
 
 def _heir_agrees(net: Network, architecture: Architecture) -> None:
     supernet = seeded(net)
-    heir = NaiveNetwork(restrict(net, architecture)).double()
+    heir = GraphModule(restrict(net, architecture)).double()
     heir.inherit(supernet)
     mixture = Mixture.one_hot(net.decisions(), architecture.answers(), like=torch.zeros(1).double())
     for training in (True, True, False):
@@ -133,8 +133,8 @@ def test_candidates_that_are_all_the_same_still_leave_a_question() -> None:
 
 
 def test_a_slot_that_also_stands_elsewhere_is_not_normalised() -> None:
-    shared = Module(Conv(C, C, 3), "mine")
-    other = Module(Conv(C, C, 5), "other")
+    shared = Op(Conv(C, C, 3), "mine")
+    other = Op(Conv(C, C, 5), "other")
     cell = Cell(
         "kind",
         (chain(),),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from archwright.graph import ReLU, chain
 from archwright.graph.passes.simplification import Simplification, simplify_expr
-from archwright.lowering import Mixture, NaiveNetwork
+from archwright.lowering import GraphModule, Mixture
 
 from .edges import NORM, SHAPE, depthwise, edge, network, noise, seeded
 
@@ -23,16 +23,16 @@ NORMED = [
 X = noise(3, *SHAPE)
 
 
-def supernet(settings: Simplification) -> NaiveNetwork:
+def supernet(settings: Simplification) -> GraphModule:
     return seeded(network(simplify_expr(edge(*BODIES), SHAPE, settings)))
 
 
-def kernels(module: NaiveNetwork) -> list[Tensor]:
+def kernels(module: GraphModule) -> list[Tensor]:
     convs = [module.slots[f"edge/{name}/1"] for name in "abc"]
     return [conv.weight for conv in convs if isinstance(conv, nn.Conv2d)]
 
 
-def output(module: NaiveNetwork, p: Tensor) -> Tensor:
+def output(module: GraphModule, p: Tensor) -> Tensor:
     with torch.no_grad():
         return module(X, Mixture(p[None], p.log()[None]))[0]
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from archwright.graph import Chain, Choice, Conv, Expr, Module, Option, chain
+from archwright.graph import Chain, Choice, Conv, Expr, Op, Option, chain
 from archwright.graph.expr import map_modules
 from archwright.graph.kernel_frame import Frame, Signature, signature
 from archwright.graph.ops import KernelNorm
@@ -60,7 +60,7 @@ def _centred(body: Expr) -> Signature | None:
 
     Those of even size make one pixel less than the frame around them.
     """
-    convs = [item.primitive for item in chain(body).items if isinstance(item, Module)]
+    convs = [item.primitive for item in chain(body).items if isinstance(item, Op)]
     odd = all(isinstance(conv, Conv) and conv.kernel % 2 for conv in convs)
     return signature(body) if odd else None
 
@@ -183,7 +183,7 @@ def normalise(choice: Choice, norm: KernelNorm) -> Outcome:
     return Outcome(made, (fired("norm", choice, text),))
 
 
-def _normed(module: Module, norm: KernelNorm) -> Module:
+def _normed(module: Op, norm: KernelNorm) -> Op:
     conv = module.primitive
     if not isinstance(conv, Conv) or norm.taps(conv) < 2:
         return module

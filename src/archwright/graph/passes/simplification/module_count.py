@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from archwright.graph import Chain, Choice, Concat, Conv, Expr, Module
+from archwright.graph import Chain, Choice, Concat, Conv, Expr, Op
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ def count_modules(expr: Expr) -> ModuleCount:
 def _count(expr: Expr, *, after_depthwise: bool) -> tuple[int, int, bool]:
     """Convs, other modules, and whether `expr` ends in a depthwise conv."""
     match expr:
-        case Module(Conv() as conv):
+        case Op(Conv() as conv):
             belongs = conv.pointwise and after_depthwise
             return int(not belongs), 0, conv.depthwise
-        case Module(primitive):
+        case Op(primitive):
             return 0, int(primitive.counted_as == "non_conv"), False
         case Chain(items):
             convs = others = 0

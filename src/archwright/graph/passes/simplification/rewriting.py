@@ -13,8 +13,8 @@ from archwright.graph import (
     Concat,
     Conv,
     Expr,
-    Module,
     Network,
+    Op,
     Option,
     Shape,
     chain,
@@ -24,7 +24,11 @@ from archwright.graph.ops import KernelNorm
 from archwright.graph.passes.simplification.diagnostics import Note, Outcome, Report, silent
 from archwright.graph.passes.simplification.merging import merge, normalise
 from archwright.graph.passes.simplification.settings import Simplification
-from archwright.graph.passes.simplification.sharing import distribute, share_floating, share_partial
+from archwright.graph.passes.simplification.sharing import (
+    distribute,
+    share_floating,
+    share_partial,
+)
 from archwright.graph.traverse import map_edges
 
 
@@ -65,7 +69,7 @@ def _with_decisions(shared: Expr, expr: Expr) -> Expr:
 def share(expr: Expr, shape: Shape, settings: Simplification, report: Report = silent) -> Expr:
     """Partial and floating sharing of `expr` and of all that they make, to a fixed point."""
     match expr:
-        case Module():
+        case Op():
             return expr
         case Chain(items):
             shared: list[Expr] = []
@@ -134,7 +138,7 @@ def _everywhere(expr: Expr, rule: Callable[[Choice], Outcome], report: Report) -
 def map_choices(expr: Expr, function: Callable[[Choice], Expr]) -> Expr:
     """`expr` with every choice replaced, inner ones first."""
     match expr:
-        case Module():
+        case Op():
             return expr
         case Chain(items):
             return chain(*(map_choices(item, function) for item in items))
@@ -156,7 +160,7 @@ def _agreed(network: Network) -> Network:
     """
     bare = {module.slot for module in network.modules() if not _has_norm(module)}
 
-    def agreed(module: Module, _: str) -> Module:
+    def agreed(module: Op, _: str) -> Op:
         conv = module.primitive
         if module.slot in bare and isinstance(conv, Conv) and conv.norm is not None:
             return replace(module, primitive=replace(conv, norm=None))
@@ -167,5 +171,5 @@ def _agreed(network: Network) -> Network:
     return map_edges(network, lambda body, _: map_modules(body, agreed))
 
 
-def _has_norm(module: Module) -> bool:
+def _has_norm(module: Op) -> bool:
     return isinstance(module.primitive, Conv) and module.primitive.norm is not None

@@ -11,7 +11,12 @@ from dataclasses import replace
 from archwright.errors import GraphError
 from archwright.graph import Chain, Choice, Concat, Expr, Option, Shape, chain
 from archwright.graph.expr import is_zero, out_shape
-from archwright.graph.passes.simplification.diagnostics import Outcome, declined, fired, listed
+from archwright.graph.passes.simplification.diagnostics import (
+    Outcome,
+    declined,
+    fired,
+    listed,
+)
 from archwright.graph.passes.simplification.units import anonymous, joined, units
 
 Row = tuple[Expr, ...]

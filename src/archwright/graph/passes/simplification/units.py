@@ -1,6 +1,6 @@
 """How rewriting sees a candidate: as a row of units that are shared whole or not at all."""
 
-from archwright.graph import Chain, Choice, Concat, Conv, Expr, Module, chain
+from archwright.graph import Chain, Choice, Concat, Conv, Expr, Op, chain
 from archwright.graph.expr import map_modules
 
 
@@ -24,7 +24,7 @@ def units(body: Expr, *, atomic: bool) -> tuple[Expr, ...]:
 def has_separable(expr: Expr) -> bool:
     """Whether there is a separable conv anywhere in `expr`."""
     match expr:
-        case Module():
+        case Op():
             return False
         case Chain(items):
             if len(units(expr, atomic=True)) < len(items):
@@ -38,7 +38,7 @@ def has_separable(expr: Expr) -> bool:
 
 def anonymous(expr: Expr) -> Expr:
     """`expr` without its slots: two units that are equal so can share one module."""
-    return map_modules(expr, lambda module, path: Module(module.primitive))
+    return map_modules(expr, lambda module, path: Op(module.primitive))
 
 
 def joined(row: tuple[Expr, ...]) -> Chain:
@@ -47,12 +47,8 @@ def joined(row: tuple[Expr, ...]) -> Chain:
 
 
 def _is_depthwise(expr: Expr) -> bool:
-    return (
-        isinstance(expr, Module) and isinstance(expr.primitive, Conv) and expr.primitive.depthwise
-    )
+    return isinstance(expr, Op) and isinstance(expr.primitive, Conv) and expr.primitive.depthwise
 
 
 def _is_pointwise(expr: Expr) -> bool:
-    return (
-        isinstance(expr, Module) and isinstance(expr.primitive, Conv) and expr.primitive.pointwise
-    )
+    return isinstance(expr, Op) and isinstance(expr.primitive, Conv) and expr.primitive.pointwise
