@@ -10,12 +10,13 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypedDict
 
 from archwright.engine.lock import locked
 from archwright.engine.log import RunLog
 from archwright.errors import RunError
-from archwright.io.files import decoded, is_of, write_json
+from archwright.io.files import decoded, write_json
+from archwright.io.schema import read_as
 
 SCHEMA = 1
 
@@ -35,18 +36,49 @@ _FREE = frozenset(
 _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint", "inherited"})
 """What follows from the images that are asked for."""
 
-_KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "background"), str),
-    **dict.fromkeys(("data", "data_title", "data_root"), str),
-    **dict.fromkeys(("method", "derivation", "simplify", "pointwise", "granularity", "scale"), str),
-    **dict.fromkeys(("inherit", "fusion", "per", "score", "run", "gates"), str),
-    **dict.fromkeys((CONDITIONS, "inherited", "asked", "data_summary"), dict[str, Any]),
-    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "partial"), int),
-    **dict.fromkeys(("reduction", "floor", "limit", "test_limit", "white_level"), int),
-    **{"precision": Literal["32-true", "bf16-mixed"], "drop_gates": bool},
-    **{"classes": list[str], "mean": list[float], "std": list[float]},
-}
-"""Types of the settings that later commands read."""
+
+class _Known(TypedDict, total=False):
+    """Types of the settings that later commands read."""
+
+    kind: str
+    space: str
+    space_sha256: str
+    architecture: str
+    background: str
+    data: str
+    data_title: str
+    data_root: str
+    method: str
+    derivation: str
+    simplify: str
+    pointwise: str
+    granularity: str
+    scale: str
+    inherit: str
+    fusion: str
+    per: str
+    score: str
+    run: str
+    gates: str
+    computed_with: dict[str, Any]
+    inherited: dict[str, Any]
+    asked: dict[str, Any]
+    data_summary: dict[str, Any]
+    channels: int
+    cells: int
+    image_size: int
+    image_channels: int
+    partial: int
+    reduction: int
+    floor: int
+    limit: int
+    test_limit: int
+    white_level: int
+    precision: Literal["32-true", "bf16-mixed"]
+    drop_gates: bool
+    classes: list[str]
+    mean: list[float]
+    std: list[float]
 
 
 class Settings(dict[str, Any]):
@@ -192,14 +224,11 @@ def read_config(path: Path) -> Settings:
         raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")
-    for name, kind in _KINDS.items():
-        value = content.get(name)
-        if value is None:
+    for name in _Known.__annotations__:
+        if content.get(name) is None:
             content.pop(name, None)
-        elif not is_of(value, kind):
-            raise RunError(
-                f"{file} is damaged: its {name} is {value!r}; restore it, or make the run again"
-            )
+    known = {name: value for name, value in content.items() if name in _Known.__annotations__}
+    read_as(_Known, known, f"{file} is damaged", finite=False)
     return Settings(file, content)
 
 

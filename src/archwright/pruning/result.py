@@ -1,12 +1,12 @@
 """What a pruning comes to."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archwright.cost import graph_cost
 from archwright.graph import Architecture
-from archwright.io.typed import read_dataclass, result_of
+from archwright.io.schema import read_as, result_of, to_json
 from archwright.spaces import Size, Space, write_architecture
 
 
@@ -68,7 +68,7 @@ class PruneResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as the log has it."""
-        return {**asdict(self), "out": str(self.out), "rows": [asdict(row) for row in self.rows]}
+        return to_json(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "PruneResult":
@@ -77,4 +77,4 @@ class PruneResult:
         Raises:
             RunError: a field is missing, or of another type.
         """
-        return read_dataclass(cls, content, result_of(content["out"]))
+        return read_as(cls, content, result_of(content["out"]))

@@ -17,8 +17,8 @@ from archwright.engine.setup import load_images, open_run_folder, require_traina
 from archwright.engine.weights import save_network
 from archwright.graph import Network
 from archwright.graph.passes.simplification.settings import recorded
+from archwright.io.schema import read_as, result_of, to_json
 from archwright.io.tensors import checksum
-from archwright.io.typed import read_dataclass, result_of
 from archwright.spaces import named_space, read_architecture, space_of, write_architecture
 from archwright.training.config import TrainConfig
 from archwright.training.loop import Loop, augmented_batches, cutout_side
@@ -56,10 +56,9 @@ class TrainResult:
 
     def to_json(self) -> dict[str, Any]:
         """The first row's numbers, and all rows."""
-        first = asdict(self.rows[0])
-        del first["name"], first["channels"]
-        rows = [asdict(row) for row in self.rows]
-        return {**first, "seconds": self.seconds, "out": str(self.out), "rows": rows}
+        content = to_json(self)
+        first = {k: v for k, v in content["rows"][0].items() if k not in ("name", "channels")}
+        return {**first, **{name: content[name] for name in ("seconds", "out", "rows")}}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TrainResult":
@@ -68,7 +67,7 @@ class TrainResult:
         Raises:
             RunError: a field is missing, or of another type.
         """
-        return read_dataclass(cls, content, result_of(content["out"]))
+        return read_as(cls, content, result_of(content["out"]))
 
 
 def train(config: TrainConfig) -> TrainResult:

@@ -1,6 +1,6 @@
 """What a search leaves behind: the architecture, and its network with the supernet's weights."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from archwright.engine.folder import RunFolder
 from archwright.engine.weights import save_network
 from archwright.graph import Architecture
 from archwright.graph.passes.restriction import restrict
-from archwright.io.typed import read_fields, result_of
+from archwright.io.schema import read_as, result_of, to_json
 from archwright.lowering import GraphModule
 from archwright.nas.budget.limits import costs_from_json, costs_to_json
 from archwright.spaces import Size, Space, read_architecture, write_architecture
@@ -48,8 +48,8 @@ class SearchResult:
         """The result as a machine reads it: the architecture as text, the folder as a string."""
         text = write_architecture(self.architecture)
         costs = None if self.costs is None else costs_to_json(self.costs)
-        content = {**asdict(self), "architecture": text, "out": str(self.out), "costs": costs}
-        return {name: value for name, value in content.items() if value is not None}
+        content = to_json(replace(self, costs=None), skip_none=True)
+        return {**content, "architecture": text, **({} if costs is None else {"costs": costs})}
 
     @classmethod
     def from_json(cls, content: dict[str, Any], space: Space | None = None) -> "SearchResult":
@@ -59,24 +59,18 @@ class SearchResult:
             RunError: a field is missing, or of another type.
         """
         where = result_of(content["out"])
-        given = read_fields(_KINDS, content, where) | read_fields(
-            _OPTIONAL, content, where, needed=set()
-        )
-        given["architecture"] = read_architecture(given["architecture"], space)
-        if "costs" in given:
-            given["costs"] = costs_from_json(given["costs"])
-        return cls(**given)
+        held = dict(content)
+        text = read_as(_Found, held, where).architecture
+        costs = read_as(dict[str, float | None], held.pop("costs", None) or {}, where)
+        found = read_as(cls, {**held, "architecture": read_architecture(text, space)}, where)
+        return replace(found, costs=costs_from_json(costs) or None)
 
 
-_KINDS: dict[str, Any] = {
-    **{"architecture": str, "params": int, "macs": int, "accuracy": float, "seconds": float},
-    "out": Path,
-}
-_OPTIONAL: dict[str, Any] = {
-    **{"feasible": bool, "costs": dict[str, float | None], "limits": dict[str, float]},
-    **{"counted_at": Size, "front": tuple[dict[str, Any], ...]},
-}
-"""The fields of a result in the log, and those that some have."""
+@dataclass(frozen=True)
+class _Found:
+    """The architecture of a result in the log, which is text there."""
+
+    architecture: str
 
 
 def save_derived_network(
