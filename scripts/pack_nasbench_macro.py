@@ -27,7 +27,9 @@ def main(source: Path, target: Path = TARGET) -> int:
     columns: dict[str, np.ndarray] = {
         f"run{n + 1}": np.array([row["cifar10_test_runs"][n] for row in rows]) for n in range(3)
     }
-    exact = {name: column.astype(np.float32) for name, column in columns.items()}
+    exact: dict[str, np.ndarray] = {
+        name: column.astype(np.float32) for name, column in columns.items()
+    }
     if any((exact[name] != column).any() for name, column in columns.items()):
         raise SystemExit(f"{source} holds accuracies that float32 does not")
     for name in ("params", "macs"):
