@@ -155,18 +155,6 @@ def test_an_open_decision_is_refused() -> None:
         to_onnx(supernet)
 
 
-def test_a_primitive_without_a_form_is_refused() -> None:
-    class Strange(ReLU):
-        def label(self) -> str:
-            return "strange"
-
-    from archwright.backends.onnx_ops import emit
-
-    plain = emit.dispatch(Primitive)
-    with pytest.raises(GraphError, match="strange has no form in ONNX: it cannot be exported"):
-        plain(Strange(), None, "x", Shape(1, 1, 1), None)
-
-
 def test_another_function_is_noticed() -> None:
     module = trained(two_edges(ReLU(), ReLU()))
     content = to_onnx(module)

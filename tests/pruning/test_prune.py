@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archwright
 from archwright import data
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cli import main
 from archwright.cost import activation_bytes, graph_cost
 from archwright.cost.peak import peak_bytes
@@ -116,7 +116,7 @@ def test_the_files_hold_the_network_that_was_scored(
 
 def test_it_is_exported_like_any_other(pruned: PruneResult, trained: Path) -> None:
     answer = LogitsModule(network_of(pruned, trained))
-    assert deviation(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
+    assert max_error(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
 
 
 def test_it_is_inspected_like_any_other(

@@ -1,15 +1,15 @@
-"""A network as an ONNX model, said directly from its graph.
+"""A network as an ONNX model, written directly from its graph.
 
-Nothing is traced: every expression becomes the nodes that say it, and what the logits do not read
-is left out. So a deep network takes a second, and dead edges cost nothing in the file.
+Nothing is traced: every primitive adds its own nodes, and what the logits do not read is left out.
+So a deep network takes a second, and dead edges cost nothing in the file.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from archwright.backends.onnx_ops import emit
 from archwright.backends.optional import optional
 from archwright.errors import GraphError
 from archwright.graph import (
@@ -70,7 +70,7 @@ def to_onnx(module: GraphModule, texts: Mapping[str, str] | None = None) -> byte
 
 
 class _Writer:
-    """Takes down nodes and constants; see `onnx_ops.Writer`."""
+    """Builder of the graph; see `graph.onnx_form.OnnxGraph`."""
 
     def __init__(self, onnx: Any) -> None:
         self._onnx = onnx
@@ -85,9 +85,9 @@ class _Writer:
         )
         return name
 
-    def constant(self, value: Tensor) -> str:
+    def constant(self, value: Tensor | Sequence[int] | float) -> str:
         name = f"constant_{len(self._constants)}"
-        array = value.detach().cpu().contiguous().numpy()
+        array = torch.as_tensor(value).detach().cpu().contiguous().numpy()
         self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
         return name
 
@@ -144,8 +144,8 @@ class _Writer:
     def _expr(self, module: GraphModule, expr: Expr, x: str, shape: Shape) -> str:
         match expr:
             case Op(primitive):
-                held = module.slots[expr.slot] if expr.slot else None
-                return emit(primitive, self, x, shape, held)
+                state = module.slots[expr.slot].state_dict() if expr.slot else {}
+                return primitive.to_onnx(self, x, shape, state)
             case Chain(items):
                 for item in items:
                     x, shape = self._expr(module, item, x, shape), out_shape(item, shape)
