@@ -146,7 +146,7 @@ def test_what_is_dead_is_not_in_the_file(first: Primitive, second: Primitive) ->
 def test_the_batch_is_free_and_texts_are_kept() -> None:
     session = Session(to_onnx(trained(two_edges(ReLU(), ReLU())), {"classes": "[1]"}))
     assert [session(torch.zeros(b, 2, 4, 4)).shape for b in (1, 5)] == [(1, 3), (5, 3)]
-    assert session.texts == {"classes": "[1]"}
+    assert session.metadata == {"classes": "[1]"}
 
 
 def test_an_open_decision_is_refused() -> None:

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from archwright.backends import LogitsModule, Session, max_error, to_onnx
+from archwright.backends import LogitsModule, Program, Session, max_error, to_onnx, to_program
 from archwright.errors import ConfigError, GraphError
 from archwright.graph import (
     INPUT,
     AvgPool,
     BatchNorm,
+    Concat,
     Conv,
     GlobalAvgPool,
     Linear,
@@ -165,6 +166,15 @@ def test_onnx_agrees_with_torch(described: Primitive) -> None:
     module = seeded(of(described)).float().eval()
     answer = LogitsModule(module)
     max_error(answer, Session(to_onnx(module)), given(described), batches=(1, 2, 3))
+
+
+def test_programs_of_torch_call_the_operators_that_primitives_name() -> None:
+    samples = [p for group in SAMPLES.values() for p in group if not isinstance(p, Linear)]
+    pooled = Concat(tuple(chain(sample, GlobalAvgPool()) for sample in samples))
+    everything = Network(SHAPE, (Step("all", name_slots(pooled, "all"), (INPUT,)),))
+    for network in (everything, *map(of, SAMPLES["linear"])):
+        module = seeded(network).float().eval()
+        max_error(LogitsModule(module), Program(to_program(module)), network.image)
 
 
 @EVERY

@@ -35,11 +35,10 @@ OPSET, IR_VERSION = 17, 8
 IMAGES, LOGITS = "images", "logits"
 
 
-def to_onnx(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
-    """The ONNX file of a network in evaluation mode, of a dynamic batch; an auxiliary head apart.
+def to_onnx(module: GraphModule, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the ONNX file of a network in evaluation mode, without its auxiliary head.
 
-    It takes `images` float32 [B, C, H, W] and gives `logits` [B, classes]. `texts` become its
-    metadata.
+    It takes `images` float32 [B, C, H, W] of any batch and gives `logits` [B, classes].
 
     Raises:
         GraphError: a decision is open, or a primitive has no form in ONNX.
@@ -65,7 +64,7 @@ def to_onnx(module: GraphModule, texts: Mapping[str, str] | None = None) -> byte
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
-    helper.set_model_props(model, dict(texts or {}))
+    helper.set_model_props(model, dict(metadata or {}))
     return model.SerializeToString()
 
 
@@ -96,7 +95,7 @@ class _Writer:
         return self._batch
 
     def reached(self, logits: str) -> tuple[list[Any], list[Any]]:
-        """The nodes and constants that `logits` reads, in order."""
+        """Return the nodes and constants that `logits` reads, in order."""
         wanted = {logits}
         for name, node in reversed(self._nodes.items()):
             if name in wanted:
@@ -107,7 +106,7 @@ class _Writer:
         )
 
     def network(self, module: GraphModule) -> str:
-        """Take down every step but an auxiliary head; the name of the logits."""
+        """Add every step but an auxiliary head; return the name of the logits."""
         network = module.network
         shapes, made = walk_network(network), {INPUT: IMAGES}
         for step in network.steps:
@@ -158,7 +157,7 @@ class _Writer:
 
 
 def _ends_in_zeros(expr: Expr) -> bool:
-    """Whether the last thing done makes zeros; what stands behind zeros may not."""
+    """Whether the last primitive makes zeros; one that follows zeros may not."""
     match expr:
         case Op(primitive):
             return primitive.zero

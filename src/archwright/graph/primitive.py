@@ -41,6 +41,8 @@ class Primitive(ABC):
     """Its name in files; `register_primitive` sets it."""
     counted_as: ClassVar[Counted] = "non_conv"
     """The column that the module is counted in, in Table II of the TopoNAS paper."""
+    aten: ClassVar[tuple[str, ...]] = ()
+    """Operators of torch.ops.aten that its module calls: no others are run out of a file."""
 
     @abstractmethod
     def out_shape(self, shape: Shape) -> Shape:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
@@ -26,6 +26,16 @@ class SqueezeExcite(Primitive):
 
     channels: int
     hidden: int
+
+    aten: ClassVar[tuple[str, ...]] = (
+        "mean.dim",
+        "linear.default",
+        "relu.default",
+        "sigmoid.default",
+        "mul.Tensor",
+        "slice.Tensor",
+        "unsqueeze.default",
+    )
 
     def __post_init__(self) -> None:
         """Check that there is a unit.

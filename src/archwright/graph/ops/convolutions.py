@@ -68,6 +68,11 @@ class Conv(Primitive):
     norm: KernelNorm | None = None
 
     counted_as: ClassVar[Counted] = "conv"
+    aten: ClassVar[tuple[str, ...]] = (
+        *("conv2d.default", "slice.Tensor", "pad.default"),
+        *("mean.dim", "sub.Tensor", "square.default", "sum.dim_IntList"),  # of a norm
+        *("clamp.default", "rsqrt.default", "mul.Tensor"),
+    )
 
     def __post_init__(self) -> None:
         """Check that there is such a convolution.
@@ -203,6 +208,8 @@ class Linear(Primitive):
     c_in: int
     c_out: int
     bias: bool = True
+
+    aten: ClassVar[tuple[str, ...]] = ("flatten.using_ints", "linear.default")
 
     @property
     @override

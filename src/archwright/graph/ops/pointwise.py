@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class ReLU(Primitive):
     """max(x, 0)."""
 
+    aten: ClassVar[tuple[str, ...]] = ("relu.default",)
+
     @property
     @override
     def resizable(self) -> bool:
@@ -53,6 +55,7 @@ class BatchNorm(Primitive):
 
     eps: ClassVar[float] = 1e-5
     """Added to the variance."""
+    aten: ClassVar[tuple[str, ...]] = ("batch_norm.default",)
 
     @property
     @override
@@ -111,6 +114,8 @@ class Scale(Primitive):
 
     channels: int
     shared: bool = False
+
+    aten: ClassVar[tuple[str, ...]] = ("mul.Tensor", "to.dtype")
 
     @property
     @override

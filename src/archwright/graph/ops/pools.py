@@ -1,7 +1,7 @@
 """Pools: summaries of windows of pixels, without weights."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
@@ -125,6 +125,8 @@ def _behind(state: State) -> State:
 class MaxPool(Pool):
     """The largest value of each window."""
 
+    aten: ClassVar[tuple[str, ...]] = ("max_pool2d.default", *BatchNorm.aten)
+
     @override
     def build(self) -> "nn.Module":
         from torch import nn
@@ -146,6 +148,8 @@ class MaxPool(Pool):
 @dataclass(frozen=True)
 class AvgPool(Pool):
     """The mean of each window."""
+
+    aten: ClassVar[tuple[str, ...]] = ("avg_pool2d.default", *BatchNorm.aten)
 
     @property
     @override
@@ -174,6 +178,8 @@ class AvgPool(Pool):
 @dataclass(frozen=True)
 class GlobalAvgPool(Primitive):
     """The mean over all pixels."""
+
+    aten: ClassVar[tuple[str, ...]] = ("adaptive_avg_pool2d.default",)
 
     @property
     @override

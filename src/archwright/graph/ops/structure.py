@@ -24,6 +24,7 @@ class Zero(Primitive):
     step: int = 1
 
     counted_as: ClassVar[Counted] = "none"
+    aten: ClassVar[tuple[str, ...]] = ("sym_size.int", "new_zeros.default")
 
     @property
     @override
@@ -73,6 +74,7 @@ class Slice(Primitive):
     stop: int
 
     counted_as: ClassVar[Counted] = "none"
+    aten: ClassVar[tuple[str, ...]] = ("slice.Tensor",)
 
     def __post_init__(self) -> None:
         """Check that there is something to take.
@@ -120,6 +122,8 @@ class Shuffle(Primitive):
 
     groups: int
 
+    aten: ClassVar[tuple[str, ...]] = ("channel_shuffle.default",)
+
     @property
     @override
     def linear(self) -> bool:
@@ -161,6 +165,7 @@ class Subsample(Primitive):
     step: int
 
     counted_as: ClassVar[Counted] = "none"
+    aten: ClassVar[tuple[str, ...]] = ("slice.Tensor",)
 
     @property
     @override
