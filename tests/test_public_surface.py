@@ -84,7 +84,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_verbs_are_functions_and_configurations_do_not_wait_for_torch() -> None:
     code = (
         "import archwright as aw, archwright.nas.config, archwright.training.config, sys;"
-        "import archwright.backends.formats, archwright.engine.options;"
+        "import archwright.backends.registry, archwright.engine.options;"
         "assert 'torch' not in sys.modules;"
         "from archwright import search, train, prune, export, build, evaluate;"
         "import types;"

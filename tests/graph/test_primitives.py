@@ -191,6 +191,26 @@ def test_labels_are_short(primitive: Primitive, label: str) -> None:
     assert primitive.label() == label
 
 
+@pytest.mark.parametrize(
+    ("whole", "half"),
+    [
+        (Conv(8, 4, 3), Conv(4, 2, 3)),
+        (Conv(8, 8, 3, groups=8), Conv(4, 4, 3, groups=4)),
+        (Linear(8, 4), Linear(4, 2)),
+        (BatchNorm(8), BatchNorm(4)),
+        (MaxPool(3, norm=8), MaxPool(3, norm=4)),
+        (Scale(8), Scale(4)),
+        (SqueezeExcite(8, 3), SqueezeExcite(4, 3)),
+        (Slice(8, 4, 6), Slice(4, 2, 3)),
+        (Shuffle(4), Shuffle(2)),
+        (Zero(4), Zero(2)),
+        (ReLU(), ReLU()),
+    ],
+)
+def test_half_of_the_channels(whole: Primitive, half: Primitive) -> None:
+    assert whole.split_channels(2) == half
+
+
 def test_kinds_of_convolutions() -> None:
     assert Conv(4, 4, 3, groups=4).depthwise
     assert not Conv(4, 4, 3, groups=2).depthwise

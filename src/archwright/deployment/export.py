@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from archwright import data
-from archwright.backends.formats import WEIGHT_BYTES, Format
+from archwright.backends.agreement import max_error
+from archwright.backends.contract import Runtime
+from archwright.backends.formats import WEIGHT_BYTES
 from archwright.backends.logits import LogitsModule
-from archwright.backends.onnx_runtime import max_error
-from archwright.backends.quantise import to_int8
-from archwright.backends.runtime import Runtime, pack, runtime_of, unpack
+from archwright.backends.registry import Format, get_backend
+from archwright.backends.runtime import load, serialise
 from archwright.backends.timing import benchmark_interleaved
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
@@ -94,17 +95,20 @@ def export(config: ExportConfig) -> ExportResult:
         DataError: the images that int8 needs cannot be used.
     """
     trained = read_trained(config.run, None if config.space is None else get_space(config.space))
-    plain = pack(trained.module, config.format, trained.card())
+    backend = get_backend(config.format)
+    backend.require_installed(config.weights)
+    plain = serialise(trained.module, config.format, trained.card())
     gap = max_error(LogitsModule(trained.module), _open(config, plain), trained.network.image)
-    files: dict[str, bytes] = {"": plain}
-    scores: dict[str, Any] = {}
+    # of the unpruned network, fresh weights do: they do not change its time
+    whole = None if trained.unpruned is None else GraphModule(trained.unpruned).eval()
+    others = {} if whole is None else {"unpruned": whole}
+    if config.weights == "float32":
+        more = {n: serialise(m, config.format, trained.card()) for n, m in others.items()}
+        files, scores = {"": plain, **more}, dict[str, Any]()
+    else:
+        files, scores = _quantised(config, trained, {"": trained.module, **others}, plain)
     if trained.unpruned is not None:
-        whole = GraphModule(trained.unpruned).eval()  # its weights do not change its time
-        files["unpruned"] = pack(whole, config.format, trained.card())
         scores["macs_unpruned"] = graph_cost(trained.unpruned).macs
-    if config.weights == "int8":
-        files, scored = _quantised(config, trained, files)
-        scores |= scored
     result = ExportResult(
         run=config.run,
         file=config.out,
@@ -118,7 +122,7 @@ def export(config: ExportConfig) -> ExportResult:
         deviation=gap,
         batch_size=config.batch_size,
         threads=config.threads,
-        runtime=runtime_of(config.format),
+        runtime=backend.runtime_version(),
         **_latencies(config, trained, files),
         **scores,
     )
@@ -142,24 +146,26 @@ def export_network(run: Path, out: Path, *, form: Format = "onnx") -> ExportResu
 
 
 def _open(config: ExportConfig, content: bytes) -> Runtime:
-    return unpack(content, config.format, threads=config.threads)
+    return load(content, config.format, threads=config.threads)
 
 
 def _quantised(
-    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
+    config: ExportConfig, trained: Trained, modules: Mapping[str, GraphModule], plain: bytes
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The quantised files beside the plain one, and how well it does before and after."""
+    """Return the quantised files beside the plain one, and the accuracy before and after."""
     asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
     images = images_for(config.run, trained.card(), trained.settings, asked)
-    texts, plain = trained.card("int8").to_texts(), files[""]
+    card = trained.card(config.weights)
     made = {
-        name: to_int8(content, _calibration(images, config.calibration), texts)
-        for name, content in files.items()
+        name: serialise(
+            module, config.format, card, calibration=_calibration(images, config.calibration)
+        )
+        for name, module in modules.items()
     }
     fabric = make_fabric("cpu", "32-true")
     threads = torch.get_num_threads()
     own, before = (
-        score_exported(fabric, unpack(content, "onnx", threads=threads), images).top1
+        score_exported(fabric, load(content, config.format, threads=threads), images).top1
         for content in (made[""], plain)
     )
     scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}

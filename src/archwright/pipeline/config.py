@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from archwright.backends.formats import SUFFIXES, Format, Weights, check_format
+from archwright.backends.formats import Weights
+from archwright.backends.registry import Format, check_format, get_backend
 from archwright.engine.options import require, require_not_negative, require_positive
 from archwright.errors import unknown
 from archwright.nas.budget.options import LimitOptions, require_sources
@@ -58,9 +59,9 @@ class BuildConfig(LimitOptions):
     fusion: FusionName = "linear+se"
     """What stands in for a deleted node: see archwright prune."""
     format: Format = "onnx"
-    """ONNX, a program of torch.export, or one of ExecuTorch."""
+    """Format of the exported file."""
     weights: Weights = "float32"
-    """Type of weights and features; int8 quantises them after training (ONNX only)."""
+    """Type of weights and features; int8 quantises them after training, where the format has it."""
 
     def __post_init__(self) -> None:
         """Check each option, and what they demand of each other.
@@ -91,7 +92,7 @@ class BuildConfig(LimitOptions):
             require_sources(self)
         else:
             require(
-                self.format == "onnx",
+                get_backend(self.format).runtime == "onnxruntime",
                 f"--max-latency-ms is measured here with onnxruntime, and --format {self.format} "
                 f"runs with another: give a --latency-table that archwright profile measured",
             )
@@ -99,7 +100,7 @@ class BuildConfig(LimitOptions):
     @property
     def file(self) -> Path:
         """The exported file."""
-        return self.out / f"model{SUFFIXES[self.format]}"
+        return self.out / f"model{get_backend(self.format).suffix}"
 
     @property
     def page(self) -> Path:

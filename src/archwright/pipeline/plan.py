@@ -6,8 +6,8 @@ from typing import Any
 from archwright import data
 from archwright._version import __version__
 from archwright.backends.model_card import ModelCard
-from archwright.backends.optional import optional
-from archwright.backends.runtime import pack, unpack
+from archwright.backends.registry import get_backend
+from archwright.backends.runtime import load, serialise
 from archwright.deployment.config import ExportConfig
 from archwright.engine.device import make_fabric
 from archwright.engine.setup import load_images, require_trainable, size_for
@@ -216,6 +216,5 @@ def _require_export(
         version=__version__,
     )
     form = plan.export.format
-    unpack(pack(GraphModule(network).eval(), form, card), form)
-    if plan.export.weights == "int8":
-        optional("onnxruntime.quantization")
+    get_backend(form).require_installed(plan.export.weights)
+    load(serialise(GraphModule(network).eval(), form, card), form)

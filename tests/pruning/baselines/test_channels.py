@@ -20,7 +20,7 @@ from archwright.graph import (
     verify_discrete,
 )
 from archwright.graph.ops import Scale
-from archwright.graph.passes.resizing import resize, resized, without_zeros
+from archwright.graph.passes.resizing import resized, without_zeros
 from archwright.lowering import GraphModule
 from archwright.pruning.baselines.channels import Ranking, prune_channels, rebuilt
 from archwright.pruning.baselines.widths import multiple_of, rounded
@@ -212,7 +212,7 @@ def test_a_pool_with_its_norm_is_resized() -> None:
     supernet = entrant().space.supernet(entrant().size)
     (pool, *_) = (m.primitive for m in supernet.modules() if m.primitive.label() == "maxpool3_bn")
     norm = nn.Sequential(nn.MaxPool2d(3), nn.BatchNorm2d(3, affine=False))
-    assert resize(pool, norm).out_shape(Shape(3, 8, 8)).channels == 3
+    assert pool.resized(norm.state_dict()).out_shape(Shape(3, 8, 8)).channels == 3
 
 
 def test_what_has_no_other_width_is_named() -> None:

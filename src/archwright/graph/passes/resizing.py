@@ -6,28 +6,26 @@ network one like any other: verified, its cost exact, and exported without being
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import singledispatch
-from typing import cast
 
 from torch import nn
 
 from archwright.errors import GraphError
-from archwright.graph import BatchNorm, Cell, Conv, Expr, Linear, Network, Op, Primitive, Step
+from archwright.graph import Cell, Expr, Network, Op, Step
 from archwright.graph.expr import is_zero, map_modules
-from archwright.graph.ops import Pool
 
 
 def resized(network: Network, modules: Mapping[str, nn.Module]) -> Network:
-    """`network` at the widths of `modules`, which are given by slot.
+    """Return `network` at the widths of `modules`, which are given by slot.
 
     Raises:
-        GraphError: a module has another width than can be said.
+        GraphError: a primitive cannot be made narrower.
     """
 
     def fitted(module: Op, _: str) -> Op:
         if not module.slot:
             return module
-        return replace(module, primitive=resize(module.primitive, modules[module.slot]))
+        state = modules[module.slot].state_dict()
+        return replace(module, primitive=module.primitive.resized(state))
 
     def body(body: Expr | Cell) -> Expr | Cell:
         if not isinstance(body, Cell):
@@ -39,45 +37,11 @@ def resized(network: Network, modules: Mapping[str, nn.Module]) -> Network:
     return replace(network, steps=tuple(replace(s, body=body(s.body)) for s in network.steps))
 
 
-@singledispatch
-def resize(primitive: Primitive, module: nn.Module) -> Primitive:
-    """`primitive` as it would have to be to build a module of the size of `module`.
-
-    Raises:
-        GraphError: its size is not known to change.
-    """
-    raise GraphError(f"{primitive.label()} cannot be made narrower: prune nodes or operations")
-
-
-@resize.register
-def _(primitive: Conv, module: nn.Module) -> Primitive:
-    conv = cast(nn.Conv2d, module)
-    return replace(primitive, c_in=conv.in_channels, c_out=conv.out_channels, groups=conv.groups)
-
-
-@resize.register
-def _(primitive: BatchNorm, module: nn.Module) -> Primitive:
-    return replace(primitive, channels=cast(nn.BatchNorm2d, module).num_features)
-
-
-@resize.register
-def _(primitive: Linear, module: nn.Module) -> Primitive:
-    linear = cast(nn.Linear, module)
-    return replace(primitive, c_in=linear.in_features, c_out=linear.out_features)
-
-
-@resize.register
-def _(primitive: Pool, module: nn.Module) -> Primitive:
-    return replace(
-        primitive, norm=cast(nn.BatchNorm2d, cast(nn.Sequential, module)[1]).num_features
-    )
-
-
 def without_zeros(network: Network) -> Network:
-    """`network` without the edges that add nothing to their node.
+    """Return `network` without the edges that add nothing to their node.
 
     Raises:
-        GraphError: a node has no other edges, so that nothing says how wide it would become.
+        GraphError: a node has no other edges, so that its width is open.
     """
 
     def step(step: Step) -> Step:

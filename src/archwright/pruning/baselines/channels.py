@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from archwright.backends.optional import optional
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError, GraphError
-from archwright.graph import BatchNorm, Conv, GlobalAvgPool, Linear, ReLU, Subsample
-from archwright.graph.ops import Pool
 from archwright.graph.passes.resizing import resized, without_zeros
 from archwright.lowering import GraphModule
 from archwright.pruning.baselines.widths import rounded
@@ -22,7 +20,6 @@ from archwright.pruning.baselines.widths import rounded
 Ranking = Literal["layer", "network"]
 """Where channels compete: in their layer, each of which loses the same share, or all of them."""
 
-_FOLLOWED = (Conv, BatchNorm, Linear, ReLU, Pool, GlobalAvgPool, Subsample)
 _HALVINGS = 10
 _NEAR = 0.995
 """No finer than this is looked for, in units of the MACs that are asked for."""
@@ -71,11 +68,7 @@ def _pruner(
     """What removes a share of the channels from a copy of `whole`, and rounds what is left."""
     pruning = optional("torch_pruning")
     for module in whole.network.modules():
-        other = isinstance(module.primitive, Conv) and (
-            module.primitive.norm is not None
-            or module.primitive.groups not in (1, module.primitive.c_out)
-        )
-        if other or not (isinstance(module.primitive, _FOLLOWED) or module.primitive.zero):
+        if not (module.primitive.resizable or module.primitive.zero):
             raise ConfigError(
                 f"channel pruning cannot follow {module.primitive.label()}"
                 f"{f' ({module.slot})' if module.slot else ''}: leave --methods channels out"
