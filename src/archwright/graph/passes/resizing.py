@@ -1,42 +1,57 @@
-"""The graph of a network whose modules were made narrower, read off the modules.
+"""Resizing: the graph of a network whose modules were made narrower, read off the modules.
 
 Channel pruners change modules in place. Written back into the graph, the widths make a pruned
 network one like any other: verified, its cost exact, and exported without being traced.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import cast
 
 from torch import nn
+from typing_extensions import override
 
 from archwright.errors import GraphError
-from archwright.graph import BatchNorm, Cell, Conv, Expr, Linear, Network, Op, Primitive, Step
-from archwright.graph.expr import is_zero, map_modules
+from archwright.graph import BatchNorm, Cell, Conv, Expr, Linear, Network, Op, Primitive
+from archwright.graph.expr import map_modules
 from archwright.graph.ops import Pool
+from archwright.graph.passes.contract import Pass, register
+from archwright.graph.passes.diagnostics import Diagnostic, Report
 
 
-def resized(network: Network, modules: Mapping[str, nn.Module]) -> Network:
-    """`network` at the widths of `modules`, which are given by slot.
+@register
+@dataclass(frozen=True)
+class Resizing(Pass):
+    """The widths of `modules`, which are given by slot, for those of the network.
 
     Raises:
-        GraphError: a module has another width than can be said.
+        GraphError: a module has another width than its primitive can have.
     """
 
-    def fitted(module: Op, _: str) -> Op:
-        if not module.slot:
-            return module
-        return replace(module, primitive=resize(module.primitive, modules[module.slot]))
+    modules: Mapping[str, nn.Module]
 
-    def body(body: Expr | Cell) -> Expr | Cell:
-        if not isinstance(body, Cell):
-            return map_modules(body, fitted)
-        inputs = tuple(map_modules(given, fitted) for given in body.inputs)
-        edges = (replace(edge, body=map_modules(edge.body, fitted)) for edge in body.edges)
-        return replace(body, inputs=inputs, edges=tuple(edges))
+    name = "resizing"
+    kind = "structural"
 
-    return replace(network, steps=tuple(replace(s, body=body(s.body)) for s in network.steps))
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        def fitted(module: Op, _: str) -> Op:
+            if not module.slot:
+                return module
+            made = resize(module.primitive, self.modules[module.slot])
+            if made != module.primitive:
+                report(Diagnostic(self.name, True, module.slot, f"is {made}"))
+            return replace(module, primitive=made)
+
+        def body(body: Expr | Cell) -> Expr | Cell:
+            if not isinstance(body, Cell):
+                return map_modules(body, fitted)
+            inputs = tuple(map_modules(given, fitted) for given in body.inputs)
+            edges = (replace(edge, body=map_modules(edge.body, fitted)) for edge in body.edges)
+            return replace(body, inputs=inputs, edges=tuple(edges))
+
+        return replace(network, steps=tuple(replace(s, body=body(s.body)) for s in network.steps))
 
 
 @singledispatch
@@ -71,25 +86,3 @@ def _(primitive: Pool, module: nn.Module) -> Primitive:
     return replace(
         primitive, norm=cast(nn.BatchNorm2d, cast(nn.Sequential, module)[1]).num_features
     )
-
-
-def without_zeros(network: Network) -> Network:
-    """`network` without the edges that add nothing to their node.
-
-    Raises:
-        GraphError: a node has no other edges, so that nothing says how wide it would become.
-    """
-
-    def step(step: Step) -> Step:
-        cell = step.body
-        if not isinstance(cell, Cell):
-            return step
-        edges = tuple(edge for edge in cell.edges if not is_zero(edge.body))
-        for node in cell.inner():
-            if not any(edge.target == node for edge in edges):
-                raise GraphError(
-                    f"nothing leads into node {node} of {step.name}: its width is open"
-                )
-        return replace(step, body=replace(cell, edges=edges))
-
-    return replace(network, steps=tuple(map(step, network.steps)))
