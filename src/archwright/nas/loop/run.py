@@ -23,7 +23,7 @@ from archwright.engine.setup import (
     training_batches,
 )
 from archwright.graph import Architecture, Network
-from archwright.graph.passes.shrinking import shrink
+from archwright.graph.passes.shrinking import Shrinking
 from archwright.graph.passes.simplification import check_pointwise, simplify
 from archwright.io.files import write_json
 from archwright.lowering import FusedNetwork, GraphModule
@@ -191,7 +191,7 @@ class SearchRun:
     def _shrink(self, bilevel: Bilevel, left: Tensor) -> None:
         """Restrict the graph to what is left, simplify it and lower it again."""
         assert self.left is not None, "asked for where something is dropped"
-        graph = shrink(bilevel.network.network, self.left.numbers(left))
+        graph = Shrinking(self.left.numbers(left))(bilevel.network.network).network
         graph = simplify(graph, self.config.simplification)
         with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
             bilevel.shrink(self._lowered(graph), left)
