@@ -179,7 +179,7 @@ def _counted(config: InspectConfig, network: "Network") -> dict[str, float | Non
 def _measured(config: InspectConfig) -> tuple[str, ...]:
     """The costs that the source of measurements has."""
     from archwright.cost.files import read_rows
-    from archwright.tables.nasbench201 import ENERGY_DEVICES
+    from archwright.tables.latencies import ENERGY_DEVICES
 
     if config.latency_table is not None:
         have = read_rows(config.latency_table)[0]
