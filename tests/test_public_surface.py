@@ -125,7 +125,11 @@ def test_what_a_package_promises_is_there(name: str) -> None:
     assert len(promised) == len(set(promised))
 
 
-@pytest.mark.parametrize("name", ["archwright", "archwright.cli", "archwright.tables.nasbench201"])
+@pytest.mark.parametrize(
+    "name",
+    ["archwright", "archwright.cli"]
+    + [f"archwright.tables.{name}" for name in ("nasbench201", "accuracies", "latencies")],
+)
 def test_importing_does_not_import_torch(name: str) -> None:
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} does not exist yet")

@@ -161,7 +161,7 @@ def test_inspect_says_every_cost(call) -> None:
     assert found["latency_ms"] == pytest.approx(row.latency_ms["edgegpu"])
     assert found["energy_mj"] == pytest.approx(row.energy_mj["edgegpu"])
     assert "latency: " in done.err
-    assert "features while one image is answered, at most: " in done.err
+    assert "peak memory of features, one image: " in done.err
     without = json.loads(call("inspect", "--architecture", BEST, "--json").out)["costs"]
     assert {*without} == {*found} - {"latency_ms", "energy_mj"}
 

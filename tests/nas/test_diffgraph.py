@@ -12,8 +12,8 @@ import torch
 from archwright.cost import DecisionTable, Encoding, cost_model
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Network
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.constraints import SearchConstraints
-from archwright.nas.budget.limits import Budget
 from archwright.nas.config import SearchConfig
 from archwright.nas.derive import selection
 from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint

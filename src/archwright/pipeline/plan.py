@@ -8,6 +8,7 @@ from archwright._version import __version__
 from archwright.backends.model_card import ModelCard
 from archwright.backends.registry import get_backend
 from archwright.backends.runtime import load, serialise
+from archwright.cost.registry import get_cost
 from archwright.deployment.config import ExportConfig
 from archwright.engine.device import make_fabric
 from archwright.engine.setup import load_images, require_trainable, size_for
@@ -146,15 +147,16 @@ def make_plan(config: BuildConfig) -> Plan:
 
 
 def _targets(config: BuildConfig) -> str:
-    asked = ("macs", "params", "latency_ms")
-    given = ["--" + name.replace("_", "-") for name in asked if getattr(config, name) is not None]
-    return " and ".join(given)
+    return " and ".join(get_cost(name).target_flag for name in config.targets)
 
 
 def _before_profile(config: BuildConfig) -> BuildConfig:
     """What can be checked of it before this machine is measured, and all of it afterwards."""
     measured = not config.profiles or (config.out / TABLE).exists()
-    return config if measured else replace(config, max_latency_ms=None)
+    if measured:
+        return config
+    timed = [cost.option for cost in map(get_cost, config.limits) if cost.profiled]
+    return replace(config, **dict.fromkeys(timed))
 
 
 def _final_size(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archwright.cost.registry import get_cost
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.pruning.result import Measured
 from archwright.spaces import Size
@@ -26,7 +27,7 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """Whether the final network is within the budget."""
-        return self.value <= self.limit
+        return get_cost(self.cost).holds(self.value, self.limit)
 
     def to_json(self) -> dict[str, Any]:
         """Every field, and whether it holds."""

@@ -13,7 +13,7 @@ from archwright.graph import Architecture
 from archwright.graph.passes.restriction import restrict
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.lowering import GraphModule
-from archwright.nas.budget.limits import costs_from_json, costs_to_json
+from archwright.nas.budget.budget import costs_from_json, costs_to_json
 from archwright.spaces import Size, Space, read_architecture, write_architecture
 
 if TYPE_CHECKING:
