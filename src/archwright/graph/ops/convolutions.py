@@ -158,6 +158,14 @@ class Linear(Primitive):
     c_out: int
     bias: bool = True
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("c_in", "c_out")
+
     @property
     @override
     def linear(self) -> bool:

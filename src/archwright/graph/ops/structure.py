@@ -21,6 +21,14 @@ class Zero(Primitive):
 
     counted_as: ClassVar[Counted] = "none"
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("channels", "step")
+
     @property
     @override
     def linear(self) -> bool:
@@ -109,6 +117,14 @@ class Shuffle(Primitive):
 
     groups: int
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("groups")
+
     @property
     @override
     def linear(self) -> bool:
@@ -142,6 +158,14 @@ class Subsample(Primitive):
     step: int
 
     counted_as: ClassVar[Counted] = "none"
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("step")
 
     @property
     @override
