@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from archwright.cost.peak import peak_bytes
-from archwright.deployment.network import Trained
+from archwright.engine.trained import TrainedNetwork
 from archwright.nas.loop.result import SearchResult
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.result import Verdict
 
 
 def verdicts(
-    config: BuildConfig, found: SearchResult, final: Trained, exported: Mapping[str, Any]
+    config: BuildConfig, found: SearchResult, final: TrainedNetwork, exported: Mapping[str, Any]
 ) -> tuple[Verdict, ...]:
     """A verdict on each budget.
 
@@ -19,13 +19,12 @@ def verdicts(
     energy, cannot be measured here: they are those of the network before it was pruned.
     """
     predicted = found.costs or {}
-    graph = final.space.discrete(final.architecture, final.size)
     values: dict[str, float] = {
         **predicted,
         "macs": exported["macs"],
         "params": exported["params"],
         "size_mb": exported["size_mb"],
-        "memory_mb": peak_bytes(graph) / 1e6,
+        "memory_mb": peak_bytes(final.network) / 1e6,
     }
     here = config.latency_device is None
     if here:

@@ -1,4 +1,4 @@
-"""What a pruned network may cost at most, as its configuration says it."""
+"""Targets of a pruning: the most that the network may cost, as the configuration says it."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -10,27 +10,23 @@ from archwright.graph.passes.rewire import deletable, rewire
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.latency import AdditiveLatency, measured_latency, quietest
 from archwright.pruning.select import Target, select
-from archwright.pruning.source import Source
 
 
-def targets_of(config: PruneConfig, source: Source) -> list[Target]:
-    """Every target of a configuration; up to 1 it is a share of what the whole network costs.
-
-    Sizes are those of the architecture as `inspect` counts them, latency that of the network.
-    """
+def targets_of(config: PruneConfig, network: Network) -> list[Target]:
+    """Return every target of a configuration; up to 1 it is a share of the network's own cost."""
     found: list[Target] = []
     for name, unit in (("macs", "MACs"), ("params", "parameters")):
         asked = getattr(config, name)
         if asked is not None:
-            found.append(_counted(source.published, name, unit, asked))
+            found.append(_counted(network, name, unit, asked))
     if config.memory_mb is not None:
-        found.append(_held(source.published, config.memory_mb))
+        found.append(_held(network, config.memory_mb))
     if config.latency_ms is not None:
-        found.append(_timed(source.network, config.latency_ms, firm=config.latency_firm))
+        found.append(_timed(network, config.latency_ms, firm=config.latency_firm))
     return found
 
 
-def require_reachable(source: Source, targets: Sequence[Target], pruning: Pruning) -> None:
+def require_reachable(network: Network, targets: Sequence[Target], pruning: Pruning) -> None:
     """Check that the firm targets can be met.
 
     Raises:
@@ -38,7 +34,7 @@ def require_reachable(source: Source, targets: Sequence[Target], pruning: Prunin
     """
     firm = [target for target in targets if target.firm]
     if firm:
-        select(dict.fromkeys(deletable(source.network), 0.0), firm, pruning)
+        select(dict.fromkeys(deletable(network), 0.0), firm, pruning)
 
 
 def _counted(network: Network, name: str, unit: str, asked: float) -> Target:
