@@ -254,3 +254,14 @@ def test_primitives_that_cannot_be() -> None:
         SqueezeExcite(3, 0)
     with pytest.raises(GraphError, match=r"slice\[2:5\] takes nothing, or more than 4 channels"):
         Slice(4, 2, 5)
+    for make, message in (
+        (lambda: MaxPool(0), "MaxPool: kernel must be at least 1, got 0"),
+        (lambda: AvgPool(3, 0), "AvgPool: step must be at least 1, got 0"),
+        (lambda: AvgPool(3, norm=-1), "a pool's norm has at least 0 channels, got -1"),
+        (lambda: Zero(-1), "Zero: channels must be at least 1, got -1"),
+        (lambda: Subsample(0), "Subsample: step must be at least 1, got 0"),
+        (lambda: Shuffle(0), "Shuffle: groups must be at least 1, got 0"),
+        (lambda: Linear(3, 0), "Linear: c_out must be at least 1, got 0"),
+    ):
+        with pytest.raises(GraphError, match=message):
+            make()

@@ -10,12 +10,13 @@ import torch
 from archwright.backends.registry import backend_of
 from archwright.backends.runtime import open_exported
 from archwright.data import about
+from archwright.deployment.card import card_of
 from archwright.deployment.config import EvaluateConfig
 from archwright.deployment.images import DataRequest, images_for
-from archwright.deployment.network import read_trained
 from archwright.deployment.score import Score, score_exported, score_network
 from archwright.engine.device import make_fabric
 from archwright.engine.options import require_unused
+from archwright.engine.trained import load_network
 from archwright.spaces import get_space
 
 
@@ -56,10 +57,10 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
     asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
     backend = None if config.file.is_dir() else backend_of(config.file)
     if backend is None:
-        trained = read_trained(
+        trained = load_network(
             config.file, None if config.space is None else get_space(config.space)
         )
-        card, kind = trained.card(), trained.kind
+        card, kind = card_of(trained), trained.kind
         precision = config.precision or trained.settings.get("precision", "32-true")
         fabric = make_fabric(config.device, precision)
         images = images_for(config.file, card, trained.settings, asked)

@@ -1,7 +1,7 @@
 """The folder that a run writes, under names that stay fixed.
 
 `config.json` (resolved settings), `log.jsonl`, `checkpoints/`, `architecture.json`,
-`weights.safetensors`, `report.html`.
+`network.json`, `weights.safetensors`, `report.html`.
 """
 
 import json
@@ -33,7 +33,7 @@ _FREE = frozenset(
     }
 )
 """Settings that a resumed run may change: they do not touch the result."""
-_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint", "inherited"})
+_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
 """What follows from the images that are asked for."""
 
 
@@ -61,7 +61,6 @@ class _Known(TypedDict, total=False):
     run: str
     gates: str
     computed_with: dict[str, Any]
-    inherited: dict[str, Any]
     asked: dict[str, Any]
     data_summary: dict[str, Any]
     channels: int
@@ -114,6 +113,16 @@ class RunFolder:
         return self.path / "architecture.json"
 
     @property
+    def network(self) -> Path:
+        """The graph of the network, in our JSON."""
+        return self.path / "network.json"
+
+    @property
+    def unpruned(self) -> Path:
+        """The graph of the network that a pruning began with."""
+        return self.path / "unpruned.json"
+
+    @property
     def weights(self) -> Path:
         """The weights of the network, by slot."""
         return self.path / "weights.safetensors"
@@ -134,6 +143,25 @@ class RunFolder:
     def data_summary(self) -> dict[str, Any] | None:
         """What was said of its images when it started, if anything."""
         return read_config(self.path).get("data_summary")
+
+
+def run_folder_of(path: Path) -> RunFolder:
+    """Return the run folder that `path` is, or that a file of a network at `path` belongs to.
+
+    That is a checkpoint, the weights or the graph.
+
+    Raises:
+        RunError: there is nothing at `path`, or it lies in no run folder.
+    """
+    if not path.exists():
+        raise RunError(f"no run and no checkpoint at {path}: give the folder of a run")
+    if path.is_dir():
+        return RunFolder(path)
+    folder = RunFolder(path.parent.parent if path.parent.name == "checkpoints" else path.parent)
+    own = path.suffix == ".pt" or path in (folder.weights, folder.network)
+    if not (folder.config.is_file() and own):
+        raise RunError(f"{path} is no checkpoint in a run folder: give the folder of a run")
+    return folder
 
 
 @contextmanager

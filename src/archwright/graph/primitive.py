@@ -140,6 +140,18 @@ class Primitive(ABC):
             )
         return channels // parts
 
+    def _require_positive(self, *names: str) -> None:
+        """Check that fields of these names are at least 1.
+
+        Raises:
+            GraphError: one is not (it is named).
+        """
+        for name in names:
+            if getattr(self, name) < 1:
+                raise GraphError(
+                    f"{type(self).__name__}: {name} must be at least 1, got {getattr(self, name)}"
+                )
+
     def _require_channels(self, shape: Shape, channels: int) -> None:
         if shape.channels != channels:
             raise GraphError(f"{self.label()} takes {channels} channels, got {shape.channels}")

@@ -29,7 +29,6 @@ from archwright.pipeline.stages import (
     within_budgets,
 )
 from archwright.pruning.config import PruneConfig
-from archwright.pruning.source import Source
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import (
     Size,
@@ -96,17 +95,7 @@ class Plan:
                 f"the search found {write_architecture(found)}, which has no node that could be "
                 f"deleted: go on with --resume and without {_targets(self.config)}"
             )
-        source = Source(
-            path=self.search.out,
-            settings={},
-            space=self.space,
-            architecture=found,
-            size=self.size,
-            network=network,
-            published=network,
-            state={},
-        )
-        require_reachable(source, targets_of(pruning, source), pruning.pruning)
+        require_reachable(network, targets_of(pruning, network), pruning.pruning)
 
 
 def make_plan(config: BuildConfig) -> Plan:

@@ -6,14 +6,14 @@ from typing import Any
 from archwright.backends.formats import WEIGHT_BYTES
 from archwright.cost.contract import CostContext
 from archwright.cost.registry import get_cost
-from archwright.deployment.network import Trained
+from archwright.engine.trained import TrainedNetwork
 from archwright.nas.loop.result import SearchResult
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.result import Verdict
 
 
 def verdicts(
-    config: BuildConfig, found: SearchResult, final: Trained, exported: Mapping[str, Any]
+    config: BuildConfig, found: SearchResult, final: TrainedNetwork, exported: Mapping[str, Any]
 ) -> tuple[Verdict, ...]:
     """Return a verdict on each budget.
 
@@ -21,13 +21,12 @@ def verdicts(
     energy, cannot be measured here: they are those of the network before it was pruned.
     """
     predicted = found.costs or {}
-    graph = final.space.discrete(final.architecture, final.size)
     context = CostContext(weight_bytes=WEIGHT_BYTES[config.weights])
     made: list[Verdict] = []
     for name, limit in config.limits.items():
         cost = get_cost(name)
         measured = cost.profiled and config.latency_device is None
-        value = exported[name] if measured else cost.of_network(graph, context)
+        value = exported[name] if measured else cost.of_network(final.network, context)
         value = predicted[name] if value is None else value
         made.append(
             Verdict(

@@ -1,4 +1,4 @@
-"""The targets of a pruning, from its configuration and the registry of costs."""
+"""Targets of a pruning: the most that the network may cost, from its configuration."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -10,26 +10,24 @@ from archwright.graph.passes.rewire import deletable, rewire
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.latency import AdditiveLatency, measured_latency, quietest
 from archwright.pruning.select import Target, select
-from archwright.pruning.source import Source
 
 
-def targets_of(config: PruneConfig, source: Source) -> list[Target]:
+def targets_of(config: PruneConfig, network: Network) -> list[Target]:
     """Return every target of a configuration.
 
-    Counted costs are those of the architecture as `inspect` counts them, and a target of at most 1
-    may be a share of the whole network's; the measured cost, latency, is that of the network.
+    A target of at most 1 may be a share of the whole network's cost.
     """
     found: list[Target] = []
     for name, cost in target_costs().items():
         limit = getattr(config, name)
         if limit is not None and cost.profiled:
-            found.append(_timed(cost, source.network, limit, firm=config.latency_firm))
+            found.append(_timed(cost, network, limit, firm=config.latency_firm))
         elif limit is not None:
-            found.append(_counted(cost, source.published, limit))
+            found.append(_counted(cost, network, limit))
     return found
 
 
-def require_reachable(source: Source, targets: Sequence[Target], pruning: Pruning) -> None:
+def require_reachable(network: Network, targets: Sequence[Target], pruning: Pruning) -> None:
     """Check that the firm targets can be met.
 
     Raises:
@@ -37,7 +35,7 @@ def require_reachable(source: Source, targets: Sequence[Target], pruning: Prunin
     """
     firm = [target for target in targets if target.firm]
     if firm:
-        select(dict.fromkeys(deletable(source.network), 0.0), firm, pruning)
+        select(dict.fromkeys(deletable(network), 0.0), firm, pruning)
 
 
 def _counted(cost: Cost, network: Network, limit: float) -> Target:

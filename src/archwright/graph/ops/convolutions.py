@@ -211,6 +211,14 @@ class Linear(Primitive):
 
     aten: ClassVar[tuple[str, ...]] = ("flatten.using_ints", "linear.default")
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("c_in", "c_out")
+
     @property
     @override
     def linear(self) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
+from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State
 from archwright.graph.ops.pointwise import BatchNorm
 from archwright.graph.primitive import Primitive, Shape, register_primitive
@@ -27,6 +28,16 @@ class Pool(Primitive):
     norm: int = 0
     """Channels of the batch norm; 0: there is none."""
     valid: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("kernel", "step")
+        if self.norm < 0:
+            raise GraphError(f"a pool's norm has at least 0 channels, got {self.norm}")
 
     @property
     def padding(self) -> int:

@@ -26,6 +26,14 @@ class Zero(Primitive):
     counted_as: ClassVar[Counted] = "none"
     aten: ClassVar[tuple[str, ...]] = ("sym_size.int", "new_zeros.default")
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("channels", "step")
+
     @property
     @override
     def linear(self) -> bool:
@@ -124,6 +132,14 @@ class Shuffle(Primitive):
 
     aten: ClassVar[tuple[str, ...]] = ("channel_shuffle.default",)
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("groups")
+
     @property
     @override
     def linear(self) -> bool:
@@ -171,6 +187,14 @@ class Subsample(Primitive):
     @override
     def resizable(self) -> bool:
         return True
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("step")
 
     @property
     @override

@@ -1,4 +1,4 @@
-"""What a search leaves behind: the architecture, and its network with the supernet's weights."""
+"""Result of a search: the architecture, and its network with the supernet's weights."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.engine.folder import RunFolder
 from archwright.engine.weights import save_network
-from archwright.graph import Architecture
+from archwright.graph import Architecture, Network
 from archwright.graph.passes.restriction import restrict
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.lowering import GraphModule
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """Architecture that a search found, and its network.
 
-    `params` and `macs` are those of the discrete network as published, at the search's own size;
-    `accuracy` is the percent of held-out images that the derived network gets right with the
+    `params` and `macs` are those of the derived network, which the folder holds;
+    `published_params` and `published_macs` those of the architecture as published, at the same
+    size; `accuracy` is the percent of held-out images that the derived network gets right with the
     supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
     `limits` are those of them that were limited, `feasible` says whether the limits hold, and
     `counted_at` is that size; `front` are the points that were derived beside it (see
@@ -35,6 +36,8 @@ class SearchResult:
     architecture: Architecture
     params: int
     macs: int
+    published_params: int
+    published_macs: int
     accuracy: float
     seconds: float
     out: Path
@@ -80,8 +83,8 @@ def save_derived_network(
     architecture: Architecture,
     images: data.ImageData,
     batches: data.Batches,
-) -> float:
-    """Write architecture and inherited weights; return the accuracy on held-out images (percent).
+) -> tuple[Network, float]:
+    """Write the derived network; return its graph, and its accuracy on held-out images (percent).
 
     The derived network takes its batch statistics from `batches` first, since the supernet's are
     those of the mixture.
@@ -93,4 +96,4 @@ def save_derived_network(
     assert top1 is not None, "a data set has test images"
     if fabric.is_global_zero:
         save_network(folder, architecture, derived)
-    return round(top1, 4)
+    return derived.network, round(top1, 4)

@@ -351,13 +351,20 @@ class SearchRun:
         """Leave the run folder complete; the network has the weights of that supernet."""
         folder = keeper.folder
         front = None if points is None else tuple(point.to_json() for point in points)
-        cost = graph_cost(self.space.discrete(architecture, self.size))
-        top1 = save_derived_network(
+        published = graph_cost(self.space.discrete(architecture, self.size))
+        network, top1 = save_derived_network(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
-        seconds = keeper.tick()
+        cost, seconds = graph_cost(network), keeper.tick()
         result = SearchResult(
-            *(architecture, cost.params, cost.macs, top1, seconds, folder.path),
+            architecture=architecture,
+            params=cost.params,
+            macs=cost.macs,
+            published_params=published.params,
+            published_macs=published.macs,
+            accuracy=top1,
+            seconds=seconds,
+            out=folder.path,
             feasible=self.terms.feasible(architecture),
             costs=self.terms.costs(architecture),
             limits=self.terms.limits,

@@ -30,7 +30,7 @@ from archwright.graph.passes.simplification import (
 from archwright.graph.passes.simplification.merging import merge, normalise
 from archwright.graph.passes.simplification.rule import RewriteResult, Site
 from archwright.graph.passes.simplification.rules import RULES
-from archwright.graph.passes.simplification.settings import Pointwise, from_settings
+from archwright.graph.passes.simplification.settings import Pointwise
 from archwright.graph.passes.simplification.sharing import (
     distribute,
     share_floating,
@@ -372,8 +372,6 @@ def test_settings_are_read_as_they_are_written() -> None:
     assert str(simplification("none")) == "none"
     for words in ("all", "none", "pms", "pms+fms", "pms+fms+merge"):
         assert str(simplification(words)) == words
-        assert from_settings({"simplify": words}) == simplification(words)
-    assert from_settings({}) == simplification("none")
     with pytest.raises(ConfigError, match=r"^--simplify pms\+norm\+pms names pms twice$"):
         simplification("pms+norm+pms")
     with pytest.raises(ConfigError, match="unknown simplification 'fsm': did you mean 'fms'"):

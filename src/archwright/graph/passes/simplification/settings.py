@@ -1,8 +1,7 @@
 """Settings of simplification: the stages of TopoNAS that are on, and how they work."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from archwright.errors import ConfigError, unknown
 
@@ -90,23 +89,3 @@ def simplification(
             )
     on = {stage: stage in stages for stage in STAGES}
     return Simplification(**on, pointwise=pointwise, granularity=granularity, scale=scale)
-
-
-def from_settings(settings: Mapping[str, Any]) -> Simplification:
-    """Return the simplification that a run's recorded settings ask for.
-
-    Raises:
-        ConfigError: as `parse_stages`.
-    """
-    return simplification(
-        settings.get("simplify", "none"),
-        pointwise=settings.get("pointwise", "shared"),
-        granularity=settings.get("granularity", "filter"),
-        scale=settings.get("scale", "norm"),
-    )
-
-
-def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a run's recorded settings that `from_settings` reads."""
-    names = ("simplify", "pointwise", "granularity", "scale")
-    return {name: settings[name] for name in names if name in settings}
