@@ -1,4 +1,4 @@
-"""Read what JSON gave as typed values: what is of another type is one line that names its place."""
+"""Read JSON as typed values; a wrong type is an error of one line that names its place."""
 
 import math
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def read_dataclass(cls: type[T], content: object, where: str) -> T:
-    """Make a dataclass of a JSON object, whose further fields are ignored.
+    """Make a dataclass of a JSON object; further fields are ignored.
 
-    `where` is the place that an error names. A float must be finite, as JSON demands.
+    `where` is the place that an error names. A float must be finite, as JSON requires.
 
     Raises:
         RunError: a field without a default is missing, or one is of another type.
@@ -30,7 +30,8 @@ def read_dataclass(cls: type[T], content: object, where: str) -> T:
 def read_fields(
     kinds: Mapping[str, Any], content: object, where: str, *, needed: set[str] | None = None
 ) -> dict[str, Any]:
-    """Read the fields of these types from a JSON object; all are needed unless it is said which.
+    """Read the fields of these types from a JSON object; `needed` names the required ones (None:
+    all).
 
     Raises:
         RunError: as `read_dataclass`.
@@ -49,12 +50,12 @@ def read_fields(
 
 
 def result_of(out: str) -> str:
-    """Name the place of the result of the run in the folder `out`."""
+    """Return the place of the result of the run in folder `out`, for error messages."""
     return f"the result in {Path(out) / 'log.jsonl'}"
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """Read one value, with what is within it."""
+    """Read one value and the values inside it."""
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         if value is None and type(None) in get_args(kind):
@@ -82,7 +83,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 
 def _finite(value: object) -> bool:
-    """Whether it is a number that a float can be."""
+    """Return whether the value is a number that a float can represent."""
     try:
         return is_of(value, float) and math.isfinite(cast("float", value))
     except OverflowError:
