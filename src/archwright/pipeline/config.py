@@ -1,4 +1,4 @@
-"""The configuration of a build."""
+"""Configuration of a build."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class BuildConfig(LimitOptions):
     """Type of weights and features; int8 quantises them after training (ONNX only)."""
 
     def __post_init__(self) -> None:
-        """Check each option, and what they demand of each other.
+        """Check each option, and the relations between them.
 
         Raises:
             ConfigError: one is out of range, or two contradict each other (the flags are named).
@@ -98,12 +98,12 @@ class BuildConfig(LimitOptions):
 
     @property
     def file(self) -> Path:
-        """The exported file."""
+        """Path of the exported file."""
         return self.out / f"model{SUFFIXES[self.format]}"
 
     @property
     def page(self) -> Path:
-        """The report."""
+        """Path of the report."""
         return self.out / "report.html"
 
     @property
@@ -113,6 +113,6 @@ class BuildConfig(LimitOptions):
 
     @property
     def profiles(self) -> bool:
-        """Whether this machine is measured, since nothing else says what latencies are."""
+        """Whether this machine is measured, because no other source of latencies is given."""
         given = self.latency_device is not None or self.latency_table is not None
         return self.max_latency_ms is not None and self.max_energy_mj is None and not given

@@ -1,4 +1,4 @@
-"""What a build comes to."""
+"""Result of a build."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage that was finished, and the seconds that it took, interruptions left out."""
+    """Finished stage, with its seconds, interruptions left out."""
 
     name: str
     seconds: float
@@ -73,7 +73,7 @@ class BuildResult:
     out: Path
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a machine reads it."""
+        """Return the result as JSON."""
         paths = {name: str(getattr(self, name)) for name in ("file", "report", "out")}
         budgets = [budget.to_json() for budget in self.budgets]
         parts = {name: [asdict(part) for part in getattr(self, name)] for name in _PARTS}
@@ -81,7 +81,8 @@ class BuildResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
-        """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored.
+        """Return the inverse of `to_json` for a build that is now at `out`; further fields are
+        ignored.
 
         Raises:
             RunError: a field is missing, or of another type.
