@@ -1,4 +1,4 @@
-"""What a run folder says, read into typed values; what is wrong with it is one RunError line."""
+"""Read a run folder into typed values; every fault is one RunError line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ METRICS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell: input nodes first, then nodes that sum their edges, some of which are the output."""
+    """Cell: input nodes first, then nodes that sum their edges; some of them are the output."""
 
     kind: str
     inputs: int
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """An architecture as text and as cells."""
+    """Architecture as text and as cells."""
 
     space: str
     text: str
@@ -57,10 +57,10 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch of one network; `values` holds those of METRICS that were logged.
+    """Epoch of one network; `values` contains those of METRICS that were logged.
 
-    `skips` is, for each kind of cell, the share of its decisions that a skip leads. A gate is that
-    of a node: `cell0:2`.
+    `skips` is, for each kind of cell, the fraction of decisions whose strongest candidate is a skip
+    connection. The name of a gate is that of its node: `cell0:2`.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was measured of one discrete network."""
+    """Measurements of one discrete network."""
 
     name: str
     architecture: str | None = None
@@ -86,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """A file that the run's network was exported to, and what it was measured to take."""
+    """Exported file of the run's network, with its measured latency."""
 
     file: str
     format: str
@@ -102,7 +102,7 @@ class Export:
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """Which nodes a pruning deleted, by cell; of what kind each cell is.
+    """Nodes that a pruning deleted, by cell, and the kind of each cell.
 
     `top1` is that of the network before it was fine-tuned.
     """
@@ -114,7 +114,7 @@ class Pruned:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run ended: the network it is about first, then those it is compared with."""
+    """Result of a run: its own network first, then those it is compared with."""
 
     rows: tuple[Row, ...]
     seconds: float | None
@@ -124,7 +124,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One of several supernets that decided together: its folder, and what it found by itself."""
+    """Supernet of an ensemble: its folder, and the architecture that it alone would derive."""
 
     folder: str
     seed: int
@@ -133,7 +133,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """That a search was stopped, by which rule, and the epoch (from 0) whose alpha was taken."""
+    """Early stop of a search: its rule, and the epoch (from 0) whose alpha was used."""
 
     rule: str
     taken: int
@@ -141,7 +141,7 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder; `result` is None while the run has not finished."""
+    """Run folder; `result` is None while the run has not finished."""
 
     name: str
     kind: str
@@ -160,12 +160,12 @@ class Run:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The networks that the log tells apart, in the order met; "" if it names none."""
+        """Networks in the log, in the order met; "" if it names none."""
         return tuple(dict.fromkeys(epoch.name for epoch in self.epochs))
 
     @property
     def seconds(self) -> float | None:
-        """How long the run took, or has taken so far."""
+        """Seconds that the run took, or has taken so far."""
         if self.result is not None and self.result.seconds is not None:
             return self.result.seconds
         return max(
@@ -260,7 +260,7 @@ def _read_log(path: Path) -> list[Record]:
 
 
 def _epochs(records: list[Record], decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
-    """Epochs in order, the networks in the order met; of an epoch run again, the last record."""
+    """Return epochs in order, networks in the order met; of a repeated epoch, the last record."""
     found: dict[tuple[str, int], Epoch] = {}
     order: dict[str, int] = {}
     for record in records:
@@ -289,7 +289,7 @@ def _epochs(records: list[Record], decisions: Mapping[str, tuple[str, ...]]) -> 
 
 
 def _exports(records: list[Record]) -> tuple[Export, ...]:
-    """Exported files in the order met; of one written again, the last record."""
+    """Return exported files in the order met; of a file that was written again, the last record."""
     found: dict[str, Export] = {}
     for record in records:
         if record.text("event") != "export":

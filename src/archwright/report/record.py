@@ -1,4 +1,4 @@
-"""A JSON object whose values are read with their types, and which knows its place for the error."""
+"""JSON object with typed access to its values; it knows its place for error messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,52 +9,52 @@ from archwright.errors import RunError
 
 @dataclass(frozen=True)
 class Record:
-    """One JSON object and where it stands: the file, and the line or the key."""
+    """JSON object and its place: the file, and the line or the key."""
 
     values: Mapping[str, object]
     where: str
 
     @staticmethod
     def of(value: object, where: str) -> "Record":
-        """The record of a decoded JSON value, which must be an object."""
+        """Return the record of a decoded JSON value, which must be an object."""
         if not isinstance(value, dict):
             raise RunError(f"{where}: expected a JSON object; restore it, or run again")
         return Record(cast("dict[str, object]", value), where)
 
     def text(self, key: str) -> str | None:
-        """The text at `key`, or None if there is none."""
+        """Return the text at `key`, or None if there is none."""
         value = self.values.get(key)
         return value if value is None or isinstance(value, str) else self._wrong(key, "a text")
 
     def need_text(self, key: str) -> str:
-        """The text at `key`, which must be there."""
+        """Return the text at `key`, which must exist."""
         value = self.text(key)
         return self._wrong(key, "a text") if value is None else value
 
     def number(self, key: str) -> float | None:
-        """The number at `key` (it may be NaN or infinite), or None if there is none."""
+        """Return the number at `key` (it may be NaN or infinite), or None if there is none."""
         value = self.values.get(key)
         return None if value is None else self._as_number(key, value)
 
     def integer(self, key: str) -> int:
-        """The whole number at `key`, which must be there."""
+        """Return the integer at `key`, which must exist."""
         return self._as_integer(key, self.values.get(key))
 
     def integers(self, key: str) -> tuple[int, ...]:
-        """The list of whole numbers at `key`."""
+        """Return the list of integers at `key`."""
         return tuple(self._as_integer(key, value) for value in self._as_list(key, self._at(key)))
 
     def records(self, key: str) -> list["Record"]:
-        """The list of objects at `key`; empty if there is none."""
+        """Return the list of objects at `key`; empty if there is none."""
         return [Record.of(v, f"{self.where} {key}") for v in self._as_list(key, self._at(key))]
 
     def records_by_name(self, key: str) -> dict[str, "Record"]:
-        """The objects at `key` by their names; empty if there are none."""
+        """Return the objects at `key` by their names; empty if there are none."""
         items = self._as_object(key).items()
         return {name: Record.of(value, f"{self.where} {key}.{name}") for name, value in items}
 
     def texts_by_name(self, key: str) -> dict[str, list[str]]:
-        """Lists of texts by name; empty if there are none."""
+        """Return lists of texts by name; empty if there are none."""
         return {
             name: [
                 item if isinstance(item, str) else self._wrong(f"{key}.{name}", "a list of texts")
@@ -64,21 +64,21 @@ class Record:
         }
 
     def numbers_by_name(self, key: str) -> dict[str, list[float]]:
-        """Lists of numbers by name; empty if there are none."""
+        """Return lists of numbers by name; empty if there are none."""
         return {
             name: [self._as_number(f"{key}.{name}", item) for item in self._as_list(key, value)]
             for name, value in self._as_object(key).items()
         }
 
     def integers_by_name(self, key: str) -> dict[str, list[int]]:
-        """Lists of whole numbers by name; empty if there are none."""
+        """Return lists of integers by name; empty if there are none."""
         return {
             name: [self._as_integer(f"{key}.{name}", item) for item in self._as_list(key, value)]
             for name, value in self._as_object(key).items()
         }
 
     def number_by_name(self, key: str) -> dict[str, float]:
-        """A number by name, those that are not known (null) left out; empty if there are none."""
+        """Return a number by name, without unknown ones (null); empty if there are none."""
         return {
             name: self._as_number(f"{key}.{name}", value)
             for name, value in self._as_object(key).items()
@@ -86,11 +86,11 @@ class Record:
         }
 
     def plain(self, key: str) -> dict[str, str]:
-        """The values at `key` as texts by name; empty if there are none."""
+        """Return the values at `key` as texts by name; empty if there are none."""
         return {name: str(value) for name, value in self._as_object(key).items()}
 
     def edge_lists(self, key: str) -> tuple[tuple[tuple[str, int], ...], ...]:
-        """The nodes at `key`, each a list of [candidate, source] pairs."""
+        """Return the nodes at `key`, each a list of [candidate, source] pairs."""
         nodes = self._as_list(key, self._at(key))
         return tuple(
             tuple(self._as_edge(key, edge) for edge in self._as_list(key, node)) for node in nodes

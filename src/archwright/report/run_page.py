@@ -1,4 +1,4 @@
-"""The page of one run, or of a search, the training of what it found, and its pruning."""
+"""Page of one run, or of a search, the training of its result, and the pruning."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ _LEADS = {
 
 @dataclass(frozen=True)
 class Story:
-    """What one page tells: one run, or a search, then a training, and perhaps a pruning."""
+    """Runs on one page: one run, or a search, then a training, and possibly a pruning."""
 
     runs: tuple[Run, ...]
 
     @property
     def first(self) -> Run:
-        """The run that says how the architecture came about."""
+        """The run that derived the architecture."""
         return self.runs[0]
 
     @property
     def last(self) -> Run:
-        """The run that the result is of."""
+        """The run that has the result."""
         return self.runs[-1]
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The networks of the result table; none where there is but one.
+        """The networks of the result table; none if there is only one.
 
-        What a pruning left stands before those of the training, which has the unpruned one.
+        The networks of a pruning stand before those of the training, which has the unpruned one.
         """
         rows = self.last.result.rows if self.last.result else ()
         if len(self.runs) == len(_TOLD[-1]):
@@ -51,12 +51,14 @@ class Story:
 
     @property
     def titles(self) -> list[str]:
-        """What each run is."""
+        """The kind of each run."""
         return [_TITLES[run.kind] for run in self.runs]
 
 
 def story_of(runs: Sequence[Run]) -> Story | None:
-    """The story that the runs tell together, in whatever order they come; None if they do not."""
+    """Return the runs of one page, in whatever order they come; None if they do not belong
+    together.
+    """
     if len(runs) == 1:
         return Story((runs[0],))
     kinds = {run.kind: run for run in runs}
@@ -70,7 +72,7 @@ def story_of(runs: Sequence[Run]) -> Story | None:
 
 
 def _trained(training: Run) -> object:
-    """The architecture that is trained, as text; its file is written at the end."""
+    """Return the trained architecture, as text; its file is written at the end."""
     if training.architecture is not None:
         return training.architecture.text
     return training.config.get("architecture")
@@ -79,7 +81,9 @@ def _trained(training: Run) -> object:
 def story_view(
     story: Story, judged: Sequence[Judged] = (), counted_at: str = ""
 ) -> dict[str, object]:
-    """What the page shows; `counted_at` is the size that budgets were judged at, in formatting."""
+    """Return the content of the page; `counted_at` is the size at which budgets were checked, as
+    text.
+    """
     palette = Palette.of_runs(story.runs)
     text = story.first.architecture.text if story.first.architecture else None
     rows = story.last.result.rows if story.last.result else ()
@@ -132,7 +136,7 @@ def _verdict(story: Story) -> str:
 
 
 def _commands(story: Story) -> Pairs:
-    """The commands that repeat the runs, each with a word for it."""
+    """Return the commands that repeat the runs, each with a label."""
     told = [formatting.command(run) for run in story.runs]
     if len(set(told)) == 1:  # one run, or several that one command asked for
         return [("Repeat with", told[0])] if told[0] is not None else []
@@ -153,7 +157,7 @@ def _times(story: Story) -> Pairs:
 
 
 def _curves(story: Story) -> list[tuple[str, str, list[Figure]]]:
-    """The curves of each run under a title, with what there is to say of them."""
+    """Return the curves of each run under a title, with an introduction."""
     titles = ["Curves"]
     if len(story.runs) > 1:
         titles = [f"Curves of the {title.lower()}" for title in story.titles]
@@ -166,7 +170,7 @@ def _curves(story: Story) -> list[tuple[str, str, list[Figure]]]:
 
 
 def _settings(story: Story) -> dict[str, object]:
-    """Settings that all runs have and that differ; then the others, under titles."""
+    """Return settings that all runs have with different values; then the others, under titles."""
     if len(story.runs) == 1:
         return {"differing": [], "settings": [("", list(components.settings(story.last).items()))]}
     told = [components.settings(run) for run in story.runs]
@@ -183,7 +187,7 @@ def _settings(story: Story) -> dict[str, object]:
 
 
 def _environments(story: Story) -> list[tuple[str, Pairs]]:
-    """What the runs were computed with, once where it was the same."""
+    """Return versions and hardware of the runs, once if they are equal."""
     first, *others = (components.environment(run) for run in story.runs)
     if all(pair in first for other in others for pair in other):
         groups = [("", first)]
