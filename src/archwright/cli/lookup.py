@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LookupConfig:
-    """Say what a NAS-Bench-201 architecture reaches, and what it costs on six devices."""
+    """Print the accuracy of a NAS-Bench-201 architecture, and its cost on six devices."""
 
     arch: str
     """The architecture string, quoted; or an architecture file, or a run folder."""
@@ -28,7 +28,7 @@ def _run(config: LookupConfig) -> "Entry":
 
 
 def _text(arch: str) -> str:
-    """The string itself: what is no file's name is left to the table, which says what is wrong."""
+    """Return the string itself if no file has this name; the table then reports any fault."""
     if "~" in arch and " without " not in arch:
         return arch
     from archwright.spaces import read_architecture, write_architecture
@@ -78,7 +78,7 @@ def _test(entry: "Entry", dataset: str) -> float:
 
 
 def _figures(value: float | None) -> str:
-    """Enough decimals to tell architectures apart on a fast device and on a slow one."""
+    """Return enough decimals to distinguish architectures on a fast device and on a slow one."""
     return decimals(value, 2 if value is None or value >= 1 else 4)
 
 
