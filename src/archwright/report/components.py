@@ -92,7 +92,7 @@ def overline(run: Run, kind: str = "") -> str:
     )
 
 
-def facts(run: Run) -> Pairs:
+def key_figures(run: Run) -> Pairs:
     """Return the key figures under the verdict."""
     row = run.result.rows[0] if run.result else Row(name="")
     found = [

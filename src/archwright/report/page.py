@@ -11,7 +11,7 @@ from archwright.io import files
 from archwright.report.budgets import Judged
 from archwright.report.comparison import comparison_view
 from archwright.report.read_run import Row, Run, load_run
-from archwright.report.run_page import story_of, story_view
+from archwright.report.run_page import page_runs, page_view
 from archwright.report.svg import clean
 
 
@@ -35,11 +35,11 @@ def write_report(
         RunError: there is no run, one is damaged, or the page would stand in the place of another.
     """
     loaded = _load(runs)
-    story = story_of(loaded)
-    if story is None:
+    page = page_runs(loaded)
+    if page is None:
         name, html = "comparison.html", _render("comparison.html", comparison_view(loaded))
     else:
-        name, html = "report.html", _render("run.html", story_view(story, budgets, counted_at))
+        name, html = "report.html", _render("run.html", page_view(page, budgets, counted_at))
     path = out or _folder_for(runs) / name
     files.write_text(path, html)
     return path
@@ -49,8 +49,8 @@ def result_rows(runs: Sequence[Path]) -> tuple[Row, ...]:
     """Return the networks in the result table of the page of these runs; none if it has no such
     table.
     """
-    story = story_of(_load(runs))
-    return story.rows if story else ()
+    page = page_runs(_load(runs))
+    return page.rows if page else ()
 
 
 def _folder_for(runs: Sequence[Path]) -> Path:

@@ -96,8 +96,10 @@ def _signs(run: Run) -> list[Figure]:
     ]
     return [
         *_figure(entropy, "Entropy of the decisions", "mean over decisions, nats"),
-        *_figure(skips, "Skip connections", "share of decisions that a skip leads"),
-        *_figure(gap, "Discretisation gap", "mixture less its architecture, points of top-1"),
+        *_figure(
+            skips, "Skip connections", "fraction of decisions whose strongest candidate is a skip"
+        ),
+        *_figure(gap, "Discretisation gap", "mixture minus derived architecture, points of top-1"),
         *_figure(_each(run, "eigenvalue"), "Curvature", "largest eigenvalue of alpha's Hessian"),
     ]
 

@@ -48,7 +48,7 @@ def _fate(run: Run, step: str, node: int) -> tuple[str, str]:
     return ("deleted", _DELETED) if gone else ("kept", _KEPT)
 
 
-def cuts(run: Run, palette: Palette) -> list[Drawing]:
+def pruned_cells(run: Run, palette: Palette) -> list[Drawing]:
     """Return the cells with deleted nodes; cells with the same ones share a drawing."""
     if run.pruned is None or run.architecture is None:
         return []
@@ -68,7 +68,7 @@ def cuts(run: Run, palette: Palette) -> list[Drawing]:
     ]
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
+def key_figures(run: Run) -> list[tuple[str, str]]:
     """Return the key figures of a pruning under the verdict."""
     if run.pruned is None:
         return []
