@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import math
 import pkgutil
 import re
 import shlex
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 
 import archwright
 from archwright.cli.command import Command, Group
@@ -108,6 +111,24 @@ def test_python_in_a_page_uses_names_that_exist(path: Path) -> None:
                 assert missing == [], node.module
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 assert node.value.id != "aw" or node.attr in archwright.__all__, node.attr
+
+
+def test_the_space_of_the_guide_is_a_space() -> None:
+    (code,) = blocks(ROOT / "docs" / "guides" / "space.md", "python")
+    found: dict[str, Any] = {}
+    exec(compile(code, "space.md", "exec"), found)
+    assert isinstance(found["space"], archwright.Space)
+    assert found["space"].supernet(archwright.Size(channels=8, cells=1)).decisions()
+
+
+def test_the_method_of_the_guide_is_a_method() -> None:
+    (code,) = blocks(ROOT / "docs" / "guides" / "method.md", "python")
+    found: dict[str, Any] = {"__name__": "guide"}
+    exec(compile(code, "method.md", "exec"), found)
+    method = found["EntropyDarts"](entropy=2.0)
+    last = found["Progress"](epoch=4, epochs=5, progress=1.0)
+    uniform = method.penalty(torch.zeros(3, 5), last)
+    assert uniform.item() == pytest.approx(2.0 * math.log(5), rel=1e-5)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
