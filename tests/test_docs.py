@@ -191,5 +191,13 @@ def test_the_pictures_are_those_of_the_code(tmp_path: Path) -> None:
 def test_the_site_loads_nothing_from_the_network() -> None:
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert "font: false" in settings
-    assert "strict: true" in settings
     assert "http" not in settings
+
+
+def test_a_warning_of_the_site_is_an_error() -> None:
+    assert "strict: true" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    line = re.search(
+        r"^\t.*mkdocs build(.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert line is not None
+    assert not re.search(r"-q|--quiet", line[1]), "then mkdocs does not count warnings"
