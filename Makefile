@@ -9,7 +9,7 @@ DEMO := runs/demo
 PIP_QUIET := -qq --disable-pip-version-check --progress-bar off
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint slow format clean
+.PHONY: help install demo test lint docs slow format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,10 +31,14 @@ demo: $(STAMP) ## Build a network for handwritten digits, from search to file; g
 test: lint ## The gate: format, lint, types, and every test that is not slow
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"
 
-lint: $(STAMP) ## The gate without the tests
+lint: docs ## The gate without the tests
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/pyright
+
+# Warnings are errors (mkdocs.yml), but with --quiet mkdocs does not count them. No network is needed.
+docs: $(STAMP) ## Build the documentation site into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 slow: $(STAMP) ## The slow tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m slow
@@ -44,5 +48,5 @@ format: $(STAMP) ## Rewrite the sources as the gate wants them
 	$(BIN)/ruff check --fix
 
 clean: ## Remove caches and build outputs; .venv and runs stay
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site .pytest_cache .ruff_cache .hypothesis
 	find src tests scripts -name __pycache__ -type d -exec rm -rf {} +

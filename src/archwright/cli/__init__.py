@@ -1,4 +1,4 @@
-"""The command line: sub-commands derived from the typed configurations."""
+"""Command line: sub-commands derived from the typed configurations."""
 
 from archwright.cli.main import main
 

@@ -22,7 +22,7 @@ def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
     show.networks(result.rows)
     if result.budgets:
         show.table(
-            ("budget", "limit", "the search reckoned", "the file", "holds"),
+            ("budget", "limit", "predicted", "final network", "met"),
             [_judged(budget) for budget in result.budgets],
         )
     show.line(f"the file is counted and measured at {result.counted_at.text}")

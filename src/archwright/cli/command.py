@@ -1,4 +1,4 @@
-"""What a sub-command is: a configuration, and what is done with it."""
+"""Contract of a sub-command: its configuration, its function, and the display of its result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from archwright.cli.console import Show
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A sub-command: the docstrings of its configuration are the help, the types the parser.
+    """Sub-command: the docstrings of its configuration are the help, the types the parser.
 
-    `run` does what the configuration says; `show` shows its result to people, and returns what
-    `--json` prints. `positional` names the option that is given without a flag; a command of a
-    group has the group's name in its own: `bench supernet`.
+    `run` executes the configuration; `show` displays its result, and returns the content of
+    `--json`. `positional` names the option that is given without a flag. The name of a command in a
+    group includes the name of the group: `bench supernet`.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Sub-commands with a first word in common; `text` says of them all what they do.
+    """Sub-commands with a common first word; `text` describes them.
 
     `parts` maps the second word to the command.
     """
@@ -40,10 +40,12 @@ class Output:
     """Options that every sub-command has."""
 
     json: bool = False
-    """Print the result as JSON, one line, on standard output, and all else on standard error."""
+    """Print the result as JSON, one line, on standard output, and everything else on standard
+    error.
+    """
     debug: bool = False
-    """Show where an unexpected error comes from (also: ARCHWRIGHT_DEBUG=1)."""
+    """Show the origin of an unexpected error (also: ARCHWRIGHT_DEBUG=1)."""
 
 
 class UsageError(Exception):
-    """A command line that cannot be understood; the text is one line."""
+    """Command line that cannot be understood; the text is one line."""

@@ -1,4 +1,4 @@
-"""Results for people: lines and tables, whole where nobody looks at a terminal."""
+"""Results for people: lines and tables, without cuts if the output is no terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _NOTHING = "\N{EN DASH}"
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 _UNBOUNDED = 1000
-"""Columns where the output is no terminal: nothing is cut or wrapped."""
+"""Columns if the output is no terminal: nothing is cut or wrapped."""
 
 
 class Show:
-    """Writes to `stream`; with colours and the width of the terminal only if it is one."""
+    """Writer to `stream`; with colours and the width of the terminal only if it is one."""
 
     def __init__(self, stream: TextIO) -> None:
         terminal = stream.isatty()
@@ -39,13 +39,13 @@ class Show:
         )
 
     def line(self, text: str) -> None:
-        """One line, never wrapped, so that it can be copied."""
+        """Print one line, never wrapped, so that it can be copied."""
         self._console.print(legible(text, self._stream), soft_wrap=True)
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
     ) -> None:
-        """A table; its first columns are texts, the others numbers."""
+        """Print a table; its first columns are texts, the others numbers."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for position, name in enumerate(columns):
             if position < texts:  # what does not fit is taken from these
@@ -58,13 +58,13 @@ class Show:
 
     @property
     def _overflow(self) -> "OverflowMethod":
-        """How rich ends what is too wide: with a sign of one column, where there is one."""
+        """Return how rich cuts wide text: with a sign of one column, if the encoding has one."""
         return "ellipsis" if legible(_CUT, self._stream) == _CUT else "crop"
 
     def networks(
         self, networks: "Sequence[Row] | Sequence[NetworkResult] | Sequence[Measured]"
     ) -> None:
-        """A row a network: what it is, what it costs, how good it is."""
+        """Print one row per network: its name, its costs and its accuracy."""
         self.table(
             ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),
             [
@@ -83,15 +83,15 @@ class Show:
 
 
 def count(value: int) -> str:
-    """A whole number, its digits in groups of three."""
+    """Format an integer, its digits in groups of three."""
     return f"{value:,}"
 
 
 def decimals(value: float | None, places: int = 2) -> str:
-    """A number with so many decimals; a dash for none."""
+    """Format a number with so many decimals; a dash for none."""
     return _NOTHING if value is None else f"{value:,.{places}f}"
 
 
 def shorten(text: str, length: int = 60) -> str:
-    """`text`, cut to `length` characters."""
+    """Return `text`, cut to `length` characters."""
     return text if len(text) <= length else text[: length - 1] + _CUT

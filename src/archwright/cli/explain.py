@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainConfig:
-    """Show what simplification makes of a searchable edge, stage by stage, and why not more."""
+    """Show the simplification of a searchable edge, stage by stage, and why a rule did not
+    apply.
+    """
 
     space: str
     """nasbench201, darts, spos, another declared space, or a Python file that declares one."""
@@ -37,16 +39,18 @@ class ExplainConfig:
     """none, all, or a +-joined subset of pms, fms, merge, norm (partial and floating module
     sharing, linear merge, kernel normalisation)."""
     pointwise: Pointwise = "shared"
-    """What becomes of the pointwise convs of separable ones."""
+    """Policy for the pointwise convs of separable convs: share them, keep them apart, or merge to
+    dense kernels.
+    """
     granularity: Granularity = "filter"
-    """What is normalised together: a whole kernel, or a filter each."""
+    """Taps that are normalised together: of a whole kernel, or of each filter."""
     scale: Scale = "norm"
-    """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
+    """Common scale of normalised kernels: unit deviation of their taps, or unit norm."""
     edge: str | None = None
-    """The edge, as decisions are named: reduce/0->2 (else the first one of stride 1)."""
+    """Edge, as decisions are named: reduce/0->2 (else the first one of stride 1)."""
 
     def __post_init__(self) -> None:
-        """Check that the stages, and what they are asked to do, exist.
+        """Check that the stages and their settings exist.
 
         Raises:
             ConfigError: one does not (the nearest is named).
@@ -56,7 +60,7 @@ class ExplainConfig:
 
     @property
     def simplification(self) -> Simplification:
-        """What is done to the edge."""
+        """Simplification of the edge."""
         return simplification(
             self.simplify,
             pointwise=self.pointwise,
@@ -67,7 +71,7 @@ class ExplainConfig:
 
 @dataclass(frozen=True)
 class Explained:
-    """An edge, the stages that it went through, and the names of the edges that differ from it."""
+    """Edge, with its stages of simplification, and the names of the edges that differ from it."""
 
     name: str
     space: str
@@ -104,7 +108,7 @@ def _run(config: ExplainConfig) -> Explained:
 
 
 def _edges(supernet: "Network") -> "Mapping[str, tuple[Expr, Shape]]":
-    """The searchable edges by the name of what is decided there, with their input's shape."""
+    """Return the searchable edges by the name of their decision, with the shape of their input."""
     from archwright.graph import Choice
     from archwright.graph.traverse import map_edges
 

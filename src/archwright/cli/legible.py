@@ -1,4 +1,4 @@
-"""Text on terminals whose encoding lacks a character: a plain sign stands in for it."""
+"""Text for terminals whose encoding lacks a character: a plain sign replaces it."""
 
 import codecs
 import io
@@ -20,17 +20,17 @@ _SIGNS = {
     "\N{NO-BREAK SPACE}": " ",
     "\N{NARROW NO-BREAK SPACE}": " ",
 }
-"""What stands in for a sign; any other character is written by its number, as Python does."""
+"""Replacement of each sign; any other character is written by its number, as Python does."""
 
 
 def make_legible(stream: TextIO | None) -> None:
-    """Let a stream write plain signs where it would raise; what it can encode stays as it is."""
+    """Let a stream write plain signs instead of raising; characters that it can encode stay."""
     if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
         stream.reconfigure(errors=_HANDLER)
 
 
 def legible(text: str, stream: TextIO) -> str:
-    """`text` as `make_legible` has it written, so that its width is known before."""
+    """Return `text` as `make_legible` writes it, so that its width is known before."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, _HANDLER).decode(encoding)
 

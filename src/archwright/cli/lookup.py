@@ -34,7 +34,7 @@ def _run(config: LookupConfig) -> "Entry | MacroEntry":
 
 
 def _text(arch: str) -> str:
-    """The string itself: what is no file's name is left to the table, which says what is wrong."""
+    """Return the string itself if no file has this name; the table then reports any fault."""
     from archwright.tables.nasbench_macro import is_macro
 
     if ("~" in arch and " without " not in arch) or is_macro(arch):
@@ -122,7 +122,7 @@ def _test(entry: "Entry", dataset: str) -> float:
 
 
 def _figures(value: float | None) -> str:
-    """Enough decimals to tell architectures apart on a fast device and on a slow one."""
+    """Return enough decimals to distinguish architectures on a fast device and on a slow one."""
     return decimals(value, 2 if value is None or value >= 1 else 4)
 
 

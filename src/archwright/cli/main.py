@@ -1,4 +1,4 @@
-"""The entry point: finds the sub-command, runs it, and turns every error into one line."""
+"""Entry point: find the sub-command, run it, and turn every error into one line."""
 
 import json
 import os
@@ -30,14 +30,16 @@ COMMANDS = (
     "report",
     "bench",
 )
-"""Each is a module here that defines `command`: a command, or a group of them."""
+"""Modules of this package that define `command`: a command, or a group of them."""
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
-"""How allocators say it: PyTorch's on the CPU (Linux, Windows), those of devices, cuBLAS."""
+"""Texts of allocators for missing memory: PyTorch's on the CPU (Linux, Windows), of devices, of
+cuBLAS.
+"""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line `words` (else the process's own); the exit code."""
+    """Run the command line `words` (else the process's own) and return the exit code."""
     words = list(sys.argv[1:] if words is None else words)
     make_legible(sys.stdout)
     make_legible(sys.stderr)
@@ -110,7 +112,7 @@ def _run(command: Command, parsed: Parsed) -> int:
 
 
 def _speaks() -> bool:
-    """Whether this is the first, or the only one, of the processes of a run."""
+    """Return whether this is the first, or the only one, of the processes of a run."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
@@ -128,7 +130,7 @@ def _interrupted(words: Sequence[str]) -> str:
 
 
 def _unforeseen(error: Exception, debug: bool) -> str:
-    """The line for an error that is not archwright's own."""
+    """Return the line for an error that is not archwright's own."""
     text = str(error)
     short = any(words in text.lower() for words in _NO_MEMORY)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and short):

@@ -1,4 +1,4 @@
-"""The page that a command leaves in the run folder when its work is done."""
+"""Report that a command writes into the run folder at its end."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from archwright.cli.console import Show
 
 
 def show_page(run: Path, show: Show) -> str | None:
-    """Write the page of a run, and say where it is; None where its folder cannot be written.
+    """Write the report of a run and print its path; return None if the folder cannot be written.
 
-    What was asked for is done by then, so that is said, and is no error.
+    The work of the command is finished by then, so this is reported, and is no error.
     """
     from archwright.report import write_report
 

@@ -1,4 +1,4 @@
-"""Expressions on several lines, for people."""
+"""Print expressions on several lines."""
 
 from archwright.graph import Chain, Choice, Concat, Expr, Op
 
@@ -6,9 +6,9 @@ _INDENT = "  "
 
 
 def lines(expr: Expr, width: int) -> list[str]:
-    """`expr` as its own text has it, broken and indented where a line would exceed `width`.
+    """Return `expr` as its own text, broken and indented if a line would exceed `width`.
 
-    What cannot be broken (a long list of candidates) may be longer.
+    Text without a place to break (a long list of candidates) can be longer.
     """
     whole = str(expr)
     if len(whole) <= width:
@@ -30,7 +30,7 @@ def lines(expr: Expr, width: int) -> list[str]:
 
 
 def _chained(items: tuple[Expr, ...], width: int) -> list[str]:
-    """Parts in series: what fits stands side by side, a broken part on lines of its own."""
+    """Return parts in series: short parts side by side, a broken part on lines of its own."""
     made: list[str] = []
     row = ""
     for item in items:

@@ -16,7 +16,7 @@ Runtime = Literal["onnxruntime", "torch"]
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileConfig:
-    """Measure how long every operation of a space takes on this machine: a table for budgets."""
+    """Measure the latency of every operation of a space on this machine: a table for budgets."""
 
     space: str = "nasbench201"
     """nasbench201, darts, spos, or a Python file."""
@@ -33,18 +33,18 @@ class ProfileConfig:
     image_size: int | None = None
     """Side of an image in pixels (else the space's)."""
     image_channels: int = 3
-    """Channels of an image: 1 for grey, 3 for colours."""
+    """Channels of an image: 1 for grey, 3 for colour."""
     classes: int = 10
     """Outputs of the classifier."""
     networks: int = 24
-    """Whole networks that are measured too, so that the operations add up to them."""
+    """Whole networks that are measured too, to scale the sum of the operations."""
     repeats: int = 30
-    """Times that each is measured, in turns; the table has medians."""
+    """Repetitions of each measurement, in turns; the table contains medians."""
     out: Path
-    """The table to write: CSV, or parquet where its name ends so."""
+    """The table to write: CSV, or parquet if its name ends so."""
 
     def __post_init__(self) -> None:
-        """Check each number, and that there is a new file to write.
+        """Check each number, and that the output file is new.
 
         Raises:
             ConfigError: one is out of range, or the file is there already.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
-    """Write the page of a run, of a search with the training of what it found, or a comparison."""
+    """Write the page of a run, of a search with the training of its result, or a comparison."""
 
     runs: tuple[Path, ...]
     """Run folders, finished or not."""
@@ -37,7 +37,7 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class _Written:
-    """The page, and the networks of its result table."""
+    """Page, with the networks of its result table."""
 
     page: Path
     rows: "tuple[Row, ...]"

@@ -1,4 +1,4 @@
-"""Help: what there is to say about a sub-command, from its configuration."""
+"""Help of a sub-command, derived from its configuration."""
 
 import inspect
 import shutil
@@ -10,7 +10,7 @@ from archwright.cli.command import Command, Group
 from archwright.cli.flags import Flag, flags_of
 
 _COLUMN = 29
-"""Where the texts start; a longer flag stands on a line of its own."""
+"""Column in which the texts start; a longer flag stands on a line of its own."""
 
 _UNSET = {
     "limit": "all",
@@ -24,11 +24,11 @@ _UNSET = {
     **dict.fromkeys(("deploy_channels", "deploy_cells"), "the space's"),
     "deploy_image_size": "that of the images",
 }
-"""What None stands for where it is not the published setting."""
+"""Meaning of None if it is not the published setting."""
 
 
 def program_help(commands: Iterable[Command | Group]) -> str:
-    """The text of `archwright --help`."""
+    """Return the text of `archwright --help`."""
     rows = [_row(command.name, _summary(command)) for command in commands]
     lines = [
         "usage: archwright [-h] [--version] COMMAND ...",
@@ -44,7 +44,7 @@ def program_help(commands: Iterable[Command | Group]) -> str:
 
 
 def group_help(group: Group) -> str:
-    """The text of `archwright GROUP --help`."""
+    """Return the text of `archwright GROUP --help`."""
     lines = [
         f"usage: archwright {group.name} [-h] NAME ...",
         "",
@@ -59,7 +59,7 @@ def group_help(group: Group) -> str:
 
 
 def command_help(command: Command) -> str:
-    """The text of `archwright COMMAND --help`."""
+    """Return the text of `archwright COMMAND --help`."""
     flags = flags_of(command)
     needed = " ".join(flag.usage for flag in flags if flag.required)
     lines = [f"usage: archwright {command.name} {needed} [flags]".replace("  ", " "), ""]
@@ -78,7 +78,7 @@ def _summary(command: Command | Group) -> str:
 
 
 def _hint(flag: Flag) -> str:
-    """What holds without the flag, unless its text says so."""
+    """Return the behaviour without the flag, unless its text states it."""
     if flag.required:
         return "(required)"
     if flag.default is False or "(else " in flag.text or "by default" in flag.text.lower():

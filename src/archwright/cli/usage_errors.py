@@ -1,4 +1,4 @@
-"""Why a command line is not understood, in one line that names the flag and the remedy."""
+"""Explain in one line why a command line is not understood, with the flag and the remedy."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ _EXPECTED: dict[Any, tuple[Callable[[str], object], str]] = {
 
 @dataclass(frozen=True)
 class _Given:
-    """A flag as it was written, and the values behind it."""
+    """Flag as it was written, and the values behind it."""
 
     flag: Flag
     spelling: str
@@ -25,7 +25,7 @@ class _Given:
 
 
 def complaint(command: str, flags: Sequence[Flag], words: Sequence[str]) -> str:
-    """The first thing that is wrong with `words`, or "" if nothing can be said."""
+    """Return the first fault of `words`, or "" if none is found."""
     known = {spelling: flag for flag in flags for spelling in flag.spellings}
     given: list[_Given] = []
     loose: list[str] = []
@@ -50,7 +50,7 @@ def complaint(command: str, flags: Sequence[Flag], words: Sequence[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """The words of a text in boxes, on one line."""
+    """Return the words of a text in boxes, on one line."""
     return " ".join(re.sub(r"[\u2500-\u257f]+|-{3,}", " ", text).split())
 
 

@@ -1,4 +1,4 @@
-"""Images in, batches out."""
+"""Images in, batches out: sources, splits, decoding, augmentation."""
 
 from archwright.data.augment import Augmentation
 from archwright.data.batches import Batches

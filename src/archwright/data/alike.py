@@ -1,4 +1,4 @@
-"""Pixels that are all alike: nothing can be learned from them."""
+"""Detection of images without information: all pixels equal."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ _GRID = 8  # pixels a side that are looked at first: few images are of one colou
 
 
 def require_different(images: Tensor, name: str) -> None:
-    """Check that the pixels of images, uint8 [N, C, H, W], are not all the same.
+    """Check that the pixels of images, uint8 [N, C, H, W], are not all equal.
 
     Raises:
         DataError: they are, and there are several images.
@@ -22,13 +22,13 @@ def require_different(images: Tensor, name: str) -> None:
 
 
 def same(images: Tensor) -> bool:
-    """Whether images, uint8 [N, C, H, W], are several and all the same picture."""
+    """Return whether images, uint8 [N, C, H, W], are several and all the same picture."""
     parts = images.split(_CHUNK)
     return len(images) > 1 and all(bool((part == images[:1]).all()) for part in parts)
 
 
 def one_colour(images: Tensor) -> int:
-    """How many images, uint8 [N, C, H, W], are of a single colour."""
+    """Return the number of images, uint8 [N, C, H, W], that have a single colour."""
     steps = [max(1, side // _GRID) for side in images.shape[2:]]
     few = images[:, :, :: steps[0], :: steps[1]]
     return int(_is_flat(images[_is_flat(few)]).sum())

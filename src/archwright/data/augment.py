@@ -1,7 +1,7 @@
-"""Augmentation of whole batches: what to do, the numbers drawn for it, and doing it.
+"""Augmentation of whole batches: settings, the numbers drawn for it, and its application.
 
-B images, C channels, H height, W width. Drawing is apart from applying, so that a rank can take
-its rows of a global batch's draws, and so that the draws are the same on every device.
+B images, C channels, H height, W width. Drawing is separate from applying, so that a rank can take
+its rows of a global batch's draws, and so that the draws are equal on every device.
 """
 
 import math
@@ -21,7 +21,7 @@ _CROP_ATTEMPTS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What is done to a training image, in this order.
+    """Transformations of a training image, in this order.
 
     resized_crop: a crop of 8 to 100 % of the area, resized; for streamed sets only.
     crop_padding: pixels of zeros put around the image before a crop of its own size; 0 for none.
@@ -46,23 +46,25 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Draws:
-    """The numbers drawn for B images: `shift` and `centre` are (row, column)."""
+    """Numbers drawn for B images: `shift` and `centre` are (row, column)."""
 
     shift: Tensor  # int64 [B, 2], corner of the crop in the padded image
     flip: Tensor  # bool [B]
     centre: Tensor  # int64 [B, 2], centre of the cutout square in the final image
 
     def rows(self, start: int, stop: int) -> "Draws":
-        """The draws of images `start` to `stop`."""
+        """Return the draws of images `start` to `stop`."""
         return Draws(self.shift[start:stop], self.flip[start:stop], self.centre[start:stop])
 
     def to(self, device: torch.device) -> "Draws":
-        """The same draws on `device`."""
+        """Return the same draws on `device`."""
         return Draws(self.shift.to(device), self.flip.to(device), self.centre.to(device))
 
 
 def draw(augmentation: Augmentation, key: int, count: int, size: int) -> Draws:
-    """The draws for `count` images of `size` by `size` pixels, on the CPU, from `key` alone."""
+    """Return the draws for `count` images of `size` by `size` pixels, on the CPU, from `key`
+    alone.
+    """
     window = 2 * augmentation.crop_padding + 1
     if augmentation.flip:
         flip = counter_rng.coins(counter_rng.key(key, "flip"), count)
@@ -76,7 +78,9 @@ def draw(augmentation: Augmentation, key: int, count: int, size: int) -> Draws:
 
 
 def crop_and_flip(images: Tensor, draws: Draws, padding: int) -> Tensor:
-    """Each image of [B, C, H, W] zero-padded, cropped at its own shift, then perhaps mirrored."""
+    """Pad each image of [B, C, H, W] with zeros, crop it at its own shift, and mirror it if
+    drawn.
+    """
     batch, channels, height, width = images.shape
     across = torch.arange(width, device=images.device)
     columns = torch.where(draws.flip[:, None], across.flip(0), across) + draws.shift[:, 1:]
@@ -91,7 +95,7 @@ def crop_and_flip(images: Tensor, draws: Draws, padding: int) -> Tensor:
 def cutout_(images: Tensor, centre: Tensor, side: int) -> Tensor:
     """Zero, in place, a square of `side` pixels around `centre` [B, 2] in each of [B, C, H, W].
 
-    To be given normalised images, where zero is the mean, as in the paper.
+    The images must be normalised, so that zero is the mean, as in the paper.
     """
     height, width = images.shape[2:]
     first = centre - side // 2
@@ -102,9 +106,9 @@ def cutout_(images: Tensor, centre: Tensor, side: int) -> Tensor:
 
 
 def resized_crop_box(key: int, width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) of a random resized crop of a `width` by `height` image.
+    """Return (left, top, right, bottom) of a random resized crop of a `width` by `height` image.
 
-    Where no attempt fits a long narrow image: its centre, at the nearest allowed ratio.
+    If no attempt fits a long narrow image: its centre, at the nearest allowed ratio.
     """
     share, ratio, left, top = counter_rng.uniform(key, 4 * _CROP_ATTEMPTS).view(4, -1).tolist()
     for attempt in range(_CROP_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Batches of normalised images, in an order and with an augmentation that need no saved state."""
+"""Batches of normalised images; their order and augmentation need no saved state."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from archwright.errors import DataError
 
 
 class Batches:
-    """The batches of an image set, epoch by epoch.
+    """Batches of an image set, epoch by epoch.
 
     The order of an epoch depends on (seed, stream, epoch) alone; the augmentation also on the
     number of the batch, or of the image where the set is streamed. So an epoch can be entered in
@@ -79,10 +79,11 @@ class Batches:
         return count // self.batch_size if self._drop_last else -(-count // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images, normalised float32 [B, C, H, W], and labels, int64 [B], from batch `start` on.
+        """Yield images, normalised float32 [B, C, H, W], and labels, int64 [B], from batch `start`
+        on.
 
-        Batch `start` is bit for bit the one that `epoch(epoch)` yields at that place. Raises
-        DataError for a corrupt image of a streamed set.
+        Batch `start` equals, bit for bit, the one that `epoch(epoch)` yields at that position.
+        Raises DataError for a corrupt image of a streamed set.
         """
         seed, stream = self._key
         key = counter_rng.key(seed, stream, epoch)

@@ -1,4 +1,4 @@
-"""Decoded images kept between runs, since a search is repeated more often than its data change."""
+"""Cache of decoded images between runs: a search is repeated more often than its data change."""
 
 import os
 import pickle
@@ -20,11 +20,11 @@ _VERSION = 3  # raised whenever decoding or splitting changes, so that older fil
 
 @dataclass(frozen=True)
 class Decoded:
-    """Both splits of a small data set as they are held in memory.
+    """Both splits of a small data set as they are stored in memory.
 
-    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number a channel in 0..1;
-    odd says, in words, what their owner may not expect of them; unused why they are refused where
-    no white level is given (see `pixels.unused_range`).
+    Images are uint8 [N, C, H, W], labels int64 [N]; mean and std one number per channel in 0..1;
+    `odd` lists unexpected properties, in words; `unused` is the reason why the images are refused
+    if no white level is given (see `pixels.unused_range`).
     """
 
     classes: list[str]
@@ -39,11 +39,11 @@ class Decoded:
 
 
 def cache_path(files: Iterable[Path], *settings: object) -> Path:
-    """Where the decoded form of `files` under `settings` is kept.
+    """Return the path of the decoded form of `files` under `settings`.
 
-    A file is known by its path, size and time of change. The folder is `$ARCHWRIGHT_CACHE`, or
-    `~/.cache/archwright`; nothing in it is ever needed, so it may be deleted at any time. Raises
-    DataError for a file that cannot be read.
+    A file is identified by its path, size and modification time. The folder is `$ARCHWRIGHT_CACHE`,
+    or `~/.cache/archwright`; it can be deleted at any time. Raises DataError for a file that cannot
+    be read.
     """
     digest = blake2b(repr((_VERSION, settings)).encode(), digest_size=12)
     for file in files:
@@ -60,7 +60,9 @@ def cache_path(files: Iterable[Path], *settings: object) -> Path:
 
 
 def read(path: Path) -> Decoded | None:
-    """What `write` kept at `path`; None where there is nothing, or nothing that can be read."""
+    """Return the content that `write` stored at `path`; None if there is none, or none that can be
+    read.
+    """
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True)
         return Decoded(**{field.name: content[field.name] for field in fields(Decoded)})
@@ -69,7 +71,7 @@ def read(path: Path) -> Decoded | None:
 
 
 def write(path: Path, decoded: Decoded) -> None:
-    """Keep `decoded` at `path`; a cache that cannot be written is done without."""
+    """Store `decoded` at `path`; a cache that cannot be written is ignored."""
     content = asdict(decoded)
     with suppress(OSError):
         write_atomic(path, lambda file: torch.save(content, file))

@@ -1,4 +1,4 @@
-"""The columns of a table that hold images and labels, and what the labels count."""
+"""Columns of a table that contain images and labels, and the classes of the labels."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from archwright.errors import DataError
 
 _MOST_CLASSES = 1_000_000
-"""Whole numbers from here on are something else than classes: each would get a name."""
+"""Integers from here on are not classes: each class would get a name."""
 
 _IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 _PATH_NAMES = (*_IMAGE_NAMES, "file_name", "path", "file")
@@ -25,7 +25,7 @@ _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target", "category", 
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of two columns; `classes` are those that the table itself names."""
+    """Names of two columns; `classes` are those that the table itself names."""
 
     image: str
     label: str
@@ -33,7 +33,7 @@ class Columns:
 
 
 def columns_of(schema: Any, place: str) -> Columns:
-    """The image and the label column of a table, found by type and then by name.
+    """Return the image and the label column of a table, found by type and then by name.
 
     Raises:
         DataError: there is none or more than one that could be meant, or it is of a type that
@@ -53,9 +53,9 @@ def columns_of(schema: Any, place: str) -> Columns:
 def numbered(
     values: Sequence[Any], column: str, names: tuple[str, ...] | None, place: str
 ) -> tuple[tuple[str, ...], Tensor]:
-    """The class names that labels count, and the labels as int64 [N].
+    """Return the class names of the labels, and the labels as int64 [N].
 
-    Texts are classes in the order of the alphabet, numbers are called by themselves.
+    Texts are classes in alphabetical order; numbers are their own names.
 
     Raises:
         DataError: a row has no label, or one too large to be a class.
@@ -76,18 +76,20 @@ def numbered(
 
 
 def value_type(kind: Any) -> Any:
-    """The type of a column's values, where these are listed apart (a categorical column)."""
+    """Return the type of a column's values, also if these are listed separately (a categorical
+    column).
+    """
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def is_text(kind: Any) -> bool:
-    """Whether values are texts, however they are laid out."""
+    """Return whether values are texts, in any layout."""
     types = pa.types
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def is_bytes(kind: Any) -> bool:
-    """Whether values are bytes, however they are laid out."""
+    """Return whether values are bytes, in any layout."""
     types = pa.types
     fixed = types.is_fixed_size_binary(kind)
     return (
@@ -96,12 +98,12 @@ def is_bytes(kind: Any) -> bool:
 
 
 def is_whole(kind: Any) -> bool:
-    """Whether values are whole numbers, of any width."""
+    """Return whether values are integers, of any width."""
     return pa.types.is_integer(kind)
 
 
 def _features(schema: Any) -> dict[str, dict[str, Any]]:
-    """What Hugging Face `datasets` wrote of each column; empty where it did not."""
+    """Return the description of each column by Hugging Face `datasets`; empty if there is none."""
     try:
         held = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
         features = held["info"]["features"]
@@ -118,7 +120,9 @@ def _class_names(feature: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def _holds_images(schema: Any, name: str) -> bool:
-    """Whether a column holds encoded images, or the paths of files in a column called so."""
+    """Return whether a column contains encoded images, or paths of files in a column with such a
+    name.
+    """
     kind = value_type(schema.field(name).type)
     if pa.types.is_struct(kind):
         fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}

@@ -1,8 +1,8 @@
 """Random numbers as a pure function of a key: nothing is drawn in order, so nothing is saved.
 
-A key is a hash of names and counters such as (seed, stream, epoch, batch). The i-th number of a
-key is SplitMix64 (Steele, Lea & Flood, OOPSLA 2014) at position i, in plain int64 arithmetic:
-the same on every device, thread count and torch version, which `torch.Generator` does not promise.
+A key is a hash of names and counters such as (seed, stream, epoch, batch). The i-th number of a key
+is SplitMix64 (Steele, Lea & Flood, OOPSLA 2014) at position i, in plain int64 arithmetic: equal on
+every device, thread count and torch version, which `torch.Generator` does not guarantee.
 """
 
 from hashlib import blake2b
@@ -17,13 +17,13 @@ _POSITIVE = 2**63 - 1
 
 
 def key(*parts: int | str) -> int:
-    """A signed 64-bit key of the parts; ("a", 1) and ("a1",) differ, as do 1 and "1"."""
+    """Return a signed 64-bit key of the parts; ("a", 1) and ("a1",) differ, as do 1 and "1"."""
     digest = blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
 
 def words(stream: int, count: int) -> Tensor:
-    """The first `count` 64-bit words of the key `stream`, int64 [count]."""
+    """Return the first `count` 64-bit words of the key `stream`, int64 [count]."""
     x = torch.arange(1, count + 1) * _GAMMA + stream
     x = (x ^ _shift(x, 30)) * _MIX_1
     x = (x ^ _shift(x, 27)) * _MIX_2
@@ -31,22 +31,22 @@ def words(stream: int, count: int) -> Tensor:
 
 
 def integers(stream: int, count: int, high: int) -> Tensor:
-    """Uniform integers in [0, high), int64 [count]; the bias is below high / 2**63."""
+    """Return uniform integers in [0, high), int64 [count]; the bias is below high / 2**63."""
     return (words(stream, count) & _POSITIVE) % high
 
 
 def coins(stream: int, count: int) -> Tensor:
-    """Fair coins, bool [count]."""
+    """Return fair coins, bool [count]."""
     return words(stream, count) < 0
 
 
 def uniform(stream: int, count: int) -> Tensor:
-    """Uniform numbers in [0, 1), float64 [count]."""
+    """Return uniform numbers in [0, 1), float64 [count]."""
     return _shift(words(stream, count), 11).double() * 2.0**-53
 
 
 def permutation(stream: int, count: int) -> Tensor:
-    """A uniform permutation of 0..count-1, int64 [count]."""
+    """Return a uniform permutation of 0..count-1, int64 [count]."""
     return torch.argsort(words(stream, count), stable=True)
 
 

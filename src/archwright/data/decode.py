@@ -1,4 +1,4 @@
-"""Encoded images to uint8 tensors: one by one, so that memory does not grow with their number."""
+"""Decode images to uint8 tensors, one by one, so that memory does not grow with their number."""
 
 import math
 import os
@@ -26,9 +26,9 @@ _NAMED = 10  # of many unusable images
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """Images still as files or bytes, with their labels: rows of a Hugging Face table.
+    """Images as files or bytes, with their labels: rows of a Hugging Face table.
 
-    `rows` int64 [N] are the rows of `table` used, `labels` int64 [N] their classes. `place` names
+    `rows` int64 [N] are the used rows of `table`, `labels` int64 [N] their classes. `place` names
     the split in messages. The image column is read undecoded: dicts of `bytes` and `path`.
     """
 
@@ -43,13 +43,13 @@ class EncodedImages:
         return len(self.rows)
 
     def subset(self, indices: Tensor) -> "EncodedImages":
-        """The images at `indices`, int64 [M], in that order."""
+        """Return the images at `indices`, int64 [M], in that order."""
         return replace(self, rows=self.rows[indices], labels=self.labels[indices])
 
     def open(self, indices: Sequence[int]) -> "list[Image]":
-        """The images at `indices`, decoded and upright, of mode L or RGB.
+        """Return the images at `indices`, decoded and upright, of mode L or RGB.
 
-        Raises DataError naming the file, or the row where there is none, of an unusable image.
+        Raises DataError with the file of an unusable image, or with its row if there is no file.
         """
         with without_warnings():
             opened = list(self.each(indices))
@@ -59,9 +59,9 @@ class EncodedImages:
     def each(
         self, indices: Sequence[int], side: int | None = None
     ) -> "Generator[Opened | Unusable]":
-        """The images at `indices`, decoded one at a time (at least twice a `side`, if given).
+        """Yield the images at `indices`, decoded one at a time (at least twice a `side`, if given).
 
-        To be called within `without_warnings`.
+        The call must be inside `without_warnings`.
         """
         rows = self.rows[list(indices)].tolist()
         for value, row in zip(self.table[rows][self.column], rows, strict=True):
@@ -74,7 +74,7 @@ class EncodedImages:
 
 @dataclass(frozen=True)
 class Opened:
-    """A decoded image, of mode L or RGB, and what was seen of it."""
+    """Decoded image, of mode L or RGB, with its observed properties."""
 
     image: "Image"
     seen: Seen
@@ -82,7 +82,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Unusable:
-    """An image without pixels: its name, what is wrong with it, and what to do about it."""
+    """Image without pixels: its name, its fault, and the remedy."""
 
     name: str
     fact: str
@@ -91,20 +91,22 @@ class Unusable:
 
 @dataclass(frozen=True)
 class DecodedImages:
-    """All images of one or more splits: uint8 [N, 3, H, W] of each, and what was seen of them."""
+    """Images of one or more splits, uint8 [N, 3, H, W] of each, with their observed properties."""
 
     parts: list[Tensor]
     seen: list[Seen]
 
 
 def to_tensor(image: "Image") -> Tensor:
-    """A decoded image as RGB, uint8 [3, H, W]."""
+    """Return a decoded image as RGB, uint8 [3, H, W]."""
     pixels = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
     return pixels.view(image.height, image.width, 3).permute(2, 0, 1)
 
 
 def centre_view(image: "Image", size: int, margin: float = 1.0) -> "Image":
-    """The central square, resized to `size`; `margin` 8/7 is resizing to 256 and cropping 224."""
+    """Return the central square, resized to `size`; `margin` 8/7 is resizing to 256 and cropping
+    224.
+    """
     if image.size == (size, size) and margin == 1.0:
         return image
     side = min(image.size) / margin
@@ -113,16 +115,18 @@ def centre_view(image: "Image", size: int, margin: float = 1.0) -> "Image":
 
 
 def resize(image: "Image", size: int, box: tuple[float, float, float, float]) -> "Image":
-    """The part of the image in `box` (left, top, right, bottom) at `size` by `size` pixels."""
+    """Return the part of the image in `box` (left, top, right, bottom) at `size` by `size`
+    pixels.
+    """
     from PIL.Image import Resampling
 
     return image.resize((size, size), Resampling.BILINEAR, box)
 
 
 def common_size(sizes: Iterable[tuple[int, int]], place: str) -> int:
-    """The side in pixels of images that are all squares of one of the `sizes`.
+    """Return the side in pixels of images that are all squares of one of the `sizes`.
 
-    Raises DataError where they are not: such images need an image size to be brought to.
+    Raises DataError if they are not: such images need an image size.
     """
     known = sorted(set(sizes))
     if len(known) > 1:
@@ -141,9 +145,9 @@ def common_size(sizes: Iterable[tuple[int, int]], place: str) -> int:
 
 
 def first_size(images: EncodedImages) -> tuple[int, int]:
-    """Width and height of the first image that can be decoded.
+    """Return width and height of the first image that can be decoded.
 
-    Raises DataError, which names them, where none can.
+    Raises DataError with the names of the images if none can be decoded.
     """
     unusable: list[Unusable] = []
     with without_warnings():
@@ -157,7 +161,7 @@ def first_size(images: EncodedImages) -> tuple[int, int]:
 
 
 def look(parts: Sequence[EncodedImages]) -> list[Seen]:
-    """What is seen of all images of the parts; none is kept.
+    """Return the observed properties of all images of the parts; no image is kept.
 
     Raises DataError for unusable images.
     """
@@ -165,10 +169,10 @@ def look(parts: Sequence[EncodedImages]) -> list[Seen]:
 
 
 def decode_all(parts: Sequence[EncodedImages], image_size: int | None) -> DecodedImages:
-    """All images of the parts, resized to `image_size` if it is given.
+    """Decode all images of the parts, resized to `image_size` if it is given.
 
-    Without it the images of a part must be squares of one size. Raises DataError, which names
-    them, for unusable images of any part, and for sizes that differ.
+    Without it, the images of a part must be squares of one size. Raises DataError, with names, for
+    unusable images of any part, and for different sizes.
     """
     sides = [image_size or first_size(part)[0] for part in parts]
     pixels = [
@@ -189,7 +193,7 @@ def decode_all(parts: Sequence[EncodedImages], image_size: int | None) -> Decode
 
 
 def odd(seen: Sequence[Seen], meaning: Meaning) -> list[str]:
-    """What the owner of images may not expect of them, each in words."""
+    """Return unexpected properties of images, each in words."""
     frames, transparent = sum(one.frames for one in seen), sum(one.transparent for one in seen)
     colour, total = "#{:02x}{:02x}{:02x}".format(*meaning.background), len(seen)
     found: list[str] = []
@@ -201,7 +205,9 @@ def odd(seen: Sequence[Seen], meaning: Meaning) -> list[str]:
 
 
 def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation a channel of uint8 [N, C, H, W], in 0..1, exact by histogram."""
+    """Return mean and standard deviation per channel of uint8 [N, C, H, W], in 0..1, exact by
+    histogram.
+    """
     means: list[float] = []
     deviations: list[float] = []
     levels = torch.arange(256, dtype=torch.float64) / 255
@@ -218,9 +224,9 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def _decode_each(
     parts: Sequence[EncodedImages], side: int | None, use: "Callable[[int, int, Image], None]"
 ) -> list[Seen]:
-    """Hand each image, by part and index, to `use`, in threads; what was seen, in order.
+    """Pass each image, by part and index, to `use`, in threads; return the properties, in order.
 
-    Raises DataError for unusable images, when all have been tried.
+    Raises DataError for unusable images, after all have been tried.
     """
 
     def decode(task: tuple[int, int]) -> list[Seen | Unusable]:
@@ -244,7 +250,7 @@ def _decode_each(
 
 
 def _require_usable(unusable: Sequence[Unusable], parts: Sequence[EncodedImages]) -> None:
-    """Raise DataError for unusable images: the first ten by name, and how many there are."""
+    """Raise DataError for unusable images: the first ten by name, and their number."""
     if len(unusable) == 1:
         (only,) = unusable
         raise DataError(f"{only.name} {only.fact}: {only.remedy}")
@@ -261,7 +267,7 @@ def _require_usable(unusable: Sequence[Unusable], parts: Sequence[EncodedImages]
 
 
 def _named(value: Any, row: int, place: str) -> tuple[str, Callable[[], bytes]]:
-    """The name of a cell's image in messages, and a function that gives its bytes."""
+    """Return the name of a cell's image for messages, and a function that returns its bytes."""
     content: bytes | None = value and value.get("bytes")
     path: str | None = value and value.get("path")
     place = f"row {row} of {place}"

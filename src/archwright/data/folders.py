@@ -1,4 +1,4 @@
-"""What lies in a folder: class folders of images, perhaps within folders of splits."""
+"""Content of a folder: class folders of images, possibly inside folders of splits."""
 
 import os
 from collections import Counter
@@ -20,13 +20,13 @@ _JUNK = frozenset(
         *("Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"),
     )
 )
-"""What systems leave behind; hidden files and folders are passed over with it."""
+"""Files that operating systems leave behind; they are ignored like hidden files and folders."""
 _NAMED = 3  # kinds of files, or folders, that a note names
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in the folder `root` and below it; each entry is its path from there, in parts."""
+    """Content of the folder `root` and below; each entry is its relative path, in parts."""
 
     root: Path
     folders: list[Parts] = field(default_factory=list[Parts])
@@ -36,16 +36,16 @@ class Listing:
 
     @property
     def subfolders(self) -> list[str]:
-        """The names of the folders directly in it."""
+        """Names of the folders directly in it."""
         return sorted(parts[0] for parts in self.folders if len(parts) == 1)
 
     @property
     def loose(self) -> int:
-        """The images directly in it, which belong to no folder."""
+        """Images directly in it, which belong to no folder."""
         return sum(len(parts) == 1 for parts in self.images)
 
     def below(self, name: str) -> "Listing":
-        """The part of it that is in the sub-folder `name`."""
+        """Return the part of it that is in the sub-folder `name`."""
         kinds = (self.folders, self.images, self.tables, self.others)
         return Listing(
             self.root / name,
@@ -53,7 +53,7 @@ class Listing:
         )
 
     def classes(self) -> Classes:
-        """The images in and below each sub-folder, sorted; empty where there are none."""
+        """Images in and below each sub-folder, sorted; empty if there are none."""
         found: Classes = {name: [] for name in self.subfolders}
         for parts in sorted(self.images):
             if len(parts) > 1:
@@ -63,9 +63,9 @@ class Listing:
 
 @dataclass(frozen=True)
 class Layout:
-    """The classes of the training images, and of the test images where they are apart.
+    """Classes of the training images, and of the test images if they are separate.
 
-    `left_out` says what was left out.
+    `left_out` describes the files that are not used.
     """
 
     train: Classes
@@ -74,7 +74,7 @@ class Layout:
 
 
 def scan(root: Path) -> Listing:
-    """All that is in `root`; links are followed, and hidden entries passed over.
+    """Return the content of `root`; links are followed, and hidden entries ignored.
 
     Raises:
         DataError: a folder may not be read, or its name cannot be written down.
@@ -117,7 +117,7 @@ def scan(root: Path) -> Listing:
 
 
 def layout(found: Listing) -> Layout:
-    """The splits and classes that folders stand for.
+    """Return the splits and classes that folders stand for.
 
     Raises:
         DataError: there are no classes, or a class without images; or folders could be splits as
@@ -145,18 +145,18 @@ def layout(found: Listing) -> Layout:
 
 
 def count_of(number: int, thing: str) -> str:
-    """A number and what it counts: `1 image`, `2,000 images`."""
+    """Return a number with its noun: `1 image`, `2,000 images`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def some_of(names: Sequence[str], most: int = _NAMED) -> str:
-    """The first few names, and how many more there are."""
+    """Return the first few names, and the number of the rest."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def _are_splits(found: Listing, named: dict[str, Role]) -> bool:
-    """Whether the folders that are named like splits are splits.
+    """Return whether the folders with names of splits are splits.
 
     Raises:
         DataError: they could as well be classes.
@@ -185,7 +185,7 @@ def _are_splits(found: Listing, named: dict[str, Role]) -> bool:
 
 
 def _require_no_splits(found: Listing) -> None:
-    """Refuse a folder too much, and classes that read like splits or that hold splits."""
+    """Refuse an extra folder, and classes that have names of splits or contain splits."""
     inner: dict[str, list[str]] = {}
     for parts in found.folders:
         if len(parts) == 2:
@@ -236,7 +236,7 @@ def _notes(found: Listing, notes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _skipped(others: Sequence[Parts]) -> str:
-    """How many files of which kinds are no images."""
+    """Return the number of files that are no images, by kind."""
     kinds = Counter(os.path.splitext(parts[-1])[1].lower() or "no suffix" for parts in others)
     told = [f"{k} {count:,}" for k, count in sorted(kinds.items(), key=lambda k: (-k[1], k[0]))]
     return f"{count_of(len(others), 'file')} of no known image format ({some_of(told)})"

@@ -1,4 +1,4 @@
-"""The border with Hugging Face `datasets`: tables in, encoded images with labels out."""
+"""Interface to Hugging Face `datasets`: tables in, encoded images with labels out."""
 
 import importlib
 import os
@@ -19,21 +19,23 @@ from archwright.errors import DataError, not_installed, silenced
 from archwright.io.files import write_atomic
 
 HELD_BYTES = 256 * 2**20
-"""Parquet files up to this size are held in memory; of larger ones a copy is mapped from disk."""
+"""Parquet files up to this size are loaded into memory; of larger ones a copy is mapped from disk.
+"""
 _ROWS = 256  # rows read at a time: a few hundred photos at most are held twice
 _PATIENCE_S = 5.0  # how long the hub may take to answer at all
 _CELL = pa.struct([("bytes", pa.binary()), ("path", pa.string())])  # as `datasets` holds images
 
 
 class HubError(Exception):
-    """The first line of whatever kept a data set from being loaded from the hub."""
+    """Failure to load a data set from the hub, as the first line of its cause."""
 
 
 @dataclass(frozen=True)
 class LabelledBatches:
-    """Encoded images of one split, and the class names that its labels count.
+    """Encoded images of one split, and the class names of its labels.
 
-    `named` says whether the source names the classes; else a label that no image has is a gap.
+    `named` states whether the source names the classes; otherwise a label without an image is a
+    gap.
     """
 
     classes: tuple[str, ...]
@@ -42,7 +44,7 @@ class LabelledBatches:
 
 
 def optional(module: str) -> Any:
-    """Import a module of the `data` extra; raises DataError with the remedy where it is missing."""
+    """Import a module of the `data` extra; raises DataError with the remedy if it is missing."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -50,7 +52,7 @@ def optional(module: str) -> Any:
 
 
 def from_hub(repository: str) -> Mapping[str, Any]:
-    """All splits of a hub data set, by name.
+    """Return all splits of a hub data set, by name.
 
     Raises:
         HubError: it cannot be had.
@@ -69,7 +71,7 @@ def from_hub(repository: str) -> Mapping[str, Any]:
 
 
 def from_parquet(paths: list[Path]) -> LabelledBatches:
-    """The rows of parquet files, one after the other.
+    """Return the rows of parquet files, one after the other.
 
     Raises:
         DataError: one cannot be read or has other columns; columns or labels cannot be used.
@@ -90,7 +92,7 @@ def from_parquet(paths: list[Path]) -> LabelledBatches:
 
 
 def from_files(classes: Mapping[str, list[Path]], place: str) -> LabelledBatches:
-    """Image files by class as a table; class k is the k-th key."""
+    """Return image files by class as a table; class k is the k-th key."""
     datasets = optional("datasets")
     features = datasets.Features({"image": datasets.Image(decode=False)})
     paths = [str(path) for files in classes.values() for path in files]
@@ -101,12 +103,12 @@ def from_files(classes: Mapping[str, list[Path]], place: str) -> LabelledBatches
 
 
 def files_of(table: Any) -> tuple[Path, ...]:
-    """The files that hold a table's rows on this machine."""
+    """Return the files that contain a table's rows on this machine."""
     return tuple(Path(entry["filename"]) for entry in table.cache_files)
 
 
 def labelled(table: Any, place: str) -> LabelledBatches:
-    """The images and labels of a hub data set's split.
+    """Return the images and labels of a hub data set's split.
 
     Raises:
         DataError: its columns or labels cannot be used.
@@ -122,7 +124,7 @@ def labelled(table: Any, place: str) -> LabelledBatches:
 
 
 def hides_labels(table: Any, place: str) -> bool:
-    """Whether a split's labels are kept secret: such are published as -1."""
+    """Return whether a split's labels are kept secret: these are published as -1."""
     if not len(table):
         return False
     label = columns_of(table.features.arrow_schema, place).label
@@ -130,7 +132,7 @@ def hides_labels(table: Any, place: str) -> bool:
 
 
 def _labels(paths: list[Path], place: str) -> tuple[Columns, list[Any]]:
-    """The columns that all files have, and the labels of all their rows."""
+    """Return the columns that all files have, and the labels of all their rows."""
     columns: Columns | None = None
     values: list[Any] = []
     for path in paths:
@@ -151,7 +153,9 @@ def _labels(paths: list[Path], place: str) -> tuple[Columns, list[Any]]:
 
 
 def _images(paths: list[Path], columns: Columns) -> Any:
-    """The images of all rows as a table of `datasets`, in memory or mapped from our cache."""
+    """Return the images of all rows as a table of `datasets`, in memory or mapped from our
+    cache.
+    """
     datasets = optional("datasets")
     info = datasets.DatasetInfo(features=datasets.Features({"image": datasets.Image(decode=False)}))
     batches = (
@@ -179,14 +183,14 @@ def _images(paths: list[Path], columns: Columns) -> Any:
 
 
 def _cells(path: Path, column: str) -> Iterator[Any]:
-    """The images of a file as `datasets` holds them, some rows at a time."""
+    """Yield the images of a file as `datasets` stores them, some rows at a time."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS, columns=[column]):
             yield _cell(batch.column(column), path.parent)
 
 
 def _cell(images: Any, folder: Path) -> Any:
-    """Bytes and paths; a path that is not absolute is of a file beside the table."""
+    """Return bytes and paths; a relative path is that of a file beside the table."""
     if pa.types.is_dictionary(images.type):
         images = images.dictionary_decode()
     found: dict[str, Any] = {}
@@ -207,7 +211,9 @@ def _cell(images: Any, folder: Path) -> Any:
 
 
 def _unreachable(repository: str) -> str | None:
-    """Why the hub does not answer, asked once: it would be asked for half a minute otherwise."""
+    """Return why the hub does not answer, with one request: it would otherwise try for half a
+    minute.
+    """
     hub = optional("huggingface_hub")
     try:
         hub.HfApi().dataset_info(repository, timeout=_PATIENCE_S)
@@ -220,7 +226,7 @@ def _unreachable(repository: str) -> str | None:
 
 @contextmanager
 def _offline(datasets: Any, offline: bool) -> Generator[None]:
-    """Take a data set from what is kept on this machine, and ask nobody."""
+    """Load a data set from the files on this machine, without a request."""
     places = (datasets.config, optional("huggingface_hub.constants"))
     before = [place.HF_HUB_OFFLINE for place in places]
     for place, was in zip(places, before, strict=True):

@@ -1,4 +1,4 @@
-"""Sets of labelled images: small ones as one tensor, large ones decoded as they are asked for."""
+"""Sets of labelled images: small ones as one tensor, large ones decoded on demand."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ TEST_MARGIN = 256 / 224  # test images: shorter side resized to 8/7 of the size,
 
 @dataclass(frozen=True)
 class Shard:
-    """One rank's part of global batch number `batch`: images `start` to `start + len(indices)`."""
+    """Part of a rank of global batch number `batch`: images `start` to `start + len(indices)`."""
 
     batch: int
     total: int  # images in the global batch
@@ -28,7 +28,7 @@ class Shard:
 
 
 class Fetched(NamedTuple):
-    """A batch before normalisation, all on one device."""
+    """Batch before normalisation, all on one device."""
 
     images: Tensor  # uint8 [B, C, H, W], cropped and flipped
     labels: Tensor  # int64 [B]
@@ -47,7 +47,7 @@ class ImageSet(ABC):
 
     @abstractmethod
     def subset(self, indices: Tensor) -> Self:
-        """The images at `indices`, int64 [M], in that order."""
+        """Return the images at `indices`, int64 [M], in that order."""
 
     @abstractmethod
     def fetch(
@@ -59,14 +59,16 @@ class ImageSet(ABC):
         device: torch.device,
         workers: int,
     ) -> Iterator[Fetched]:
-        """The images of each shard on `device`, augmented by draws that depend on `key` alone."""
+        """Return the images of each shard on `device`, augmented by draws that depend on `key`
+        alone.
+        """
 
 
 class MemorySet(ImageSet):
-    """Images held decoded: `images` uint8 [N, C, H, W], on the CPU or on a device."""
+    """Decoded images: `images` uint8 [N, C, H, W], on the CPU or on a device."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        """Hold `images` uint8 [N, C, H, W], square, and `labels` int64 [N]."""
+        """Store `images` uint8 [N, C, H, W], square, and `labels` int64 [N]."""
         if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[2] != images.shape[3]:
             raise DataError(
                 f"images are {images.dtype} {tuple(images.shape)}: give uint8 [N, C, H, W], square"
@@ -79,7 +81,7 @@ class MemorySet(ImageSet):
         self._resident: tuple[torch.device, Tensor, Tensor] | None = None
 
     def subset(self, indices: Tensor) -> Self:
-        """The images at `indices`, int64 [M], in that order; a copy."""
+        """Return the images at `indices`, int64 [M], in that order; a copy."""
         return type(self)(self.images[indices.to(self.images.device)], self.labels[indices])
 
     def fetch(
@@ -91,7 +93,7 @@ class MemorySet(ImageSet):
         device: torch.device,
         workers: int,
     ) -> Iterator[Fetched]:
-        """The images of each shard, augmented on `device` by draws per (key, batch number).
+        """Return the images of each shard, augmented on `device` by draws per (key, batch number).
 
         `workers` is not used. The whole set moves to `device` on first use and stays there.
         """
@@ -115,7 +117,7 @@ class MemorySet(ImageSet):
 
 
 class StreamedSet(ImageSet):
-    """Images decoded one by one, in DataLoader workers, as batches ask for them."""
+    """Images that DataLoader workers decode one by one when batches need them."""
 
     def __init__(self, encoded: EncodedImages, *, image_size: int, channels: int) -> None:
         """Stream `encoded` as [channels, image_size, image_size]; channels are 1 or 3."""
@@ -125,7 +127,7 @@ class StreamedSet(ImageSet):
         self.channels = channels
 
     def subset(self, indices: Tensor) -> Self:
-        """The images at `indices`, int64 [M], in that order; nothing is read."""
+        """Return the images at `indices`, int64 [M], in that order; nothing is read."""
         encoded = self.encoded.subset(indices)
         return type(self)(encoded, image_size=self.image_size, channels=self.channels)
 
@@ -138,7 +140,9 @@ class StreamedSet(ImageSet):
         device: torch.device,
         workers: int,
     ) -> Iterator[Fetched]:
-        """The images of each shard, decoded by `workers` processes, drawn per (key, index)."""
+        """Return the images of each shard, decoded by `workers` processes, drawn per (key,
+        index).
+        """
         loader: DataLoader[Fetched | DataError] = DataLoader(
             _Views(self, augmentation, key),
             batch_sampler=[shard.indices.tolist() for shard in shards],
@@ -159,7 +163,7 @@ class StreamedSet(ImageSet):
 
 
 class _Views(Dataset[Fetched | DataError]):
-    """One image a time for a worker: decoded, cropped to size, augmented by its own key."""
+    """One image at a time for a worker: decoded, cropped to size, augmented by its own key."""
 
     def __init__(self, images: StreamedSet, augmentation: Augmentation | None, key: int) -> None:
         self.images, self.augmentation, self.key = images, augmentation, key

@@ -1,4 +1,4 @@
-"""A data set as the rest of the package sees it."""
+"""Data set, as the rest of the package uses it."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -41,7 +41,7 @@ class ImageData:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits, the same on every machine for the same data."""
+        """Return twelve hexadecimal digits, equal on every machine for equal data."""
         header = (self.classes, self.channels, self.image_size, len(self.train), len(self.test))
         digest = blake2b(repr(header).encode(), digest_size=6)
         for images in (self.train, self.test):
@@ -50,11 +50,11 @@ class ImageData:
 
 
 def default_augmentation(data: ImageData) -> Augmentation:
-    """The usual augmentation of a data set: of training images, without cutout.
+    """Return the usual augmentation of a data set: of training images, without cutout.
 
-    That of the set itself where it has one, as the embedded digits. Streamed sets take random
-    resized crops and flips, all others flips and shifts of an eighth of the image, which is the
-    usual 4 pixels for CIFAR.
+    That of the set itself if it has one, as the embedded digits. Streamed sets use random resized
+    crops and flips, all others flips and shifts of an eighth of the image, which is the usual 4
+    pixels for CIFAR.
     """
     if data.augmentation is not None:
         return data.augmentation

@@ -33,7 +33,7 @@ def load(
     background: str | None = None,
     white_level: int | None = None,
 ) -> ImageData:
-    """The images that `name` stands for.
+    """Load the images that `name` stands for.
 
     name: a folder or file of that name under `root`, or else under `$ARCHWRIGHT_DATA`; else
         `digits` (bundled with scikit-learn, 8x8), a path to a folder or file, or `cifar10`,
@@ -208,7 +208,9 @@ def _streamed(
 
 
 def _odd(images: Tensor, name: str, *, sample: bool = False) -> tuple[str, ...]:
-    """What is odd about training images, uint8 [N, C, H, W], in words; refuse those all alike."""
+    """Return unusual properties of training images, uint8 [N, C, H, W], in words; refuse equal
+    ones.
+    """
     require_different(images, name)
     if same(images):
         return (f"all {len(images):,} training images are the same picture",)

@@ -1,7 +1,7 @@
-"""How an image is to be turned to stand upright: the one EXIF tag that matters to pixels.
+"""Orientation of an image: the one EXIF tag that matters to pixels.
 
-Pillow's own reader takes all tags or none, and fails over those that cameras write wrongly. Here
-one entry is looked for, and what cannot be read says nothing.
+Pillow's own reader reads all tags or none, and fails on tags that cameras write incorrectly. This
+module looks up one entry, and ignores content that cannot be read.
 """
 
 import re
@@ -17,7 +17,7 @@ _XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
 def upright(image: "Image", orientation: int) -> "Image":
-    """The image as it is to be seen, where its file says `orientation`, 1 to 8 (EXIF 2.3)."""
+    """Return the image turned upright by the `orientation` of its file, 1 to 8 (EXIF 2.3)."""
     from PIL.Image import Transpose
 
     turn = {
@@ -33,7 +33,7 @@ def upright(image: "Image", orientation: int) -> "Image":
 
 
 def read_orientation(image: "Image") -> int:
-    """What the file of an opened image says, 1 to 8; 1 where it says nothing that can be read.
+    """Return the orientation in the file of an opened image, 1 to 8; 1 if it cannot be read.
 
     Pillow turns TIFF by itself while it loads the pixels.
     """
@@ -45,7 +45,7 @@ def read_orientation(image: "Image") -> int:
 
 
 def _in_exif(exif: bytes) -> int | None:
-    """The tag of the first directory of EXIF, which is laid out as a TIFF file."""
+    """Return the tag of the first directory of EXIF, which is laid out as a TIFF file."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
@@ -64,7 +64,9 @@ def _in_exif(exif: bytes) -> int | None:
 
 
 def _in_text(profile: object) -> bytes | None:
-    """EXIF as ImageMagick keeps it in the text of a PNG: three lines, then hexadecimal digits."""
+    """Return EXIF as ImageMagick stores it in the text of a PNG: three lines, then hexadecimal
+    digits.
+    """
     try:
         return bytes.fromhex("".join(str(profile).split("\n")[3:])) if profile else None
     except ValueError:

@@ -1,6 +1,6 @@
-"""What the pixels of an image mean: every mode of Pillow as 8-bit grey or RGB, or refused.
+"""Meaning of the pixels of an image: every mode of Pillow becomes 8-bit grey or RGB, or is refused.
 
-An image is grey (mode L) where its file stores one intensity a pixel, and RGB otherwise.
+An image is grey (mode L) if its file stores one intensity per pixel, and RGB otherwise.
 """
 
 import io
@@ -26,7 +26,7 @@ _LEAST_USED = 2**14
 
 
 class ImageError(Exception):
-    """An image that gives no pixels: what is wrong with it, and what to do about it."""
+    """Image without usable pixels: the fault and the remedy."""
 
     def __init__(self, fact: str, remedy: str = "replace or remove it") -> None:
         super().__init__(f"{fact}: {remedy}")
@@ -35,7 +35,7 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Meaning:
-    """How pixels are to be understood where their file leaves it open.
+    """Interpretation of pixels that their file leaves open.
 
     background: the colour behind what is transparent, red, green and blue of 0 to 255.
     white_level: the value of white in images of more than 8 bits.
@@ -47,7 +47,7 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of an image while it was decoded.
+    """Observed properties of an image that was decoded.
 
     size: width and height, upright, in pixels.
     grey: whether it stores one intensity a pixel, rather than a colour.
@@ -67,7 +67,8 @@ class Seen:
 
 
 def meaning(background: str | None = None, white_level: int | None = None) -> Meaning:
-    """The meaning that options ask for: a colour by name or as #rrggbb, and the value of white.
+    """Return the pixel meaning of the options: a colour by name or as #rrggbb, and the value of
+    white.
 
     Raises DataError for a colour that is unknown or itself transparent, or a white below 1.
     """
@@ -92,7 +93,7 @@ def meaning(background: str | None = None, white_level: int | None = None) -> Me
 
 
 def to_pixels(image: "Image", meant: Meaning) -> "tuple[Image, Seen]":
-    """The opened `image` as it is to be seen, of mode L or RGB, and what was seen of it.
+    """Return the opened `image` as it should look, of mode L or RGB, and its observed properties.
 
     Raises ImageError where its values have no known white, or its mode no known colours; and
     whatever Pillow raises where the file is damaged.
@@ -122,9 +123,9 @@ def to_pixels(image: "Image", meant: Meaning) -> "tuple[Image, Seen]":
 
 
 def unused_range(images: Iterable[Seen], place: str) -> str:
-    """Why images of 16 bits are to be refused without a white level; "" if they are not.
+    """Return why images of 16 bits are refused without a white level; "" if they are not.
 
-    All of them stay below a quarter of white: they hold fewer bits, of which few levels would be
+    All of them stay below a quarter of white: they contain fewer bits, of which few levels would be
     left, or are very dark.
     """
     deep = [seen for seen in images if seen.peak is not None]
@@ -143,7 +144,7 @@ def unused_range(images: Iterable[Seen], place: str) -> str:
 
 
 def _raw_mode(image: "Image") -> str:
-    """How an opened file stores its pixels, as Pillow's decoders call it."""
+    """Return how an opened file stores its pixels, by Pillow's name of the decoder's mode."""
     for tile in getattr(image, "tile", ()):
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         if arguments and isinstance(arguments[0], str):
@@ -152,14 +153,14 @@ def _raw_mode(image: "Image") -> str:
 
 
 def _declared_white(image: "Image", raw_mode: str) -> int | None:
-    """The value of white in a file of more than 8 bits that says it."""
+    """Return the value of white in a file of more than 8 bits that declares it."""
     if image.format == "PPM":
         return WHITE_LEVEL  # Pillow has scaled by the header's value
     return 2**12 - 1 if raw_mode == "I;12" else None
 
 
 def _levels(values: "np.ndarray[Any, Any]", white: int) -> "np.ndarray[Any, Any]":
-    """Whole numbers of 0 to `white` as uint8: 256 steps of equal width."""
+    """Return integers of 0 to `white` as uint8: 256 steps of equal width."""
     low, high = int(values.min()), int(values.max())
     if low < 0:
         raise ImageError(
@@ -177,7 +178,7 @@ def _levels(values: "np.ndarray[Any, Any]", white: int) -> "np.ndarray[Any, Any]
 
 
 def _float_levels(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Numbers of 0 to 1 as uint8."""
+    """Return numbers of 0 to 1 as uint8."""
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 1):  # nor is what is not a number
         raise ImageError(
@@ -188,7 +189,7 @@ def _float_levels(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
 
 
 def _alpha_of_value(image: "Image", values: "np.ndarray[Any, Any]") -> "Image | None":
-    """Where a 16-bit PNG is transparent: at one of its values."""
+    """Return where a 16-bit PNG is transparent: at one of its values."""
     key = image.info.get("transparency")
     if not isinstance(key, int):
         return None
@@ -196,7 +197,9 @@ def _alpha_of_value(image: "Image", values: "np.ndarray[Any, Any]") -> "Image | 
 
 
 def _in_eight_bits(image: "Image", raw_mode: str) -> "tuple[Image, Image | None]":
-    """An image of 8 bits a channel as L or RGB, and its alpha, of mode L, if it has one."""
+    """Return an image of 8 bits per channel as L or RGB, and its alpha, of mode L, if it has
+    one.
+    """
     if image.has_transparency_data:
         return _apart(image, raw_mode)
     if image.mode in ("1", "L"):
@@ -212,7 +215,7 @@ def _in_eight_bits(image: "Image", raw_mode: str) -> "tuple[Image, Image | None]
 
 
 def _apart(image: "Image", raw_mode: str) -> "tuple[Image, Image]":
-    """The colours and the alpha of an image that has one in whatever form."""
+    """Return the colours and the alpha of an image that has one in any form."""
     _scale_transparency(image, raw_mode)
     if image.mode == "1":
         image = image.convert("L")
@@ -232,7 +235,7 @@ def _scale_transparency(image: "Image", raw_mode: str) -> None:
 
 
 def _from_cmyk(image: "Image") -> "Image":
-    """The colours that its profile says; without a usable one, those of ideal inks.
+    """Return the colours by the image's profile; without a usable one, those of ideal inks.
 
     Pillow has undone the inversion of Adobe's JPEG.
     """
@@ -254,7 +257,7 @@ def _from_cmyk(image: "Image") -> "Image":
 def _on_background(
     image: "Image", alpha: "Image | None", background: tuple[int, int, int]
 ) -> "tuple[Image, bool]":
-    """The image on the background where alpha lets it through, and whether it does anywhere."""
+    """Return the image on the background, and whether the background is visible anywhere."""
     from PIL import Image
 
     if alpha is None or _extrema(alpha)[0][0] == 255:
@@ -276,5 +279,5 @@ def _grey(levels: "np.ndarray[Any, Any]") -> "Image":
 
 
 def _extrema(image: "Image") -> list[tuple[int, int]]:
-    """The lowest and the highest value of each channel of an 8-bit image."""
+    """Return the lowest and the highest value of each channel of an 8-bit image."""
     return [channel.getextrema() for channel in image.split()]  # pyright: ignore

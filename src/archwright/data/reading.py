@@ -1,4 +1,4 @@
-"""From the bytes of an image file to its pixels: upright, in 8 bits, or one reason why not."""
+"""Read the pixels of an image file: upright, in 8 bits, or one reason why not."""
 
 import io
 import warnings
@@ -22,7 +22,7 @@ SUFFIXES = frozenset(
         *(".pgm", ".ppm", ".pbm", ".pnm", ".pfm", ".pcx", ".qoi"),
     }
 )
-"""Names of image files, in lower case. What a file holds is told by its bytes alone."""
+"""Suffixes of image files, in lower case. The format is determined by the bytes alone."""
 
 _NOT_PIXELS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 """Formats of Pillow that another program would have to draw, or that it knows by name only."""
@@ -33,11 +33,11 @@ _MARGIN = 2  # a JPEG is decoded at least this much larger than asked for, and t
 
 
 def read_image(content: bytes, meant: Meaning, side: int | None = None) -> "tuple[Image, Seen]":
-    """The image that a file holds, of mode L or RGB, and what was seen of it.
+    """Return the image in a file, of mode L or RGB, and its observed properties.
 
-    Of several frames or pages it is the first. With a `side` in pixels, an image whose shorter
-    side is a multiple of that may be smaller than its file says; its Seen has the true size.
-    Raises ImageError. To be called within `without_warnings`.
+    Of several frames or pages it is the first. With a `side` in pixels, an image whose shorter side
+    is a multiple of that may be returned smaller; its `Seen` has the true size. Raises ImageError.
+    The call must be inside `without_warnings`.
     """
     from PIL import Image
 
@@ -69,11 +69,11 @@ def read_image(content: bytes, meant: Meaning, side: int | None = None) -> "tupl
 
 @contextmanager
 def without_warnings() -> Generator[None]:
-    """Without what Pillow says of oddities that this module handles.
+    """Suppress Pillow's warnings about oddities that this module handles.
 
-    These are tags that it cannot read (none matters but the orientation), palettes with
-    transparency, and sizes that it still decodes. What spoils pixels is an error, and stays one.
-    Filters belong to the process: entered once, before threads are started.
+    These are unreadable tags (only the orientation matters), palettes with transparency, and sizes
+    that Pillow still decodes. Faults that change pixels are errors, and stay errors. Filters belong
+    to the process: enter this context once, before threads are started.
     """
     with warnings.catch_warnings(), silenced("PIL"):
         warnings.simplefilter("ignore")
@@ -90,7 +90,7 @@ def _formats() -> tuple[str, ...]:
 
 @cache
 def reads_heif() -> bool:
-    """Teach Pillow to read HEIF; whether that can be done."""
+    """Teach Pillow to read HEIF; return whether this is possible."""
     try:
         import pillow_heif
     except ImportError:
@@ -100,6 +100,8 @@ def reads_heif() -> bool:
 
 
 def _is_heif(content: bytes) -> bool:
-    """Whether a file is of the family of HEIC, and not of AVIF, which Pillow reads by itself."""
+    """Return whether a file is of the family of HEIC, and not of AVIF, which Pillow reads by
+    itself.
+    """
     brands = content[8 : int.from_bytes(content[:4])]
     return content[4:8] == b"ftyp" and brands[:4] in _HEIF_BRANDS and b"avif" not in brands

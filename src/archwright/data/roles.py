@@ -1,4 +1,4 @@
-"""The usual names of splits, as folders and in the names of files."""
+"""Usual names of splits, as folders and in the names of files."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,20 +16,22 @@ _USUAL: Mapping[Role, tuple[str, ...]] = {
 }
 _NAMES: Mapping[str, Role] = {name: role for role, names in _USUAL.items() for name in names}
 SCORED: tuple[Role, ...] = ("test", "eval", "validation")
-"""What is scored on: the first of these that is there."""
+"""Roles for evaluation: the first of these that exists is used."""
 
 _FOLDER = re.compile(r"([a-z]+?)[ _-]*(?:sets?|data|images?|imgs?|split|samples)?[ _-]*\d*")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def folder_role(name: str) -> Role | None:
-    """The split that a folder's whole name stands for, in any case: `Training`, `val2017`."""
+    """Return the split that a folder's whole name stands for, in any case: `Training`,
+    `val2017`.
+    """
     match = _FOLDER.fullmatch(name.lower())
     return _NAMES.get(match[1]) if match else None
 
 
 def folder_roles(names: Iterable[str]) -> dict[str, Role]:
-    """The split of each name that stands for one."""
+    """Return the split of each name that stands for one."""
     found: dict[str, Role] = {}
     for name in names:
         role = folder_role(name)
@@ -39,13 +41,13 @@ def folder_roles(names: Iterable[str]) -> dict[str, Role]:
 
 
 def word_roles(name: str) -> set[Role]:
-    """The splits that words of a name speak of: `seg_train`, `test-00000-of-00001`."""
+    """Return the splits that words of a name indicate: `seg_train`, `test-00000-of-00001`."""
     words = {word.lower().removesuffix("set") for word in _WORDS.findall(name)}
     return {_NAMES[word] for word in words if word in _NAMES}
 
 
 def by_role(named: Mapping[str, Role], place: str) -> dict[Role, str]:
-    """The one name of each role.
+    """Return the one name of each role.
 
     Raises:
         DataError: two have the same role (both are named).
@@ -61,6 +63,6 @@ def by_role(named: Mapping[str, Role], place: str) -> dict[Role, str]:
 
 
 def scored_on(roles: Iterable[Role]) -> Role | None:
-    """The role of the split to score on: the test, else the evaluation, else the validation."""
+    """Return the role of the split for evaluation: the test, else eval, else the validation."""
     held = set(roles)
     return next((role for role in SCORED if role in held), None)

@@ -1,4 +1,4 @@
-"""Where images come from: a name or a path to the encoded images of two splits."""
+"""Sources of images: from a name or a path to the encoded images of two splits."""
 
 import json
 import os
@@ -20,7 +20,7 @@ Constants = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Splits:
-    """The encoded images of a source, and its class names."""
+    """Encoded images of a source, and its class names."""
 
     classes: tuple[str, ...]
     train: EncodedImages
@@ -29,9 +29,9 @@ class Splits:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that was found but not read.
+    """Data set that was found but not read.
 
-    `files` are what its content depends on, `left_out` says what of it is not.
+    `files` are the files on which its content depends; `left_out` describes the unused ones.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Source:
 
 @dataclass(frozen=True)
 class _Hub:
-    """A data set known by a short name."""
+    """Data set with a short name."""
 
     repository: str
     title: str
@@ -63,7 +63,7 @@ _KNOWN = {
 
 
 def find(name: str, root: Path | str | None) -> Source:
-    """The source that `name` stands for: a place under `root`, else a path, else a hub name.
+    """Return the source that `name` stands for: a place under `root`, else a path, else a hub name.
 
     Raises:
         DataError: it is none of them.
@@ -84,13 +84,15 @@ def find(name: str, root: Path | str | None) -> Source:
 
 
 def under_root(name: str, root: Path | str | None) -> Path | None:
-    """The place of that name under `root`, or else under `$ARCHWRIGHT_DATA`, if either is given."""
+    """Return the place of that name under `root`, or else under `$ARCHWRIGHT_DATA`, if either is
+    given.
+    """
     base = root or os.environ.get("ARCHWRIGHT_DATA")
     return None if base is None else Path(base).expanduser() / name
 
 
 def _is_path(name: str, places: list[Path]) -> bool:
-    """Whether a name of nothing that exists was meant as a path, and no hub name."""
+    """Return whether a name of nothing that exists was meant as a path, not as a hub name."""
     if name.startswith((".", "~")) or name.endswith((os.sep, ".parquet")) or "\\" in name:
         return True
     inside = "/" in name and any(place.parent.is_dir() for place in places)
@@ -98,7 +100,7 @@ def _is_path(name: str, places: list[Path]) -> bool:
 
 
 def _hint(places: list[Path]) -> str:
-    """The nearest name beside one that does not exist."""
+    """Return the nearest existing name."""
     for place in places:
         if place.parent.is_dir() and os.access(place.parent, os.R_OK):
             close = get_close_matches(place.name, os.listdir(place.parent), n=1)
@@ -130,7 +132,9 @@ def _folder(folder: Path) -> Source:
 
 
 def _tables(name: str, title: str, found: Listing) -> Source:
-    """The parquet files of a folder, by the splits that their names or their folders say."""
+    """Return the parquet files of a folder, by the splits in their names or in those of their
+    folders.
+    """
     by_split: dict[Role, list[Path]] = {}
     unnamed: list[Path] = []
     for parts in sorted(found.tables):
@@ -212,7 +216,7 @@ def _hub(name: str, searched: list[Path]) -> Source:
 
 
 def _splits(name: str, train: hub.LabelledBatches, test: hub.LabelledBatches | None) -> Splits:
-    """The two splits, the test images held out of the others where they are not apart.
+    """Return the two splits; the test images are held out of the others if they are not separate.
 
     Raises:
         DataError: a split has no images, or other classes than the other; a label is of no class,
@@ -267,7 +271,7 @@ def _require_no_gap(train: hub.LabelledBatches) -> None:
 
 
 def _title(folder: Path) -> str:
-    """The `title` in the folder's `archwright.json`, or the folder's name."""
+    """Return the `title` in the folder's `archwright.json`, or the folder's name."""
     file = folder / "archwright.json"
     if not file.is_file():
         return folder.resolve().name

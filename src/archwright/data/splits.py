@@ -1,4 +1,4 @@
-"""Fixed partitions. Their seeds are constants, so that every run and every method sees the same."""
+"""Fixed partitions. Their seeds are constants, so every run and every method has the same ones."""
 
 import torch
 from torch import Tensor
@@ -16,11 +16,11 @@ TEST_SHARE = 0.2
 def search_split(
     image_set: ImageSet, *, fraction: float = 0.5, seed: int = SEARCH_SPLIT_SEED
 ) -> tuple[ImageSet, ImageSet]:
-    """The training images in two parts: one to train the weights, one to train alpha.
+    """Return the training images in two parts: one to train the weights, one to train alpha.
 
-    The first part holds `fraction` of the images, in a permutation that depends on `seed` alone:
-    a constant apart from the run's own seed, so that runs differ in all but what they learn from.
-    Raises DataError where a part would be empty.
+    The first part contains `fraction` of the images, in a permutation that depends on `seed` alone:
+    a constant apart from the run's own seed, so that runs differ in everything but their data.
+    Raises DataError if a part would be empty.
     """
     order = counter_rng.permutation(counter_rng.key(seed, "search split"), len(image_set))
     cut = round(len(image_set) * fraction)
@@ -33,7 +33,7 @@ def search_split(
 
 
 def holdout(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices of the training and test images of a set that has no test split.
+    """Return indices of the training and test images of a set that has no test split.
 
     A fifth of each class of `labels`, int64 [N], is held out, and at least one image; a class of a
     single image stays in training. Both are in ascending order; the choice depends on `labels`
@@ -52,7 +52,9 @@ def holdout(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def digits_holdout(count: int) -> tuple[Tensor, Tensor]:
-    """As `holdout`, but of all images together: the split of every published score on digits."""
+    """Return indices as `holdout`, but of all images together: the split of every published score
+    on digits.
+    """
     order = _shuffled(count)
     held = _fifth(count)
     return order[held:].sort().values, order[:held].sort().values
@@ -67,9 +69,9 @@ def _fifth(count: int) -> int:
 
 
 def subset_indices(count: int, limit: int | None) -> Tensor:
-    """Indices of at most `limit` of `count` images, ascending.
+    """Return indices of at most `limit` of `count` images, ascending.
 
-    What a smaller limit takes, a larger one takes too. Raises DataError for a limit below 1.
+    A larger limit includes all indices of a smaller one. Raises DataError for a limit below 1.
     """
     if limit is None:
         return torch.arange(count)

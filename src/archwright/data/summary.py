@@ -1,4 +1,4 @@
-"""What is said of images before anything is done with them."""
+"""Summary of images that is printed before they are used."""
 
 from typing import Any
 
@@ -11,7 +11,9 @@ _MODES = {1: "grey", 3: "RGB"}
 
 
 def summary(data: ImageData) -> str:
-    """One line: the classes, the images of each split, size and mode, what is odd or left out."""
+    """Return one line: the classes, the images of each split, size and mode, and unusual or unused
+    ones.
+    """
     parts = [
         f"{data.title}: {len(data.classes):,} classes ({some_of(data.classes, _CLASSES)})",
         f"{len(data.train):,} training and {len(data.test):,} test images, "
@@ -23,7 +25,9 @@ def summary(data: ImageData) -> str:
 
 
 def remarks(data: ImageData) -> tuple[str, ...]:
-    """What is odd about the images: those of one colour, classes without an image of a split."""
+    """Return unusual properties of the images: single-coloured ones, classes without an image of a
+    split.
+    """
     missing = [
         f"no {split} image of {some_of(names)}"
         for split, images in (("training", data.train), ("test", data.test))
@@ -33,7 +37,7 @@ def remarks(data: ImageData) -> tuple[str, ...]:
 
 
 def about(data: ImageData) -> dict[str, Any]:
-    """The same, for machines, and the line."""
+    """Return the summary for machines, with the line."""
     return {
         "line": summary(data),
         "title": data.title,
@@ -48,6 +52,6 @@ def about(data: ImageData) -> dict[str, Any]:
 
 
 def _without(data: ImageData, images: ImageSet) -> list[str]:
-    """The classes of which there is no image."""
+    """Return the classes without an image."""
     counts = images.labels.bincount(minlength=len(data.classes)).tolist()
     return [name for name, count in zip(data.classes, counts, strict=False) if not count]

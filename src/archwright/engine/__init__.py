@@ -1,4 +1,4 @@
-"""What every run has: options, a folder, a log, checkpoints, a device, a line of progress.
+"""Common parts of all runs: options, folder, log, checkpoints, device, progress.
 
-Import from the modules: options are read by the command line, which must not wait for torch.
+Import from the modules: the command line reads the options, and must not wait for torch.
 """

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped."""
+"""Checkpoints: the state from which a run continues as if it had not stopped."""
 
 import io
 import textwrap
@@ -15,11 +15,11 @@ from archwright.io.files import write_bytes
 
 SCHEMA = 1
 LAST, PREVIOUS = "last", "previous"
-"""Names of the checkpoint that a run goes on from, and of the one that it would from without it."""
+"""Names of the checkpoint from which a run continues, and of the one before it."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], device: torch.device) -> None:
-    """Write `state` and the random state of the CPU and of `device`, whole or not at all.
+    """Write `state` and the random state of the CPU and of `device`, completely or not at all.
 
     Raises:
         RunError: the file cannot be written; an older one is left as it was.
@@ -35,7 +35,7 @@ def save_checkpoint(path: Path, state: dict[str, Any], device: torch.device) -> 
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The state that was saved.
+    """Return the saved state.
 
     Raises:
         RunError: the file is cut short, damaged (each of its parts carries a checksum), or of
@@ -57,7 +57,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def loading(path: Path) -> Generator[None]:
-    """Put the state of the checkpoint `path` into modules and optimisers.
+    """Load the state of the checkpoint `path` into modules and optimisers.
 
     Raises:
         RunError: they are not of the kind that it was saved from.
@@ -71,7 +71,7 @@ def loading(path: Path) -> Generator[None]:
 
 
 def _require_checksums(path: Path) -> None:
-    """Check that each part of the file has the CRC-32 that stands beside it: PyTorch does not.
+    """Check that each part of the file has the CRC-32 stored beside it: PyTorch does not check.
 
     Raises:
         BadZipFile: one has not, or there are no parts.
@@ -92,9 +92,9 @@ def _remedy(path: Path) -> str:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """The random state of the CPU and of `device`, which `restore_random` puts back.
+    """Return the random state of the CPU and of `device`, for `restore_random`.
 
-    Each process draws alike, so the first one's state is that of all.
+    All processes draw alike, so the state of the first one is that of all.
     """
     states = {"cpu": torch.get_rng_state()}
     if device.type != "cpu":
@@ -103,7 +103,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def restore_random(state: dict[str, Any], device: torch.device) -> None:
-    """Put back the random state that was saved, of the CPU and of `device`."""
+    """Restore the saved random state of the CPU and of `device`."""
     random = state["random"]
     torch.set_rng_state(random["cpu"])
     if device.type != "cpu" and device.type in random:

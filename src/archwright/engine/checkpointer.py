@@ -1,4 +1,4 @@
-"""Keeps a run resumable: counts its time, and decides when to look at it and what to save."""
+"""Keep a run resumable: count its time, and decide when to check losses and when to save."""
 
 import shutil
 import time
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _LOOK = 50
-"""Looking at a loss makes a GPU wait, so there it is done every so many steps."""
+"""Steps between two checks of the loss on a GPU, which waits for each."""
 
 
 class Checkpointer:
-    """The last checkpoint of a run, and the seconds that the run has taken, interruptions left out.
+    """Last checkpoint of a run, and the seconds that the run has taken, interruptions left out.
 
-    Only the first process writes. Within an epoch only runs of a single process save, since a
-    common decision would cost several a message a step.
+    Only the first process writes. Within an epoch only runs of a single process save, because
+    several would need a message per step for a common decision.
     """
 
     def __init__(self, folder: RunFolder, fabric: "Fabric", every_seconds: float) -> None:
@@ -33,22 +33,22 @@ class Checkpointer:
         self._clock = self._saved = time.monotonic()
 
     def tick(self) -> float:
-        """Count the time since the last call; the seconds of the run so far, rounded."""
+        """Count the time since the last call, and return the seconds of the run so far, rounded."""
         now = time.monotonic()
         self.seconds += now - self._clock
         self._clock = now
         return round(self.seconds, 3)
 
     def count(self, seconds: float) -> None:
-        """Take what parts of the run counted for themselves as the time so far."""
+        """Set the time so far to the sum that parts of the run counted themselves."""
         self.seconds, self._clock = seconds, time.monotonic()
 
     def after_step(
         self, step: int, steps: int, check: Callable[[], None], state: Callable[[], dict[str, Any]]
     ) -> None:
-        """Call `check` where it is time to, and where a checkpoint is due, save `state`.
+        """Call `check` at regular steps, and save `state` if a checkpoint is due.
 
-        What is saved has been checked before; the last step of an epoch is left to the caller.
+        The state is checked before it is saved; the caller handles the last step of an epoch.
         """
         self.tick()
         last = step + 1 == steps
@@ -59,7 +59,7 @@ class Checkpointer:
             self.save(state())
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the checkpoint; the log as it is now belongs to it."""
+        """Write the checkpoint, with the present size of the log."""
         self.tick()
         self._saved = self._clock
         if self.writes:
@@ -70,14 +70,14 @@ class Checkpointer:
             save_checkpoint(path, {**state, **kept}, self.device)
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Log the result of the run; the checkpoint before the last one has no use any more."""
+        """Log the result of the run, and delete the checkpoint before the last one."""
         self.folder.log.write("result", **result)
         self.folder.checkpoint(PREVIOUS).unlink(missing_ok=True)
 
     def restore(self) -> dict[str, Any] | None:
-        """The state of the last checkpoint that there is, the log cut back to it.
+        """Return the state of the last checkpoint, and cut the log back to it.
 
-        None: there is none, so the run starts from the beginning.
+        None: there is no checkpoint, so the run starts from the beginning.
 
         Raises:
             RunError: the checkpoint is damaged, or the log has lost lines since.
@@ -93,7 +93,7 @@ class Checkpointer:
 
 
 def _keep(path: Path, kept: Path) -> None:
-    """Have `kept` stand for the file `path` as it is now; there is one of that name at any time."""
+    """Make `kept` a copy of the file `path` as it is now; a file of this name always exists."""
     part = kept.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:

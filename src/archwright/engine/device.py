@@ -1,4 +1,4 @@
-"""Where and how precisely a run computes: device, precision, processes, through Fabric."""
+"""Device, precision and processes of a run, through Fabric."""
 
 import os
 import platform
@@ -20,10 +20,10 @@ _Network = TypeVar("_Network", bound=nn.Module)
 
 
 def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric":
-    """A Fabric on `auto`, `cpu`, `cuda` or `cuda:1`, not launched yet.
+    """Return a Fabric on `auto`, `cpu`, `cuda` or `cuda:1`, not launched yet.
 
-    With several `devices`, its launch starts the other processes: they run the same command again
-    from its start. So all that can be checked is checked before.
+    With several `devices`, its launch starts the other processes, which run the same command again
+    from its start. So everything that can be checked is checked before.
 
     Raises:
         ConfigError: this machine has no such device, or too few of them.
@@ -51,18 +51,19 @@ def make_fabric(device: str, precision: Precision, devices: int = 1) -> "Fabric"
 
 
 def _require_whole_float32() -> None:
-    """Switch TF32 off: with it a GPU rounds the factors of float32 products to 10 bits.
+    """Switch TF32 off: with it, a GPU rounds the factors of float32 products to 10 bits.
 
-    PyTorch has it on for convolutions, so that 32-true would be less than it says.
+    PyTorch enables it for convolutions, which contradicts the precision 32-true.
     """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def to_device(network: _Network, device: torch.device) -> _Network:
-    """`network` on a device, its weights laid out as convolutions there like them.
+    """Move `network` to a device, with its weights in the layout that is fast for convolutions
+    there.
 
-    On a CPU depthwise ones take half the time channels-last.
+    On a CPU, depthwise convolutions take half the time in channels-last layout.
     """
     network.to(device)
     if device.type == "cpu":
@@ -71,7 +72,7 @@ def to_device(network: _Network, device: torch.device) -> _Network:
 
 
 def describe_hardware(device: torch.device) -> str:
-    """One line that names the device and the cores beside it."""
+    """Return one line that names the device and the CPU cores."""
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU threads, {platform.machine()}"
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, {cores}"
@@ -79,16 +80,17 @@ def describe_hardware(device: torch.device) -> str:
 
 
 def conditions(device: torch.device) -> dict[str, Any]:
-    """What decides the last bits of a result beside the settings, by name.
+    """Return the conditions, beside the settings, on which the last bits of a result depend, by
+    name.
 
-    The number of threads does on a CPU, where it decides the order of sums.
+    On a CPU these include the number of threads, which determines the order of sums.
     """
     threads = {"threads": torch.get_num_threads()} if device.type == "cpu" else {}
     return {"device": device.type, **threads, "torch": torch.__version__}
 
 
 def versions() -> dict[str, str]:
-    """Versions of what decides a result."""
+    """Return the versions of the libraries that affect a result."""
     from archwright._version import __version__
 
     return {
@@ -99,7 +101,7 @@ def versions() -> dict[str, str]:
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Memory that is free on `device`; None where it cannot be told."""
+    """Return the free memory of `device`; None if it cannot be determined."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -111,7 +113,7 @@ def available_bytes(device: torch.device) -> int | None:
 
 
 def _container_bytes(root: Path) -> Iterator[int]:
-    """What the memory limit of a container leaves; file cache, to be given up, counts as free."""
+    """Return the rest of a container's memory limit; file cache counts as free."""
     for folder, limit, used, cache in (
         (root, "memory.max", "memory.current", "inactive_file"),
         (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),

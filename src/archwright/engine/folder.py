@@ -1,4 +1,4 @@
-"""The folder that a run writes, under names that stay fixed.
+"""Folder of a run; its files have fixed names.
 
 `config.json` (resolved settings), `log.jsonl`, `checkpoints/`, `architecture.json`,
 `network.json`, `weights.safetensors`, `report.html`.
@@ -21,10 +21,10 @@ from archwright.io.schema import read_as
 SCHEMA = 1
 
 _LOCK = ".lock"
-"""The file that says which process writes the folder, while one does."""
+"""File that names the process which writes the folder, while one does."""
 
 CONDITIONS = "computed_with"
-"""The setting that holds what decides the last bits of a result."""
+"""Setting with the conditions on which the last bits of a result depend."""
 _FREE = frozenset(
     {
         CONDITIONS,
@@ -32,9 +32,9 @@ _FREE = frozenset(
         "checkpoint_seconds",
     }
 )
-"""Settings that a resumed run may change: they do not touch the result."""
+"""Settings that a resumed run may change: they do not affect the result."""
 _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
-"""What follows from the images that are asked for."""
+"""Settings that follow from the requested images."""
 
 
 class _Known(TypedDict, total=False):
@@ -81,7 +81,7 @@ class _Known(TypedDict, total=False):
 
 
 class Settings(dict[str, Any]):
-    """The settings of a run, read from `file`."""
+    """Settings of a run, read from `file`."""
 
     def __init__(self, file: Path, content: Mapping[str, Any]) -> None:
         super().__init__(content)
@@ -93,23 +93,23 @@ class Settings(dict[str, Any]):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """An opened run folder."""
+    """Open run folder."""
 
     path: Path
 
     @property
     def config(self) -> Path:
-        """The resolved settings."""
+        """Path of the resolved settings."""
         return self.path / "config.json"
 
     @property
     def log(self) -> RunLog:
-        """One JSON object a line."""
+        """Path of the log, one JSON object per line."""
         return RunLog(self.path / "log.jsonl")
 
     @property
     def architecture(self) -> Path:
-        """The architecture, in our JSON."""
+        """Path of the architecture, as JSON."""
         return self.path / "architecture.json"
 
     @property
@@ -124,24 +124,24 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """The weights of the network, by slot."""
+        """Path of the weights of the network, by slot."""
         return self.path / "weights.safetensors"
 
     def checkpoint(self, name: str) -> Path:
-        """The checkpoint of that name (`last`, `best`)."""
+        """Return the path of the checkpoint of that name (`last`, `best`)."""
         return self.path / "checkpoints" / f"{name}.pt"
 
     @property
     def ended(self) -> bool:
-        """Whether there is a run that has come to its end, so that nothing more is written."""
+        """Whether the folder contains a finished run, so that nothing more is written."""
         return self.config.exists() and self.result() is not None
 
     def result(self) -> dict[str, Any] | None:
-        """The result, if the run has finished."""
+        """Result of the run; None if it has not finished."""
         return self.log.last("result")
 
     def data_summary(self) -> dict[str, Any] | None:
-        """What was said of its images when it started, if anything."""
+        """Summary of the images that was printed at the start of the run, if any."""
         return read_config(self.path).get("data_summary")
 
 
@@ -166,7 +166,7 @@ def run_folder_of(path: Path) -> RunFolder:
 
 @contextmanager
 def hold(out: Path) -> Generator[None]:
-    """Keep other processes from writing the run folder `out`, which is made if it is missing.
+    """Keep other processes from writing the run folder `out`; it is created if it is missing.
 
     Raises:
         RunError: another process holds it (it is named); it holds something else than a run, or
@@ -183,7 +183,7 @@ def hold(out: Path) -> Generator[None]:
 
 
 def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool) -> RunFolder:
-    """Start a run in `out`, or with `resume` go on with the one that is there.
+    """Start a run in `out`, or with `resume` continue the existing one.
 
     A missing folder, and one that was left before its settings were written, are started anew.
 
@@ -207,7 +207,7 @@ def open_run(out: Path, kind: str, settings: Mapping[str, Any], *, resume: bool)
 
 
 def say_changes(folder: RunFolder, settings: Mapping[str, Any]) -> None:
-    """Say on standard error, in one line, if a run goes on where it will end in other bytes."""
+    """Print one line on standard error if a resumed run will end with other bytes."""
     held, now = read_config(folder.path).get(CONDITIONS, {}), settings[CONDITIONS]
     changed = [name for name in {**held, **now} if held.get(name) != now.get(name)]
     if not changed or folder.result() is not None:
@@ -224,7 +224,7 @@ def say_changes(folder: RunFolder, settings: Mapping[str, Any]) -> None:
 
 
 def _require_run(out: Path) -> None:
-    """Check that at `out` there is nothing, or a run, or what is left of the start of one."""
+    """Check that `out` is missing, or contains a run or the rest of a start of one."""
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file: give another --out")
     if not out.exists() or (out / "config.json").exists():
@@ -238,7 +238,7 @@ def _unwritable(out: Path, error: OSError) -> RunError:
 
 
 def read_config(path: Path) -> Settings:
-    """The settings of the run in the folder `path`; to ask for one that is not there is a RunError.
+    """Return the settings of the run in the folder `path`.
 
     Raises:
         RunError: there is no run, or its settings cannot be read, or are not what a run writes.
@@ -261,9 +261,9 @@ def read_config(path: Path) -> Settings:
 
 
 def changed_settings(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The names of settings that are not the same, of those that touch the result.
+    """Return the names of the settings that differ, of those that affect the result.
 
-    What follows from others comes last.
+    Settings that follow from others come last.
     """
     plain = _as_json(wanted)
     names = sorted({*held, *plain} - _FREE, key=lambda name: (name in _FOLLOWS, name))
@@ -271,7 +271,7 @@ def changed_settings(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they come back from a file."""
+    """Return settings as they come back from a file."""
     return json.loads(json.dumps(dict(settings)))
 
 

@@ -1,4 +1,4 @@
-"""Let one process at a time write a run folder or a file of results; the lock names its holder."""
+"""Locks of run folders and results files: one process writes at a time, and the lock names it."""
 
 import errno
 import fcntl
@@ -15,21 +15,21 @@ from typing import Any
 from archwright.errors import RunError
 
 _LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What a file system answers that has no locks."""
+"""Errors of file systems without locks."""
 _LOOK_S = 0.05
 _handles: set[int] = set()
 
 
 @dataclass(frozen=True)
 class _Holder:
-    """A process, as a lock file names it."""
+    """Process named by a lock file."""
 
     pid: int
     host: str
 
     @property
     def ended(self) -> bool:
-        """Whether it is known to have ended; of another machine that cannot be told."""
+        """Whether the process is known to have ended; on another machine this is not known."""
         if self.host != socket.gethostname():
             return False
         try:
@@ -45,8 +45,8 @@ class _Holder:
 def locked(file: Path, what: Path, *, wait_s: float = 0.0) -> Generator[None]:
     """Hold the lock `file`, which stands for `what`.
 
-    The system gives a lock back when its process ends, however it ends. Where the file system has
-    no locks, the process that the file names is looked for instead.
+    The operating system releases a lock when its process ends, for whatever reason. On a file
+    system without locks, the process that the file names is looked up instead.
 
     Raises:
         RunError: another process holds it (it is named) for longer than `wait_s` seconds.
@@ -69,7 +69,7 @@ def locked(file: Path, what: Path, *, wait_s: float = 0.0) -> Generator[None]:
 
 
 def _take(file: Path) -> int | None:
-    """A handle of the lock, held from now on; None: another process has it."""
+    """Return a handle of the lock, held from now on; None if another process has it."""
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         if not _flock(handle, file):
@@ -84,7 +84,7 @@ def _take(file: Path) -> int | None:
 
 
 def _flock(handle: int, file: Path) -> bool:
-    """Lock an open file; where the file system has no locks: whether its holder has ended."""
+    """Lock an open file; on a file system without locks, return whether its holder has ended."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -99,7 +99,7 @@ def _flock(handle: int, file: Path) -> bool:
 
 
 def _is_at(handle: int, file: Path) -> bool:
-    """Whether the open file is the one at its path."""
+    """Return whether the open file is the one at its path."""
     try:
         return os.path.samestat(os.fstat(handle), file.stat())
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def _is_at(handle: int, file: Path) -> bool:
 
 
 def _holder(file: Path) -> _Holder | None:
-    """The process that the lock names; None: it names none."""
+    """Return the process that the lock names; None if it names none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         content: Any = json.loads(file.read_bytes())
         return _Holder(int(content["pid"]), str(content["host"]))
@@ -125,7 +125,7 @@ def _remedy(file: Path) -> str:
 
 
 def _forget() -> None:
-    """Close the locks in a forked child, which may live longer than the process that holds them."""
+    """Close the locks in a forked child, which may outlive the process that holds them."""
     for handle in _handles:
         os.close(handle)
     _handles.clear()

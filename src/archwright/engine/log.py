@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, appended to as the run goes on."""
+"""Log of a run: one JSON object per line, appended during the run."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from archwright.io.files import decoded
 
 @dataclass(frozen=True)
 class RunLog:
-    """`log.jsonl`; each record has an `event`."""
+    """Log file `log.jsonl`; each record has an `event`."""
 
     path: Path
 
     def write(self, event: str, **fields: Any) -> None:
         """Append one record.
 
-        A number that is not finite is refused, since JSON has none.
+        A number that is not finite is refused, because JSON has none.
 
         Raises:
             RunError: the file cannot be written.
@@ -36,11 +36,11 @@ class RunLog:
             ) from None
 
     def size(self) -> int:
-        """Bytes written so far; a checkpoint notes it, and `cut` goes back to it."""
+        """Bytes written so far; a checkpoint stores this number, and `cut` returns to it."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def cut(self, size: int) -> None:
-        """Forget what was logged after the first `size` bytes (it will be done again).
+        """Remove the records after the first `size` bytes (their work is done again).
 
         Raises:
             RunError: there are not so many: lines have been lost.
@@ -54,7 +54,7 @@ class RunLog:
             os.truncate(self.path, size)
 
     def records(self) -> list[dict[str, Any]]:
-        """Every record; a last line that was cut off by a kill is left out.
+        """Return every record, without a last line that was cut off when the process was killed.
 
         Raises:
             RunError: a line in the middle is no record (its number is given).
@@ -65,7 +65,7 @@ class RunLog:
         return [self._record(number, line) for number, line in enumerate(lines, 1)]
 
     def last(self, event: str) -> dict[str, Any] | None:
-        """The fields of the last record of that event."""
+        """Return the fields of the last record of that event."""
         for record in reversed(self.records()):
             if record.pop("event") == event:
                 return record

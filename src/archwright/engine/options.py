@@ -1,4 +1,4 @@
-"""The options that every run has, whatever it does."""
+"""Options of every run."""
 
 import math
 import os
@@ -12,12 +12,12 @@ from archwright.errors import ConfigError, unknown
 Precision = Literal["32-true", "bf16-mixed"]
 
 NO_FLAG = {"flag": False}
-"""Metadata of a field that the command line fills in by itself."""
+"""Metadata of a field that the command line fills in itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a run computes on, where it writes, and how it can be repeated."""
+    """Data, place and conditions of a run."""
 
     data: str = "digits"
     """Images: digits, cifar10, cifar100, imagenet, a Hugging Face name, a parquet file or folder,
@@ -31,15 +31,17 @@ class RunOptions:
     test_limit: int | None = None
     """Use so many of the test images, a fixed sample."""
     background: str | None = None
-    """Colour that transparent images are put on, a name or #rrggbb (else white)."""
+    """Colour behind transparent pixels, a name or #rrggbb (else white)."""
     white_level: int | None = None
-    """Value of white in images of 16 bits, such as 4095 where they hold 12 (else 65535)."""
+    """Value of white in images of 16 bits, such as 4095 if they contain 12 bits (else 65535)."""
     seed: int = 0
     """Seed of everything random."""
     out: Path
     """The run folder."""
     resume: bool = False
-    """Go on with the run in the folder; a missing one is started, a finished one returned."""
+    """Continue the run in the folder; a missing one is started, the result of a finished one is
+    returned.
+    """
     device: str = "auto"
     """auto, cpu, cuda or cuda:1."""
     devices: int = 1
@@ -47,11 +49,12 @@ class RunOptions:
     precision: Precision = "32-true"
     """32-true, or bf16-mixed for autocast."""
     workers: int = 0
-    """Processes that decode images, for sets too large to be held in memory."""
+    """Processes that decode images, for sets that are too large for memory."""
     checkpoint_seconds: float = 60.0
-    """A checkpoint is written at each epoch's end, and after so many seconds within one."""
+    """Seconds between two checkpoints within an epoch; one is written at each epoch's end too."""
     command: str | None = field(default=None, metadata=NO_FLAG)
-    """The command line that asks for this run, if one does: written down, and nothing else."""
+    """Command line that asked for this run, if there is one: written down, without further effect.
+    """
 
     def __post_init__(self) -> None:
         """Check each option by itself; a subclass adds its own.
@@ -65,7 +68,7 @@ class RunOptions:
         require(0 <= self.seed < 2**32, f"--seed must be 0 to 2^32 - 1, got {self.seed}")
 
     def settings(self) -> dict[str, Any]:
-        """Every option by name, as JSON holds it; places of images as found from anywhere."""
+        """Return every option by name, as JSON contains it; paths of images are absolute."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["data"] = absolute_data_path(self.data, self.data_root)
         if self.data_root is not None:
@@ -74,7 +77,7 @@ class RunOptions:
 
 
 def absolute_data_path(data: str, root: Path | None) -> str:
-    """`data`, absolute if it is a folder or file here; a name, also of a place in `root`, stays."""
+    """Return `data` as an absolute path if it is a folder or file; names, also in `root`, stay."""
     place = Path(data).expanduser()
     if data in ("", "digits") or under_root(data, root):
         return data
@@ -82,7 +85,7 @@ def absolute_data_path(data: str, root: Path | None) -> str:
 
 
 def under_root(data: str, root: Path | None) -> bool:
-    """Whether there is a folder or file of that name in `root`, or else in $ARCHWRIGHT_DATA."""
+    """Return whether a file or folder of that name exists in `root`, or else $ARCHWRIGHT_DATA."""
     base = root or os.environ.get("ARCHWRIGHT_DATA")
     return base is not None and (Path(base).expanduser() / data).exists()
 
@@ -94,9 +97,9 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_kinds(config: object) -> None:
-    """Check the options that are one of some words, or a path, where they are given.
+    """Check the given options that take a word from a list, or a path.
 
-    The command line has them from its parser; Python gives what it likes.
+    The command line's parser checks these types; in Python any value can be passed.
 
     Raises:
         ConfigError: one is another word (the nearest is named), or no path (its flag is named).
@@ -113,7 +116,7 @@ def require_kinds(config: object) -> None:
 
 
 def without_none(hint: Any) -> Any:
-    """The type of an option where it is given."""
+    """Return the type of an option without None."""
     if get_origin(hint) not in (Union, UnionType):
         return hint
     (kind,) = (part for part in get_args(hint) if part is not NoneType)
@@ -121,12 +124,12 @@ def without_none(hint: Any) -> Any:
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """The words that a literal type allows; none for other types."""
+    """Return the words that a literal type allows; none for other types."""
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def require_positive(config: object, *names: str) -> None:
-    """Check that the named options, where given, are finite and above zero.
+    """Check that the named options, if given, are finite and above zero.
 
     Raises:
         ConfigError: one is not (its flag is named).
@@ -136,7 +139,7 @@ def require_positive(config: object, *names: str) -> None:
 
 
 def require_threads(config: Any) -> None:
-    """Check that the option `threads`, where given, is a number that this machine can start.
+    """Check that the option `threads`, if given, is a number that this machine can start.
 
     Raises:
         ConfigError: it is not (the most is named).
@@ -150,7 +153,7 @@ def require_threads(config: Any) -> None:
 
 
 def require_not_negative(config: object, *names: str) -> None:
-    """Check that the named options, where given, are finite and not below zero.
+    """Check that the named options, if given, are finite and not below zero.
 
     Raises:
         ConfigError: one is not (its flag is named).
@@ -160,7 +163,7 @@ def require_not_negative(config: object, *names: str) -> None:
 
 
 def require_fraction(config: object, *names: str) -> None:
-    """Check that the named options, where given, are at least zero and below one.
+    """Check that the named options, if given, are at least zero and below one.
 
     Raises:
         ConfigError: one is not (its flag is named).
@@ -170,7 +173,7 @@ def require_fraction(config: object, *names: str) -> None:
 
 
 def require_unused(config: object, *names: str, beside: str) -> None:
-    """Check that options which have no use `beside` another are as they are by default.
+    """Check that options without an effect `beside` another have their default values.
 
     Raises:
         ConfigError: one is not (the flags are named).
@@ -196,7 +199,7 @@ def require_schedule(lr: float, lr_min: float, epochs: int, warmup_epochs: float
 
 
 def _given(config: object, names: tuple[str, ...]) -> list[tuple[str, float]]:
-    """Flag and number of each option that has one; a pair of numbers gives two."""
+    """Yield flag and number of each given option; a pair of numbers yields two."""
     found: list[tuple[str, float]] = []
     for name in names:
         value: Any = getattr(config, name)

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a line an epoch elsewhere."""
+"""Progress on standard error: a bar on a terminal, one line per epoch elsewhere."""
 
 import os
 import sys
@@ -9,15 +9,15 @@ from typing import Self
 
 @cache
 def say(text: str) -> None:
-    """Say something on standard error, once: a build comes by the same images at every stage."""
+    """Print a message on standard error once: all stages of a build read the same images."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         print(text, file=sys.stderr, flush=True)
 
 
 class ProgressBar:
-    """Shows how far a run is; a context manager.
+    """Progress bar of a run, as a context manager.
 
-    `total` is in batches, `done` how many of them a resumed run starts from.
+    `total` is in batches; `done` is the number of batches at which a resumed run starts.
     """
 
     def __init__(self, title: str, total: int, done: int = 0, *, visible: bool = True) -> None:
@@ -52,11 +52,11 @@ class ProgressBar:
         self._bar.stop()
 
     def advance(self) -> None:
-        """One batch more."""
+        """Count one batch."""
         self._bar.advance(self._task)
 
     def note(self, text: str) -> None:
-        """What an epoch came to."""
+        """Print the values of an epoch."""
         self._bar.update(self._task, note=text)
         if self._lines:
             print(text, file=sys.stderr, flush=True)

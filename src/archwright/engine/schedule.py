@@ -1,10 +1,11 @@
-"""Learning rates as functions of how far a run is: nothing to save, nothing to resume."""
+"""Learning rates as functions of progress: there is no state to save."""
 
 import math
 
 
 def cosine(progress: float, high: float, low: float, *, warmup: float = 0.0) -> float:
-    """A rise from zero over the first `warmup` of a run, then half a cosine from high to low.
+    """Return a rise from zero over the first `warmup` of a run, then half a cosine from high to
+    low.
 
     `progress` and `warmup` are fractions of the whole run, 0 to 1.
     """

@@ -1,4 +1,4 @@
-"""How every run starts: images, batches, and once all is checked, processes and the folder."""
+"""Start of every run: images, batches, and after all checks, processes and the folder."""
 
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_images(options: RunOptions) -> data.ImageData:
-    """The images that the options name; what they are is said, before anything is done with them.
+    """Load the images that the options name, and print a summary of them.
 
     Raises:
         DataError: they cannot be used.
@@ -40,7 +40,7 @@ def load_images(options: RunOptions) -> data.ImageData:
 
 
 def size_for(images: data.ImageData, channels: int, cells: int) -> Size:
-    """The size of a network that takes and tells apart these images."""
+    """Return the size of a network for these images and their classes."""
     return Size(
         channels=channels,
         cells=cells,
@@ -60,7 +60,7 @@ def training_batches(
     part: data.ImageSet | None = None,
     augment: data.Augmentation | None = None,
 ) -> data.Batches:
-    """Shuffled, augmented, whole batches of the training images (of a `part` of them).
+    """Return shuffled, augmented batches of full size of the training images (or of a `part`).
 
     Raises:
         DataError: the batch is larger than the images, or does not divide over the processes.
@@ -85,7 +85,7 @@ def training_batches(
 def require_trainable(
     fabric: "Fabric", options: RunOptions, network: Network, batch_size: int, what: str
 ) -> None:
-    """Check that `network` can be trained here, before anything of it is built.
+    """Check that `network` can be trained here, before any of it is built.
 
     Raises:
         ConfigError: it does not fit into memory (the estimate is named), or a batch norm would
@@ -111,10 +111,10 @@ def open_run_folder(
     images: data.ImageData,
     resolved: Mapping[str, Any],
 ) -> Generator[RunFolder]:
-    """Open the run's folder, then start its other processes: what comes before has been checked.
+    """Open the run's folder, then start its other processes, after all other checks.
 
-    Written down are the options, what was `resolved` of them, and what the images are. Until the
-    run has come to its end, no other one may write the folder.
+    The options, the `resolved` settings, and a description of the images are written. Until the run
+    has ended, no other process may write the folder.
 
     Raises:
         RunError: the folder is taken or in use, or of another configuration (see `open_run`).
@@ -133,7 +133,7 @@ def open_run_folder(
 
 
 def _about(options: RunOptions, images: data.ImageData) -> dict[str, Any]:
-    """What a network that was trained on these images must be given, and answers with."""
+    """Return the input and the output of a network that was trained on these images."""
     return {
         "classes": list(images.classes),
         "image_size": images.image_size,

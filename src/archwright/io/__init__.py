@@ -1,1 +1,1 @@
-"""Files that appear whole or not at all, and typed data in them. Imports nothing above."""
+"""Complete files and typed data in them. Imports no package of archwright but `errors`."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and whether what is read is what was written."""
+"""Write files completely or not at all, and check that a file contains what was written."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import IO, Any, Literal, Union, get_args, get_origin
 def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then move it into place in one step.
 
-    A process killed at any moment leaves either the old file or the new one, never a part.
+    If the process is killed at any moment, the old file or the new one exists, never a part.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -29,22 +29,22 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path`, completely or not at all."""
     write_atomic(path, lambda file: file.write(content))
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` as UTF-8, whole or not at all."""
+    """Write `content` to `path` as UTF-8, completely or not at all."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` to `path` as indented JSON, whole or not at all."""
+    """Write `content` to `path` as indented JSON, completely or not at all."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def decoded(text: str | bytes) -> Any:
-    """Decode a JSON text, of UTF-8 if it is bytes.
+    """Decode a JSON text; bytes are read as UTF-8.
 
     Raises:
         ValueError: it is none, or nested more deeply than Python can follow.
@@ -56,9 +56,9 @@ def decoded(text: str | bytes) -> Any:
 
 
 def is_of(value: object, kind: Any) -> bool:
-    """Whether a value that JSON gave is of a type: a plain one, a literal, a list, one of several.
+    """Return whether a value decoded from JSON is of a type: plain, a literal, a list, or a union.
 
-    A tuple is written as a list, a float may be written as a whole number, a dict has any values.
+    A tuple is written as a list, a float may be written as an integer, a dict may have any values.
     """
     if get_origin(kind) in (Union, UnionType):
         return any(is_of(value, part) for part in get_args(kind))

@@ -1,4 +1,4 @@
-"""Weights on disk: a safetensors file that carries a checksum of all that it holds."""
+"""Weights on disk: a safetensors file with a checksum of its content."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from torch import Tensor
 from archwright.errors import RunError
 
 _CHECKSUM = "sha256"
-"""The field of the file's header."""
+"""Field of the file's header."""
 
 
 def pack_tensors(tensors: Mapping[str, Tensor]) -> bytes:
-    """Give the content of a file that `read_tensors` reads."""
+    """Return the content of a file that `read_tensors` reads."""
     kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     return save(kept, metadata={_CHECKSUM: checksum(kept)})
 
@@ -46,7 +46,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """Give the SHA-256, in hexadecimal, of names, types, shapes and values, in order of names."""
+    """Return the SHA-256, in hexadecimal, of names, types, shapes and values, in order of names."""
     whole = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()

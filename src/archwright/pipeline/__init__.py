@@ -1,1 +1,1 @@
-"""The whole chain in one run: from images to a file that fits. Import from the modules."""
+"""All stages in one run: from images to a file within its budgets. Import from the modules."""

@@ -1,4 +1,4 @@
-"""The configuration of a build."""
+"""Configuration of a build."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class BuildConfig(Targets, LimitOptions):
     """Type of weights and features; int8 quantises them after training, where the format has it."""
 
     def __post_init__(self) -> None:
-        """Check each option, and what they demand of each other.
+        """Check each option, and the relations between them.
 
         Raises:
             ConfigError: one is out of range, or two contradict each other (the flags are named).
@@ -98,7 +98,7 @@ class BuildConfig(Targets, LimitOptions):
 
     @property
     def page(self) -> Path:
-        """The report."""
+        """Path of the report."""
         return self.out / "report.html"
 
     @property
@@ -114,7 +114,7 @@ class BuildConfig(Targets, LimitOptions):
 
     @property
     def profiles(self) -> bool:
-        """Whether this machine is measured, since nothing else says what latencies are."""
+        """Whether this machine is measured, because no other source of latencies is given."""
         given = self.latency_device is not None or self.latency_table is not None
         costs = [get_cost(name) for name in self.limits]
         measured = [cost for cost in costs if cost.kind == "measured"]

@@ -1,4 +1,4 @@
-"""The plan of a build: what each stage is run with, checked as far as possible before the first."""
+"""Plan of a build: the configuration of each stage, checked as far as possible before the first."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +44,7 @@ from archwright.training.loop import augmented_batches
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is done, stage by stage, for a final network of `size`; `images` is what they are."""
+    """Stages for a final network of `size`; `images` describes the data."""
 
     config: BuildConfig
     space: Space
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was asked for, and of that, what was settled."""
+        """Requested settings, and those that were resolved from them."""
         asked, size = self.config.settings(), self.size
         return {
             **{**asked, **self.space.settings},
@@ -68,20 +68,20 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages, in their order."""
+        """Names of the stages, in order."""
         profiled = ("profile",) if self.config.profiles else ()
         pruned = ("prune",) if self.pruning is not None else ()
         return (*profiled, "search", "train", *pruned, "export")
 
     def pruning_of(self, found: Architecture) -> PruneConfig | None:
-        """The pruning of what was found, within the budgets, too; None: there is none."""
+        """Return the pruning of the found network, within the budgets too; None: there is none."""
         if self.pruning is None:
             return None
         network = self.space.discrete(found, self.size)
         return within_budgets(self.pruning, self.config, network)
 
     def require_prunable(self, found: Architecture) -> None:
-        """Check, before it is trained, that what was found can be pruned as it is asked for.
+        """Check, before it is trained, that the found network can be pruned to the target.
 
         Raises:
             ConfigError: it cannot; the text says how far the network comes down.
@@ -99,7 +99,7 @@ class Plan:
 
 
 def make_plan(config: BuildConfig) -> Plan:
-    """The plan of a build.
+    """Return the plan of a build.
 
     Raises:
         ConfigError: a setting, space or method that does not exist or does not fit; nothing is
@@ -140,7 +140,7 @@ def _targets(config: BuildConfig) -> str:
 
 
 def _before_profile(config: BuildConfig) -> BuildConfig:
-    """What can be checked of it before this machine is measured, and all of it afterwards."""
+    """Return the configuration, without its latency budget until this machine is measured."""
     measured = not config.profiles or (config.out / TABLE).exists()
     if measured:
         return config
@@ -151,7 +151,7 @@ def _before_profile(config: BuildConfig) -> BuildConfig:
 def _final_size(
     config: BuildConfig, space: Space, search: SearchConfig, images: data.ImageData
 ) -> Size:
-    """The size of the final network, which a search's budgets count for.
+    """Return the size of the final network, for which the budgets of the search are computed.
 
     Raises:
         ConfigError: the supernet does not have its decisions.
@@ -193,7 +193,7 @@ def _require_training(plan: Plan, network: Network, images: data.ImageData) -> N
 def _require_export(
     plan: Plan, stand_in: Architecture, network: Network, images: data.ImageData
 ) -> None:
-    """Check that a network of the space can be exported, and its file be run."""
+    """Check that a network of the space can be exported, and its file run."""
     card = ModelCard(
         architecture=write_architecture(stand_in),
         space=str(plan.space.origin or plan.space.name),

@@ -1,4 +1,4 @@
-"""Settings of all stages that go together, under a name."""
+"""Presets: named settings of all stages."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -8,9 +8,10 @@ Preset = Literal["paper", "proxy", "tiny"]
 
 @dataclass(frozen=True, kw_only=True)
 class StageOptions:
-    """What a preset sets of each stage; all else is as the stage itself has it.
+    """Settings of each stage in a preset; everything else has the stage's own default.
 
-    `shallow`: which networks are as shallow as the space has them, the supernet or the final one.
+    `shallow` names the networks that have the least depth of the space: the supernet or the final
+    one.
     """
 
     search: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -20,7 +21,7 @@ class StageOptions:
 
 
 _PLAIN = {"drop_path": 0.0, "auxiliary": 0.0}
-"""Short trainings need all of the network."""
+"""Short trainings use the whole network: no drop-path and no auxiliary head."""
 
 PRESETS: dict[Preset, StageOptions] = {
     # each search method as published; the retraining of DARTS: 600 epochs

@@ -1,4 +1,4 @@
-"""How long operations take on this machine, for the budget of a build."""
+"""Latencies of operations on this machine, for the budget of a build."""
 
 from functools import partial
 
@@ -14,9 +14,10 @@ _NETWORKS, _REPEATS = 24, 30
 
 
 def measure_machine(plan: Plan) -> None:
-    """Write the table of this machine, at the size of the final network; one that is there stays.
+    """Write the latency table of this machine, at the size of the final network; an existing one
+    stays.
 
-    As the exported file will be measured: one image, on one thread of the CPU, in onnxruntime.
+    The conditions are those of the exported file: one image, one CPU thread, onnxruntime.
     """
     path = plan.config.out / TABLE
     if path.exists():

@@ -1,4 +1,4 @@
-"""What a build comes to."""
+"""Result of a build."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stage that was finished, and the seconds that it took, interruptions left out."""
+    """Finished stage, with its seconds, interruptions left out."""
 
     name: str
     seconds: float
@@ -74,12 +74,13 @@ class BuildResult:
     out: Path
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a machine reads it."""
+        """Return the result as JSON."""
         return {**to_json(self), "budgets": [budget.to_json() for budget in self.budgets]}
 
     @classmethod
     def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
-        """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored.
+        """Return the inverse of `to_json` for a build that is now at `out`; further fields are
+        ignored.
 
         Raises:
             RunError: a field is missing, or of another type.

@@ -1,7 +1,7 @@
 """A build from start to end: profile, search, train, prune, export and measure.
 
-Each stage leaves its own run folder and goes on from its own checkpoints; the build's log notes
-which stages are done. So there is nothing of a stage here that could be lost.
+Each stage has a run folder of its own and continues from its own checkpoints; the log of the build
+records which stages are finished. So this module holds no state of a stage.
 """
 
 import sys
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 def build(config: BuildConfig) -> BuildResult:
-    """Build a network that fits, or go on with it, and leave its folder complete.
+    """Build a network within its budgets, or continue the build, and leave its folder complete.
 
     Raises:
         ConfigError: a setting does not exist or fit, nothing is within the budgets, or a pruning
@@ -62,7 +62,7 @@ def build(config: BuildConfig) -> BuildResult:
 
 @contextmanager
 def _kept(folder: RunFolder) -> Generator[None]:
-    """A refusal inside, before any stage has come to its end, leaves the settings as they were."""
+    """Restore the settings if the build is refused before any stage has ended."""
     before = folder.config.read_bytes() if folder.config.exists() else None
     stages = folder.log.records()
     try:
@@ -74,7 +74,7 @@ def _kept(folder: RunFolder) -> Generator[None]:
 
 
 def _held(config: BuildConfig) -> dict[str, Any] | None:
-    """The settings of the build in the folder; None: there is none.
+    """Return the settings of the build in the folder; None if there is none.
 
     Raises:
         RunError: there is one and it is not to be resumed, or the run in it is no build.
@@ -92,7 +92,7 @@ def _held(config: BuildConfig) -> dict[str, Any] | None:
 
 
 def _finished(config: BuildConfig) -> BuildResult | None:
-    """The result of a build of these settings that has come to its end."""
+    """Return the result of a finished build with these settings."""
     held = _held(config)
     if held is None or changed_settings(held.get("asked", {}), config.settings()):
         return None
@@ -105,7 +105,7 @@ def _finished(config: BuildConfig) -> BuildResult | None:
 
 
 def _open(plan: Plan) -> RunFolder:
-    """The build's folder. What has changed of its settings is for the stages to refuse."""
+    """Open the build's folder. Changed settings are refused by the stages, not here."""
     out = plan.config.out
     if _held(plan.config) is None:
         return open_run(out, _KIND, plan.settings, resume=plan.config.resume)
@@ -115,14 +115,14 @@ def _open(plan: Plan) -> RunFolder:
 
 
 class _Build:
-    """One build while it runs."""
+    """A build while it runs."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.plan, self.folder = plan, folder
         self.config = plan.config
 
     def run(self) -> BuildResult:
-        """Every stage that is left."""
+        """Run every stage that is left."""
         plan = self.plan
         if self.config.profiles:
             self._stage("profile", lambda: measure_machine(plan))
@@ -144,7 +144,7 @@ class _Build:
         return result
 
     def _stage(self, name: str, run: Callable[[], T]) -> T:
-        """Run a stage, or what is left of it; its end and its seconds are noted once."""
+        """Run a stage, or the rest of it, and record its end and its seconds once."""
         number, all_of_them = self.plan.stages.index(name) + 1, len(self.plan.stages)
         print(f"stage {number} of {all_of_them}: {name}", file=sys.stderr, flush=True)
         began = time.monotonic()
@@ -155,12 +155,14 @@ class _Build:
         return done
 
     def _noted(self) -> dict[str, float]:
-        """The seconds of each stage that is noted."""
+        """Seconds of each recorded stage."""
         records = self.folder.log.records()
         return {r["name"]: r["seconds"] for r in records if r["event"] == "stage"}
 
     def _export(self) -> dict[str, Any]:
-        """The export as the log has it, with the accuracy of the file; it is done once."""
+        """Return the export from the log, with the accuracy of the file; run it once if it is
+        missing.
+        """
         settings, last = self.plan.export, self.folder.log.last("export")
         if last is not None and _is_of(last, settings):
             return last
@@ -214,9 +216,9 @@ class _Build:
 
 
 def _is_of(exported: Mapping[str, Any], settings: ExportConfig) -> bool:
-    """Whether an export that the build noted is the one that is asked for, of the network as it is.
+    """Return whether a recorded export is the requested one, of the present network.
 
-    The network's own run noted it, too: one that was made anew has another log.
+    The network's own run recorded it too: a network that was trained again has another log.
     """
     asked = {"network": settings.run.name, "format": settings.format, "weights": settings.weights}
     if any(exported[name] != value for name, value in asked.items()):
@@ -233,7 +235,7 @@ def _is_of(exported: Mapping[str, Any], settings: ExportConfig) -> bool:
 def _rows(
     plan: Plan, found: SearchResult, trained: TrainResult, pruned: PruneResult | None
 ) -> tuple[Measured, ...]:
-    """The network after each stage, then what it is compared with."""
+    """Return the network after each stage, then the networks for comparison."""
     first = Measured(
         name="searched",
         architecture=write_architecture(found.architecture),

@@ -1,4 +1,4 @@
-"""What each stage of a build is run with: all of it follows from the build's configuration."""
+"""Configuration of each stage, derived from the configuration of the build."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -21,11 +21,11 @@ from archwright.training.config import TrainConfig
 _IMAGES = ("data", "data_root", "image_size", "limit", "test_limit", "background", "white_level")
 _OWN = {"out", "resume"}
 TABLE = "latency.csv"
-"""The latencies of this machine, in the build's folder."""
+"""Latencies of this machine, in the build's folder."""
 
 
 def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchConfig:
-    """The search, within budgets on networks of the final size."""
+    """Return the search, within budgets on networks of the final size."""
     shared = _shared(config, [field.name for field in fields(LimitOptions)])
     preset = PRESETS[config.preset]
     options: dict[str, Any] = {
@@ -53,13 +53,13 @@ def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchC
 
 
 def final_size(config: BuildConfig, space: Space) -> tuple[int | None, int | None]:
-    """Channels and cells of the final network as asked for; None: as the space has them."""
+    """Return the requested channels and cells of the final network; None: those of the space."""
     shallow = "final" in PRESETS[config.preset].shallow
     return config.channels, config.cells or (_least_cells(space) if shallow else None)
 
 
 def _least_cells(space: Space) -> int:
-    """The least depth that the space's networks have, in its own count."""
+    """Return the least depth of the space's networks, in the space's own count."""
     size = Size(channels=space.train_size[0], cells=1, classes=2, image_size=space.image_size)
     for cells in range(1, space.train_size[1]):
         try:
@@ -71,7 +71,7 @@ def _least_cells(space: Space) -> int:
 
 
 def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
-    """The search with so many epochs (see `Recipe.of_epochs`), whatever the build's preset sets."""
+    """Return the search with so many epochs (see `Recipe.of_epochs`), whatever the preset sets."""
     if epochs is None:
         return config
     with_preset = config.with_preset()
@@ -81,7 +81,7 @@ def _of_epochs(config: SearchConfig, epochs: int | None) -> SearchConfig:
 
 
 def training_config(config: BuildConfig, size: Size, *, auxiliary: bool) -> TrainConfig:
-    """The training of what the search found; an auxiliary head only where one fits."""
+    """Return the training of the found architecture, with an auxiliary head if one fits."""
     shared = _shared(config, [field.name for field in fields(RunOptions)])
     options = _left(PRESETS[config.preset].training, shared)
     options |= _given(epochs=config.epochs, batch_size=config.batch_size)
@@ -98,7 +98,7 @@ def training_config(config: BuildConfig, size: Size, *, auxiliary: bool) -> Trai
 
 
 def pruning_config(config: BuildConfig) -> PruneConfig | None:
-    """The pruning, on the images of the training; None: there is none."""
+    """Return the pruning, on the images of the training; None if there is none."""
     if not config.prunes:
         return None
     names = [field.name for field in fields(RunOptions) if field.name not in _IMAGES]
@@ -116,11 +116,11 @@ def pruning_config(config: BuildConfig) -> PruneConfig | None:
 
 
 def within_budgets(pruning: PruneConfig, config: BuildConfig, network: Network) -> PruneConfig:
-    """The pruning of a network that the search found, which keeps the build's budgets, too.
+    """Return the pruning of a found network that also keeps the budgets of the build.
 
-    What stands in for deleted nodes costs something. A latency that is this machine's is measured
-    as the file will be; where only the budget asks for it, it is kept if it can be: no pruning
-    fails for the noise of a measurement, and the verdict is that of the file.
+    The fusions that replace deleted nodes have a cost. A latency of this machine is measured as the
+    file will be. If only the budget requires it, it is kept if possible: no pruning fails because
+    of measurement noise, and the final check uses the file.
     """
     context = CostContext(weight_bytes=WEIGHT_BYTES[config.weights])
     limits: dict[str, list[float]] = {}
@@ -151,7 +151,7 @@ def _tighter(cost: Cost, asked: float | None, network: Network, limits: list[flo
 
 
 def export_config(config: BuildConfig) -> ExportConfig:
-    """The export of the last network."""
+    """Return the export of the last network."""
     return ExportConfig(
         run=config.out / ("pruned" if config.prunes else "network"),
         space=config.space,
@@ -171,5 +171,5 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 def _left(preset: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """What a preset sets, without what is given beside it."""
+    """Return the settings of a preset without those that are given explicitly."""
     return {name: value for name, value in preset.items() if shared.get(name) is None}

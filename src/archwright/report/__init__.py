@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run, for a search and what followed, or for a comparison."""
+"""Self-contained HTML page for a run, for a search and its stages, or for a comparison."""
 
 from archwright.report.page import result_rows, write_report
 

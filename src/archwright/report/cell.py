@@ -1,4 +1,4 @@
-"""A cell, or a chain of blocks, drawn as a graph."""
+"""Drawings of cells, and of chains of blocks, as graphs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STRIP_W = 1080.0
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A drawing with its title; a wide one needs the whole width of the page to be read."""
+    """Drawing with its title; a wide one needs the whole width of the page."""
 
     title: str
     svg: Markup
@@ -28,7 +28,7 @@ class Drawing:
 
 
 def draw_architecture(architecture: Architecture, palette: Palette) -> list[Drawing]:
-    """The drawings of an architecture: one a cell, or one strip for a chain of blocks."""
+    """Return the drawings of an architecture: one per cell, or one strip for a chain of blocks."""
     cells = architecture.cells
     if len(cells) > 1 and all(_is_block(cell) for cell in cells):
         return [
@@ -41,12 +41,12 @@ def draw_architecture(architecture: Architecture, palette: Palette) -> list[Draw
 
 
 def draw_cell(cell: Cell, palette: Palette, gone: Collection[int] = ()) -> Markup:
-    """The graph of one cell, inputs at the left; nodes that are `gone` faint, with their edges."""
+    """Draw one cell, inputs at the left; nodes in `gone` are faint, with their edges."""
     return _Drawing(cell, palette, gone).draw()
 
 
 def node_name(cell: Cell, node: int) -> str:
-    """What a node is called: c_{k-2} and c_{k-1} if there are two inputs, else its number."""
+    """Return the name of a node: c_{k-2} and c_{k-1} if there are two inputs, else its number."""
     if node < cell.inputs == 2:
         return f"c_{{k-{2 - node}}}"
     return str(node)
@@ -57,7 +57,7 @@ def _is_block(cell: Cell) -> bool:
 
 
 class _Drawing:
-    """The geometry of one cell, fixed when it is made."""
+    """Geometry of one cell."""
 
     def __init__(self, cell: Cell, palette: Palette, gone: Collection[int]) -> None:
         self.cell, self.palette, self.gone = cell, palette, gone
@@ -75,7 +75,7 @@ class _Drawing:
         self.height = self.bus + (BOX_H / 2 + 2 if self.concat else -6)
 
     def draw(self) -> Markup:
-        """Lines first, then boxes, then names on top of both."""
+        """Draw lines first, then boxes, then names on top of both."""
         edges = [self._edge(wire) for wire in self.wires]
         nodes = range(self.cell.inputs + len(self.cell.nodes))
         words = ", ".join(f"{w.op} from {w.source} to {w.target}" for w in self.wires)
@@ -105,14 +105,14 @@ class _Drawing:
         return max(BOX_H, max(arriving, leaving) * PORT + 12)
 
     def _port(self, wire: Wire, node: int) -> float:
-        """The y at which `wire` meets `node`: ends are sorted as their lanes are."""
+        """Return the y at which `wire` meets `node`: ends are sorted as their lanes are."""
         lanes = sorted(
             w.lane for w in self.wires if node == (w.target if wire.target == node else w.source)
         )
         return self._position(node)[1] + (lanes.index(wire.lane) - (len(lanes) - 1) / 2) * PORT
 
     def _edge(self, wire: Wire) -> tuple[str, str]:
-        """The line of an edge, and the name that lies on it."""
+        """Return the line of an edge, and the name that lies on it."""
         x0 = self._position(wire.source)[0] + BOX_W / 2
         x1 = self._position(wire.target)[0] - BOX_W / 2
         y0, y1 = self._port(wire, wire.source), self._port(wire, wire.target)
@@ -166,7 +166,7 @@ class _Drawing:
         return tag("g", box, text, *caption, class_=class_, data_node=str(node))
 
     def _bus(self) -> str:
-        """Thin lines from every node of the output down to one line, and along it to the concat."""
+        """Return thin lines from each output node to one line, and along it to the concat."""
         end = self._x(self.columns - 1)
         drops = [
             f"M{num(x)} {num(y)}V{num(self.bus - 8)}Q{num(x)} {num(self.bus)} "
@@ -181,7 +181,7 @@ class _Drawing:
 
 
 def draw_strip(cells: Sequence[Cell], palette: Palette) -> Markup:
-    """A chain of single-edge cells as rows of blocks, read like text."""
+    """Draw a chain of single-edge cells as rows of blocks, read like text."""
     ops = [cell.nodes[0][0][0] for cell in cells]
     arrow, tall = 16.0, 46.0
     wide = max(len(op) for op in ops) * CHAR + 18

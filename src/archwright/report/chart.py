@@ -17,7 +17,7 @@ LONGEST = 22  # characters of such a name
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A line: y over x, with the name that stands at its end (empty: no name)."""
+    """Line: y over x, with the name at its end (empty: no name)."""
 
     label: str
     x: Sequence[float]
@@ -26,7 +26,7 @@ class Series:
     dashed: bool = False
 
     def points(self, most: int) -> list[tuple[float, float]]:
-        """The finite points, evenly thinned to about `most`, the first and the last one kept."""
+        """Finite points, evenly thinned to about `most`, with the first and the last one."""
         points = [p for p in zip(self.x, self.y, strict=True) if math.isfinite(p[1])]
         step = max(1, math.ceil(len(points) / most))
         split_channels = points[::-1][::step][::-1]
@@ -39,7 +39,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear map from a range of values to a range of pixels."""
+    """Linear map from a range of values to a range of pixels."""
 
     low: float
     high: float
@@ -47,14 +47,14 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """The pixel of a value."""
+        """Return the pixel of a value."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round values that span low..high, the outer ones included.
+    """Return about `count` round values that span low..high, the outer ones included.
 
-    What hardly differs is one value, with room around it: its ticks could not be told apart.
+    Values that hardly differ are one value with room around it: their ticks would be equal.
     """
     if high - low <= 1e-4 * max(abs(low), abs(high)):
         pad = abs(low) * 0.1 or 1.0
@@ -67,7 +67,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def tick_text(value: float) -> str:
-    """A tick's number, without digits that say nothing."""
+    """Return a tick's number, without meaningless digits."""
     if value != 0 and abs(value) < 1e-3:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
@@ -75,7 +75,7 @@ def tick_text(value: float) -> str:
 
 
 def polyline(points: Sequence[tuple[float, float]], series: Series) -> str:
-    """A line through pixels, or a dot where there is but one."""
+    """Return a line through pixels, or a dot for a single one."""
     style = f"--c:{series.colour}"
     if len(points) == 1:
         return tag("circle", class_="dot", cx=points[0][0], cy=points[0][1], r=3, style=style)
@@ -84,7 +84,9 @@ def polyline(points: Sequence[tuple[float, float]], series: Series) -> str:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places near those wanted, at least `gap` apart and, where they fit, within low..high."""
+    """Return positions near the requested ones, at least `gap` apart and, if they fit, within
+    low..high.
+    """
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
     to_device = list(wanted)
     floor = low
@@ -99,7 +101,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def epoch_ticks(first: int, last: int, count: int = 6) -> list[int]:
-    """Round numbers of epochs within first..last, both ends included where there is room."""
+    """Return round numbers of epochs within first..last, with both ends if there is room."""
     inner = [int(t) for t in ticks(first, max(last, first + 1), count) if t == int(t)]
     step = inner[1] - inner[0] if len(inner) > 1 else 1
     kept = [t for t in inner if first + step * 0.4 < t < last - step * 0.4]
@@ -107,7 +109,7 @@ def epoch_ticks(first: int, last: int, count: int = 6) -> list[int]:
 
 
 def line_chart(series: Sequence[Series], *, title: str, unit: str) -> Markup | None:
-    """A chart of `series` over epochs; None if there is nothing finite to draw."""
+    """Return a chart of `series` over epochs; None if there is nothing finite to draw."""
     drawn = [(s, points) for s in series if (points := s.points(MAX_POINTS))]
     if not drawn:
         return None
@@ -146,7 +148,7 @@ def _short(name: str) -> str:
 def panel(
     series: Sequence[Series], *, title: str, top: float, width: float = 164, height: float = 104
 ) -> Markup | None:
-    """A small multiple: its y axis runs from 0 to `top` and is the same for all of them."""
+    """Return a small multiple: its y axis runs from 0 to `top`, the same for all of them."""
     drawn = [(s, points) for s in series if (points := s.points(48))]
     if not drawn:
         return None

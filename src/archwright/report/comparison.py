@@ -1,4 +1,4 @@
-"""The page that compares several runs: what it shows."""
+"""View of the page that compares several runs."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from archwright.report.read_run import Row, Run
 
 
 def _titles(runs: Sequence[Run]) -> list[str]:
-    """The runs' names; one that is not the first of its name gets a number."""
+    """Return the names of the runs; repeated names get a number."""
     seen: dict[str, int] = {}
     titles: list[str] = []
     for run in runs:
@@ -20,13 +20,13 @@ def _titles(runs: Sequence[Run]) -> list[str]:
 
 
 def _latest(run: Run) -> Row:
-    """What an unfinished run shows of itself: its last held-out accuracy."""
+    """Return the last held-out accuracy of an unfinished run."""
     last = run.epochs[-1].values if run.epochs else {}
     return Row(name="", top1=last.get(f"{held_out(run)}_top1"))
 
 
 def _drawings_by_space(runs: Sequence[Run]) -> list[list[Drawing]]:
-    """The drawings of each run; runs of one space have the same colour for a candidate."""
+    """Return the drawings of each run; runs of one space share the colours of candidates."""
     spaces = [formatting.setting(run.config.get("space")) for run in runs]
     palettes = {
         space: Palette.of_runs([r for r, s in zip(runs, spaces, strict=True) if s == space])
@@ -38,7 +38,7 @@ def _drawings_by_space(runs: Sequence[Run]) -> list[list[Drawing]]:
 
 
 def comparison_view(runs: Sequence[Run]) -> dict[str, object]:
-    """What the page shows that compares several runs."""
+    """Return the content of the page that compares several runs."""
     drawn = _drawings_by_space(runs)
     titles = _titles(runs)
     rows = [run.result.rows[0] if run.result else _latest(run) for run in runs]

@@ -1,4 +1,4 @@
-"""What pages are put together from: tables, facts and settings, as text."""
+"""Components of pages: tables, key figures and settings, as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from archwright.report.read_run import Row, Run
 _HIDDEN = ("schema", "kind", "command")
 
 Pairs = list[tuple[str, str]]
-"""A key and its value, both as text."""
+"""Keys and values, both as text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A row of the table of networks, as text; the best top-1 is marked, the others say how far."""
+    """Row of the table of networks, as text; the best top-1 is marked, other rows show the
+    difference.
+    """
 
     name: str
     note: str
@@ -35,7 +37,7 @@ class Measured:
 
 
 def measured(rows: Sequence[tuple[str, str, Row]]) -> list[Measured]:
-    """The rows with the best marked; each comes with its name and a note beside the name."""
+    """Return the rows with the best marked; each comes with its name and a note beside the name."""
     best = max((row.top1 for _, _, row in rows if row.top1 is not None), default=None)
     return [
         Measured(
@@ -61,7 +63,7 @@ def measured(rows: Sequence[tuple[str, str, Row]]) -> list[Measured]:
 
 
 def exports(run: Run) -> list[dict[str, str]]:
-    """The files that a run's network was exported to, as text."""
+    """Return the exported files of a run's network, as text."""
     return [
         {
             "file": formatting.public(export.file),
@@ -78,20 +80,20 @@ def exports(run: Run) -> list[dict[str, str]]:
 
 
 def drawings(run: Run, palette: Palette) -> list[Drawing]:
-    """The drawings of a run's architecture, if it has one."""
+    """Return the drawings of a run's architecture, if it has one."""
     return draw_architecture(run.architecture, palette) if run.architecture else []
 
 
 def overline(run: Run, kind: str = "") -> str:
-    """What kind of run it is, on what."""
+    """Return the kind of the run and its data, as text."""
     told = (run.config.get(key) for key in ("space", "method", "data"))
     return " \N{MIDDLE DOT} ".join(
         [kind or run.kind, *(formatting.setting(v) for v in told if v is not None)]
     )
 
 
-def facts(run: Run) -> Pairs:
-    """The numbers that stand large under the verdict."""
+def key_figures(run: Run) -> Pairs:
+    """Return the key figures under the verdict."""
     row = run.result.rows[0] if run.result else Row(name="")
     found = [
         (formatting.share(row.top1), "top-1 accuracy") if row.top1 is not None else None,
@@ -103,7 +105,7 @@ def facts(run: Run) -> Pairs:
 
 
 def settings(run: Run) -> dict[str, str]:
-    """The run's settings in the order of their names."""
+    """Return the run's settings in the order of their names."""
     told = {key: value for key, value in sorted(run.config.items()) if key not in _HIDDEN}
     if isinstance(about := told.get("data_summary"), dict):
         told["data_summary"] = about.get("line")
@@ -111,7 +113,7 @@ def settings(run: Run) -> dict[str, str]:
 
 
 def environment(run: Run) -> Pairs:
-    """What the run was computed with."""
+    """Return the versions and the hardware of the run."""
     rows = sorted(run.versions.items())
     if run.hardware is not None:
         rows.append(("hardware", run.hardware))

@@ -1,4 +1,4 @@
-"""Numbers as people read them, and the sentence that says how a run went."""
+"""Numbers and sentences as people read them."""
 
 import json
 import shlex
@@ -15,7 +15,7 @@ _LONG = 12  # elements of a list that are shown one by one
 
 
 def si(value: float | None) -> str:
-    """Three significant digits and k, M, G or T."""
+    """Format with three significant digits and k, M, G or T."""
     if value is None:
         return NOTHING
     for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -27,32 +27,32 @@ def si(value: float | None) -> str:
 
 
 def exact(value: float | None) -> str:
-    """Every digit, in groups of three."""
+    """Format with every digit, in groups of three."""
     return "" if value is None else f"{value:,.0f}".replace(",", _THIN)
 
 
 def percent(value: float | None) -> str:
-    """A percentage with two decimals, without the sign."""
+    """Format a percentage with two decimals, without the sign."""
     return NOTHING if value is None else f"{value:.2f}"
 
 
 def share(value: float) -> str:
-    """A percentage with two decimals and the sign."""
+    """Format a percentage with two decimals and the sign."""
     return f"{value:.2f}{_THIN}%"
 
 
 def points(value: float) -> str:
-    """A difference of percentages, with its sign."""
+    """Format a difference of percentages, with its sign."""
     return f"{value:+.2f}".replace("-", _MINUS)
 
 
 def milliseconds(value: float | None) -> str:
-    """A latency, to the microsecond; without its unit."""
+    """Format a latency, to the microsecond, without its unit."""
     return NOTHING if value is None else f"{value:.3f}"
 
 
 def duration(seconds: float | None) -> str:
-    """Hours and minutes, minutes and seconds, or seconds."""
+    """Format hours and minutes, minutes and seconds, or seconds."""
     if seconds is None:
         return NOTHING
     if seconds < 60:
@@ -65,13 +65,13 @@ def duration(seconds: float | None) -> str:
 
 
 def public(text: str) -> str:
-    """Of an absolute path the last part: a page travels, and folders of this machine do not."""
+    """Return the last part of an absolute path: a page is shared, and local folders are private."""
     flag, cut, value = text.rpartition("=") if text.startswith("-") else ("", "", text)
     return flag + cut + (Path(value).name if value.startswith("/") else value)
 
 
 def setting(value: object) -> str:
-    """A setting's value as it would be typed; of a long list the ends, and how long it is."""
+    """Format a setting's value as it would be typed; of a long list the ends and the length."""
     if isinstance(value, str):
         return public(value)
     if isinstance(value, list) and len(items := cast("list[object]", value)) > _LONG:
@@ -82,7 +82,7 @@ def setting(value: object) -> str:
 
 
 def command(run: Run) -> str | None:
-    """The command that repeats the run, if it was written down."""
+    """Return the command that repeats the run, if it was recorded."""
     value = run.config.get("command")
     if isinstance(value, str):
         try:
@@ -95,7 +95,7 @@ def command(run: Run) -> str | None:
 
 
 def status(run: Run) -> str:
-    """How far the run got, in a word or two."""
+    """Return the progress of the run in a word or two."""
     if run.result is not None:
         return "finished"
     done = max((e.epoch + 1 for e in run.epochs), default=0)
@@ -105,7 +105,7 @@ def status(run: Run) -> str:
 
 
 def verdict(run: Run, name: str = "This run") -> str:
-    """One sentence: what was found and its numbers, or how far the run got."""
+    """Return one sentence: the found network and its numbers, or the progress of the run."""
     if run.result is None:
         return _unfinished(run, name)
     row, *others = run.result.rows
@@ -120,7 +120,7 @@ def verdict(run: Run, name: str = "This run") -> str:
 
 
 def _priced(run: Run) -> str:
-    """What the network costs beside its limits, and the size that this is counted at."""
+    """Return the costs of the network beside its limits, and the size at which they are counted."""
     priced = run.result.priced if run.result else None
     if priced is None:
         return ""

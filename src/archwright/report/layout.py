@@ -1,4 +1,4 @@
-"""Where the parts of a cell go: nodes in columns, and for every edge a lane of its own to run in.
+"""Layout of a cell: nodes in columns, and a lane of its own for every edge.
 
 Nodes stand on a centre line, left to right in the order of computation, the inputs stacked in the
 first column. An edge between neighbours on that line runs straight (lane 0). Any other leaves the
@@ -15,7 +15,7 @@ from archwright.report.read_run import Cell
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
-    """An edge with the lane that it runs in."""
+    """Edge with its lane."""
 
     op: str
     source: int
@@ -24,12 +24,12 @@ class Wire:
 
 
 def column(cell: Cell, node: int) -> int:
-    """The column of a node: 0 for every input."""
+    """Return the column of a node: 0 for every input."""
     return max(0, node - cell.inputs + 1)
 
 
 def input_side(cell: Cell, node: int) -> int:
-    """-1 for an input above the centre line, 1 below, 0 for a node on it."""
+    """Return -1 for an input above the centre line, 1 below, 0 for a node on it."""
     if node >= cell.inputs:
         return 0
     middle = (cell.inputs - 1) / 2
@@ -37,7 +37,7 @@ def input_side(cell: Cell, node: int) -> int:
 
 
 def wires(cell: Cell) -> list[Wire]:
-    """Every edge with its lane, shortest first."""
+    """Return every edge with its lane, shortest first."""
     taken: dict[int, list[tuple[int, int]]] = defaultdict(list)
     to_device: list[Wire] = []
     edges = sorted(cell.edges, key=lambda e: (column(cell, e[2]) - column(cell, e[1]), e[2], e[1]))

@@ -1,4 +1,4 @@
-"""The pages: which one is made of which runs, and where they are written."""
+"""Pages of runs: their kind, and the place where they are written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from archwright.io import files
 from archwright.report.budgets import Judged
 from archwright.report.comparison import comparison_view
 from archwright.report.read_run import Row, Run, load_run
-from archwright.report.run_page import story_of, story_view
+from archwright.report.run_page import page_runs, page_view
 from archwright.report.svg import clean
 
 
@@ -22,38 +22,39 @@ def write_report(
     budgets: Sequence[Judged] = (),
     counted_at: str = "",
 ) -> Path:
-    """Write the page of one run, of a search and what became of what it found, or a comparison.
+    """Write the page of one run, of a search and its later stages, or a comparison.
 
-    A search and a training of the same architecture, and perhaps its pruning, in whatever order,
-    share one page that tells all of them; any other runs are compared.
+    A search and a training of the same architecture, and possibly its pruning, in whatever order,
+    share one page; any other runs are compared.
 
     The page goes to `out`; without it, to `report.html` in the folder of the one run, or beside the
-    first of several to `report.html` for a search and what followed, `comparison.html` for others.
-    `budgets` are those that the network of the one page was held to, `counted_at` its size in
-    words.
+    first of several, to `report.html` for a search and its later stages, `comparison.html` for
+    others. `budgets` are those of the network of the one page, `counted_at` its size in words.
 
     Raises:
         RunError: there is no run, one is damaged, or the page would stand in the place of another.
     """
     loaded = _load(runs)
-    story = story_of(loaded)
-    if story is None:
+    page = page_runs(loaded)
+    if page is None:
         name, html = "comparison.html", _render("comparison.html", comparison_view(loaded))
     else:
-        name, html = "report.html", _render("run.html", story_view(story, budgets, counted_at))
+        name, html = "report.html", _render("run.html", page_view(page, budgets, counted_at))
     path = out or _folder_for(runs) / name
     files.write_text(path, html)
     return path
 
 
 def result_rows(runs: Sequence[Path]) -> tuple[Row, ...]:
-    """The networks in the result table of the page of these runs; none if it has no such table."""
-    story = story_of(_load(runs))
-    return story.rows if story else ()
+    """Return the networks in the result table of the page of these runs; none if it has no such
+    table.
+    """
+    page = page_runs(_load(runs))
+    return page.rows if page else ()
 
 
 def _folder_for(runs: Sequence[Path]) -> Path:
-    """The run's own folder, or that in which the first of several lies; not that of a build."""
+    """Return the run's own folder, or the parent of the first of several; never that of a build."""
     if len(runs) == 1:
         return Path(runs[0])
     folder = Path(runs[0]).resolve().parent

@@ -1,4 +1,4 @@
-"""One colour for a candidate, wherever it appears: the family gives the hue.
+"""One colour per candidate on every page: its family determines the hue.
 
 The hues are those of Okabe and Ito, which stay apart under every common colour blindness; the
 values for light and for dark are in style.css.
@@ -15,7 +15,9 @@ _SERIES = 8
 
 
 def family(candidate: str) -> str:
-    """The family of a candidate, by its name: a report must not import torch to ask the space."""
+    """Return the family of a candidate, by its name: a report must not import torch to ask the
+    space.
+    """
     name = candidate.lower()
     if name in ("none", "zero"):
         return "none"
@@ -28,13 +30,13 @@ def family(candidate: str) -> str:
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of a set of candidates."""
+    """Colours of a set of candidates."""
 
     colours: dict[str, str]
 
     @staticmethod
     def of(candidates: Iterable[str]) -> "Palette":
-        """Colours for `candidates`: the first of a family has its first shade, and so on."""
+        """Return colours for `candidates`: the first of a family has its first shade, and so on."""
         used = dict.fromkeys(FAMILIES, 0)
         colours: dict[str, str] = {}
         for candidate in dict.fromkeys(candidates):
@@ -45,7 +47,7 @@ class Palette:
 
     @staticmethod
     def of_runs(runs: Sequence[Run]) -> "Palette":
-        """Colours for every candidate that the runs chose from, or that their networks hold."""
+        """Return colours for every candidate of the runs, selected or not."""
         offered = [c for run in runs for candidates in run.decisions.values() for c in candidates]
         chosen = {
             op
@@ -57,11 +59,11 @@ class Palette:
         return Palette.of([*offered, *sorted(chosen)])
 
     def __getitem__(self, candidate: str) -> str:
-        """The colour of a candidate, as a CSS value."""
+        """Return the colour of a candidate, as a CSS value."""
         return self.colours[candidate]
 
     def legend(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Families in order, each with its candidates and their colours."""
+        """Return the families in order, each with its candidates and their colours."""
         groups = {
             title: [(c, colour) for c, colour in self.colours.items() if family(c) == kind]
             for kind, title in FAMILIES.items()
@@ -70,5 +72,5 @@ class Palette:
 
 
 def series_colour(index: int) -> str:
-    """The colour of the `index`-th network or run that is laid over others."""
+    """Return the colour of the `index`-th network or run in a chart of several."""
     return f"var(--s{index % _SERIES})"

@@ -1,4 +1,4 @@
-"""The chart of a front: what architectures of one supernet cost, and how good each is with it."""
+"""Chart of a Pareto front: cost and one-shot accuracy of architectures of one supernet."""
 
 from markupsafe import Markup
 
@@ -13,7 +13,7 @@ _UNIT = "one-shot top-1, %"
 
 
 def front_figures(run: Run) -> list[Figure]:
-    """The front of a search, if one was derived."""
+    """Return the Pareto front of a search, if one was derived."""
     points = run.result.front if run.result else ()
     if not points:
         return []

@@ -1,4 +1,4 @@
-"""Which charts a run has: its curves, and how the weight of each candidate moved."""
+"""Charts of a run: its curves, and the weights of the candidates over the epochs."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ TRAIN = "var(--train)"
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A drawing with its caption."""
+    """Drawing with its caption."""
 
     title: str
     svg: Markup
@@ -24,7 +24,9 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A small multiple: a decision, the candidate that leads at the end, and its weight."""
+    """Small multiple: a decision, its strongest candidate at the end, and the weight of this
+    candidate.
+    """
 
     title: str
     leader: str
@@ -35,7 +37,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class PanelGroup:
-    """The decisions of one kind of cell."""
+    """Decisions of one kind of cell."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -66,12 +68,12 @@ def _figure(series: list[Series], title: str, unit: str, note: str = "") -> list
 
 
 def held_out(run: Run) -> str:
-    """The split that a run is judged on: `valid` in a search, `test` in a training."""
+    """Return the split by which a run is evaluated: `valid` in a search, `test` in a training."""
     return "valid" if run.kind == "search" else "test"
 
 
 def curves(run: Run) -> list[Figure]:
-    """Loss, accuracy, learning rate and, for a search, the signs of collapse."""
+    """Return loss, accuracy, learning rate and, for a search, the collapse metrics."""
     split = held_out(run)
     figures = [
         *_figure(_pairs(run, split, "loss"), "Loss", "cross-entropy, nats", _note(run)),
@@ -85,7 +87,7 @@ def curves(run: Run) -> list[Figure]:
 
 
 def _signs(run: Run) -> list[Figure]:
-    """What shows that a search collapses, as far as it was measured."""
+    """Return the measured collapse metrics of a search."""
     entropy, gap = _each(run, "entropy"), _each(run, "gap")
     kinds = dict.fromkeys(kind for epoch in run.epochs for kind in epoch.skips)
     skips = [
@@ -94,8 +96,10 @@ def _signs(run: Run) -> list[Figure]:
     ]
     return [
         *_figure(entropy, "Entropy of the decisions", "mean over decisions, nats"),
-        *_figure(skips, "Skip connections", "share of decisions that a skip leads"),
-        *_figure(gap, "Discretisation gap", "mixture less its architecture, points of top-1"),
+        *_figure(
+            skips, "Skip connections", "fraction of decisions whose strongest candidate is a skip"
+        ),
+        *_figure(gap, "Discretisation gap", "mixture minus derived architecture, points of top-1"),
         *_figure(_each(run, "eigenvalue"), "Curvature", "largest eigenvalue of alpha's Hessian"),
     ]
 
@@ -109,7 +113,7 @@ def _note(run: Run) -> str:
 
 
 def _each(run: Run, key: str, *, named: bool = True) -> list[Series]:
-    """One line a network."""
+    """Return one line per network."""
     return [
         _series(_of(run, name), key, name if named else "", series_colour(i))
         for i, name in enumerate(run.names)
@@ -117,12 +121,12 @@ def _each(run: Run, key: str, *, named: bool = True) -> list[Series]:
 
 
 def _rates(run: Run) -> list[Series]:
-    """The learning rate: networks that are compared share one, the stages of a pruning do not."""
+    """Return the learning rate: compared networks share one, the stages of a pruning do not."""
     return _each(run, "lr") if run.kind == "prune" else _each(run, "lr", named=False)[:1]
 
 
 def _pairs(run: Run, split: str, metric: str) -> list[Series]:
-    """Training and held-out lines, named after the split, or after each of several networks."""
+    """Return training and held-out lines, named after the split, or after the networks."""
     if len(run.names) <= 1:
         return [
             _series(run.epochs, f"train_{metric}", "train", TRAIN),
@@ -137,7 +141,7 @@ def _pairs(run: Run, split: str, metric: str) -> list[Series]:
 
 
 def alphas(run: Run, palette: Palette) -> list[PanelGroup]:
-    """A panel a decision, grouped by the cell that the decision belongs to."""
+    """Return one panel per decision, grouped by the cell of the decision."""
     epochs = [e for e in run.epochs if e.alpha]
     peak = max(
         (w for e in epochs for weights in e.alpha.values() for w in weights if math.isfinite(w)),
@@ -196,7 +200,7 @@ def _rank(weight: float) -> float:
 
 
 def overlaid(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
-    """The held-out curves of several runs over each other: a run's first network speaks for it."""
+    """Return the held-out curves of several runs in one chart, of the first network of each run."""
     figures: list[Figure] = []
     for metric, title, unit in (
         ("top1", "Accuracy", "held-out top-1, %"),

@@ -1,4 +1,4 @@
-"""What a pruning deleted, and how the gates moved that decided it."""
+"""View of a pruning: the deleted nodes, and the gates over the epochs."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _KEPT, _DELETED = series_colour(0), series_colour(1)
 
 
 def gates(run: Run) -> list[PanelGroup]:
-    """A panel a node with the size of its gate over epochs, grouped by cell."""
+    """Return one panel per node with the size of its gate over epochs, grouped by cell."""
     epochs = [epoch for epoch in run.epochs if epoch.gates]
     if not epochs:
         return []
@@ -41,15 +41,15 @@ def gates(run: Run) -> list[PanelGroup]:
 
 
 def _fate(run: Run, step: str, node: int) -> tuple[str, str]:
-    """What became of a node, in a word and a colour."""
+    """Return whether a node was deleted, as a word and a colour."""
     if run.pruned is None:
         return "", _KEPT
     gone = node in run.pruned.deleted.get(step, ())
     return ("deleted", _DELETED) if gone else ("kept", _KEPT)
 
 
-def cuts(run: Run, palette: Palette) -> list[Drawing]:
-    """The cells that lost nodes, those that lost the same ones in one drawing."""
+def pruned_cells(run: Run, palette: Palette) -> list[Drawing]:
+    """Return the cells with deleted nodes; cells with the same ones share a drawing."""
     if run.pruned is None or run.architecture is None:
         return []
     cells = {cell.kind: cell for cell in run.architecture.cells}
@@ -68,8 +68,8 @@ def cuts(run: Run, palette: Palette) -> list[Drawing]:
     ]
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
-    """The numbers of a pruning that stand large under the verdict."""
+def key_figures(run: Run) -> list[tuple[str, str]]:
+    """Return the key figures of a pruning under the verdict."""
     if run.pruned is None:
         return []
     deleted: Mapping[str, tuple[int, ...]] = run.pruned.deleted

@@ -1,4 +1,4 @@
-"""SVG written by hand: elements as text, every attribute and every word escaped.
+"""SVG by hand: elements as text, with every attribute and every word escaped.
 
 Colours are CSS variables of the page, so that one drawing serves light, dark and paper.
 """
@@ -12,18 +12,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """`text` without the characters that XML cannot carry."""
+    """Return `text` without the characters that XML cannot contain."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def num(value: float) -> str:
-    """A coordinate, to a tenth of a pixel, in as few characters as it takes."""
+    """Format a coordinate, to a tenth of a pixel, in as few characters as possible."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
 
 
 def tag(name: str, *children: str, **attributes: float | str) -> str:
-    """An element; `children` are markup, `_` in an attribute's name stands for `-`."""
+    """Return an element; `children` are markup, `_` in an attribute's name stands for `-`."""
     parts = [
         f' {key.rstrip("_").replace("_", "-")}="'
         + (escape(clean(value)) if isinstance(value, str) else num(value))
@@ -35,12 +35,12 @@ def tag(name: str, *children: str, **attributes: float | str) -> str:
 
 
 def label(x: float, y: float, words: str, **attributes: float | str) -> str:
-    """Escaped words at a point."""
+    """Return escaped words at a point."""
     return tag("text", escape(clean(words)), x=x, y=y, **attributes)
 
 
 def drawing(width: float, height: float, title: str, *children: str, class_: str = "") -> Markup:
-    """A whole inline drawing with a title for those who cannot see it."""
+    """Return a whole inline drawing with a title for screen readers."""
     return Markup(
         tag(
             "svg",

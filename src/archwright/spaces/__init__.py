@@ -1,4 +1,4 @@
-"""Search spaces: candidates, cells and skeletons, said in the graph's own terms."""
+"""Search spaces: candidates, cells and skeletons, declared in terms of the graph."""
 
 from archwright.spaces import operations
 from archwright.spaces.cells import CellSpec, EdgeSpec, dense_cell

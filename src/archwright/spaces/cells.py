@@ -1,11 +1,11 @@
-"""What may be decided in a cell: its nodes, and the edges with the candidates on each."""
+"""Searchable topology of a cell: its nodes, and the candidates on each edge."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class EdgeSpec:
-    """An edge that may be there, and the names of its candidates (none given: all of the space)."""
+    """Possible edge, with the names of its candidates (empty: all candidates of the space)."""
 
     source: int
     target: int
@@ -14,10 +14,10 @@ class EdgeSpec:
 
 @dataclass(frozen=True)
 class CellSpec:
-    """The searchable topology of one kind of cell.
+    """Searchable topology of one kind of cell.
 
-    `keep` is the number of incoming edges that a node of a found cell has (2 in DARTS: the
-    strongest ones, and the null candidate never counts); None: all, the null candidate included.
+    `keep` is the number of incoming edges of a node in a found cell (2 in DARTS: the strongest
+    ones, and `none` never counts); None keeps all edges, with `none` as a candidate.
     """
 
     inputs: int
@@ -27,11 +27,11 @@ class CellSpec:
     keep: int | None = None
 
     def into(self, node: int) -> tuple[EdgeSpec, ...]:
-        """The edges that end in `node`."""
+        """Return the edges that end in `node`."""
         return tuple(edge for edge in self.edges if edge.target == node)
 
     def inner(self) -> range:
-        """The nodes that are sums of edges."""
+        """Return the nodes that are sums of edges."""
         return range(self.inputs, self.inputs + self.nodes)
 
 
@@ -43,7 +43,9 @@ def dense_cell(
     keep: int | None = None,
     candidates: tuple[str, ...] = (),
 ) -> CellSpec:
-    """A cell in which every node reads all nodes before it; by default the last is the output."""
+    """Return a cell in which every node reads all nodes before it; by default the last is the
+    output.
+    """
     inner = range(inputs, inputs + nodes)
     edges = tuple(
         EdgeSpec(source, target, candidates) for target in inner for source in range(target)

@@ -1,4 +1,4 @@
-"""What a space and its skeleton ask of each other: sizes, and cells to be placed."""
+"""Contract between a space and its skeleton: sizes, and the placement of cells."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ MOST = {
     **{"channels": 100_000, "cells": 200},
     **{"classes": 1_000_000, "image_size": 10_000, "image_channels": 1_000},
 }
-"""Numbers from here on are slips: the graph of such a network takes minutes to be made."""
+"""Upper limits. A larger value is a typing error: the graph of such a network would take minutes.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large a network of a space is.
+    """Size of a network of a space.
 
-    `channels` is the width at full resolution; what `cells` counts is the skeleton's to say
-    (cells a stage in nasbench201, all cells in darts, all blocks in spos). None is above `MOST`.
+    `channels` is the width at full resolution. The skeleton defines the meaning of `cells` (cells
+    per stage in nasbench201, all cells in darts, all blocks in spos). No value exceeds `MOST`.
     """
 
     channels: int
@@ -31,7 +32,7 @@ class Size:
     image_channels: int = 3
 
     def __post_init__(self) -> None:
-        """Check that every number is positive, and not beyond what any network has.
+        """Check that every number is positive and not above `MOST`.
 
         Raises:
             ConfigError: one is not (named).
@@ -45,12 +46,12 @@ class Size:
 
     @property
     def image(self) -> Shape:
-        """The shape of an input image."""
+        """Shape of an input image."""
         return Shape(self.image_channels, self.image_size, self.image_size)
 
     @property
     def text(self) -> str:
-        """The size in words, as every verdict says what its costs were counted at."""
+        """Size in words, as printed beside costs that were counted at it."""
         channels, height, width = self.image
         return (
             f"channels {self.channels}, cells {self.cells}, classes {self.classes}, "
@@ -59,32 +60,33 @@ class Size:
 
 
 class PlaceCell(Protocol):
-    """Makes the cell at a place of the skeleton, searchable or found."""
+    """Factory of the cells of a skeleton, searchable or found."""
 
     @property
     def searched(self) -> bool:
-        """Whether the cells are still being searched."""
+        """Whether the cells are being searched."""
         ...
 
     def __call__(
         self, kind: str, step: str, inputs: tuple[Expr, ...], widths: tuple[int, ...], site: Site
     ) -> Cell:
-        """A cell of `kind` whose preprocessed inputs have `widths` channels.
+        """Return a cell of `kind` whose preprocessed inputs have `widths` channels.
 
-        `site` gives the cell's own width (`c_out`) and the stride of the edges that leave inputs.
+        `site` contains the cell's own width (`c_out`) and the stride of the edges that leave
+        inputs.
         """
         ...
 
 
 class Skeleton(Protocol):
-    """How cells are put together to a network."""
+    """Arrangement of cells to a network."""
 
     def cells(self, size: Size) -> Mapping[str, CellSpec]:
-        """The kinds of cells, in the order in which they are decided."""
+        """Return the kinds of cells, in the order in which they are decided."""
         ...
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """The network of the given size, its cells made by `place`.
+        """Return the network of the given size, with cells made by `place`.
 
         Raises:
             ConfigError: there is no network of this size.
@@ -92,5 +94,5 @@ class Skeleton(Protocol):
         ...
 
     def auxiliary_after(self, size: Size) -> str:
-        """The name of the step that an auxiliary classifier reads while training."""
+        """Return the name of the step that an auxiliary classifier reads in training."""
         ...

@@ -1,4 +1,4 @@
-"""From the weights of a search to the architecture that they speak for."""
+"""Derive an architecture from the weights of a search."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,12 +14,13 @@ _TRIES = 1000
 def discretise(
     space: Space, size: Size, weights: Mapping[str, Sequence[float]], *, null: bool = True
 ) -> Architecture:
-    """The strongest architecture under `weights`, a list a decision in its candidates' order.
+    """Return the strongest architecture under `weights`, a list per decision in the order of its
+    candidates.
 
-    Where a node keeps all its edges, each takes its strongest candidate; where it keeps k, the
-    edges are ranked by their strongest candidate that is no null, and the best k take it (Liu et
-    al., DARTS, ICLR 2019, section 2.4). The first wins a tie. Without `null`, the null candidate is
-    left out everywhere: its weight only scales the node that it leads to.
+    If a node keeps all its edges, each edge takes its strongest candidate. If it keeps k, the edges
+    are ranked by their strongest candidate other than `none`, and the best k take this candidate
+    (Liu et al., DARTS, ICLR 2019, section 2.4). The first wins a tie. Unless `null` is set, `none`
+    is never selected: its weight only scales the node that it leads to.
     """
 
     def strongest(kind: str, spec: CellSpec, edge: EdgeSpec) -> tuple[float, EdgeOp]:
@@ -39,7 +40,7 @@ def discretise(
 
 
 def random_architecture(space: Space, size: Size, generator: np.random.Generator) -> Architecture:
-    """An architecture drawn uniformly, of those whose logits depend on the image.
+    """Draw an architecture uniformly from those whose logits depend on the image.
 
     Raises:
         ConfigError: a thousand draws were all disconnected.
@@ -64,14 +65,14 @@ def random_architecture(space: Space, size: Size, generator: np.random.Generator
 
 
 def is_connected(space: Space, architecture: Architecture, size: Size) -> bool:
-    """Whether the logits of the architecture's network depend on the image."""
+    """Return whether the logits of the architecture's network depend on the image."""
     return connected(space.discrete(architecture, size))
 
 
 def _architecture(
     space: Space, size: Size, picks: Callable[[str, CellSpec, int], list[EdgeOp]]
 ) -> Architecture:
-    """The architecture whose nodes (by cell kind, specification and number) take these picks."""
+    """Return the architecture with these choices per node (cell kind, specification and number)."""
     cells = {
         kind: CellGenotype(
             spec.inputs, tuple(tuple(picks(kind, spec, node)) for node in spec.inner()), spec.output

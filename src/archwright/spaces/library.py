@@ -1,4 +1,4 @@
-"""The spaces that come with the package."""
+"""Spaces of the package."""
 
 from archwright.spaces import operations as op
 from archwright.spaces.cells import dense_cell
@@ -8,7 +8,10 @@ from archwright.spaces.space import Space
 
 
 def nasbench201() -> Space:
-    """NAS-Bench-201 (Dong & Yang, ICLR 2020): 4 nodes, 6 edges, 5 operations, 15,625 cells."""
+    """Return NAS-Bench-201: 4 nodes, 6 edges, 5 operations, 15,625 cells.
+
+    Source: Dong & Yang, ICLR 2020.
+    """
     return Space(
         name="nasbench201",
         candidates={
@@ -27,7 +30,9 @@ def nasbench201() -> Space:
 
 
 def darts() -> Space:
-    """The space of DARTS (Liu et al., ICLR 2019): 4 nodes, 14 edges, 8 operations, two kinds."""
+    """Return the space of DARTS (Liu et al., ICLR 2019): 4 nodes, 14 edges, 8 operations, two
+    kinds.
+    """
     cell = dense_cell(4, inputs=2, output=(2, 3, 4, 5), keep=2)
     separable = ", ".join(["('sep_conv_3x3', 0), ('sep_conv_3x3', 1)"] * 4)
     pooled = ", ".join(["('max_pool_3x3', 0), ('max_pool_3x3', 1)"] * 4)
@@ -55,7 +60,7 @@ def darts() -> Space:
 
 
 def spos() -> Space:
-    """Single path one-shot (Guo et al., ECCV 2020): 20 shuffle blocks of four sorts."""
+    """Return single path one-shot (Guo et al., ECCV 2020): 20 shuffle blocks of four sorts."""
     return Space(
         name="spos",
         candidates={
@@ -110,20 +115,22 @@ _DILATED: tuple[tuple[str, Candidate], ...] = (
 
 
 def toponas_exaggerated() -> Space:
-    """The exaggerated space of TopoNAS, Table VI: skip, two pools, 5 dilated, 7 separable convs.
+    """Return the exaggerated space of TopoNAS (Table VI): skip, two pools, 5 dilated, 7 separable
+    convolutions.
 
-    The paper gives the numbers, not the sizes. Chosen here: double-stacked separable convs of
-    every odd kernel from 3 to 15, and dilated ones of the kernels 3, 5, 7 at dilation 2 and of 3,
-    5 at dilation 3, the smallest first of each.
+    The paper states the numbers, not the sizes. Chosen here: double-stacked separable convolutions
+    of every odd kernel from 3 to 15, and dilated ones of kernels 3, 5, 7 at dilation 2 and of 3, 5
+    at dilation 3, the smallest first of each.
     """
     return _on_darts("toponas-exaggerated", (*_DILATED[:5], *_SEPARABLE))
 
 
 def toponas(candidates: int) -> Space:
-    """The space of TopoNAS, Fig. 8, with 4 to 16 candidates: skip, two pools, and convs.
+    """Return the space of TopoNAS (Fig. 8) with 4 to 16 candidates: skip, two pools, and
+    convolutions.
 
-    The paper does not list the convs. Chosen here: separable and dilated ones in turn, each kind
-    by growing size, so that a space holds all smaller ones of the family.
+    The paper does not list the convolutions. Chosen here: separable and dilated ones alternately,
+    each kind in order of size, so that a space contains all smaller ones of the family.
     """
     dilated = (*_DILATED, None)  # there is one separable conv more
     in_turn = (conv for pair in zip(_SEPARABLE, dilated, strict=True) for conv in pair if conv)
@@ -132,7 +139,7 @@ def toponas(candidates: int) -> Space:
 
 
 def _on_darts(name: str, convs: tuple[tuple[str, Candidate], ...]) -> Space:
-    """Skip, both pools and these convs on the skeleton of DARTS; no candidate is no connection."""
+    """Return skip, both pools and these convolutions on the skeleton of DARTS, without `none`."""
     cell = dense_cell(4, inputs=2, output=(2, 3, 4, 5), keep=2)
     separable = "+".join(["|sep_conv_3x3~0|sep_conv_3x3~1|"] * 4)
     pooled = "+".join(["|max_pool_3x3~0|max_pool_3x3~1|"] * 4)

@@ -1,4 +1,4 @@
-"""Architectures as text: each space's own notation, published names, files."""
+"""Architectures as text: the notation of each space, published names, files."""
 
 import re
 from dataclasses import replace
@@ -43,26 +43,26 @@ PUBLISHED = {
         "reduce_concat=range(2, 6))"
     ),
 }
-"""Architectures with a name of their own (Liu et al., ICLR 2019: first and second order)."""
+"""Architectures with names of their own (Liu et al., ICLR 2019: first and second order)."""
 
 _WITHOUT = " without "
-"""What stands between an architecture and what is pruned from it."""
+"""Text between an architecture and its pruning."""
 
 
 _FILE = re.compile(r"(.+\.py)(?:@([0-9a-f]+))?")
-"""A user's space in a notation: its file, and how the SHA-256 of its content begins."""
+"""User's space in a notation: its file, and the first digits of the SHA-256 of its content."""
 
 
 def read_architecture(text: str, space: Space | None = None) -> Architecture:
-    """An architecture from what a user gives: a file, a run folder, a published name, a notation.
+    """Read an architecture from a file, a run folder, a published name or a notation.
 
     Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, the digits of NAS-Bench-Macro
     (one a block, the place of its candidate), and for any other space `space:kind=cell;kind=cell`,
     each cell in NAS-Bench-201 bars (one kind alone: `space:cell`).
-    What is pruned from any of these stands behind it: `darts-v2 without cell0:2,4 fusion=linear`.
+    A pruning follows the notation: `darts-v2 without cell0:2,4 fusion=linear`.
 
-    No text runs a Python file: what is written in the notation of a user's space needs that
-    `space`, from `get_space` (see `named_space`).
+    No text runs a Python file: the notation of a user's space requires this `space`, from
+    `get_space` (see `named_space`).
 
     Raises:
         GenotypeError: nothing of that name exists, the text is malformed, or of a file's space
@@ -91,7 +91,7 @@ def read_architecture(text: str, space: Space | None = None) -> Architecture:
 
 
 def named_space(space: str | None, architecture: str) -> Space | None:
-    """The space that a command names: by --space, or in the notation of an architecture.
+    """Return the space that a command names: by --space, or in the notation of an architecture.
 
     Raises:
         ConfigError: it does not exist, or its file cannot be used.
@@ -114,7 +114,7 @@ def _without(architecture: Architecture, pruned: str) -> Architecture:
 
 
 def write_architecture(architecture: Architecture) -> str:
-    """The text of an architecture, in its space's own notation; `read_architecture` reads it."""
+    """Return the text of an architecture, as `read_architecture` reads it."""
     if architecture.pruning is not None:
         whole = write_architecture(replace(architecture, pruning=None))
         return f"{whole}{_WITHOUT}{architecture.pruning.to_text()}"
@@ -131,9 +131,10 @@ def write_architecture(architecture: Architecture) -> str:
 
 
 def reference_architecture(space: Space, size: Size) -> Architecture:
-    """The hand-made architecture that results in this space are compared with.
+    """Return the hand-made architecture that results in this space are compared with.
 
-    Declared by the space; without a declaration, the first candidate that is no null everywhere.
+    The space declares it; without a declaration, each edge has its first candidate other than
+    `none`.
     """
     if space.reference:
         if space.origin is not None:  # such a space has no name that could be looked up
@@ -151,7 +152,7 @@ def reference_architecture(space: Space, size: Size) -> Architecture:
 
 
 def _first(space: Space, edge: EdgeSpec) -> str:
-    """The first candidate on an edge that is a connection, if there is one."""
+    """Return the first candidate on an edge that is a connection, if there is one."""
     names = space.edge_candidates(edge)
     return next((name for name in names if name != space.null), names[0])
 

@@ -1,4 +1,4 @@
-"""Candidate operations: functions from the place that they stand in to an expression.
+"""Candidate operations: functions from a site to an expression.
 
 Legend: a site is an edge of a cell; C its width, S its stride.
 """
@@ -25,11 +25,11 @@ from archwright.graph import (
 
 @dataclass(frozen=True)
 class Site:
-    """Where a candidate stands: widths, stride, and whether it is still being searched.
+    """Place of a candidate: widths, stride, and whether it is being searched.
 
-    While searched, batch norms have no scale and shift (else they would stand in for the
-    candidate's weight), and pools are normalised where their space says so (Liu et al., DARTS,
-    ICLR 2019, appendix A.1).
+    During a search, batch norms have no scale and shift (these could replace the candidate's
+    weight), and pools are normalised if their space requires it (Liu et al., DARTS, ICLR 2019,
+    appendix A.1).
     """
 
     c_in: int
@@ -39,7 +39,7 @@ class Site:
 
     @property
     def affine(self) -> bool:
-        """Whether batch norms learn scale and shift here."""
+        """Whether batch norms learn scale and shift."""
         return not self.searched
 
 
@@ -52,7 +52,7 @@ def none(site: Site) -> Zero:
 
 
 def skip(site: Site) -> Chain:
-    """The identity, or where the resolution or the width changes, a factorised reduction."""
+    """Return the identity, or a factorised reduction if the resolution or the width changes."""
     if site.stride == 1 and site.c_in == site.c_out:
         return chain()
     return factorised_reduction(site)
@@ -124,10 +124,10 @@ def _pool_norm(site: Site, normed: bool) -> int:
 
 
 def shuffle_block(kernel: int) -> Candidate:
-    """The ShuffleNet V2 unit with a depthwise conv of the given size.
+    """Return the ShuffleNet V2 unit with a depthwise convolution of the given size.
 
-    Half of the channels pass by; where the resolution or the width changes, all of them are
-    worked on in both branches (Ma et al., ECCV 2018; as a choice block: Guo et al., ECCV 2020).
+    Half of the channels bypass it; if the resolution or the width changes, both branches process
+    all of them (Ma et al., ECCV 2018; as a choice block: Guo et al., ECCV 2020).
     """
 
     def main(site: Site, c_in: int, c_out: int) -> Chain:
@@ -147,7 +147,9 @@ def shuffle_block(kernel: int) -> Candidate:
 
 
 def xception_block(site: Site) -> Chain:
-    """The ShuffleNet V2 unit with three separable 3x3 convs ("choice x" of Guo et al.)."""
+    """Return the ShuffleNet V2 unit with three separable 3x3 convolutions ("choice x" of Guo et
+    al.).
+    """
 
     def main(site: Site, c_in: int, c_out: int) -> Chain:
         middle = site.c_out // 2

@@ -20,13 +20,13 @@ SPACES: dict[str, Callable[[], Space]] = {
     "toponas-exaggerated": library.toponas_exaggerated,
     **{f"toponas-{number}": partial(library.toponas, number) for number in range(4, 17)},
 }
-"""The declared spaces; adding one here makes it known to the command line and to the tests."""
+"""Declared spaces; an entry here is known to the command line and to the tests."""
 
 
 def get_space(name: str) -> Space:
-    """The space of a name, or the one that the Python file `name` declares as `space`.
+    """Return the space of a name, or the one that the Python file `name` declares as `space`.
 
-    Nothing else runs such a file, so `name` must come from the user, never out of a file that was
+    Nothing else runs such a file, so `name` must come from the user, never from a file that was
     read: see `space_of`.
 
     Raises:
@@ -44,7 +44,8 @@ def get_space(name: str) -> Space:
 
 
 def space_of(architecture: Architecture, given: Space | None = None) -> Space:
-    """The space of an architecture: one of the package, or the `given` one, which a user named.
+    """Return the space of an architecture: one of the package, or the `given` one, which a user
+    named.
 
     Raises:
         GenotypeError: it is of a file that was not given, or of another content or space; or
@@ -65,7 +66,7 @@ def space_of(architecture: Architecture, given: Space | None = None) -> Space:
 
 
 def require_declared(wanted: Origin, given: Space | None) -> Space:
-    """The `given` space, if it is declared in the file that is wanted.
+    """Return the `given` space if the required file declares it.
 
     Raises:
         GenotypeError: none is given, or it is of another file, or of another content.
@@ -91,7 +92,7 @@ def require_declared(wanted: Origin, given: Space | None) -> Space:
 
 @cache
 def _declared(path: str, content: bytes) -> Space:
-    """The space in a file; what runs is `content` itself, and nothing that was compiled before."""
+    """Return the space in a file; `content` itself is executed, never an earlier compilation."""
     module = ModuleType(Path(path).stem)
     module.__file__ = path
     try:

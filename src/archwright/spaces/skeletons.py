@@ -1,4 +1,4 @@
-"""Skeletons: how the cells of a space are put together to a network.
+"""Skeletons: the arrangement of a space's cells to a network.
 
 Legend: C channels of the first stage, N cells, L cells in all.
 """
@@ -31,14 +31,15 @@ from archwright.spaces.contract import PlaceCell, Size
 from archwright.spaces.operations import Site, factorised_reduction
 
 _LARGE_IMAGE = 96
-"""From this many pixels a side on, the DARTS stem reduces the image by eight first."""
+"""Side in pixels from which the DARTS stem first reduces the image by a factor of eight."""
 
 
 @dataclass(frozen=True)
 class Staged:
     """Stages of N equal cells, a residual block between two (Dong & Yang, NAS-Bench-201, Fig. 1).
 
-    `Size.cells` counts the cells of one stage; `multipliers` give each stage's width in C.
+    `Size.cells` is the number of cells per stage; `multipliers` are the widths of the stages in
+    units of C.
     """
 
     cell: CellSpec
@@ -46,11 +47,11 @@ class Staged:
     multipliers: tuple[int, ...] = (1, 2, 4)
 
     def cells(self, size: Size) -> Mapping[str, CellSpec]:
-        """One kind of cell, wherever it stands."""
+        """Return one kind of cell for every place."""
         return {self.kind: self.cell}
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """Stem, stages, and a classifier behind a last activation."""
+        """Return stem, stages, and a classifier behind a last activation."""
         made = size.channels * self.multipliers[0]
         steps = [_step("stem", INPUT, Conv(size.image_channels, made, 3), BatchNorm(made))]
         for stage, multiplier in enumerate(self.multipliers):
@@ -72,12 +73,14 @@ class Staged:
         return Network(size.image, tuple(steps))
 
     def auxiliary_after(self, size: Size) -> str:
-        """The last cell before the last stage, if there are several."""
+        """Return the last cell before the last stage, if there are several."""
         return f"cell{max(len(self.multipliers) - 1, 1) * size.cells - 1}"
 
 
 def _residual_block(name: str, c_in: int, c_out: int) -> Cell:
-    """ReLU-conv-BN twice beside an average pool with a pointwise conv; halves the resolution."""
+    """Return ReLU-conv-BN twice beside an average pool with a pointwise conv; halves the
+    resolution.
+    """
     main = chain(
         *(ReLU(), Conv(c_in, c_out, 3, 2), BatchNorm(c_out)),
         *(ReLU(), Conv(c_out, c_out, 3), BatchNorm(c_out)),
@@ -92,17 +95,17 @@ def _residual_block(name: str, c_in: int, c_out: int) -> Cell:
 
 @dataclass(frozen=True)
 class TwoInput:
-    """L cells that each read the two before them; two of them reduce (Liu et al., DARTS).
+    """L cells that each read the two cells before them; two of them reduce (Liu et al., DARTS).
 
-    Reductions stand at L/3 and 2L/3; their edges from the inputs have stride 2. Images of 96
-    pixels and more are reduced by eight before (the paper's ImageNet network).
+    Reductions stand at L/3 and 2L/3; their edges from the inputs have stride 2. Images of 96 pixels
+    or more are first reduced by a factor of eight (the paper's ImageNet network).
     """
 
     normal: CellSpec
     reduce: CellSpec
 
     def cells(self, size: Size) -> Mapping[str, CellSpec]:
-        """Normal and reduction cells.
+        """Return normal and reduction cells.
 
         Raises:
             ConfigError: there are too few cells for both kinds.
@@ -114,7 +117,7 @@ class TwoInput:
         return {"normal": self.normal, "reduce": self.reduce}
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """Stem, cells, and a classifier on the pooled features.
+        """Return stem, cells, and a classifier on the pooled features.
 
         Raises:
             ConfigError: there are too few cells or channels.
@@ -146,7 +149,7 @@ class TwoInput:
         return Network(size.image, tuple(steps))
 
     def _stem(self, size: Size) -> tuple[list[Step], tuple[int, int], bool]:
-        """The first steps, the widths of the last two, and whether their resolutions differ."""
+        """Return the first steps, the last two widths, and whether their resolutions differ."""
         width = size.channels
         if size.image_size < _LARGE_IMAGE:
             parts = (Conv(size.image_channels, 3 * width, 3), BatchNorm(3 * width))
@@ -161,12 +164,12 @@ class TwoInput:
         return steps, (width, width), True
 
     def auxiliary_after(self, size: Size) -> str:
-        """The second reduction cell."""
+        """Return the second reduction cell."""
         return f"cell{2 * size.cells // 3}"
 
 
 def _adapt(c_in: int, c_out: int, *, affine: bool, halve: bool = False) -> Expr:
-    """Preprocessing of a cell's input: to the cell's width, and to half the resolution."""
+    """Return the preprocessing of an input: to the cell's width, and to half the resolution."""
     if halve:
         return factorised_reduction(Site(c_in, c_out, 2, searched=not affine))
     return chain(ReLU(), Conv(c_in, c_out, 1), BatchNorm(c_out, affine))
@@ -174,12 +177,12 @@ def _adapt(c_in: int, c_out: int, *, affine: bool, halve: bool = False) -> Expr:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A chain of blocks, each decided by itself (Guo et al., ECCV 2020).
+    """Chain of blocks, each with a decision of its own (Guo et al., ECCV 2020).
 
-    `depths` are the published blocks a stage, `multipliers` each stage's width in C. The first
-    block of a stage halves the resolution. `Size.cells` counts all blocks; another number than
-    the published one is spread over the stages in proportion. With `residual`, what a block
-    computes is added to its input where width and resolution stay.
+    `depths` are the published numbers of blocks per stage, `multipliers` the widths of the stages
+    in units of C. The first block of a stage halves the resolution. `Size.cells` is the number of
+    all blocks; a number other than the published one is distributed over the stages in proportion.
+    With `residual`, the input of a block is added to its output where width and resolution stay.
     """
 
     depths: tuple[int, ...]
@@ -191,12 +194,12 @@ class Blocks:
     bias: bool = False
 
     def cells(self, size: Size) -> Mapping[str, CellSpec]:
-        """One kind a block."""
+        """Return one kind of cell per block."""
         blocks = sum(self.stages(size.cells))
         return {f"block{position}": dense_cell(1) for position in range(blocks)}
 
     def stages(self, blocks: int) -> tuple[int, ...]:
-        """How many blocks each stage has.
+        """Return the number of blocks of each stage.
 
         Raises:
             ConfigError: there are fewer blocks than stages.
@@ -218,7 +221,7 @@ class Blocks:
         return tuple(counts)
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """A strided stem, the blocks, and a pointwise conv before the classifier.
+        """Return a strided stem, the blocks, and a pointwise convolution before the classifier.
 
         Raises:
             ConfigError: there are fewer blocks than stages, or a width does not divide by 4.
@@ -244,7 +247,7 @@ class Blocks:
         return Network(size.image, tuple(steps))
 
     def auxiliary_after(self, size: Size) -> str:
-        """The last block before the last stage, if there are several."""
+        """Return the last block before the last stage, if there are several."""
         stages = self.stages(size.cells)
         return f"block{sum(stages[:-1] or stages) - 1}"
 
@@ -260,7 +263,7 @@ def _stage_width(size: Size, multiplier: float) -> int:
 
 
 def with_auxiliary(network: Network, after: str, classes: int) -> Network:
-    """`network` with DARTS' auxiliary classifier on the features of step `after`.
+    """Return `network` with DARTS' auxiliary classifier on the features of step `after`.
 
     Pooled to 2x2, a pointwise conv to 128, a 2x2 conv to 768 channels, and a linear layer.
 

@@ -1,4 +1,4 @@
-"""A search space: candidates, cells, and the skeleton that puts cells together to a network."""
+"""Search space: candidates, cells, and the skeleton that arranges cells to a network."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -29,12 +29,12 @@ from archwright.spaces.skeletons import with_auxiliary
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """A search space, declared.
+    """Declaration of a search space.
 
-    `null` names the candidate that is no connection, if there is one. `search_size` and
-    `train_size` are (channels, cells) of the supernet and of the network trained afterwards.
-    `reference` is a hand-made architecture (in the space's own text) to compare with; `origin` the
-    file that a user declared the space in.
+    `null` names the candidate that stands for no connection, if there is one. `search_size` and
+    `train_size` are (channels, cells) of the supernet and of the network that is trained
+    afterwards. `reference` is a hand-made architecture (as text of the space) for comparison;
+    `origin` is the file in which a user declared the space.
     """
 
     name: str
@@ -64,22 +64,26 @@ class Space:
 
     @property
     def settings(self) -> dict[str, str]:
-        """How a run says which space it is of: a user's by the file's name and content."""
+        """Settings by which a run identifies its space: a user's space by name and content of its
+        file.
+        """
         if self.origin is None:
             return {"space": self.name}
         return {"space": self.origin.file, "space_sha256": self.origin.sha256}
 
     def edge_candidates(self, edge: EdgeSpec) -> tuple[str, ...]:
-        """The candidates on an edge while it is searched."""
+        """Return the candidates on an edge during a search."""
         return edge.candidates or tuple(self.candidates)
 
     def outcomes(self, spec: CellSpec, edge: EdgeSpec) -> tuple[str, ...]:
-        """The candidates that a search may put on an edge: the null one where all edges stay."""
+        """Return the candidates that a search may select for an edge: with `none` if all edges
+        stay.
+        """
         names = self.edge_candidates(edge)
         return names if spec.keep is None else tuple(n for n in names if n != self.null)
 
     def decisions(self, size: Size) -> tuple[Decision, ...]:
-        """Every question that a search in this space answers."""
+        """Return every decision of a search in this space."""
         return tuple(
             self._decision(kind, edge)
             for kind, spec in self.skeleton.cells(size).items()
@@ -87,10 +91,10 @@ class Space:
         )
 
     def supernet(self, size: Size, *, searched: bool = True) -> Network:
-        """The network with every decision open.
+        """Return the network with every decision open.
 
-        Without `searched`, candidates are those of found networks (see `discrete`): what each
-        would be where it stands.
+        With `searched=False`, candidates are those of found networks at the same place (see
+        `discrete`).
 
         Raises:
             GraphError: candidates cannot be built, or their shapes disagree (edge, candidate and
@@ -102,9 +106,11 @@ class Space:
     def discrete(
         self, architecture: Architecture, size: Size, *, auxiliary: bool = False
     ) -> Network:
-        """The network of an architecture, as published: affine batch norms, pools without norm.
+        """Return the network of an architecture, as published: affine batch norms, pools without
+        norm.
 
-        What the architecture says is pruned is left out, with what stands in for it in its place.
+        The architecture's pruning is applied: deleted nodes are absent, and fusions stand in their
+        place.
 
         Raises:
             GenotypeError: the architecture does not belong to this space and size.
@@ -128,7 +134,7 @@ class Space:
         return with_auxiliary(network, self.skeleton.auxiliary_after(size), size.classes)
 
     def body(self, candidate: str, step: str, edge: EdgeSpec, site: Site) -> Expr:
-        """A candidate's expression at a site, its slots named after the edge.
+        """Return a candidate's expression at a site, its slots named after the edge.
 
         Raises:
             GraphError: the candidate's function fails there, or returns no expression.
@@ -212,12 +218,13 @@ class Space:
 
 
 Fill = Callable[[str, str, EdgeSpec, Site], Expr | None]
-"""What stands on an edge of a cell kind at a step; None leaves the edge out."""
+"""Function that returns the content of an edge of a cell kind at a step; None leaves the edge out.
+"""
 
 
 @dataclass(frozen=True)
 class _Placing:
-    """Makes cells from their specifications (the `PlaceCell` of both kinds of networks)."""
+    """Factory of cells from their specifications (the `PlaceCell` of both kinds of networks)."""
 
     space: Space
     size: Size
