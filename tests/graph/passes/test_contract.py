@@ -380,14 +380,14 @@ def test_passes_say_why_they_left_something() -> None:
 
 
 def test_diagnostics_of_a_pipeline_name_the_decision_and_come_once() -> None:
-    settings_ = Simplification()
-    result = run_passes(supernet("darts"), simplification_passes(settings_), verify=True)
+    chosen = Simplification()
+    result = run_passes(supernet("darts"), simplification_passes(chosen), verify=True)
     assert len(set(result.diagnostics)) == len(result.diagnostics)
     rules = {d.rule for d in result.diagnostics}
     assert rules == {"pms", "fms", "norm", "merge"}
     decisions = {decision.name for decision in supernet("darts").decisions()}
     assert {d.decision for d in result.diagnostics} == decisions
-    again = run_passes(result.network, simplification_passes(settings_), verify=True)
+    again = run_passes(result.network, simplification_passes(chosen), verify=True)
     assert not again.changed
     assert not any(d.fired for d in again.diagnostics)
     assert "the candidates are one convolution already" in {d.text for d in again.diagnostics}
