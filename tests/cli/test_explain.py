@@ -10,7 +10,7 @@ import pytest
 from archwright.cli.pretty_print import lines
 from archwright.graph import Chain, Decision, ReLU, Shape, chain, choose, concat
 from archwright.graph.passes.simplification import Simplification, simplify_expr
-from archwright.spaces import Size, get_space
+from archwright.spaces import SPACES, Size, get_space
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "my_space.py"
@@ -79,6 +79,36 @@ def test_json_says_what_was_done_and_why_not_more(call) -> None:
         "among": "all candidates",
         "text": "no two candidates begin or end with the same module",
     }
+
+
+@pytest.mark.parametrize("space", [*(name for name in SPACES if "toponas-" not in name), EXAMPLE])
+def test_a_stage_that_changes_nothing_says_why(call, space: object) -> None:
+    before, *stages = json.loads(call("explain", "--space", space, "--json").out)
+    for stage in stages:
+        fired = [note["text"] for note in stage["notes"] if note["fired"]]
+        reasons = [note["text"] for note in stage["notes"] if not note["fired"]]
+        assert bool(fired) == (stage["expression"] != before["expression"]), stage
+        assert fired or reasons
+        assert all(reasons)
+        before = stage
+
+
+@pytest.mark.parametrize(
+    ("space", "pointwise", "stage", "reason"),
+    [
+        ("nasbench201", "shared", "fms", "fewer than two candidates have a module between two"),
+        ("spos", "shared", "merge", "no candidate is a single convolution here"),
+        ("darts", "shared", "pms", "no two candidates begin or end with the same module"),
+        ("darts", "dense", "merge", "no candidate is a single convolution here"),
+    ],
+)
+def test_the_reason_is_that_of_the_edge(
+    call, space: str, pointwise: str, stage: str, reason: str
+) -> None:
+    done = call("explain", "--space", space, "--pointwise", pointwise, "--json")
+    (found,) = (row for row in json.loads(done.out) if row["stage"] == stage)
+    reasons = [note["text"] for note in found["notes"] if not note["fired"]]
+    assert [text for text in reasons if text.startswith(reason)], reasons
 
 
 def test_people_read_the_same(call) -> None:

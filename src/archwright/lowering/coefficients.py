@@ -1,4 +1,4 @@
-"""The coefficients of a simplified supernet, all of them in a few vectorised operations.
+"""The coefficients of a simplified supernet, computed in a few vectorised operations.
 
 Legend: E decisions, O candidates of the largest decision, N coefficients.
 """
@@ -16,9 +16,9 @@ from archwright.lowering.mixture import Mixture
 
 @dataclass(frozen=True)
 class Factor:
-    """p(members | given) of the decision at `row`; `given` is None where it is everything.
+    """Weight p(members | given) of the decision at `row`; `given` is None for all candidates.
 
-    `members` is None where it is the presence of the decision's edge.
+    With `members` None it is the presence of the decision's edge.
     """
 
     row: int
@@ -27,21 +27,21 @@ class Factor:
 
     @classmethod
     def of(cls, choice: Choice, option: Option, rows: dict[str, int]) -> "Factor":
-        """The weight of an option in its choice."""
+        """Return the weight of an option in its choice."""
         whole = len(choice.given) == len(choice.decision.candidates)
         given = None if whole else tuple(sorted(choice.given))
         return cls(rows[choice.decision.name], tuple(sorted(option.members)), given)
 
 
 Coefficient = tuple[Factor, ...]
-"""A product of factors; the empty one is 1."""
+"""Product of factors; the empty one is 1."""
 
 _Pattern = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
 """Members and given of a factor: what it has in common with those of other decisions."""
 
 
 class Coefficients(nn.Module):
-    """Gives numbers to coefficients that were asked for, by their index.
+    """Table of coefficients by index, and their values for a mixture.
 
     Coefficients of the same pattern (members and given) are computed together for all decisions.
     """
@@ -54,7 +54,7 @@ class Coefficients(nn.Module):
         self._groups: defaultdict[tuple[_Pattern, ...], list[int]] = defaultdict(list)
 
     def index(self, coefficient: Coefficient) -> int:
-        """Where the coefficient's number will stand in the vector of all."""
+        """Return the index of a coefficient in the vector of all values."""
         if coefficient not in self._indices:
             self._indices[coefficient] = len(self._order)
             patterns = tuple((factor.members, factor.given) for factor in coefficient)
@@ -63,12 +63,12 @@ class Coefficients(nn.Module):
         return self._indices[coefficient]
 
     def times(self, index: int | None, more: Coefficient) -> int:
-        """The index of a known coefficient (None: 1) times another."""
+        """Return the index of a known coefficient (None: 1) times another."""
         known = () if index is None else self._order[index]
         return self.index((*more, *known))
 
     def evaluate(self, mixture: Mixture) -> Tensor:
-        """The numbers of all coefficients [N]."""
+        """Return the values of all coefficients [N]."""
         device = mixture.weights.device
         parts: list[Tensor] = []
         places: list[int] = []
@@ -90,7 +90,7 @@ class Coefficients(nn.Module):
 
 
 def index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
-    """The indices on a device, where they are put once; a compiler keeps them itself."""
+    """Return indices on a device, copied there once; a compiler keeps them itself."""
     if torch.compiler.is_compiling():
         return torch.tensor(indices, dtype=torch.long, device=device)
     return _index_tensor(indices, device)
@@ -104,7 +104,7 @@ def _index_tensor(indices: tuple[int, ...], device: torch.device) -> Tensor:
 def probability(
     mixture: Mixture, members: tuple[int, ...] | None, given: tuple[int, ...] | None
 ) -> Tensor:
-    """p(members | given) of every decision [E], see `Factor`.
+    """Return p(members | given) of every decision [E], see `Factor`.
 
     Conditional weights are a softmax of log-weights over the group, so that they exist also where
     the group has no mass (TopoNAS, eq. 7).

@@ -1,4 +1,4 @@
-"""Gradients of centred depthwise convolutions by the calls that the CPU's library is fast at.
+"""Gradients of centred depthwise convolutions on the CPU, using the fast paths of oneDNN.
 
 Its own gradient of a kernel is fast without dilation, up to three taps across, and with a kernel
 smaller than the image. Beyond, it computes a dense kernel of 16 x 16 channels and keeps the
@@ -20,7 +20,7 @@ _FAST_TAPS = 3
 
 
 def image_gradient(grad: Tensor, x: Tensor, kernel: Tensor, dilation: int, step: int) -> Tensor:
-    """The gradient of an image like x [B, C, H, W] from that of the output.
+    """Return the gradient of an image like x [B, C, H, W] from that of the output.
 
     kernel: [C, 1, K, K]; step: S.
     """
@@ -30,7 +30,7 @@ def image_gradient(grad: Tensor, x: Tensor, kernel: Tensor, dilation: int, step:
 
 
 def at_stride_1(grad: Tensor, x: Tensor, step: int) -> Tensor:
-    """The gradient that the output at stride 1 has, zero where no window begins."""
+    """Return the gradient of the output at stride 1: zero where no window of the stride begins."""
     if step == 1:
         return grad
     apart = torch.zeros_like(x)
@@ -39,9 +39,9 @@ def at_stride_1(grad: Tensor, x: Tensor, step: int) -> Tensor:
 
 
 def strips(x: Tensor, size: int, dilation: int, step: int) -> tuple[Tensor, ...]:
-    """What the gradients of a kernel's strips read of x [B, C, H, W]; `size`: K, `step`: S.
+    """Return the parts of x [B, C, H, W] that the gradients of a kernel's strips read.
 
-    With dilation, S is 1 or D (see `at_stride_1`).
+    size: K; step: S. With dilation, S is 1 or D (see `at_stride_1`).
     """
     if dilation > 1:
         x, step = (interleaved(x, dilation) if step == 1 else x[..., ::step, ::step]), 1
@@ -61,7 +61,7 @@ def strips(x: Tensor, size: int, dilation: int, step: int) -> tuple[Tensor, ...]
 def kernel_gradient(
     grad: Tensor, read: Sequence[Tensor], kernel: Tensor, dilation: int, step: int
 ) -> Tensor:
-    """The gradient of a kernel like [C, 1, K, K] from the output's and the image's strips."""
+    """Return the gradient of a kernel like [C, 1, K, K] from that of the output, and the strips."""
     if dilation > 1:
         grad, step = (interleaved(grad, dilation) if step == 1 else grad), 1
     size = kernel.shape[-1]
@@ -77,12 +77,12 @@ def kernel_gradient(
 
 
 def _split(size: int) -> Iterator[tuple[int, int]]:
-    """The first column and the number of columns of each strip."""
+    """Return the first column and the number of columns of each strip."""
     return ((first, min(_FAST_TAPS, size - first)) for first in range(0, size, _FAST_TAPS))
 
 
 def interleaved(x: Tensor, size: int) -> Tensor:
-    """The D x D images of every D-th pixel: [B, C, H, W] -> [D * D * B, C, H / D, W / D]."""
+    """Return the D x D images of every D-th pixel: [B, C, H, W] -> [D * D * B, C, H / D, W / D]."""
     below, right = -x.shape[2] % size, -x.shape[3] % size
     if below or right:
         x = functional.pad(x, (0, right, 0, below))

@@ -1,7 +1,7 @@
 """Operations that keep less for backward than autograd would, and give the same gradients.
 
-What is cheap is computed again in backward from what is kept anyway: a ReLU and the normalisation
-before it are elementwise, pools are small. They can be differentiated once.
+Cheap values are computed again in backward from others that are kept anyway: a ReLU and the
+normalisation before it are elementwise, pools are small. They can be differentiated once.
 
 Legend: B batch, C channels, H height, W width, K features of a node, J sums that they enter.
 """
@@ -39,7 +39,7 @@ class ReluConvs(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of x and the kernels."""
+        """Return the gradients of x and the kernels."""
         x, *kernels = ctx.saved_tensors
         wants_x, _, _, *wants_kernels = ctx.needs_input_grad
         active = functional.relu(x)
@@ -76,7 +76,7 @@ class NormReluConv(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of x and the kernel."""
+        """Return the gradients of x and the kernel."""
         (grad,) = grad_outputs
         x, mean, deviation, kernel = ctx.saved_tensors
         shape = (1, -1, 1, 1)
@@ -103,9 +103,9 @@ def _conv_gradients(
     kernels: Sequence[Tensor],
     wanted: tuple[bool, Sequence[bool]],
 ) -> tuple[Tensor | None, list[Tensor | None]]:
-    """The gradient of x and those of the kernels of convolutions of x, where wanted.
+    """Return the gradient of x and those of the kernels of convolutions of x, where wanted.
 
-    What kernels' gradients read of x is made once for all of the same geometry.
+    The windows of x that kernels' gradients read are made once for all of the same geometry.
     """
     wants_x, wants_kernels = wanted
     grad_x: Tensor | None = None
@@ -129,37 +129,37 @@ def _conv_gradients(
 
 
 def _through_relu(grad: Tensor, active: Tensor) -> Tensor:
-    """The gradient of a ReLU's input from that of its output, whose memory it takes."""
+    """Return the gradient of a ReLU's input, in the memory of that of its output."""
     torch.ops.aten.threshold_backward.grad_input(grad, active, 0, grad_input=grad)
     return grad
 
 
 Feature = nn.Module | None
-"""A cheap function of a node's features without parameters; None: the identity."""
+"""Cheap function of a node's features without parameters; None: the identity."""
 
 
-class SpreadFeatures(torch.autograd.Function):
-    """Weighted sums of cheap features of x, one for each place that they go to; keeps x alone."""
+class MixFeatures(torch.autograd.Function):
+    """Weighted sums of cheap features of x, a row of weights for each sum; keeps x alone."""
 
     @staticmethod
     @override
     def forward(
         ctx: Any, x: Tensor, weights: Tensor, features: Sequence[Feature]
     ) -> tuple[Tensor, ...]:
-        """Sums j of weights[j, k] feature_k(x): J tensors of the features' shape.
+        """Return the sums j of weights[j, k] feature_k(x): J tensors of the features' shape.
 
         x: [B, C, H, W]; weights: [J, K].
         """
         ctx.save_for_backward(x, weights)
         ctx.features = features
-        return spread([_compute(feature, x) for feature in features], weights)
+        return mix_features([_compute(feature, x) for feature in features], weights)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of x and the weights."""
+        """Return the gradients of x and the weights."""
         x, weights = ctx.saved_tensors
         with torch.enable_grad():
             source = x.detach().requires_grad_()
@@ -175,13 +175,13 @@ class SpreadFeatures(torch.autograd.Function):
         return grad_x, grad_weights, None
 
 
-class Replay(torch.autograd.Function):
-    """A function of tensors that keeps its inputs alone and runs a second time in backward."""
+class Checkpoint(torch.autograd.Function):
+    """Checkpoint of a function: its inputs alone are kept, and it runs again in backward."""
 
     @staticmethod
     @override
     def forward(ctx: Any, run: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """run(*tensors); in backward run(*tensors, again=True)."""
+        """Return run(*tensors); in backward run(*tensors, again=True)."""
         ctx.save_for_backward(*tensors)
         ctx.run = run
         device = tensors[0].device.type
@@ -194,7 +194,7 @@ class Replay(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of the tensors."""
+        """Return the gradients of the tensors."""
         autocast = nullcontext() if ctx.autocast is None else torch.autocast(*ctx.autocast)
         wanted = ctx.needs_input_grad[1:]
         pairs = zip(ctx.saved_tensors, wanted, strict=True)
@@ -206,8 +206,8 @@ class Replay(torch.autograd.Function):
         return None, *(next(grads) if want else None for want in wanted)
 
 
-def spread(values: Sequence[Tensor], weights: Tensor) -> tuple[Tensor, ...]:
-    """The sums over k of weights[j, k] values[k], as one matrix product."""
+def mix_features(values: Sequence[Tensor], weights: Tensor) -> tuple[Tensor, ...]:
+    """Return the sums over k of weights[j, k] values[k], as one matrix product."""
     rows = _Rows(values[0])
     return rows.split(weights.to(values[0].dtype) @ rows.stack(values))
 
@@ -221,18 +221,18 @@ class _Rows:
         self._shape = (batch, height, width, channels) if self._last else like.shape
 
     def stack(self, values: Sequence[Tensor]) -> Tensor:
-        """[len(values), B * C * H * W]."""
+        """Return the values as rows [len(values), B * C * H * W]."""
         rows = [v.permute(0, 2, 3, 1) if self._last else v for v in values]
         return torch.stack([row.reshape(-1) for row in rows])
 
     def split(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """The inverse of `stack`."""
+        """Return the values of rows: the inverse of `stack`."""
         values = rows.view(-1, *self._shape).unbind()
         return tuple(v.permute(0, 3, 1, 2) if self._last else v for v in values)
 
 
 def _compute(feature: Feature, x: Tensor, *, again: bool = False) -> Tensor:
-    """The feature of x; `again`: without counting the batch into running statistics twice."""
+    """Compute the feature of x; `again`: without counting the batch into statistics twice."""
     if feature is None:
         return x
     if again and isinstance(feature, nn.Sequential):

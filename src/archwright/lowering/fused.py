@@ -1,4 +1,4 @@
-"""The fused lowering: what the naive one computes, in fewer and larger operations.
+"""The fused lowering: the function of the naive one, in fewer and larger operations.
 
 Every optimisation is exact (see `plan` and `peephole`): outputs, gradients and running statistics
 are the naive lowering's to rounding.
@@ -17,37 +17,43 @@ from typing_extensions import override
 from archwright.errors import GraphError
 from archwright.graph import Network, Op
 from archwright.lowering.coefficients import Coefficients, index_tensor
-from archwright.lowering.functions import NormReluConv, ReluConvs, Replay, SpreadFeatures, spread
+from archwright.lowering.functions import (
+    Checkpoint,
+    MixFeatures,
+    NormReluConv,
+    ReluConvs,
+    mix_features,
+)
 from archwright.lowering.kernels import Merged, merged_kernels
 from archwright.lowering.mixture import Mixture
 from archwright.lowering.module import GraphModule
 from archwright.lowering.peephole import optimise
 from archwright.lowering.plan import (
     IMAGE,
+    Call,
+    ConcatFeatures,
+    ConvGroup,
     Convolve,
-    Fan,
-    Join,
-    Mix,
+    FeatureMix,
+    GetItem,
     Normalise,
     Operation,
-    Pick,
     Plan,
-    Region,
-    Run,
-    Spread,
+    RecomputeRegion,
+    WeightedSum,
     reads,
 )
 
 Value = Tensor | tuple[Tensor, ...]
-"""What an operation makes; only a spread and a fan make several tensors."""
+"""The value of an operation: several tensors of a feature mix or a group of convolutions."""
 
 
 class FusedNetwork(GraphModule):
-    """A supernet with exact optimisations over all its cells.
+    """Supernet with exact optimisations over all its cells.
 
     Attributes:
-        keeps_all: keep for backward whatever autograd would. Gradients can then be differentiated
-            again; otherwise what is cheap is computed a second time in backward.
+        keeps_all: keep for backward all that autograd would. Gradients can then be differentiated
+            again; otherwise cheap values are computed a second time in backward.
     """
 
     def __init__(self, network: Network, *, recompute: bool = False) -> None:
@@ -64,14 +70,14 @@ class FusedNetwork(GraphModule):
             self._program(training, present=False)
 
     def _program(self, training: bool, *, present: bool) -> "_Program":
-        """How the network runs, in training or not, with edges that may be there in part or not."""
+        """Return the program for training or evaluation, with or without the presence of edges."""
         if (training, present) not in self._programs:
             keyed = replace(self.network, steps=self._steps)
             coefficients = Coefficients(self.decisions)
             plan = Plan(keyed, coefficients, auxiliary=training, present=present)
             program = _Program(plan, coefficients, recompute=self._recompute)
-            for twin, known in plan.twins.items():
-                self.slots[twin] = self.slots[known]
+            for alias, known in plan.aliases.items():
+                self.slots[alias] = self.slots[known]
             self._programs[training, present] = program
         return self._programs[training, present]
 
@@ -80,7 +86,7 @@ class FusedNetwork(GraphModule):
         self, images: Tensor, mixture: Mixture | None = None
     ) -> tuple[Tensor, Tensor | None]:
         if self.drop_path:
-            raise GraphError("the fused lowering drops no paths: use the naive one")
+            raise GraphError("the fused lowering has no drop path: use GraphModule")
         if self.decisions and mixture is None:
             raise GraphError("this network has open decisions: give a mixture to weigh them by")
         if images.device.type == "cpu":
@@ -89,13 +95,13 @@ class FusedNetwork(GraphModule):
             return super().forward(images, mixture)  # a path of its own: nothing runs side by side
         present = mixture is not None and mixture.presence is not None
         program = self._program(self.training, present=present)
-        pass_ = _Pass(self, program, mixture)
+        executor = Executor(self, program, mixture)
         values: dict[int, Value] = {IMAGE: images}
         for value, operation in program.plan.operations.items():
-            values[value] = pass_.execute(operation, values)
+            values[value] = executor.execute(operation, values)
             for last in program.frees[value]:  # what is not read again may be freed
                 del values[last]
-                pass_.forget(last)
+                executor.forget(last)
         auxiliary = program.plan.auxiliary
         return _one(values[program.plan.logits]), (
             None if auxiliary is None else _one(values[auxiliary])
@@ -103,7 +109,7 @@ class FusedNetwork(GraphModule):
 
 
 class _Program:
-    """A plan, with what can be settled before it runs."""
+    """Plan, with all that is known before it runs."""
 
     def __init__(self, plan: Plan, coefficients: Coefficients, *, recompute: bool) -> None:
         optimise(plan, recompute=recompute)
@@ -122,20 +128,20 @@ class _Program:
 
 
 def _kernels(operation: Operation) -> list[Merged]:
-    """The kernels that an operation convolves with."""
+    """Return the kernels that an operation convolves with."""
     match operation:
         case Convolve(kernel):
             return [kernel]
-        case Fan(kernels):
+        case ConvGroup(kernels):
             return list(kernels)
-        case Region(_, inside):
+        case RecomputeRegion(_, inside):
             return [kernel for _, one in inside for kernel in _kernels(one)]
         case _:
             return []
 
 
-class _Pass:
-    """One forward pass: the numbers and kernels of its mixture, and how operations run."""
+class Executor:
+    """Executor of a program in one forward pass, with the coefficients and kernels of a mixture."""
 
     def __init__(self, network: FusedNetwork, program: _Program, mixture: Mixture | None) -> None:
         self._network = network
@@ -153,9 +159,9 @@ class _Pass:
         self._activations: dict[int, Tensor] = {}
 
     def execute(self, operation: Operation, values: dict[int, Value]) -> Value:
-        """The value that an operation makes of others."""
+        """Return the value that an operation makes of others."""
         match operation:
-            case Run(module, x):
+            case Call(module, x):
                 return self._slot(module)(_one(values[x]))
             case Normalise(module, coefficient, x):
                 scale = None if coefficient is None else self._scalars[coefficient]
@@ -163,25 +169,25 @@ class _Pass:
             case Convolve():
                 kernel = self._kernels[operation.kernel]
                 return self._convolve(operation, _one(values[operation.x]), kernel)
-            case Fan():
-                return self._fan(operation, _one(values[operation.x]))
-            case Mix(terms, coefficients):
+            case ConvGroup():
+                return self._conv_group(operation, _one(values[operation.x]))
+            case WeightedSum(terms, coefficients):
                 parts = (
                     _one(values[x]) if c is None else self._scalars[c] * _one(values[x])
                     for x, c in zip(terms, coefficients, strict=True)
                 )
                 return _sum(list(parts))
-            case Join(parts):
+            case ConcatFeatures(parts):
                 return torch.cat([_one(values[x]) for x in parts], dim=1)
-            case Spread():
-                return self._spread(operation, _one(values[operation.x]))
-            case Pick(x, row):
+            case FeatureMix():
+                return self._feature_mix(operation, _one(values[operation.x]))
+            case GetItem(x, row):
                 return values[x][row]
-            case Region(inputs):
-                return self._region(operation, [_one(values[x]) for x in inputs])
+            case RecomputeRegion(inputs):
+                return self._recompute_region(operation, [_one(values[x]) for x in inputs])
 
     def forget(self, value: int) -> None:
-        """Free what was computed of a value that is not read again."""
+        """Free the activation of a value that is not read again."""
         self._activations.pop(value, None)
 
     def _slot(self, module: Op) -> nn.Module:
@@ -206,7 +212,7 @@ class _Pass:
             return geometry(active, kernel)
         if norm is None:
             with torch.no_grad():
-                # of a replay nothing is held on to: backward frees as it goes
+                # in a recomputation nothing is held on to: backward frees as it goes
                 active = functional.relu(x) if again else self._activation(operation.x, x)
             (made,) = ReluConvs.apply(x, active, (geometry,), kernel)
             return made
@@ -219,7 +225,7 @@ class _Pass:
             active = functional.relu_(normed)
         return NormReluConv.apply(x, active, mean, deviation, kernel, geometry, norm.eps)
 
-    def _fan(self, operation: Fan, x: Tensor) -> tuple[Tensor, ...]:
+    def _conv_group(self, operation: ConvGroup, x: Tensor) -> tuple[Tensor, ...]:
         kernels = [self._kernels[kernel] for kernel in operation.kernels]
         geometries = [kernel.geometry for kernel in operation.kernels]
         if not self._recomputes:
@@ -230,7 +236,7 @@ class _Pass:
             active = functional.relu(x)
         return ReluConvs.apply(x, active, geometries, *kernels)
 
-    def _region(self, operation: Region, inputs: list[Tensor]) -> Tensor:
+    def _recompute_region(self, operation: RecomputeRegion, inputs: list[Tensor]) -> Tensor:
         kernels = [self._kernels[kernel] for kernel in _kernels(operation)]
 
         def run(*tensors: Tensor, again: bool = False) -> Tensor:
@@ -246,25 +252,25 @@ class _Pass:
             return made
 
         if self._recomputes:
-            return Replay.apply(run, *inputs, *kernels)
+            return Checkpoint.apply(run, *inputs, *kernels)
         return run(*inputs, *kernels)
 
     def _activation(self, x: int, features: Tensor) -> Tensor:
-        """relu(features) of value x, once for all convolutions that read it."""
+        """Return relu(features) of value x, computed once for all convolutions that read it."""
         if x not in self._activations:
             self._activations[x] = functional.relu(features)
         return self._activations[x]
 
-    def _spread(self, operation: Spread, x: Tensor) -> tuple[Tensor, ...]:
+    def _feature_mix(self, operation: FeatureMix, x: Tensor) -> tuple[Tensor, ...]:
         assert self._numbers is not None, "coefficients need a mixture"
         weights = self._table(operation.rows)
         features = [None if f is None else self._slot(f) for f in operation.features]
         if self._recomputes:
-            return SpreadFeatures.apply(x, weights, features)
-        return spread([x if f is None else f(x) for f in features], weights)
+            return MixFeatures.apply(x, weights, features)
+        return mix_features([x if f is None else f(x) for f in features], weights)
 
     def _table(self, rows: tuple[tuple[int | None, ...], ...]) -> Tensor:
-        """The coefficients [J, K], 0 where there is none."""
+        """Return the coefficients [J, K], 0 where there is none."""
         assert self._numbers is not None, "coefficients need a mixture"
         padded = functional.pad(self._numbers, (0, 1))
         last = len(self._numbers)
@@ -273,7 +279,7 @@ class _Pass:
 
 
 def _sum(parts: list[Tensor]) -> Tensor:
-    """The sum of at least one tensor; what is summed up so far is no one else's."""
+    """Add up at least one tensor; the running sum is updated in place."""
     if len(parts) == 1:
         return parts[0]
     total = parts[0] + parts[1]
@@ -283,12 +289,14 @@ def _sum(parts: list[Tensor]) -> Tensor:
 
 
 def _one(value: Value) -> Tensor:
-    assert isinstance(value, Tensor), "only a spread and a fan make several tensors"
+    assert isinstance(value, Tensor), (
+        "only a feature mix and a group of convolutions make several tensors"
+    )
     return value
 
 
 def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None) -> Tensor:
-    """The norm of x times `scale`, its scale and shift being the norm's, scaled."""
+    """Return `scale` times the norm of x, computed by scaling the norm's own scale and shift."""
     if scale is None:
         return norm(x)
     # laid out in memory: torch's kernel for channels-last reads a weight of stride 0 out of bounds
@@ -301,7 +309,7 @@ def _normalise(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def _count_batch(norm: nn.BatchNorm2d) -> float:
-    """Count a batch as the module itself would; the momentum of its running statistics."""
+    """Count a batch as the module itself would; return the momentum of its running statistics."""
     assert norm.num_batches_tracked is not None, "statistics are tracked"
     norm.num_batches_tracked.add_(1)
     if norm.momentum is None:  # a plain mean over all batches

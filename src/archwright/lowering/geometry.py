@@ -1,4 +1,4 @@
-"""How a merged kernel convolves, and how its gradients are taken.
+"""Geometry of a convolution with a merged kernel: the convolution, and its gradients.
 
 Legend: B batch, C channels, H height, W width, K taps a side.
 """
@@ -15,7 +15,7 @@ from archwright.lowering.depthwise import at_stride_1, image_gradient, kernel_gr
 
 @dataclass(frozen=True)
 class Geometry:
-    """Everything about a convolution but its kernel."""
+    """All parameters of a convolution but its kernel."""
 
     c_in: int
     c_out: int
@@ -29,16 +29,16 @@ class Geometry:
         return functional.conv2d(x, kernel, None, self.step, padding, dilation, self.groups)
 
     def image_gradient(self, grad: Tensor, x: Tensor, kernel: Tensor) -> Tensor:
-        """The gradient of x [B, C, H, W], of which shape and layout count, from the output's.
+        """Return the gradient of x [B, C, H, W] from the output's; of x shape and layout count.
 
-        x, kernel and `grad` are of one type: under autocast, the one which convolved.
+        x, kernel and `grad` are of one type: under autocast, that of the convolution.
         """
         if self._takes_apart(x):
             return image_gradient(grad, x, kernel, self.frame.dilation, self.step)
         return self._native(grad, x, kernel, (True, False))[0]
 
     def windows(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What the gradients of kernels read of x; all kernels of this geometry read the same."""
+        """Return the windows of x that gradients of all kernels of this geometry read."""
         if not self._takes_apart(x):
             return (x,)
         return strips(x, self.frame.size, self.frame.dilation, self._read_step)
@@ -46,9 +46,9 @@ class Geometry:
     def kernel_gradient(
         self, grad: Tensor, x: Tensor, windows: tuple[Tensor, ...], kernel: Tensor
     ) -> Tensor:
-        """The gradient of the kernel, of which the shape counts, from that of the output.
+        """Return the gradient of the kernel, of which the shape counts, from that of the output.
 
-        windows: those of x. All are of one type: under autocast, the one which convolved.
+        windows: those of x. All are of one type: under autocast, that of the convolution.
         """
         if self._takes_apart(x):
             step = self._read_step
@@ -61,7 +61,7 @@ class Geometry:
     def _native(
         self, grad: Tensor, x: Tensor, kernel: Tensor, wanted: tuple[bool, bool]
     ) -> tuple[Tensor, Tensor]:
-        """The library's own gradients of x and of the kernel, where wanted."""
+        """Return the library's own gradients of x and of the kernel, where wanted."""
         sizes = ([self.step] * 2, [-self.frame.first] * 2, [self.frame.dilation] * 2)
         grad_x, grad_kernel, _ = torch.ops.aten.convolution_backward(
             grad, x, kernel, None, *sizes, False, [0, 0], self.groups, [*wanted, False]
@@ -70,11 +70,11 @@ class Geometry:
 
     @property
     def _read_step(self) -> int:
-        """The stride at which kernels' gradients are taken: 1 where it is not the dilation."""
+        """Return the stride at which kernels' gradients are taken: 1 if it is not the dilation."""
         return self.step if self.frame.dilation in (1, self.step) else 1
 
     def _takes_apart(self, x: Tensor) -> bool:
-        """Whether to see to the gradients of a depthwise convolution ourselves."""
+        """Return whether `depthwise` computes the gradients: those of centred kernels, on a CPU."""
         centred = self.frame.first == -self.frame.dilation * (self.frame.size // 2)
         depthwise = self.groups == self.c_in == self.c_out > 1
         return x.device.type == "cpu" and depthwise and centred

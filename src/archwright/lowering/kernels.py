@@ -19,33 +19,33 @@ from archwright.lowering.coefficients import index_tensor
 from archwright.lowering.geometry import Geometry
 
 SlotOf = Callable[[Op], nn.Module]
-"""Gives the torch module that a module's slot holds."""
+"""Function that returns the torch module in the slot of a module."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A kernel in a sum: a convolution, a separable one, or the identity; times a coefficient."""
+    """Kernel in a sum: a convolution, a separable one, or the identity; times a coefficient."""
 
     body: Expr
     coefficient: int | None
 
     @property
     def modules(self) -> tuple[Op, ...]:
-        """The convolutions in series: none for the identity."""
+        """Return the convolutions in series: none for the identity."""
         return tuple(item for item in chain(self.body).items if isinstance(item, Op))
 
     @property
     def structure(self) -> tuple[tuple[Primitive, ...], bool]:
-        """What terms must have in common to be computed together."""
+        """Return what terms must have in common to be computed together."""
         primitives = tuple(module.primitive for module in self.modules)
         return primitives, self.coefficient is None
 
 
 @dataclass(frozen=True)
 class Merged:
-    """A kernel made of terms: their sum in the geometry's frame.
+    """Kernel made of terms: their sum in the geometry's frame.
 
-    With `stacked`, their row along the input channels instead.
+    With `stacked`, the terms are concatenated along the input channels instead.
     """
 
     geometry: Geometry
@@ -54,7 +54,7 @@ class Merged:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the weight of one convolution as it is."""
+        """Return whether it is the weight of one convolution as it is."""
         (first, *others) = self.terms
         (conv, *more) = (module.primitive for module in first.modules) if first.modules else (None,)
         alone = not others and not more and first.coefficient is None
@@ -62,12 +62,12 @@ class Merged:
 
     @property
     def structure(self) -> object:
-        """What merged kernels must have in common to be computed together."""
+        """Return what merged kernels must have in common to be computed together."""
         return self.geometry, self.stacked, tuple(term.structure for term in self.terms)
 
 
 def geometry(choice: Choice) -> Geometry:
-    """How the kernel of a merged choice (form `kernel`) convolves."""
+    """Return the geometry of the convolution of a merged choice (form `kernel`)."""
     bodies = [option.body for option in choice.options]
     found = next(own for own in map(signature, bodies) if own is not None)
     groups = 1 if found.separable else found.groups
@@ -77,7 +77,7 @@ def geometry(choice: Choice) -> Geometry:
 def merged_kernels(
     group: Sequence[Merged], coefficients: Tensor | None, slot_of: SlotOf
 ) -> tuple[Tensor, ...]:
-    """The kernels of merged convolutions that have the same structure, each [c_out, c_in/g, K, K].
+    """Return the kernels of merged convolutions of one structure, each [c_out, c_in/g, K, K].
 
     coefficients: the numbers that the terms' coefficients index [N].
     """
@@ -101,7 +101,7 @@ def merged_kernels(
 def _kernels(
     terms: Sequence[Term], geometry: Geometry, slot_of: SlotOf, like: Tensor | None
 ) -> Tensor:
-    """The terms' own kernels [G, c_out, c_in / groups, K, K]."""
+    """Return the terms' own kernels [G, c_out, c_in / groups, K, K]."""
     if not terms[0].modules:
         depthwise = geometry.groups > 1
         eye = torch.ones(geometry.c_out, 1) if depthwise else torch.eye(geometry.c_out)
@@ -118,7 +118,7 @@ def _kernels(
 
 
 def _stacked(modules: Sequence[Op], slot_of: SlotOf) -> Tensor:
-    """The kernels of convolutions that are the same but for their slots [G, ...]."""
+    """Return the kernels [G, ...] of convolutions that differ only in their slots."""
     weights = torch.stack([_weight(slot_of(module)) for module in modules])
     conv = modules[0].primitive
     assert isinstance(conv, Conv), "only convolutions are merged"
@@ -131,7 +131,7 @@ def _weight(module: nn.Module) -> Tensor:
 
 
 def _placed(kernels: Tensor, own: Frame, frame: Frame) -> Tensor:
-    """Kernels [G, ..., K, K] where they lie in a frame."""
+    """Place kernels [G, ..., K, K] in a frame."""
     if own == frame:
         return kernels
     place = frame.place(own)

@@ -1,4 +1,4 @@
-"""What a relaxation hands to a supernet: how much each candidate of each decision weighs.
+"""Mixtures: the weights of the candidates of each decision, from a relaxation to a supernet.
 
 Legend: E decisions, O candidates of the largest decision (smaller ones are padded).
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 from archwright.graph import Decision
 
 _FLOOR = -1e4
-"""Log-weight of what has no mass: finite, so that a softmax over such candidates is defined."""
+"""Log-weight of a candidate without mass: finite, so that a softmax over several is defined."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Mixture:
 
     @classmethod
     def from_logits(cls, logits: Tensor) -> "Mixture":
-        """The softmax of logits [E, O]; padding is -inf."""
+        """Return the softmax of logits [E, O]; padding is -inf."""
         log_weights = torch.log_softmax(logits, dim=-1)
         return cls(log_weights.exp(), log_weights.clamp(min=_FLOOR))
 
     @classmethod
     def from_weights(cls, weights: Tensor) -> "Mixture":
-        """Weights [E, O] that are known themselves, padding being 0."""
+        """Return the mixture of given weights [E, O], whose padding is 0."""
         return cls(weights, weights.clamp(min=torch.finfo(weights.dtype).tiny).log())
 
     @classmethod
     def straight_through(cls, logits: Tensor, *, only_sample: bool) -> "Mixture":
-        """The largest of logits [E, O] alone, with the gradient of their softmax.
+        """Return one-hot weights at the largest of logits [E, O], with the gradient of the softmax.
 
         `only_sample`: nothing else is executed.
         """
@@ -71,7 +71,7 @@ class Mixture:
         like: Tensor,
         only_sample: bool = False,
     ) -> "Mixture":
-        """All weight on one candidate each; decisions without an answer get none at all.
+        """Return all weight on one candidate each; decisions without an answer get no weight.
 
         `like` gives device and type; `only_sample`: nothing else is executed.
         """
@@ -87,24 +87,24 @@ class Mixture:
         return cls(weights, log_weights, sample=tuple(sample) if only_sample else None)
 
     def times(self, factors: Tensor) -> "Mixture":
-        """The mixture with what each decision's edge gives times its factor, of factors [E]."""
+        """Return the mixture with the edge of each decision multiplied by its factor of [E]."""
         presence = factors if self.presence is None else self.presence * factors
         return replace(self, presence=presence)
 
     def conditional(self, rows: int | slice, given: Sequence[int]) -> Tensor:
-        """p(candidate | given) of some decisions, over the candidates in `given`."""
+        """Return p(candidate | given) of some decisions, over the candidates in `given`."""
         soft = self.log_weights[rows][..., list(given)].softmax(dim=-1)
         return _hardened(soft) if self.hard else soft
 
 
 def _hardened(soft: Tensor) -> Tensor:
-    """One-hot at the largest of the last dimension, with the gradient of `soft`."""
+    """Return one-hot at the largest of the last dimension, with the gradient of `soft`."""
     one_hot = torch.zeros_like(soft).scatter_(-1, soft.argmax(dim=-1, keepdim=True), 1.0)
     return one_hot + (soft - soft.detach())
 
 
 def logits_table(decisions: Sequence[Decision]) -> Tensor:
-    """Zeros [E, O] where there is a candidate, -inf where a smaller decision is padded."""
+    """Return zeros [E, O] where there is a candidate, -inf where a smaller decision is padded."""
     width = max(len(decision.candidates) for decision in decisions)
     table = torch.full((len(decisions), width), -torch.inf)
     for row, decision in enumerate(decisions):

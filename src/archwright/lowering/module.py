@@ -1,7 +1,7 @@
 """The naive lowering: every expression is evaluated as it is written.
 
 This is the supernet as the original DARTS code builds it, operation by operation, and the network
-of a found architecture. What other lowerings optimise is measured against it, and must agree.
+of a found architecture. Other lowerings are measured against it, and must agree with it.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -35,7 +35,7 @@ from archwright.lowering.mixture import Mixture
 
 
 class GraphModule(nn.Module):
-    """A network that runs its graph step by step.
+    """Module that runs the graph of a network step by step.
 
     The state dict is keyed by slot (`slots.<slot>.weight`), whatever the expressions look like:
     networks that share slots can hand each other their weights.
@@ -43,10 +43,10 @@ class GraphModule(nn.Module):
     Attributes:
         network: the graph.
         decisions: the open decisions; row e of a mixture belongs to the e-th.
-        slots: the modules, by slot; those without state by what they do.
+        slots: the modules, by slot; those without state by their primitive.
         drop_path: probability with which an edge of a cell is dropped, an image each, while
-            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it). What passes features
-            on stays, and so do edges that their node has no other beside.
+            training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it). Identity-like edges
+            are never dropped, nor is the only edge into a node.
     """
 
     def __init__(self, network: Network) -> None:
@@ -98,7 +98,7 @@ class GraphModule(nn.Module):
     def forward(
         self, images: Tensor, mixture: Mixture | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits [B, classes] of images [B, C, H, W], and the auxiliary logits if there are any.
+        """Return the logits [B, classes] of images [B, C, H, W], and the auxiliary logits or None.
 
         Auxiliary logits are computed in training mode only.
 
@@ -137,7 +137,7 @@ class GraphModule(nn.Module):
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
     def _sum(self, edges: list[Edge], nodes: list[Tensor], weights: "_Weights") -> Tensor:
-        """A node: the sum of the edges that end in it."""
+        """Return the features of a node: the sum of the edges that end in it."""
         drop_path = self.drop_path if self.training and len(edges) > 1 else 0.0
         return reduce(add, (self._edge(e.body, nodes[e.source], weights, drop_path) for e in edges))
 
@@ -150,9 +150,9 @@ class GraphModule(nn.Module):
         return made * mask.to(made.dtype).div_(keep)
 
     def _whole(self, body: Expr, x: Tensor, weights: "_Weights") -> Tensor:
-        """The expression of an edge or a step, weighed at its very end where it is there in part.
+        """Evaluate an edge or a step, and multiply its output by the presence of the edge.
 
-        Of a sample, the candidates' weights stand there, too.
+        Where candidates are sampled, their weights are multiplied there, too.
         """
         made = self._eval(body, x, weights)
         if weights.sampling:
@@ -189,7 +189,7 @@ class GraphModule(nn.Module):
 
 
 class _Weights:
-    """The scalars that a mixture gives to options, each computed once a forward pass."""
+    """Scalar weights of options in a mixture, each computed once a forward pass."""
 
     def __init__(self, mixture: Mixture | None, rows: dict[str, int]) -> None:
         self._rows = rows
@@ -203,19 +203,19 @@ class _Weights:
 
     @property
     def sampling(self) -> bool:
-        """Whether nothing but a sample is executed."""
+        """Return whether only sampled candidates are executed."""
         return self._mixture is not None and self._mixture.sample is not None
 
     def sampled(self, choice: Choice) -> Option:
-        """The option that the sampled candidate takes."""
+        """Return the option that the sampled candidate takes."""
         sample = self._sample(choice.decision.name)
         return next(option for option in choice.options if sample in option.members)
 
     def of_sample(self, body: Expr, made: Tensor) -> Tensor:
-        """What the samples of a body made, weighed; the other candidates join as scalars of zero.
+        """Weigh the output of the samples of a body; other candidates are added as scalars of zero.
 
         All weights stand here and none within groups, where they would not learn: a batch norm
-        behind a group takes away both the scale of the one that runs and a scalar that joins it.
+        behind a group cancels both the scale of the candidate that runs and an added scalar.
         """
         for decision in dict.fromkeys(choice.decision for choice in choices(body)):
             scalars = list(self._scalars[self._rows[decision.name]][: len(decision.candidates)])
@@ -226,14 +226,14 @@ class _Weights:
         return made
 
     def of_edge(self, body: Expr, made: Tensor) -> Tensor:
-        """What an edge made, by how far it is there."""
+        """Multiply the output of an edge by its presence."""
         if not self._presence:
             return made
         decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
         return reduce(mul, (self._presence[self._rows[name]] for name in decisions), made)
 
     def runs(self, body: Expr) -> bool:
-        """Whether anything of an edge is executed: not where its decision has no sample."""
+        """Return whether an edge is executed: not where one of its decisions has no sample."""
         return not self.sampling or all(
             self._sample(choice.decision.name) >= 0 for choice in choices(body)
         )
@@ -244,7 +244,7 @@ class _Weights:
         return self._mixture.sample[self._rows[decision]]
 
     def of(self, choice: Choice, option: Option) -> Tensor:
-        """p(members | given), see `Mixture`."""
+        """Return p(members | given), see `Mixture`."""
         row = self._rows[choice.decision.name]
         everything = len(choice.given) == len(choice.decision.candidates)
         if everything and len(option.members) == 1:
@@ -265,7 +265,7 @@ class _Weights:
 
 
 def _keyed(step: Step) -> Step:
-    """`step` with the key of its module in every slot."""
+    """Return `step` with the key of its module in every slot."""
 
     def keyed(expr: Expr) -> Expr:
         return map_modules(expr, lambda module, _: replace(module, slot=_slot_key(module)))
@@ -278,5 +278,5 @@ def _keyed(step: Step) -> Step:
 
 
 def _slot_key(module: Op) -> str:
-    """Where a module is kept: its slot, or for one without state what it does."""
+    """Return the key of a module: its slot, or for one without state its primitive."""
     return module.slot or repr(module.primitive).replace(".", "_")

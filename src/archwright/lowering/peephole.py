@@ -1,4 +1,4 @@
-"""Rewritings of a plan, each exact: what is not needed goes, what is cheap is not kept."""
+"""Rewritings of a plan, each exact: unused operations go, cheap values are not kept."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -9,37 +9,38 @@ from archwright.graph.ops import Pool
 from archwright.lowering.kernels import Merged
 from archwright.lowering.plan import (
     IMAGE,
+    Call,
+    ConvGroup,
     Convolve,
-    Fan,
-    Mix,
+    FeatureMix,
+    GetItem,
     Normalise,
     Operation,
-    Pick,
     Plan,
-    Region,
-    Run,
-    Spread,
+    RecomputeRegion,
+    WeightedSum,
     reads,
 )
 
 
 def optimise(plan: Plan, *, recompute: bool) -> None:
-    """Apply every rewriting, in place; with `recompute`, keep no convolution's output but the last.
+    """Apply every rewriting, in place.
 
-    The last is the one before a batch norm or a sum.
+    With `recompute`, of convolutions in series only the output of the last one is kept, which is
+    the one before a batch norm or a sum.
     """
-    absorb_activations(plan)
+    fuse_activations(plan)
     drop_unused(plan)
-    spread_features(plan)
+    fuse_feature_sums(plan)
     if recompute:
-        fold_regions(plan)
+        form_recompute_regions(plan)
     else:
-        fan_out(plan)
+        group_convs(plan)
     drop_unused(plan)
 
 
 def drop_unused(plan: Plan) -> None:
-    """Forget the operations that no output depends on."""
+    """Remove the operations that no output depends on."""
     needed = {plan.logits} | ({plan.auxiliary} if plan.auxiliary is not None else set())
     for value, operation in reversed(plan.operations.items()):
         if value in needed:
@@ -47,22 +48,22 @@ def drop_unused(plan: Plan) -> None:
     plan.operations = {v: operation for v, operation in plan.operations.items() if v in needed}
 
 
-def absorb_activations(plan: Plan) -> None:
-    """A convolution of relu(x), or of relu(bn(x)), takes x itself, and computes it again later."""
+def fuse_activations(plan: Plan) -> None:
+    """Let convolutions of relu(x), or of relu(bn(x)), read x, and recompute it in backward."""
     users = _users(plan)
     for value, operation in plan.operations.items():
         if not isinstance(operation, Convolve):
             continue
         made = plan.operations.get(operation.x)
-        if not (isinstance(made, Run) and isinstance(made.module.primitive, ReLU)):
+        if not (isinstance(made, Call) and isinstance(made.module.primitive, ReLU)):
             continue
         plan.operations[value] = replace(operation, x=made.x, relu=True)
         norm = plan.operations.get(made.x)
         # a norm that others read would be computed, and count its batch, twice
         alone = len(users[made.x]) == len(users[operation.x]) == 1
         if alone and isinstance(norm, Normalise) and _is_plain(norm):
-            absorbed = replace(operation, x=norm.x, relu=True, norm=norm.module)
-            plan.operations[value] = absorbed
+            fused = replace(operation, x=norm.x, relu=True, norm=norm.module)
+            plan.operations[value] = fused
 
 
 def _is_plain(norm: Normalise) -> bool:
@@ -70,14 +71,14 @@ def _is_plain(norm: Normalise) -> bool:
     return isinstance(primitive, BatchNorm) and not primitive.affine and norm.coefficient is None
 
 
-def spread_features(plan: Plan) -> None:
-    """What sums take of a node and of its pools becomes one product, of which x alone is kept."""
+def fuse_feature_sums(plan: Plan) -> None:
+    """Replace the weighted sums of a node and of its pools by one product that keeps x alone."""
     users = _users(plan)
     # by x, stride, and how often the sum has had the feature before
     tables: defaultdict[tuple[int, int, int], dict[int, dict[Op | None, int]]]
     tables = defaultdict(dict)
     for value, operation in plan.operations.items():
-        if not isinstance(operation, Mix):
+        if not isinstance(operation, WeightedSum):
             continue
         seen = Counter[tuple[int, Op | None]]()
         for term, coefficient in zip(operation.values, operation.coefficients, strict=True):
@@ -94,36 +95,36 @@ def spread_features(plan: Plan) -> None:
         features = tuple(dict.fromkeys(feature for row in rows.values() for feature in row))
         table = tuple(tuple(row.get(feature) for feature in features) for row in rows.values())
         whole = next(fresh)
-        after[x][whole] = Spread(x, features, table)
+        after[x][whole] = FeatureMix(x, features, table)
         for row, target in enumerate(rows):
             part = next(fresh)
-            after[x][part] = Pick(whole, row)
+            after[x][part] = GetItem(whole, row)
             picked[target].append(part)
-    spread = dict(after[IMAGE])
+    mixed = dict(after[IMAGE])
     for value, operation in plan.operations.items():
-        if isinstance(operation, Mix):
-            operation = _with_picks(operation, picked[value])
-        spread[value] = operation
-        spread.update(after[value])
-    plan.operations = spread
+        if isinstance(operation, WeightedSum):
+            operation = _with_items(operation, picked[value])
+        mixed[value] = operation
+        mixed.update(after[value])
+    plan.operations = mixed
 
 
-def _with_picks(mix: Mix, parts: list[int]) -> Mix:
-    plain = [v for v, c in zip(mix.values, mix.coefficients, strict=True) if c is None]
+def _with_items(total: WeightedSum, parts: list[int]) -> WeightedSum:
+    plain = [v for v, c in zip(total.values, total.coefficients, strict=True) if c is None]
     values = (*plain, *parts)
-    return Mix(values, (None,) * len(values))
+    return WeightedSum(values, (None,) * len(values))
 
 
-def fold_regions(plan: Plan) -> None:
-    """Convolutions that follow each other become one operation that keeps what it reads."""
+def form_recompute_regions(plan: Plan) -> None:
+    """Replace convolutions in series by one operation that keeps its inputs alone."""
     users = _users(plan)
 
-    def inner(value: int) -> list[tuple[int, Convolve | Mix]]:
-        """The operations that make a value which no one else reads, in order; none: it is kept."""
+    def inner(value: int) -> list[tuple[int, Convolve | WeightedSum]]:
+        """Return the operations that make a value with one reader, in order; none: it is kept."""
         made = plan.operations.get(value)
         if len(users[value]) > 1:
             return []
-        if isinstance(made, Mix) and not any(c is not None for c in made.coefficients):
+        if isinstance(made, WeightedSum) and not any(c is not None for c in made.coefficients):
             parts = [inner(term) for term in made.values]
             return [*(o for part in parts for o in part), (value, made)] if all(parts) else []
         if isinstance(made, Convolve):
@@ -139,40 +140,40 @@ def fold_regions(plan: Plan) -> None:
                 made = {position for position, _ in operations}
                 read = (x for _, inside in operations for x in reads(inside))
                 inputs = tuple(dict.fromkeys(x for x in read if x not in made))
-                plan.operations[value] = Region(inputs, operations)
+                plan.operations[value] = RecomputeRegion(inputs, operations)
 
 
-def fan_out(plan: Plan) -> None:
-    """Convolutions of the same relu(x) become one operation, which does once what they share."""
+def group_convs(plan: Plan) -> None:
+    """Replace convolutions of the same relu(x) by one operation, which computes relu(x) once."""
     groups: defaultdict[int, dict[int, Merged]] = defaultdict(dict)
     for value, operation in plan.operations.items():
         if isinstance(operation, Convolve) and operation.relu and operation.norm is None:
             groups[operation.x][value] = operation.kernel
     fresh = count(max(plan.operations, default=0) + 1)
-    fanned: dict[int, Operation] = {}
+    grouped: dict[int, Operation] = {}
     for value, operation in plan.operations.items():
         group = groups[operation.x] if isinstance(operation, Convolve) else {}
         if value not in group or len(group) == 1:
-            fanned[value] = operation
-        elif value not in fanned:
+            grouped[value] = operation
+        elif value not in grouped:
             whole = next(fresh)
-            fanned[whole] = Fan(tuple(group.values()), reads(operation)[0])
-            fanned.update((made, Pick(whole, row)) for row, made in enumerate(group))
-    plan.operations = fanned
+            grouped[whole] = ConvGroup(tuple(group.values()), reads(operation)[0])
+            grouped.update((made, GetItem(whole, row)) for row, made in enumerate(group))
+    plan.operations = grouped
 
 
 def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Op | None]:
-    """`value` as a pool of another value, if only weighted sums read it; else as itself."""
+    """Return `value` as a pool of another value, if only weighted sums read it; else as itself."""
     made = plan.operations.get(value)
-    if not isinstance(made, Run) or not isinstance(made.module.primitive, Pool):
+    if not isinstance(made, Call) or not isinstance(made.module.primitive, Pool):
         return value, None
-    weighed = all(isinstance(user, Mix) and _weighs(user, value) for user in users)
+    weighed = all(isinstance(user, WeightedSum) and _weighs(user, value) for user in users)
     return (made.x, made.module) if weighed else (value, None)
 
 
-def _weighs(mix: Mix, value: int) -> bool:
-    """Whether a sum reads `value` with coefficients only."""
-    terms = zip(mix.values, mix.coefficients, strict=True)
+def _weighs(total: WeightedSum, value: int) -> bool:
+    """Return whether a sum reads `value` with coefficients only."""
+    terms = zip(total.values, total.coefficients, strict=True)
     return all(coefficient is not None for term, coefficient in terms if term == value)
 
 

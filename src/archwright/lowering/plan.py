@@ -33,8 +33,8 @@ from archwright.lowering.kernels import Merged, Term, geometry
 
 
 @dataclass(frozen=True)
-class Run:
-    """A module on a value."""
+class Call:
+    """Call of a module with a value."""
 
     module: Op
     x: int
@@ -42,7 +42,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Normalise:
-    """A batch norm, its scale and shift multiplied by a coefficient."""
+    """Batch norm whose scale and shift are multiplied by a coefficient."""
 
     module: Op
     coefficient: int | None
@@ -51,9 +51,9 @@ class Normalise:
 
 @dataclass(frozen=True)
 class Convolve:
-    """A convolution with a kernel that is made of others.
+    """Convolution of x with a kernel that is made of others.
 
-    With `relu`, of relu(x), and with a `norm` of relu(norm(x)), which need not be kept.
+    With `relu`, of relu(x), and with a `norm`, of relu(norm(x)), which need not be kept.
     """
 
     kernel: Merged
@@ -63,33 +63,33 @@ class Convolve:
 
 
 @dataclass(frozen=True)
-class Fan:
-    """Convolutions of relu(x), a kernel each."""
+class ConvGroup:
+    """Convolutions of one relu(x), each with a kernel of its own."""
 
     kernels: tuple[Merged, ...]
     x: int
 
 
 @dataclass(frozen=True)
-class Mix:
-    """The sum of values, each with its coefficient (None: 1)."""
+class WeightedSum:
+    """Sum of values, each with its coefficient (None: 1)."""
 
     values: tuple[int, ...]
     coefficients: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Join:
-    """Values side by side along the channels."""
+class ConcatFeatures:
+    """Concatenation of values along the channels."""
 
     values: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Weighted sums of cheap features of x, a row of coefficients for each place they go to.
+class FeatureMix:
+    """Weighted sums of cheap features of x, with a row of coefficients for each sum.
 
-    A feature is a pool; None: x itself. A coefficient of None is 0.
+    A feature is a pool of x; None: x itself. A coefficient of None is 0.
     """
 
     x: int
@@ -98,56 +98,66 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Pick:
-    """One of the values that a `Spread` or a `Fan` makes."""
+class GetItem:
+    """One of the values that a `FeatureMix` or a `ConvGroup` makes: that at `row`."""
 
     x: int
     row: int
 
 
 @dataclass(frozen=True)
-class Region:
-    """Convolutions in series that make the last one's value; only what they read is kept."""
+class RecomputeRegion:
+    """Convolutions in series, recomputed in backward: only the inputs are kept for it."""
 
     inputs: tuple[int, ...]
-    operations: tuple[tuple[int, "Convolve | Mix"], ...]
+    operations: tuple[tuple[int, "Convolve | WeightedSum"], ...]
 
 
-Operation = Run | Normalise | Convolve | Fan | Mix | Join | Spread | Pick | Region
+Operation = (
+    Call
+    | Normalise
+    | Convolve
+    | ConvGroup
+    | WeightedSum
+    | ConcatFeatures
+    | FeatureMix
+    | GetItem
+    | RecomputeRegion
+)
 
 
 @dataclass(frozen=True)
 class _Pending:
-    """An operation that a coefficient may still be folded into."""
+    """Operation that a coefficient may still be folded into."""
 
     made: Normalise | Convolve
 
 
 @dataclass(frozen=True)
 class _Scaled:
-    """A term of a sum that has not been taken."""
+    """Term of a sum that has not been taken."""
 
     coefficient: Coefficient
     value: "int | _Pending"
 
 
 def reads(operation: Operation) -> tuple[int, ...]:
-    """The values that an operation reads."""
+    """Return the values that an operation reads."""
     match operation:
-        case Mix(values) | Join(values) | Region(values):
+        case WeightedSum(values) | ConcatFeatures(values) | RecomputeRegion(values):
             return values
         case _:
             return (operation.x,)
 
 
 IMAGE = 0
-"""The value that the network is given."""
+"""The number of the value that is the network's input."""
 
 
 class Plan:
-    """The operations of a network in order, by the number of the value that each makes.
+    """Operations of a network in order, by the number of the value that each makes.
 
-    `logits` and `auxiliary` are the values that the network gives.
+    `logits` and `auxiliary` are the numbers of its outputs.
     """
 
     def __init__(
@@ -158,10 +168,11 @@ class Plan:
         auxiliary: bool,
         present: bool = False,
     ) -> None:
-        """Plan `network`; `present`: mixtures say how far an edge is there."""
+        """Plan `network`; `present`: mixtures have a factor for each edge (its presence)."""
         self.operations: dict[int, Operation] = {}
-        self.twins: dict[str, str] = {}
-        """Slots without weights that see the same features as another, and so hold the same."""
+        self.aliases: dict[str, str] = {}
+        """Slots without weights that see the same features as another one -> that one, whose module
+        replaces theirs."""
         self._coefficients = coefficients
         self._present = present
         self._known: dict[Operation, int] = {}
@@ -184,10 +195,10 @@ class Plan:
             for edge in cell.into(node):
                 terms += self._whole(edge.body, nodes[edge.source])
             nodes.append(self._value(terms))
-        return self._join([nodes[node] for node in cell.output])
+        return self._concat([nodes[node] for node in cell.output])
 
     def _whole(self, body: Expr, x: int) -> list[_Scaled]:
-        """The expression of an edge or a step, by how far it is there."""
+        """Return the terms of an edge or a step, times its presence."""
         if not self._present:
             return self._eval(body, x)
         decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
@@ -196,7 +207,7 @@ class Plan:
         )
 
     def _times(self, factors: Coefficient, expr: Expr, x: int) -> list[_Scaled]:
-        """`factors` times the expression, taken into it as far as they fold into something."""
+        """Return `factors` times the expression, moved into it to where they can be folded."""
         match expr:
             case Chain((*before, Op(Shuffle()) as last)):
                 return self._module(
@@ -208,7 +219,7 @@ class Plan:
                 return self._times(factors, only, x)
             case Concat(branches):
                 values = [self._value(self._times(factors, branch, x)) for branch in branches]
-                return [_Scaled((), self._join(values))]
+                return [_Scaled((), self._concat(values))]
             case _:
                 terms = self._eval(expr, x)
                 return [_Scaled((*factors, *term.coefficient), term.value) for term in terms]
@@ -224,7 +235,7 @@ class Plan:
                 return terms
             case Concat(branches):
                 values = [self._value(self._eval(branch, x)) for branch in branches]
-                return [_Scaled((), self._join(values))]
+                return [_Scaled((), self._concat(values))]
             case Choice():
                 return self._choice(expr, x)
 
@@ -239,14 +250,14 @@ class Plan:
             case _:
                 return [_Scaled((), self._emit(self._shared(module, x)))]
 
-    def _shared(self, module: Op, x: int) -> Run:
-        """The module on `x`; one without weights is the same whatever its slot."""
+    def _shared(self, module: Op, x: int) -> Call:
+        """Return the call of a module; modules without weights are the same whatever their slot."""
         if module.primitive.params:
-            return Run(module, x)
+            return Call(module, x)
         known = self._stateless.setdefault((module.primitive, x), module)
         if known.slot != module.slot:
-            self.twins[module.slot] = known.slot
-        return Run(known, x)
+            self.aliases[module.slot] = known.slot
+        return Call(known, x)
 
     def _choice(self, choice: Choice, x: int) -> list[_Scaled]:
         factors = {
@@ -268,7 +279,7 @@ class Plan:
         return self._stack(weighed, x)
 
     def _stack(self, weighed: list[tuple[Expr, Coefficient]], x: int) -> list[_Scaled]:
-        """Separable convs with their depthwise outputs side by side before one pointwise conv."""
+        """Put the depthwise outputs of separable convs side by side before one pointwise conv."""
         inner: list[int] = []
         terms: list[Term] = []
         for body, coefficient in weighed:
@@ -280,10 +291,10 @@ class Plan:
         assert isinstance(conv, Conv), "the second part of a separable conv"
         wide = Geometry(conv.c_in * len(terms), conv.c_out, 1, 1, Frame(1, 1, 0))
         kernel = Merged(wide, tuple(terms), stacked=True)
-        return [_Scaled((), _Pending(Convolve(kernel, self._join(inner))))]
+        return [_Scaled((), _Pending(Convolve(kernel, self._concat(inner))))]
 
     def _value(self, terms: Iterable[_Scaled]) -> int:
-        """The sum of the terms, as one value."""
+        """Add up the terms to one value."""
         plain: list[int] = []
         weighed: dict[int, list[Coefficient]] = {}
         for term in terms:
@@ -305,11 +316,11 @@ class Plan:
             return next(term.value for term in terms if isinstance(term.value, int))
         if len(values) == 1 and numbers[0] is None:
             return values[0]
-        return self._emit(Mix(tuple(values), tuple(numbers)))
+        return self._emit(WeightedSum(tuple(values), tuple(numbers)))
 
     def _is_zero(self, value: int) -> bool:
         made = self.operations.get(value)
-        return isinstance(made, Run) and made.module.primitive.zero
+        return isinstance(made, Call) and made.module.primitive.zero
 
     def _folded(self, made: Normalise | Convolve, coefficient: Coefficient) -> Operation:
         if not coefficient:
@@ -325,8 +336,8 @@ class Plan:
         )
         return Merged(kernel.geometry, tuple(terms), kernel.stacked)
 
-    def _join(self, values: list[int]) -> int:
-        return values[0] if len(values) == 1 else self._emit(Join(tuple(values)))
+    def _concat(self, values: list[int]) -> int:
+        return values[0] if len(values) == 1 else self._emit(ConcatFeatures(tuple(values)))
 
     def _emit(self, operation: Operation) -> int:
         if operation not in self._known:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -181,6 +182,13 @@ def test_a_pass_is_a_frozen_value_that_says_what_it_is(name: str) -> None:
     assert cls.ensures
     assert cls.__doc__
     assert is_dataclass(cls)
+
+
+def test_the_documentation_lists_every_pass_with_its_kind() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    lines = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| ")]
+    listed = {name.strip(): kind.strip() for name, kind in lines if kind.strip() in get_args(Kind)}
+    assert listed == {name: cls.kind for name, cls in all_passes().items()}
 
 
 @pytest.mark.parametrize("space", [name for name in ALL_SPACES if name != "toponas-4"])
@@ -372,14 +380,14 @@ def test_passes_say_why_they_left_something() -> None:
 
 
 def test_diagnostics_of_a_pipeline_name_the_decision_and_come_once() -> None:
-    settings_ = Simplification()
-    result = run_passes(supernet("darts"), simplification_passes(settings_), verify=True)
+    chosen = Simplification()
+    result = run_passes(supernet("darts"), simplification_passes(chosen), verify=True)
     assert len(set(result.diagnostics)) == len(result.diagnostics)
     rules = {d.rule for d in result.diagnostics}
     assert rules == {"pms", "fms", "norm", "merge"}
     decisions = {decision.name for decision in supernet("darts").decisions()}
     assert {d.decision for d in result.diagnostics} == decisions
-    again = run_passes(result.network, simplification_passes(settings_), verify=True)
+    again = run_passes(result.network, simplification_passes(chosen), verify=True)
     assert not again.changed
     assert not any(d.fired for d in again.diagnostics)
     assert "the candidates are one convolution already" in {d.text for d in again.diagnostics}

@@ -72,14 +72,6 @@ def test_merging_after_sharing_is_exact_too(pointwise: Pointwise, edge: Expr) ->
     assert_same(network(shared), network(merged(shared, pointwise)))
 
 
-@pytest.mark.parametrize("name", [n for n in ALL_SPACES if n != "toponas-4"])
-def test_merging_the_spaces(name: str) -> None:
-    shared = simplify(any_space(name).supernet(tiny(name)), Simplification(merge=False))
-    after = simplify(shared, Simplification(pms=False, fms=False, norm=False))
-    verify(after)
-    assert_same(shared, after)
-
-
 @settings(max_examples=20)
 @given(edge=alike())
 def test_a_group_without_mass_is_no_trouble(edge: Expr) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from archwright.graph.passes.simplification import simplification, simplify
 from archwright.lowering.coefficients import Coefficients
-from archwright.lowering.peephole import fan_out, optimise
-from archwright.lowering.plan import Convolve, Fan, Pick, Plan, reads
+from archwright.lowering.peephole import group_convs, optimise
+from archwright.lowering.plan import ConvGroup, Convolve, GetItem, Plan, reads
 from archwright.spaces import get_space
 
 from ..strategies import tiny
@@ -26,27 +26,27 @@ def alone(made: Plan) -> list[Convolve]:
 
 def test_convolutions_of_one_node_are_one_operation() -> None:
     made = plan()
-    fans = {v: o for v, o in made.operations.items() if isinstance(o, Fan)}
+    groups = {v: o for v, o in made.operations.items() if isinstance(o, ConvGroup)}
     # an input of a reduction cell: for each of its four edges two depthwise convolutions, and a
     # pointwise one of the skip connection
-    assert max(len(fan.kernels) for fan in fans.values()) == 4 * 3
-    for value, fan in fans.items():
-        rows = [o.row for o in made.operations.values() if isinstance(o, Pick) and o.x == value]
-        assert rows == list(range(len(fan.kernels)))
+    assert max(len(group.kernels) for group in groups.values()) == 4 * 3
+    for value, group in groups.items():
+        rows = [o.row for o in made.operations.values() if isinstance(o, GetItem) and o.x == value]
+        assert rows == list(range(len(group.kernels)))
 
 
 def test_a_convolution_that_reads_alone_stays_as_it_is() -> None:
     made = plan()
     read = [convolve.x for convolve in alone(made)]
     assert read
-    fanned = {o.x for o in made.operations.values() if isinstance(o, Fan)}
+    grouped = {o.x for o in made.operations.values() if isinstance(o, ConvGroup)}
     assert len(set(read)) == len(read)
-    assert not fanned & set(read)
+    assert not grouped & set(read)
 
 
 def test_regions_are_left_to_recompute() -> None:
     made = plan(recompute=True)
-    assert not any(isinstance(o, Fan) for o in made.operations.values())
+    assert not any(isinstance(o, ConvGroup) for o in made.operations.values())
 
 
 def test_every_value_is_made_before_it_is_read() -> None:
@@ -60,7 +60,7 @@ def test_every_value_is_made_before_it_is_read() -> None:
 def test_a_second_time_changes_nothing(recompute: bool) -> None:
     made = plan(recompute=recompute)
     if recompute:
-        fan_out(made)
+        group_convs(made)
     before = dict(made.operations)
-    fan_out(made)
+    group_convs(made)
     assert made.operations == before
