@@ -1,4 +1,4 @@
-"""The graph of a network whose modules were made narrower, read off the modules.
+"""Resizing: the graph of a network whose modules were made narrower, read off the modules.
 
 Channel pruners change modules in place. Written back into the graph, the widths make a pruned
 network one like any other: verified, its cost exact, and exported without being traced.
