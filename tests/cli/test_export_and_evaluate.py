@@ -34,7 +34,7 @@ def test_export_prints_json(call, run: Path, tmp_path: Path) -> None:
     )
     assert result["file"] == str(file)
     assert result["report"] == str(run / "report.html")
-    assert "Runtime" in (run / "report.html").read_text()
+    assert "Exported" in (run / "report.html").read_text()
     assert f"exported: {file}" in done.err
 
 

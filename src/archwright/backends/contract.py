@@ -10,7 +10,6 @@ Legend: B batch, C channels, H height, W width.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -189,4 +188,6 @@ class Backend(ABC):
 
     def runtime_version(self) -> str:
         """Return the name and version of the distribution that runs its files."""
+        from importlib.metadata import version
+
         return f"{self.runtime} {version(self.runtime)}"

@@ -1,4 +1,4 @@
-"""A network as one function, from images to logits."""
+"""Module of a network that maps images to logits alone."""
 
 from torch import Tensor, nn
 from typing_extensions import override

@@ -46,13 +46,13 @@ def to_onnx(module: GraphModule, metadata: Mapping[str, str] | None = None) -> b
     """
     verify_discrete(module.network)
     onnx = optional("onnx")
-    writer = _Writer(onnx)
-    logits = writer.network(module)
+    builder = _OnnxBuilder(onnx)
+    logits = builder.network(module)
     made = walk_network(module.network)[module.network.output]
     *_, last = module.network.modules()
     out = made[:1] if isinstance(last.primitive, Linear) else made
     number, helper = onnx.TensorProto.FLOAT, onnx.helper
-    nodes, constants = writer.reached(logits)
+    nodes, constants = builder.reached(logits)
     nodes.append(helper.make_node("Identity", [logits], [LOGITS]))
     graph = helper.make_graph(
         nodes,
@@ -68,7 +68,7 @@ def to_onnx(module: GraphModule, metadata: Mapping[str, str] | None = None) -> b
     return model.SerializeToString()
 
 
-class _Writer:
+class _OnnxBuilder:
     """Builder of the graph; see `graph.onnx_form.OnnxGraph`."""
 
     def __init__(self, onnx: Any) -> None:

@@ -1,4 +1,4 @@
-"""How long a call takes."""
+"""Latency of calls, measured one by one or several in turns."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 _LEAST = 5
-"""Times that are always taken."""
+"""Least number of times that are taken."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """The median of repeated calls in milliseconds, and between which quarters half of them lie."""
+    """Median and interquartile range of repeated calls, in milliseconds."""
 
     median_ms: float
     spread_ms: float
@@ -24,7 +24,7 @@ def measure(
 ) -> Timing:
     """Time `call`, after calls that do not count: `repeats` times, or fewer if `seconds` are over.
 
-    What takes less than a tenth of a millisecond is called several times between two looks at the
+    A call of less than a tenth of a millisecond is made several times between two readings of the
     clock. `spread_ms` is the interquartile range. At least five times are taken.
     """
     (timing,) = benchmark_interleaved([call], warmup=warmup, repeats=repeats, seconds=seconds)
@@ -38,7 +38,7 @@ def benchmark_interleaved(
     repeats: int = 30,
     seconds: float = 2.0,
 ) -> list[Timing]:
-    """Time several calls in turns, so that whatever slows the machine down meets them all.
+    """Time several calls in turns, so that other load of the machine slows all of them alike.
 
     As `measure` otherwise; `seconds` are those of one call. A call comes once more before it is
     timed: those between have taken the caches from it, and small networks take twice as long cold.
@@ -60,7 +60,7 @@ def benchmark_interleaved(
 
 
 def _warm(call: Callable[[], object], warmup: int) -> int:
-    """Call without counting; how often to call between two looks at the clock."""
+    """Call without counting; return the number of calls between two readings of the clock."""
     once = 0.0
     for _ in range(max(warmup, 1)):
         began = time.perf_counter()

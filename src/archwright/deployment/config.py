@@ -1,4 +1,4 @@
-"""The configurations of an export and of an evaluation."""
+"""Configurations of an export and of an evaluation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class ExportConfig:
     """Folder in which a plain name is looked for before the hub (else the run's, or
     $ARCHWRIGHT_DATA)."""
     calibration: int = 512
-    """Training images that show int8 the range of each feature."""
+    """Number of training images from which int8 takes the range of each feature."""
     space: str | None = None
     """The Python file of the run's space, if that is one of your own."""
     test_limit: int | None = None
@@ -72,7 +72,7 @@ class EvaluateConfig:
     """Folder in which a plain name is looked for before the hub (else the run's, or
     $ARCHWRIGHT_DATA)."""
     test_limit: int | None = None
-    """Use so many of the test images, a fixed sample (else as many as in the run)."""
+    """Number of test images, a fixed sample (else as many as in the run)."""
     space: str | None = None
     """The Python file of the run's space, if that is one of your own."""
     device: str = "auto"

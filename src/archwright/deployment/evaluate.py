@@ -1,4 +1,4 @@
-"""Scoring whatever holds a trained network: a run, a checkpoint, an exported file."""
+"""Evaluation of a trained network in a run, a checkpoint or an exported file."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from archwright.spaces import get_space
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateResult:
-    """What was scored on what, and how well it did.
+    """Result of an evaluation: the network, the images and the score.
 
     `kind` is that of the run (search, train, prune) or the format of the file; `weights` are
     float32 or int8; `data_summary` says what the images are; `seconds` are those of the scoring.
@@ -38,7 +38,7 @@ class EvaluateResult:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a machine reads it, the score's numbers among the others."""
+        """Return the result for a machine, the score's numbers among the others."""
         content: dict[str, Any] = {**asdict(self), **asdict(self.score), "file": str(self.file)}
         del content["score"]
         return content

@@ -1,4 +1,4 @@
-"""From a run to a file that other programs run: written, checked against torch, and measured."""
+"""Export of a run to a file that other programs run: written, checked against torch, measured."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -30,19 +30,19 @@ from archwright.lowering import GraphModule
 from archwright.spaces import get_space
 
 _CALIBRATED = 64
-"""Images that are calibrated on at a time."""
+"""Images of a calibration batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportResult:
-    """File that was written, and what it takes.
+    """Result of an export: the file, its cost and its latency.
 
-    `published_params` and `published_macs` are those of the architecture as published, which a
-    network that a search left differs from. `size_mb` (10^6 bytes) are the weights by themselves,
-    as budgets count them, `bytes` those of the file. `latency_ms` is a median, `latency_spread_ms`
-    between which quarters of all times half of them lie, for `batch_size` images in `threads`
-    threads. `deviation` is how far the logits of the file are from torch's, in units of the
-    largest; of int8, those of the float32 file that it was made of.
+    `published_params` and `published_macs` are those of the architecture as published, from which
+    a network that a search left differs. `size_mb` (10^6 bytes) are the weights by themselves, as
+    budgets count them, `bytes` those of the file. `latency_ms` is a median and `latency_spread_ms`
+    the interquartile range, for `batch_size` images in `threads` threads. `deviation` is the
+    largest difference of the logits of the file from torch's, in units of the largest; of int8,
+    those of the float32 file of the same network.
 
     Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
     takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
@@ -81,7 +81,7 @@ class ExportResult:
     unnoted: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a machine reads it; what there is none of is left out."""
+        """Return the result for a machine; fields without a value are left out."""
         content = {**asdict(self), "run": str(self.run), "file": str(self.file), "noted": None}
         return {name: value for name, value in content.items() if value is not None}
 
@@ -94,7 +94,7 @@ def export(config: ExportConfig) -> ExportResult:
     Raises:
         RunError: there is no network to export, it is damaged, the file answers otherwise than
             torch, or it cannot be written.
-        GraphError: the network cannot be said in the format.
+        GraphError: the format has no form for something in the network.
         ConfigError: a library is not installed.
         DataError: the images that int8 needs cannot be used.
     """
@@ -104,7 +104,7 @@ def export(config: ExportConfig) -> ExportResult:
     cost, published = trained.cost, trained.published_cost
     plain = serialise(trained.module, config.format, card_of(trained))
     gap = max_error(LogitsModule(trained.module), _open(config, plain), trained.network.image)
-    # of the unpruned network, fresh weights do: they do not change its time
+    # fresh weights suffice for the unpruned network: they do not change its time
     whole = None if trained.unpruned is None else GraphModule(trained.unpruned).eval()
     others = {} if whole is None else {"unpruned": whole}
     if config.weights == "float32":
@@ -183,7 +183,7 @@ def _quantised(
 
 
 def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
-    """Training images as the test images are given: normalised, and not augmented."""
+    """Return training images as test images are: normalised, and not augmented."""
     part = images.train.subset(subset_indices(len(images.train), count))
     batches = data.Batches(
         part, _CALIBRATED, seed=0, stream="calibration", mean=images.mean, std=images.std
@@ -194,7 +194,7 @@ def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
 def _latencies(
     config: ExportConfig, trained: TrainedNetwork, files: Mapping[str, bytes]
 ) -> dict[str, Any]:
-    """The time of each file, all taken in turns, by the name of its field."""
+    """Time every file, all in turns; return the times by the name of their field."""
     image = trained.network.image
     calls = [
         _open(config, content).call(image, batch=config.batch_size) for content in files.values()

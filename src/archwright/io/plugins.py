@@ -2,7 +2,6 @@
 
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from archwright.errors import ConfigError
@@ -11,6 +10,8 @@ from archwright.errors import ConfigError
 @cache
 def plugins(group: str) -> dict[str, str]:
     """Return the entry points of a group: name -> `module:attribute`, sorted; none is imported."""
+    from importlib.metadata import entry_points  # most commands ask for none
+
     return {point.name: point.value for point in sorted(entry_points(group=group))}
 
 
