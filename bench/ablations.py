@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
-from archwright.bench.contestants import parse_seeds
-from archwright.bench.freeze import require_frozen, settings_hash
-from archwright.bench.results import Results, read_results, require_same, write_results
+from archwright.bench.engine.arms import parse_seeds
+from archwright.bench.engine.freeze import require_frozen, settings_hash
+from archwright.bench.engine.results import Results, read_results, require_same, write_results
 from archwright.cost import cost_model
 from archwright.engine.device import describe_hardware, versions
 from archwright.nas.budget.derivation import Derivation

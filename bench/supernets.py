@@ -21,8 +21,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from archwright.bench.results import read_results
-from archwright.bench.supernet_pages import result_path
+from archwright.bench.engine.results import read_results
+from docs_tables.supernet import result_path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

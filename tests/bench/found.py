@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from archwright.bench.contestants import Contestant, parse_contestants
-from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.searches import Search, Searches
+from archwright.bench.engine.arms import Arm, parse_arms
+from archwright.bench.nasbench201.config import Nasbench201Config
+from archwright.bench.nasbench201.searches import Search, Searches
 
 
 def _cell(*operations: str) -> str:
@@ -17,11 +17,11 @@ CONV1 = _cell(*["nor_conv_1x1"] * 6)
 SKIP = _cell(*["skip_connect"] * 6)
 
 
-def contestant(text: str) -> Contestant:
+def arm(text: str) -> Arm:
     """`darts all`, `beta-darts/doubled none/fused`."""
     method, simplify = text.split()
     named = method.partition("/")[0]
-    found = parse_contestants(method, simplify, "proxy", baselines=False)
+    found = parse_arms(method, simplify, "proxy", baselines=False)
     return next(one for one in found if one.method == named)
 
 
@@ -37,9 +37,7 @@ def search(who: str, seed: int, architecture: str = CONV3, **fields: Any) -> Sea
         "weights": None,
         "images": "invented",
     }
-    return Search(
-        contestant=contestant(who), seed=seed, architecture=architecture, **{**usual, **fields}
-    )
+    return Search(arm=arm(who), seed=seed, architecture=architecture, **{**usual, **fields})
 
 
 def results(*found: Search, **settings: Any) -> Searches:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from archwright.bench.pruning_config import FRESH, PruningConfig
-from archwright.bench.pruning_rows import PrunedRow
-from archwright.bench.results import Results
+from archwright.bench.engine.results import Results
+from archwright.bench.pruning.config import FRESH, PruningConfig
+from archwright.bench.pruning.measurements import PrunedRow
 
 FILE: dict[str, Any] = {
     "versions": {"torch": "2"},

@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.bench.command import products
+from archwright.bench.engine.command import products
 
 from .found import results, search
 

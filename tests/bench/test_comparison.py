@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.bench.comparison import paired_tests, permutation_p, standings, t_p
+from archwright.bench.engine.statistics import permutation_p, t_p
+from archwright.bench.nasbench201.comparison import paired_tests, summarise_searches
 from archwright.tables import nasbench201
 
 from .found import CONV1, CONV3, SKIP, search
@@ -22,8 +23,8 @@ def test_a_row_by_hand() -> None:
         search("darts all", 1, CONV1, seconds=30.0, cpu_seconds=5.0),
         search("darts all", 2, SKIP, seconds=11.0, cpu_seconds=7.0),
     ]
-    row, other = standings(found)
-    assert (row.contestant, row.n, other.n) == (found[0].contestant, 3, 1)
+    row, other = summarise_searches(found)
+    assert (row.arm, row.n, other.n) == (found[0].arm, 3, 1)
     entries = [nasbench201.lookup(text) for text in (CONV3, CONV1, SKIP)]
     for name in ("cifar10", "cifar100", "imagenet16"):
         values = [getattr(entry, f"{name}_test") for entry in entries]
@@ -43,8 +44,8 @@ def test_costs_by_hand(peak: int | None) -> None:
         return {"seconds": wall, "cpu_seconds": cpu, "peak_bytes": peak}
 
     costs = {
-        row.contestant.method: row.normalised_cost
-        for row in standings(
+        row.arm.method: row.normalised_cost
+        for row in summarise_searches(
             [
                 search("darts all", 0, saved_bytes=400, **taking(30.0)),
                 search("gdas all", 0, saved_bytes=100, **taking(60.0)),
@@ -62,8 +63,8 @@ def test_baselines_alone_are_compared_with_each_other() -> None:
         search("random-ws none", 0, saved_bytes=200),
         search("random-ws all", 0, saved_bytes=100),
     ]
-    assert [row.normalised_cost for row in standings(both)] == [1.5, 1.0]
-    assert [row.normalised_cost for row in standings([search("random none", 0)])] == [None]
+    assert [row.normalised_cost for row in summarise_searches(both)] == [1.5, 1.0]
+    assert [row.normalised_cost for row in summarise_searches([search("random none", 0)])] == [None]
 
 
 def test_pairs_are_those_of_the_same_seed_and_method() -> None:
@@ -76,7 +77,7 @@ def test_pairs_are_those_of_the_same_seed_and_method() -> None:
         *(search("random none", seed) for seed in (0, 1)),
     ]
     tests = paired_tests(found)
-    assert [(t.contestant.supernet, t.dataset, t.n) for t in tests] == [
+    assert [(t.arm.supernet, t.dataset, t.n) for t in tests] == [
         *(("all", name, 2) for name in nasbench201.DATASETS),
         *(("none/fused", name, 2) for name in nasbench201.DATASETS),
     ]

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.bench.contestants import parse_contestants, parse_seeds, write_seeds
+from archwright.bench.engine.arms import parse_arms, parse_seeds, write_seeds
 from archwright.errors import ConfigError
 
 
 def names(methods: str, simplify: str, *, baselines: bool = True) -> list[str]:
-    found = parse_contestants(methods, simplify, "paper", baselines=baselines)
+    found = parse_arms(methods, simplify, "paper", baselines=baselines)
     return [f"{one.title('paper')} {one.supernet} {one.lowering}" for one in found]
 
 
@@ -41,7 +41,7 @@ def test_what_is_named_twice_runs_once() -> None:
 
 
 def test_a_method_may_have_a_preset_of_its_own() -> None:
-    found = parse_contestants("beta-darts,beta-darts/doubled", "all", "paper", baselines=False)
+    found = parse_arms("beta-darts,beta-darts/doubled", "all", "paper", baselines=False)
     assert [one.preset for one in found] == ["paper", "doubled", "paper"]
     assert [one.title("paper") for one in found][:2] == ["beta-darts", "beta-darts/doubled"]
 
@@ -58,7 +58,7 @@ def test_a_method_may_have_a_preset_of_its_own() -> None:
 )
 def test_what_is_unknown_is_named(methods: str, simplify: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse_contestants(methods, simplify, "paper", baselines=True)
+        parse_arms(methods, simplify, "paper", baselines=True)
 
 
 def test_seeds_by_hand() -> None:

@@ -4,12 +4,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from archwright.bench.budgets import judged, mean_regrets
-from archwright.bench.headlines import headlines
-from archwright.bench.results import Results, write_results
-from archwright.bench.searches import write_searches
-from archwright.bench.supernet_pages import result_path
+from archwright.bench.budgets.cases import mean_regrets, score_case
+from archwright.bench.engine.results import Results, write_results
 from archwright.tables import nasbench201
+from docs_tables.readme_table import readme_table
+from docs_tables.supernet import result_path
 
 from . import found, pruned
 from .test_budgets import case
@@ -20,12 +19,12 @@ CIFAR10 = {text: nasbench201.lookup(text).cifar10_test for text in (found.CONV3,
 
 def rows(folder: Path) -> list[list[str]]:
     """The cells of each row."""
-    lines = headlines(folder).splitlines()[2:]
+    lines = readme_table(folder).splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_nothing_measured_is_nothing_shown(tmp_path: Path) -> None:
-    assert headlines(tmp_path) == ""
+    assert readme_table(tmp_path) == ""
 
 
 def test_a_supernet_is_told_in_found_networks(tmp_path: Path) -> None:
@@ -57,20 +56,20 @@ def test_a_supernet_is_told_in_found_networks(tmp_path: Path) -> None:
 def test_searches_stand_beside_what_learned_nothing(tmp_path: Path) -> None:
     path = tmp_path / "searches.json"
     ours = [found.search("diffgraph all", seed) for seed in range(10)]
-    write_searches(path, found.results(*ours[:9]))
+    write_results(path, found.results(*ours[:9]))
     assert rows(tmp_path) == []  # too few
-    write_searches(path, found.results(*ours))
+    write_results(path, found.results(*ours))
     ((question, here, beside),) = rows(tmp_path)
     assert "what diffgraph finds in NAS-Bench-201, where 94.37 % is" in question
     assert here == "94.36 (0.00) % in 2 CPU s (n = 10)"
     nulls = ("89.89 (4.91) %, untrained", "89.45 (6.13) %, uniform draw, without none")
     assert beside == "; ".join((*nulls, "93.76 %, six 3x3 convolutions"))
     plain = [found.search("diffgraph none", seed, found.CONV1) for seed in range(10)]
-    write_searches(path, found.results(*ours, *plain[:5]))
+    write_results(path, found.results(*ours, *plain[:5]))
     assert "not simplified" not in rows(tmp_path)[0][2]  # both arms need as many seeds
-    write_searches(path, found.results(*ours, *plain))
+    write_results(path, found.results(*ours, *plain))
     assert rows(tmp_path)[0][2].split("; ")[0].endswith("(n = 10), not simplified")
-    write_searches(tmp_path / "searches-x3.json", found.results(*ours, supernets=3))
+    write_results(tmp_path / "searches-x3.json", found.results(*ours, supernets=3))
     assert "by 3 supernets" in rows(tmp_path)[1][0]
 
 
@@ -85,7 +84,7 @@ def test_budgets_are_judged_by_the_table(tmp_path: Path) -> None:
         other = {**settings, name: 20.0 if value is None else True}
         write_results(tmp_path / f"budgets-{number}.json", replace(results, settings=other))
     ((question, here, others),) = rows(tmp_path)
-    outcomes = [judged(one) for one in cases]
+    outcomes = [score_case(one) for one in cases]
     assert "answers of darts to budgets on one device" in question
     assert here == f"{mean_regrets(outcomes)['cifar10']:.2f}"
     assert f"{mean_regrets(outcomes, 'drawn')['cifar10']:.2f} drawn at random" in others

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from archwright.bench import pruning_pages
-from archwright.bench.pruning_rows import PrunedRow, behind_at, rows_of, standings
-from archwright.bench.results import require_same, write_results
+from archwright.bench.engine.results import require_same, write_results
+from archwright.bench.pruning.measurements import PrunedRow, parse_rows, summarise_prunings
 from archwright.errors import RunError
+from docs_tables import pruning as pruning_pages
+from docs_tables.pruning import behind_at
 
 from .pruned import results, row, rows
 
 
 def test_rows_go_through_a_file_unchanged() -> None:
-    assert rows_of(Path("x.json"), results()) == rows()
+    assert parse_rows(Path("x.json"), results()) == rows()
 
 
 def test_a_standing_is_a_way_and_a_target_over_its_seeds() -> None:
-    found = standings(rows())
+    found = summarise_prunings(rows())
     assert [(s.method, s.fusion, s.target, s.n) for s in found] == [
         ("unpruned", None, 1.0, 2),
         ("nodes", "sum", 0.7, 2),
@@ -43,18 +44,18 @@ def test_a_standing_is_a_way_and_a_target_over_its_seeds() -> None:
 
 
 def test_without_an_unpruned_network_nothing_is_behind_it() -> None:
-    (only,) = standings([row("channels", 3, 0.5, 50.0)])
+    (only,) = summarise_prunings([row("channels", 3, 0.5, 50.0)])
     assert only.behind is None
-    mixed = standings(
+    mixed = summarise_prunings(
         [row("unpruned", 0, 1.0, 61.0), *(row("channels", s, 0.5, 5) for s in (0, 1))]
     )
     assert mixed[1].behind is None  # seed 1 has none
 
 
 def test_fresh_networks_are_behind_the_whole_one_that_was_trained_in_one_go() -> None:
-    *_, fresh, _ = standings(rows())
+    *_, fresh, _ = summarise_prunings(rows())
     assert (fresh.method, fresh.behind) == ("fresh", None)
-    found = standings([*rows(), row("whole", 0, 1.0, 65.0), row("whole", 1, 1.0, 70.0)])
+    found = summarise_prunings([*rows(), row("whole", 0, 1.0, 65.0), row("whole", 1, 1.0, 70.0)])
     behind = {(s.method, s.target): s.behind.mean for s in found if s.behind is not None}
     assert behind["fresh", 0.7] == 15.0  # 65 - 50, seed 1 has no fresh one
     assert behind["whole", 1.0] == 0.0
@@ -68,7 +69,7 @@ def timed(method: str, target: float, behind: float, ratio: float) -> PrunedRow:
 
 def test_ways_are_compared_at_equal_latency() -> None:
     """Between targets in a straight line; what is slower than the time has no answer."""
-    found = standings(
+    found = summarise_prunings(
         [
             *(timed("unpruned", 1.0, 0.0, 1.02), timed("channels-global", 0.7, 1.0, 0.8)),
             *(timed("channels-global", 0.5, 4.0, 0.6), timed("operations", 0.7, 3.0, 0.7)),
@@ -91,11 +92,11 @@ def test_ways_are_compared_at_equal_latency() -> None:
         ("channels-global-unrounded", *["\N{EN DASH}"] * 4),
     ]
     untimed = [row("unpruned", 0, 1.0, 60.0), row("operations", 0, 0.5, 50.0)]
-    assert pruning_pages.equal_table(standings(untimed)) is None
+    assert pruning_pages.equal_table(summarise_prunings(untimed)) is None
 
 
 def test_the_table_says_what_was_lost() -> None:
-    table = pruning_pages.pruning_table(standings(rows()))
+    table = pruning_pages.pruning_table(summarise_prunings(rows()))
     assert table.columns[-1] == "time left, 1"
     shown = dict(zip(table.columns, table.rows[-1], strict=True))
     assert shown == {
@@ -147,7 +148,7 @@ def test_a_page_of_nothing_is_empty(tmp_path: Path) -> None:
 def test_other_rows_are_refused() -> None:
     other = replace(results(), rows=[{"variant": "naive"}])
     with pytest.raises(RunError, match=r"x.json holds no prunings: give another --out"):
-        rows_of(Path("x.json"), other)
+        parse_rows(Path("x.json"), other)
 
 
 @pytest.mark.parametrize(

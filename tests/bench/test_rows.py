@@ -5,16 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from archwright.bench.results import Results, read_results, write_results
-from archwright.bench.rows import Measured, measured_of, rounds, rows_of
-from archwright.bench.variants import DISCRETE, NAIVE, Variant
+from archwright.bench.engine.results import Results, read_results, write_results
+from archwright.bench.supernet.measurements import (
+    Measurement,
+    measurement_rows,
+    parse_measurements,
+    rounds,
+)
+from archwright.bench.supernet.variants import DISCRETE, NAIVE, Variant
 from archwright.errors import RunError
 
 ALL = Variant(name="all", simplify="all", lowering="fused")
 
 
-def measured(variant: Variant, saved: int, *seconds: float) -> Measured:
-    return Measured(
+def measured(variant: Variant, saved: int, *seconds: float) -> Measurement:
+    return Measurement(
         variant=variant,
         saved_bytes=saved,
         peak_bytes=None,
@@ -30,7 +35,7 @@ def measured(variant: Variant, saved: int, *seconds: float) -> Measured:
 
 
 def test_ratios_by_hand() -> None:
-    rows = rows_of(
+    rows = measurement_rows(
         [
             measured(DISCRETE, 100, 1.0, 2.0, 3.0),
             measured(NAIVE, 400, 10.0, 8.0, 12.0),
@@ -53,13 +58,13 @@ def test_ratios_by_hand() -> None:
 
 
 def test_one_step_has_no_spread() -> None:
-    rows = rows_of([measured(DISCRETE, 1, 2.0), measured(NAIVE, 1, 2.0)])
+    rows = measurement_rows([measured(DISCRETE, 1, 2.0), measured(NAIVE, 1, 2.0)])
     assert rows[0]["step_quartiles_s"] == [2.0, 2.0]
 
 
 def test_what_is_not_timed_has_no_times() -> None:
     counted = [measured(DISCRETE, 100), measured(NAIVE, 400, 2.0), measured(ALL, 200)]
-    discrete, naive, simplified = rows_of(counted)
+    discrete, naive, simplified = measurement_rows(counted)
     assert rounds(counted) == simplified["times"] == 0
     assert (naive["memory_ratio"], naive["time_ratio"], naive["normalised_cost"]) == (4, None, None)
     names = ("step_s", "step_min_s", "step_quartiles_s", "time_ratio", "time_ratio_to_naive")
@@ -69,10 +74,10 @@ def test_what_is_not_timed_has_no_times() -> None:
 def test_rows_come_back_as_they_were_measured() -> None:
     other = Variant(name="original", simplify="none", lowering=None)
     all_of_them = [measured(DISCRETE, 1, 2.0), measured(NAIVE, 2), measured(other, 3, 1.0, 4.0)]
-    written = json.loads(json.dumps(rows_of(all_of_them)))
-    assert measured_of(written) == all_of_them
+    written = json.loads(json.dumps(measurement_rows(all_of_them)))
+    assert parse_measurements(written) == all_of_them
     with pytest.raises(RunError, match="it lacks macs"):
-        measured_of([{name: value for name, value in written[0].items() if name != "macs"}])
+        parse_measurements([{name: value for name, value in written[0].items() if name != "macs"}])
 
 
 def some() -> Results:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archwright.bench.spread import Spread
+from archwright.bench.engine.statistics import Spread
 
 
 def test_the_deviation_is_that_of_a_sample() -> None:

@@ -9,14 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.bench import contest, entrants, peaks, supernet
-from archwright.bench import threads as bench_threads
-from archwright.bench.contest import Contest, Entrant
-from archwright.bench.entrants import discrete_network
-from archwright.bench.results import Results, read_results
-from archwright.bench.supernet import bench_supernet
-from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.threads import threads
+from archwright.bench.engine.results import Results, read_results
+from archwright.bench.instruments import threads as bench_threads
+from archwright.bench.instruments.threads import threads
+from archwright.bench.supernet import interleaved as contest
+from archwright.bench.supernet import networks as networks
+from archwright.bench.supernet import peak_in_subprocess as peaks
+from archwright.bench.supernet import run as supernet
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.interleaved import BenchmarkedNetwork, InterleavedBenchmark
+from archwright.bench.supernet.networks import discrete_network
+from archwright.bench.supernet.run import bench_supernet
 from archwright.cost import activation_bytes, graph_cost, saved_bytes
 from archwright.engine import device
 from archwright.engine.device import make_fabric
@@ -62,7 +65,7 @@ def test_the_rows_come_as_they_were_asked_for(results: Results) -> None:
 def test_a_process_that_fails_leaves_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "_PROGRAM", "raise SystemExit(3)")
     reason = "the process that measures it ended with code 3"
-    assert peaks.peaks_apart(SupernetConfig(**TINY, simplify="all")) == [(None, reason)] * 3
+    assert peaks.peaks_in_subprocess(SupernetConfig(**TINY, simplify="all")) == [(None, reason)] * 3
 
 
 def test_it_says_how_it_was_measured(results: Results) -> None:
@@ -120,22 +123,22 @@ def test_mixed_precision_keeps_less(results: Results) -> None:
     assert half[1]["saved_bytes"] < results.rows[1]["saved_bytes"]
 
 
-def built(config: SupernetConfig, size: Size = SIZE) -> list[Entrant]:
+def built(config: SupernetConfig, size: Size = SIZE) -> list[BenchmarkedNetwork]:
     space = get_space(config.space)
     discrete, _ = discrete_network(space, size)
     return [
-        entrants._entrant(v, discrete, space.supernet(size), 0, torch.device("cpu"))
+        networks._build_network(v, discrete, space.supernet(size), 0, torch.device("cpu"))
         for v in config.variants
     ]
 
 
 def a_contest(
-    made: list[Entrant],
+    made: list[BenchmarkedNetwork],
     advance: Callable[[], object] = lambda: None,
     images: Tensor | None = None,
     labels: Tensor | None = None,
-) -> Contest:
-    return Contest(
+) -> InterleavedBenchmark:
+    return InterleavedBenchmark(
         make_fabric("cpu", "32-true"),
         made,
         torch.randn(4, 3, 8, 8) if images is None else images,
@@ -154,7 +157,7 @@ def test_a_step_reaches_every_weight_and_alpha() -> None:
         for logits in entrant.searched:
             assert logits.grad is not None
             assert logits.grad.abs().sum() > 0
-        entrant.forget_gradients()
+        entrant.clear_gradients()
         assert all(p.grad is None for p in entrant.module.parameters())
 
 
@@ -162,13 +165,13 @@ def test_rows_are_measured_in_turns_in_their_faster_format(monkeypatch: pytest.M
     made = built(SupernetConfig(simplify="all"))
     order: list[tuple[str, str]] = []
 
-    def timed(self: Contest, entrant: Entrant) -> float:
+    def timed(self: InterleavedBenchmark, entrant: BenchmarkedNetwork) -> float:
         order.append((entrant.variant.name, entrant.memory_format))
         self._advance()
         fast = "contiguous" if entrant.variant.name == "naive" else "channels_last"
         return 1.0 if entrant.memory_format == fast else 2.0
 
-    monkeypatch.setattr(Contest, "_timed", timed)
+    monkeypatch.setattr(InterleavedBenchmark, "_timed", timed)
     steps: list[int] = []
     turns = a_contest(made, lambda: steps.append(1))
     counted = [turns.count(entrant) for entrant in made]
@@ -176,16 +179,16 @@ def test_rows_are_measured_in_turns_in_their_faster_format(monkeypatch: pytest.M
     assert [m.memory_format for m in measured] == ["channels_last", "contiguous", "channels_last"]
     turn = [(m.variant.name, m.memory_format) for m in measured]
     assert order[-6:] == turn * 2
-    assert len(steps) == Contest.length([], 3, 2)
+    assert len(steps) == InterleavedBenchmark.length([], 3, 2)
     assert [m.seconds for m in measured] == [(1.0, 1.0)] * 3
     steps.clear()
     order.clear()
     ((*_, last),) = a_contest(made, lambda: steps.append(1)).time(measured, 3)
     assert last.seconds == (1.0, 1.0, 1.0)
     assert order == turn * 2  # the first is a warm-up, and formats are not chosen again
-    assert len(steps) == Contest.length(measured, 3, 3)
+    assert len(steps) == InterleavedBenchmark.length(measured, 3, 3)
     assert not list(a_contest(made).time(measured, 2))
-    assert Contest.length(measured, 3, 2) == 0
+    assert InterleavedBenchmark.length(measured, 3, 2) == 0
     for entrant in made:
         kernels = [p for p in entrant.module.parameters() if p.dim() == 4 and p.shape[-1] > 1]
         layout = contest.FORMATS[entrant.memory_format]
@@ -197,9 +200,9 @@ def test_recomputing_is_asked_for_only_where_it_is_wanted(monkeypatch: pytest.Mo
 
     def fused(network: Any, **options: Any) -> Any:
         asked.append(options)
-        return entrants.GraphModule(network)
+        return networks.GraphModule(network)
 
-    monkeypatch.setattr(entrants, "FusedNetwork", fused)
+    monkeypatch.setattr(networks, "FusedNetwork", fused)
     built(SupernetConfig(simplify="all,all/naive"))
     built(SupernetConfig(simplify="all,all/naive", recompute=True))
     assert asked == [{}, {"recompute": True}]
@@ -268,7 +271,7 @@ def test_the_golden_bytes(
     made = built(config, Size(channels=16, cells=cells))
     images, labels = torch.randn(batch, 3, 32, 32), torch.zeros(batch, dtype=torch.long)
     contest = a_contest(made, images=images, labels=labels)
-    apart = peaks.peaks_apart(config)
+    apart = peaks.peaks_in_subprocess(config)
     discrete, naive, simplified = (
         contest.count(entrant).with_peak(peak) for entrant, peak in zip(made, apart, strict=True)
     )
@@ -290,7 +293,7 @@ def test_a_bench_goes_on_where_it_was_stopped(
     assert [row["times"] for row in counted.rows] == [0, 0, 0]
     assert read_results(out) == counted
     monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(7, "")] * len(config.variants))
-    monkeypatch.setattr(Contest, "count", lambda *given: pytest.fail("counted again"))
+    monkeypatch.setattr(InterleavedBenchmark, "count", lambda *given: pytest.fail("counted again"))
     once = bench(**settings, repeats=1)
     assert {row["peak_bytes"] for row in once.rows} == {7}
     monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("measured again"))
@@ -340,7 +343,7 @@ def test_other_code_stands_beside_ours_in_turns(tmp_path: Path) -> None:
 def test_the_peak_of_other_code_is_measured_apart(tmp_path: Path) -> None:
     file = tmp_path / "other.py"
     file.write_text(OTHER)
-    found = peaks.peaks_apart(SupernetConfig(**TINY, simplify="all", beside=file))
+    found = peaks.peaks_in_subprocess(SupernetConfig(**TINY, simplify="all", beside=file))
     assert len(found) == 4
     assert all(peak is not None or "no peak" in missing for peak, missing in found)
 

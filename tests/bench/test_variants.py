@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.variants import DISCRETE, NAIVE, Lowering, parse_variants
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.variants import DISCRETE, NAIVE, Lowering, parse_variants
 from archwright.errors import ConfigError
 
 

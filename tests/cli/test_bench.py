@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from archwright.bench import supernet
-from archwright.bench.results import read_results
+from archwright.bench.engine.results import read_results
+from archwright.bench.supernet import run as supernet
 
 TINY = ("--channels=4", "--cells=1", "--image-size=8", "--batch-size=4", "--repeats=2")
 
