@@ -74,7 +74,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def cost_per_stage(found: dict[str, Results], peers: dict[str, Any]) -> Figure:
-    """Memory and time of each row, in multiples of the discrete network's, with peers' as lines."""
+    """Draw memory and time of each row, in multiples of the discrete network's; peers are lines."""
     figure, grid = plt.subplots(
         len(found), 2, figsize=(10, 0.6 + 2.9 * len(found)), squeeze=False, layout="constrained"
     )
@@ -112,7 +112,7 @@ def _lines(axes: Axes, peers: Sequence[dict[str, Any]], ratio: str) -> None:
 
 
 def candidates(found: Sequence[Results]) -> Figure:
-    """Time and memory against the number of candidates, with and without simplification."""
+    """Draw time and memory against the number of candidates, with and without simplification."""
     figure, both = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     order = sorted(found, key=lambda results: results.settings["candidates"])
     numbers = [results.settings["candidates"] for results in order]
@@ -141,7 +141,7 @@ def candidates(found: Sequence[Results]) -> Figure:
 
 
 def pruning(found: Sequence[PruningSummary]) -> Figure:
-    """Accuracy against the share of multiply-accumulates, before and after fine-tuning."""
+    """Draw accuracy against the share of multiply-accumulates, before and after fine-tuning."""
     figure, both = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     whole = next((row for row in found if row.method == WHOLE), None)
     titles = ("before tuning, statistics taken anew", "after tuning")
@@ -175,7 +175,7 @@ def pruning(found: Sequence[PruningSummary]) -> Figure:
 
 
 def searches(found: Sequence[Searches]) -> Figure:
-    """Accuracy on ImageNet16-120 against normalised cost (TopoNAS, Fig. 7).
+    """Draw accuracy on ImageNet16-120 against normalised cost (TopoNAS, Fig. 7).
 
     An arrow goes from each method to the same one on the simplified supernet. A panel for all
     searches that were measured alike.
@@ -210,7 +210,7 @@ def searches(found: Sequence[Searches]) -> Figure:
 
 
 def _arrow(axes: Axes, rows: Sequence[SearchSummary], method: str, colour: str) -> None:
-    """The points of a method: hollow as published, filled on the simplified supernet."""
+    """Draw the points of a method: hollow as published, filled on the simplified supernet."""
     places = {
         row.arm.supernet: (row.normalised_cost, row.accuracies["imagenet16"].mean)
         for row in rows
@@ -256,7 +256,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw(results: Path, images: Path) -> list[Path]:
-    """Draw what there are results for; the files that were written.
+    """Draw what there are results for, and return the files that were written.
 
     Raises:
         RunError: there is no result at all, or a file holds none of this version.

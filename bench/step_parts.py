@@ -1,4 +1,4 @@
-"""What the time of a step is made of: python bench/step_parts.py [--space darts].
+"""Parts of the time of a step: python bench/step_parts.py [--space darts].
 
 A step of the discrete network, and of the supernet as written, fused, and simplified and fused, all
 channels-last, on the CPU by one thread: the processor time of each ATen call, summed up by kind.
@@ -45,7 +45,7 @@ REST = "views and all else"
 
 
 class Clock(TorchDispatchMode):
-    """Milliseconds and calls of each kind, apart in forward and in backward."""
+    """Clock of the milliseconds and calls of each kind, apart in forward and in backward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Clock(TorchDispatchMode):
 
 
 def kind_of(name: str, args: Sequence[Any]) -> str:
-    """The kind of a call."""
+    """Return the kind of a call."""
     if name in ("convolution", "convolution_backward"):
         kernel = args[1 if name == "convolution" else 2]
         return CONVOLUTIONS[0 if len(kernel) > kernel.shape[1] == 1 else 1]
@@ -78,7 +78,7 @@ def kind_of(name: str, args: Sequence[Any]) -> str:
 def measure(
     network: BenchmarkedNetwork, images: torch.Tensor, labels: torch.Tensor, repeats: int
 ) -> list[dict[str, Any]]:
-    """A row for each kind and phase: of `repeats` steps, after one that is not timed, the fastest.
+    """Return a row for each kind and phase of the fastest of `repeats` steps, after one not timed.
 
     The last row is what a step takes beyond its calls when nothing times them.
     """

@@ -1,4 +1,4 @@
-"""What parts of a search within budgets came to, as tables: files of `bench/ablations.py`."""
+"""Tables of the documentation: ablations, from the files of `bench/ablations.py`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from docs_tables.nasbench201 import read_all_searches
 
 
 def parts_table(results: Results, plain: Sequence[Search] = ()) -> Table:
-    """A row for each part that was changed, beside the searches by the preset as it is (`plain`).
+    """Return a row for each part that was changed, beside the searches by the preset (`plain`).
 
     Means over seeds, processor seconds, and seed by seed what the change makes of CIFAR-10's
     accuracy: the mean difference in points, and the probability of one as large under all flips of
@@ -55,7 +55,7 @@ def _cifar10(architecture: str) -> float:
 
 
 def penalties_table(results: Results) -> Table:
-    """A row for each space: what was found takes so many times the limit, by penalty."""
+    """Return a row for each space: the multiple of the limit that was found, by penalty."""
     names = list(dict.fromkeys(row["penalty"] for row in results.rows))
     columns = ("space", "limit, M MACs", "n", *(_titled(name) for name in names))
     rows: list[tuple[str, ...]] = []
@@ -85,7 +85,7 @@ def parts(folder: Path) -> str:
 
 
 def penalties(folder: Path) -> str:
-    """Budgets beside fixed weights of a cost."""
+    """Compare budgets with fixed weights of a cost."""
     return page(folder / "ablation-penalties.json", penalties_table)
 
 
@@ -94,7 +94,7 @@ def _titled(penalty: str) -> str:
 
 
 def _range(values: Sequence[float]) -> str:
-    """The least and the largest of some numbers, or the only one."""
+    """Format the least and the largest of some numbers, or the only one."""
     if not values:
         return ""
     ends = dict.fromkeys(f"{value:.2f}" for value in (min(values), max(values)))

@@ -21,7 +21,7 @@ from docs_tables.markdown import Blocks, conditions, table_text
 
 
 def budgets_summary(outcomes: Sequence[CaseScore]) -> Table:
-    """A row a device and percentile, over seeds: mean regret in points (deviation); then the means.
+    """Return a row a device and percentile: mean regret in points (deviation); then the means.
 
     The last rows are as in `budgets_table`.
     """
@@ -54,7 +54,7 @@ def _regret(outcomes: Sequence[CaseScore], name: str) -> str:
 
 
 def published_table(held: ScoredFiles) -> Table:
-    """A row a budget that HELP answered, on CIFAR-100: percent, and how many seeds are within."""
+    """Return a row a budget of HELP, on CIFAR-100: percent, and how many seeds are within."""
     columns = ["device", "budget ms", "best within", "HELP ms", "HELP"]
     for results, _ in held:
         settings = results.settings
@@ -83,7 +83,7 @@ _HELP = "cifar100"
 
 
 def _published_regrets(held: ScoredFiles) -> tuple[str, ...]:
-    """The last row: mean regrets, of HELP on the budgets that it keeps."""
+    """Return the last row: mean regrets, of HELP on the budgets that it keeps."""
     best = {_place(one): one.best[_HELP] for _, outcomes in held for one in outcomes}
     kept = [one for one in PUBLISHED if one.latency_ms <= one.budget_ms]
     theirs = mean(best[one.device, one.budget_ms] - one.accuracy for one in kept)
@@ -105,7 +105,7 @@ def _accuracy(outcomes: Sequence[CaseScore]) -> str:
 
 
 def budgets(folder: Path) -> str:
-    """What the documentation says of searches within budgets: each `budgets*.json`."""
+    """Return the tables of searches within budgets: each `budgets*.json`."""
     held = [(one, [score_case(row) for row in one.rows]) for one in read_all_cases(folder)]
     parts: list[str] = []
     for title, chosen, table in _PARTS:
@@ -116,7 +116,7 @@ def budgets(folder: Path) -> str:
 
 
 def _details(held: ScoredFiles) -> list[str]:
-    """How each file was measured, and of what is trained on percentiles, each budget."""
+    """Return how each file was measured, and of what is trained on percentiles, each budget."""
     parts: list[str] = []
     for results, outcomes in held:
         parts.append(conditions(results))
@@ -145,7 +145,7 @@ _PARTS: Sequence[
 
 
 def read_all_cases(folder: Path) -> list[Cases]:
-    """Every `budgets*.json` of a folder, by name; first what is trained, by one supernet.
+    """Read every `budgets*.json` of a folder, by name; first what is trained, by one supernet.
 
     Raises:
         RunError: as `read_cases`.

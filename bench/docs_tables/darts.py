@@ -8,7 +8,7 @@ from docs_tables.markdown import Blocks, conditions, table_text
 
 
 def darts(folder: Path) -> str:
-    """Searches on the DARTS space with what was trained (Table IV): each `darts-*.json`."""
+    """Return the tables of searches and trainings (Table IV), one for each `darts-*.json`."""
     parts: list[str] = []
     for path in sorted(folder.glob("darts-*.json")):
         results = read_results(path)

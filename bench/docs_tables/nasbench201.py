@@ -1,4 +1,4 @@
-"""What the documentation says of searches, in Markdown, made from files of results."""
+"""Tables of the documentation: searches on NAS-Bench-201."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,39 +21,39 @@ _BOTH = ("none", "all")
 
 
 def read_all_searches(folder: Path) -> list[Searches]:
-    """Every `searches*.json` of a folder, those that were measured alike together.
+    """Read every `searches*.json` of a folder, those that were measured alike together.
 
     Searches of one supernet come first, then those of several.
 
     Raises:
         RunError: a file holds no searches of this version.
     """
-    found = merged([read_searches(path) for path in sorted(folder.glob("searches*.json"))])
+    found = merge_searches([read_searches(path) for path in sorted(folder.glob("searches*.json"))])
     return sorted(found, key=lambda results: results.settings["supernets"])
 
 
 def nasbench201(folder: Path) -> str:
-    """The methods with and without simplification, and tests of the difference (Table III)."""
+    """Compare the methods with and without simplification, with tests (Table III)."""
     made = _sections(folder, _where(lambda one: one.supernet in _BOTH), _compared)
     drawn = "Accuracy against normalised cost, with and without"
     return under_picture("search-cost.svg", drawn, made)
 
 
 def ablation(folder: Path) -> str:
-    """The methods that were run with several simplifications, stage by stage (Table V)."""
+    """Compare the stages of simplification, of methods that were run with several (Table V)."""
 
     def chosen(searches: Sequence[Search]) -> list[Search]:
         who = {search.arm for search in searches}
         several = {one.method for one in who if one.supernet not in _BOTH}
         return [search for search in searches if search.arm.method in several]
 
-    return _sections(folder, chosen, _standings)
+    return _sections(folder, chosen, _summary_table)
 
 
 def methods(folder: Path) -> str:
-    """One row a method: what it found on the simplified supernet, and what that took."""
+    """Return one row a method: what it found on the simplified supernet, and its cost."""
     wanted = _where(lambda one: one.supernet == "all" or one.method == RANDOM)
-    return _sections(folder, wanted, _standings)
+    return _sections(folder, wanted, _summary_table)
 
 
 Choose = Callable[[Sequence[Search]], list[Search]]
@@ -66,7 +66,7 @@ def _where(wanted: Callable[[Arm], bool]) -> Choose:
 def _sections(
     folder: Path, choose: Choose, section: Callable[[Searches, Sequence[Search]], str]
 ) -> str:
-    """A section for all searches that were measured alike, of those that are chosen of them."""
+    """Return a section for all searches that were measured alike, of the chosen ones."""
     parts: list[str] = []
     for results in read_all_searches(folder):
         if chosen := choose(results.searches):
@@ -83,7 +83,7 @@ def _heading(results: Searches) -> str:
     return f"**Searched on {results.searches[0].images}, preset {preset}{together}**"
 
 
-def _standings(results: Searches, chosen: Sequence[Search]) -> str:
+def _summary_table(results: Searches, chosen: Sequence[Search]) -> str:
     return table_text(
         searches_table(summarise_searches(chosen), results.settings["preset"], nulls())
     )
@@ -91,7 +91,7 @@ def _standings(results: Searches, chosen: Sequence[Search]) -> str:
 
 def _compared(results: Searches, chosen: Sequence[Search]) -> str:
     preset = results.settings["preset"]
-    parts = [_standings(results, chosen)]
+    parts = [_summary_table(results, chosen)]
     learned = [row for row in summarise_searches(chosen) if row.arm.method not in BASELINES]
     if (beside := null_difference_table(learned, main_nulls(), preset)).rows:
         parts.append("Points above what nothing was learned for (95 % intervals):")
@@ -108,7 +108,7 @@ def tried(folder: Path) -> str:
 
 
 def tried_table(results: Results) -> Table:
-    """A row a setting: validation accuracies after 12 epochs of the cells that it found."""
+    """Return a row a setting: validation accuracies after 12 epochs of the cells that it found."""
     columns = ("method", "setting", "n", *DATASET_TITLES.values())
     made: list[tuple[str, ...]] = []
     for named in dict.fromkeys((row["method"], row["setting"]) for row in results.rows):
@@ -121,8 +121,8 @@ def tried_table(results: Results) -> Table:
     return Table(columns, made, texts=2)
 
 
-def merged(results: Sequence[Searches]) -> list[Searches]:
-    """The searches of files that were measured alike, together; each search counts once.
+def merge_searches(results: Sequence[Searches]) -> list[Searches]:
+    """Merge the searches of files that were measured alike; each search counts once.
 
     The command of the first of them stands for all.
     """

@@ -1,4 +1,4 @@
-"""How near predicted latencies are to measured ones, as tables."""
+"""Table of the documentation: predicted latencies."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from docs_tables.markdown import Blocks, page
 
 
 def predictor(folder: Path) -> str:
-    """What the documentation says of predicted latencies, in Markdown."""
+    """Return the table of predicted latencies."""
     return page(folder / "predictor.json", predictor_table)
 
 

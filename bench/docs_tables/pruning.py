@@ -1,4 +1,4 @@
-"""What is said of a comparison of prunings: a table, for a terminal and for the documentation."""
+"""Tables of the documentation: comparisons of prunings."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -31,7 +31,7 @@ _TIMES = (0.9, 0.8, 0.7)
 
 
 def read_all_prunings(folder: Path) -> dict[str, tuple[Results, list[PrunedRow]]]:
-    """Every `pruning*.json` of a folder, by its name without the ending.
+    """Read every `pruning*.json` of a folder, by its name without the ending.
 
     Raises:
         RunError: a file holds no prunings of this version.
@@ -49,7 +49,7 @@ def pruning(folder: Path) -> str:
 
 
 def equal_table(rows: Sequence[PruningSummary]) -> Table | None:
-    """A row for each way to prune that was timed; None if none was."""
+    """Return a row for each way to prune that was timed; None if none was."""
     batches = sorted({batch for row in rows for batch in row.time})
     at = [(batch, time) for batch in batches for time in _TIMES]
     found = [behind_at(rows, batch, time) for batch, time in at]
@@ -87,7 +87,7 @@ def _section(results: Results, rows: Sequence[PrunedRow]) -> str:
 
 
 def _conditions(results: Results, rows: Sequence[PrunedRow]) -> str:
-    """How it was measured, with the command that does it again."""
+    """Return how it was measured, with the command that does it again."""
     whole = {(row.macs_before, row.params_before) for row in rows}
     sizes = "; ".join(f"{macs:,} MACs, {params:,} parameters" for macs, params in sorted(whole))
     before = Spread.of([*{row.seed: row.top1_before for row in rows}.values()])
@@ -100,7 +100,7 @@ Way = tuple[str, str | None]
 
 
 def behind_at(rows: Iterable[PruningSummary], batch: int, time: float) -> dict[Way, float]:
-    """Points that each way is behind the whole network trained alike, at a share of its time.
+    """Return the points of each way behind the whole network trained alike, at a share of its time.
 
     In a straight line between the targets that were measured, and the whole network, which takes
     all of the time and is not behind; ways that do not come down to that time are left out.

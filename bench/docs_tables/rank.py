@@ -10,7 +10,7 @@ from docs_tables.markdown import Blocks, conditions, table_text
 
 
 def rank(folder: Path) -> str:
-    """How well supernets rank architectures, a section for each `rank*.json`."""
+    """Return the rank quality of supernets, a section for each `rank*.json`."""
     parts: list[str] = []
     for path in sorted(folder.glob("rank*.json")):
         results = read_rankings(path)

@@ -1,4 +1,4 @@
-"""The figures that the README shows, each read from a file of results."""
+"""Table of the README: each figure is read from a file of results."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,14 +28,14 @@ _Rows = Iterator[tuple[str, str, str]]
 
 
 def readme_table(folder: Path) -> str:
-    """A row a figure, with what it is to be compared with, as far as it was measured."""
+    """Return a row a figure, with what it is to be compared with, as far as it was measured."""
     rows = [row for figures in _FIGURES for row in figures(folder)]
     columns = ("on a CPU, with CIFAR-10 (JPEG)", "here", "to compare")
     return table_text(Table(columns, rows, texts=3)) if rows else ""
 
 
 def _supernet(folder: Path) -> _Rows:
-    """What a step of a supernet costs: memory, and time by the number of threads."""
+    """Yield the cost of a step of a supernet: memory, and time by the number of threads."""
     held = [one for name, one in read_all_supernets(folder).items() if name.startswith("darts-")]
     if not held:
         return
@@ -50,7 +50,7 @@ def _supernet(folder: Path) -> _Rows:
 
 
 def _beside(held: Sequence[Results], ratio: str) -> tuple[str, str]:
-    """Simplified and fused; the same as other code builds it, and not simplified but fused."""
+    """Return the simplified, fused supernet; then that of other code, and the fused one alone."""
 
     def told(simplify: str, lowering: str | None) -> str:
         found = [lowered(one).get((simplify, lowering)) for one in held]
@@ -61,7 +61,7 @@ def _beside(held: Sequence[Results], ratio: str) -> tuple[str, str]:
 
 
 def _searches(folder: Path) -> _Rows:
-    """What methods find, beside what is found where nothing was learned."""
+    """Yield the accuracy of what methods find, beside the nulls."""
     best = float(nasbench201.accuracy().max())
     for results in read_all_searches(folder):
         rows = summarise_searches(results.searches)
@@ -92,7 +92,7 @@ def _found(row: SearchSummary) -> str:
 
 
 def _budgets(folder: Path) -> _Rows:
-    """How near to the best within their budgets searches come, by the method of the first file."""
+    """Yield the regret of searches within budgets, by the method of the first file."""
     held = read_all_cases(folder)
     method = held[0].settings["method"] if held else None
     for results in held:
@@ -121,7 +121,7 @@ def _budgets(folder: Path) -> _Rows:
 
 
 def _predictor(folder: Path) -> _Rows:
-    """How well latencies are predicted."""
+    """Yield the rank correlation of predicted latencies."""
     path = folder / "predictor.json"
     if not path.exists():
         return
@@ -138,7 +138,7 @@ def _predictor(folder: Path) -> _Rows:
 
 
 def _pruning(folder: Path) -> _Rows:
-    """What every way to prune costs at the largest target, in accuracy and in time."""
+    """Yield what every way to prune costs at the largest target, in accuracy and in time."""
     path = folder / "pruning.json"
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""What the documentation says of supernets, in Markdown, made from files of results."""
+"""Tables of the documentation: memory and time of supernets."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -25,12 +25,12 @@ _COLUMNS = (
 
 
 def result_path(folder: Path, name: str) -> Path:
-    """Where the results of a bench of supernets are."""
+    """Return the file of the results of a supernet."""
     return folder / f"supernet-{name}.json"
 
 
 def read_all_supernets(folder: Path) -> dict[str, Results]:
-    """The results of every bench that has a table and was run, by its name.
+    """Read the results of every supernet that has a table and was measured, by name.
 
     Raises:
         RunError: a file holds no results of this version.
@@ -40,7 +40,7 @@ def read_all_supernets(folder: Path) -> dict[str, Results]:
 
 
 def read_candidates(folder: Path) -> list[Results]:
-    """The results of the benches of spaces with 4 to 16 candidates.
+    """Read the results of the spaces with 4 to 16 candidates.
 
     Raises:
         RunError: a file holds no results of this version.
@@ -49,7 +49,7 @@ def read_candidates(folder: Path) -> list[Results]:
 
 
 def supernets(folder: Path) -> str:
-    """A table for each supernet that was measured."""
+    """Return a table for each supernet that was measured."""
     parts = [
         f"### {TITLES[name]}\n\n{_conditions(read)}\n\n{_table(_COLUMNS, map(_row, read.rows))}"
         for name, read in read_all_supernets(folder).items()
@@ -59,7 +59,7 @@ def supernets(folder: Path) -> str:
 
 
 def candidates(folder: Path) -> str:
-    """One table over the numbers of candidates that were measured."""
+    """Return one table over the numbers of candidates that were measured."""
     read = read_candidates(folder)
     if not read:
         return ""
@@ -77,7 +77,7 @@ def candidates(folder: Path) -> str:
 
 
 def step_parts(folder: Path) -> str:
-    """What the time of a step is made of, the networks side by side."""
+    """Return the parts of the time of a step, the networks side by side."""
     path = folder / "step-parts.json"
     if not path.exists():
         return ""
@@ -107,17 +107,17 @@ def step_parts(folder: Path) -> str:
 
 
 def timed(results: Results) -> bool:
-    """Whether steps were timed, of every row."""
+    """Return whether steps of every row were timed."""
     return all(row["times"] for row in results.rows)
 
 
 def lowered(results: Results) -> dict[tuple[str | None, str | None], dict[str, Any]]:
-    """The rows of supernets by simplification and lowering; (none, None) is that of other code."""
+    """Return the rows by simplification and lowering; (none, None) is that of other code."""
     return {(row["simplify"], row["lowering"]): row for row in results.rows}
 
 
 def row_title(row: Mapping[str, Any]) -> str:
-    """A row's network, a supernet of ours by its simplification and its lowering."""
+    """Name a row's network, a supernet of ours by its simplification and its lowering."""
     ours = row["simplify"] is not None and row["lowering"] is not None
     return f"{row['simplify']}/{row['lowering']}" if ours else str(row["variant"])
 

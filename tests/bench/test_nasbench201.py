@@ -152,7 +152,9 @@ def test_bytes_are_those_of_the_bench_of_supernets(
     done: Nasbench201Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # in a process of its own
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(1, "")] * len(config.variants))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: [(1, "")] * len(config.variants)
+    )
     saved = [s.saved_bytes for s in read_searches(done.file).searches]
     size: dict[str, Any] = {
         "channels": 4,

@@ -13,7 +13,7 @@ from archwright.bench.predictor.config import PredictorConfig
 from archwright.bench.predictor.run import _BudgetCheck, bench_predictor, spearman
 from archwright.bench.predictor.tables import predictor_table
 from archwright.bench.profile.config import ProfileBenchConfig
-from archwright.bench.profile.run import Agreement, bench_profile
+from archwright.bench.profile.run import TableAgreement, bench_profile
 from archwright.cli import main
 from archwright.engine.device import versions
 from archwright.errors import ConfigError, RunError
@@ -148,7 +148,7 @@ def test_a_profiled_table_is_compared_with_networks(tmp_path: Path) -> None:
         "archwright bench profile --table table.csv --space nasbench201 --channels 4 --cells 1 "
         "--image-size 8 --networks 3 --repeats 5"
     )
-    assert -1 <= Agreement.of(found).spearman <= 1
+    assert -1 <= TableAgreement.of(found).spearman <= 1
 
 
 def profiled(*rows: tuple[float, float]) -> Results:
@@ -159,7 +159,7 @@ def profiled(*rows: tuple[float, float]) -> Results:
 
 
 def test_a_common_factor_is_told_from_the_rest() -> None:
-    found = Agreement.of(profiled((2.0, 1.0), (4.0, 2.0), (9.0, 3.0)))
+    found = TableAgreement.of(profiled((2.0, 1.0), (4.0, 2.0), (9.0, 3.0)))
     assert found.spearman == pytest.approx(1)
     assert (found.error, found.factor, found.error_left) == pytest.approx((0.5, 2.0, 0.0))
 

@@ -10,7 +10,7 @@ import pytest
 from archwright.bench.engine.results import require_same, write_results
 from archwright.bench.nasbench201.searches import read_searches
 from archwright.errors import RunError
-from docs_tables.nasbench201 import merged
+from docs_tables.nasbench201 import merge_searches
 
 from .found import CONV1, results, search
 
@@ -94,7 +94,7 @@ def test_other_settings_are_refused(other: Any, message: str) -> None:
 def test_files_of_the_same_settings_are_merged() -> None:
     one, other = results(FIRST, SECOND), results(SECOND, search("gdas all", 3))
     elsewhere = replace(results(FIRST), hardware="another")
-    assert [m.searches for m in merged([one, elsewhere, other])] == [
+    assert [m.searches for m in merge_searches([one, elsewhere, other])] == [
         (FIRST, SECOND, search("gdas all", 3)),
         (FIRST,),
     ]

@@ -98,7 +98,9 @@ def test_counts_are_those_of_the_graphs(results: Results) -> None:
 @pytest.fixture
 def no_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what takes a process of its own."""
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(1, "")] * len(config.variants))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: [(1, "")] * len(config.variants)
+    )
 
 
 @pytest.mark.usefixtures("no_peaks")
@@ -149,49 +151,49 @@ def a_contest(
 
 
 def test_a_step_reaches_every_weight_and_alpha() -> None:
-    for entrant in built(SupernetConfig(simplify="all")):
-        loss = a_contest([entrant])._loss(entrant)
+    for network in built(SupernetConfig(simplify="all")):
+        loss = a_contest([network])._loss(network)
         loss.backward()
-        assert all(p.grad is not None for p in entrant.module.parameters())
-        assert len(entrant.searched) == (entrant.variant.simplify is not None)
-        for logits in entrant.searched:
+        assert all(p.grad is not None for p in network.module.parameters())
+        assert len(network.searched) == (network.variant.simplify is not None)
+        for logits in network.searched:
             assert logits.grad is not None
             assert logits.grad.abs().sum() > 0
-        entrant.clear_gradients()
-        assert all(p.grad is None for p in entrant.module.parameters())
+        network.clear_gradients()
+        assert all(p.grad is None for p in network.module.parameters())
 
 
 def test_rows_are_measured_in_turns_in_their_faster_format(monkeypatch: pytest.MonkeyPatch) -> None:
     made = built(SupernetConfig(simplify="all"))
     order: list[tuple[str, str]] = []
 
-    def timed(self: InterleavedBenchmark, entrant: BenchmarkedNetwork) -> float:
-        order.append((entrant.variant.name, entrant.memory_format))
+    def timed(self: InterleavedBenchmark, network: BenchmarkedNetwork) -> float:
+        order.append((network.variant.name, network.memory_format))
         self._advance()
-        fast = "contiguous" if entrant.variant.name == "naive" else "channels_last"
-        return 1.0 if entrant.memory_format == fast else 2.0
+        fast = "contiguous" if network.variant.name == "naive" else "channels_last"
+        return 1.0 if network.memory_format == fast else 2.0
 
     monkeypatch.setattr(InterleavedBenchmark, "_timed", timed)
     steps: list[int] = []
     turns = a_contest(made, lambda: steps.append(1))
-    counted = [turns.count(entrant) for entrant in made]
+    counted = [turns.count(network) for network in made]
     (_, _, measured) = turns.time(counted, 2)
     assert [m.memory_format for m in measured] == ["channels_last", "contiguous", "channels_last"]
     turn = [(m.variant.name, m.memory_format) for m in measured]
     assert order[-6:] == turn * 2
-    assert len(steps) == InterleavedBenchmark.length([], 3, 2)
+    assert len(steps) == InterleavedBenchmark.count_steps([], 3, 2)
     assert [m.seconds for m in measured] == [(1.0, 1.0)] * 3
     steps.clear()
     order.clear()
     ((*_, last),) = a_contest(made, lambda: steps.append(1)).time(measured, 3)
     assert last.seconds == (1.0, 1.0, 1.0)
     assert order == turn * 2  # the first is a warm-up, and formats are not chosen again
-    assert len(steps) == InterleavedBenchmark.length(measured, 3, 3)
+    assert len(steps) == InterleavedBenchmark.count_steps(measured, 3, 3)
     assert not list(a_contest(made).time(measured, 2))
-    assert InterleavedBenchmark.length(measured, 3, 2) == 0
-    for entrant in made:
-        kernels = [p for p in entrant.module.parameters() if p.dim() == 4 and p.shape[-1] > 1]
-        layout = contest.FORMATS[entrant.memory_format]
+    assert InterleavedBenchmark.count_steps(measured, 3, 2) == 0
+    for network in made:
+        kernels = [p for p in network.module.parameters() if p.dim() == 4 and p.shape[-1] > 1]
+        layout = contest.FORMATS[network.memory_format]
         assert all(p.is_contiguous(memory_format=layout) for p in kernels)
 
 
@@ -233,7 +235,7 @@ def test_others_are_compared_with_their_own_reference() -> None:
 
 def test_what_does_not_fit_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "available_bytes", lambda device: 1000)
-    monkeypatch.setattr(supernet, "build_entrants", lambda *given: pytest.fail("it was built"))
+    monkeypatch.setattr(supernet, "build_networks", lambda *given: pytest.fail("it was built"))
     with pytest.raises(
         ConfigError, match=r"the supernet of nasbench201 needs about .* GB, and cpu"
     ):
@@ -273,7 +275,7 @@ def test_the_golden_bytes(
     contest = a_contest(made, images=images, labels=labels)
     apart = peaks.peaks_in_subprocess(config)
     discrete, naive, simplified = (
-        contest.count(entrant).with_peak(peak) for entrant, peak in zip(made, apart, strict=True)
+        contest.count(network).with_peak(peak) for network, peak in zip(made, apart, strict=True)
     )
     assert discrete.saved_bytes == pytest.approx(discrete_mb * 1e6, rel=0.01)
     assert naive.saved_bytes == pytest.approx(naive_mb * 1e6, rel=0.01)
@@ -287,16 +289,22 @@ def test_a_bench_goes_on_where_it_was_stopped(
 ) -> None:
     out = tmp_path / "r.json"
     settings: dict[str, Any] = {"simplify": "all", "out": out}
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("with the times"))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: pytest.fail("with the times")
+    )
     counted = bench(**settings, repeats=0)
     assert {row["peak_missing"] for row in counted.rows} == {"it was not measured"}
     assert [row["times"] for row in counted.rows] == [0, 0, 0]
     assert read_results(out) == counted
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(7, "")] * len(config.variants))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: [(7, "")] * len(config.variants)
+    )
     monkeypatch.setattr(InterleavedBenchmark, "count", lambda *given: pytest.fail("counted again"))
     once = bench(**settings, repeats=1)
     assert {row["peak_bytes"] for row in once.rows} == {7}
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: pytest.fail("measured again")
+    )
     names = ("saved_bytes", "aten_ops", "macs")
     assert [[r[n] for n in names] for r in once.rows] == [
         [r[n] for n in names] for r in counted.rows
@@ -304,7 +312,7 @@ def test_a_bench_goes_on_where_it_was_stopped(
     twice = bench(**settings, repeats=2)
     assert [r["seconds"][0] for r in twice.rows] == [r["seconds"][0] for r in once.rows]
     assert [r["times"] for r in twice.rows] == [2, 2, 2]
-    monkeypatch.setattr(supernet, "build_entrants", lambda *given: pytest.fail("it was built"))
+    monkeypatch.setattr(supernet, "build_networks", lambda *given: pytest.fail("it was built"))
     assert bench(**settings, repeats=1).rows == read_results(out).rows
     with pytest.raises(RunError, match="was measured with batch_size=4, not 8"):
         bench(**settings, batch_size=8)
@@ -388,6 +396,6 @@ def test_the_processor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_peaks_are_measured_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("not wanted"))
+    monkeypatch.setattr(supernet, "peaks_in_subprocess", lambda config: pytest.fail("not wanted"))
     rows = bench(simplify="all", repeats=1, peaks=False).rows
     assert {(row["peak_bytes"], row["times"]) for row in rows} == {(None, 1)}

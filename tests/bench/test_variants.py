@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from archwright.bench.engine.arms import Lowering
 from archwright.bench.supernet.config import SupernetConfig
-from archwright.bench.supernet.variants import DISCRETE, NAIVE, Lowering, parse_variants
+from archwright.bench.supernet.variants import DISCRETE, NAIVE, parse_variants
 from archwright.errors import ConfigError
 
 

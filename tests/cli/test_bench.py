@@ -16,7 +16,7 @@ def test_the_command_prints_rows_and_writes_them(
 ) -> None:
     # in a process of its own
     monkeypatch.setattr(
-        supernet, "peaks_apart", lambda config: [(None, "no")] * len(config.variants)
+        supernet, "peaks_in_subprocess", lambda config: [(None, "no")] * len(config.variants)
     )
     out = tmp_path / "new" / "rows.json"
     done = call("bench", "supernet", *TINY, "--simplify", "all", "--out", out, "--json")

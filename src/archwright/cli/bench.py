@@ -24,8 +24,13 @@ def _command(name: str, study: Study) -> Command:
     )
 
 
+def commands() -> dict[str, Command]:
+    """Return the command of each study, by name."""
+    return {name: _command(name, load_study(name)) for name in STUDIES}
+
+
 command = Group(
     name="bench",
     text="Measure what networks take, and what searches find, beside each other.",
-    parts={name: _command(name, load_study(name)) for name in STUDIES},
+    parts=commands(),
 )

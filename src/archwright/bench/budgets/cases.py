@@ -18,7 +18,7 @@ from archwright.tables.nasbench201 import DATASETS
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What was found within a budget.
+    """Search within a budget, and what it found.
 
     Attributes:
         percentile: which one of the device's latencies the budget is; None: of none.
@@ -68,7 +68,7 @@ class Cases(Conditions):
 
 @dataclass(frozen=True, kw_only=True)
 class CaseScore:
-    """A case, judged by the table.
+    """Score of a case by the table.
 
     Attributes:
         latency_ms: that of what was found on the device; None: it was not measured there.
@@ -92,13 +92,13 @@ class CaseScore:
     largest: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """The outcome as JSON has it: the fields of its case stand among its own."""
+        """Return the score as JSON has it: the fields of its case stand among its own."""
         content = asdict(self)
         return {**content.pop("case"), **content}
 
 
 def score_case(case: Case) -> CaseScore:
-    """What the table says of a case."""
+    """Score a case by the table."""
     entry = nasbench201.lookup(case.architecture)
     within = _within(case.device, case.budget_ms, case.size_mb)
     accuracies = {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
@@ -121,7 +121,7 @@ def score_case(case: Case) -> CaseScore:
 
 
 def score_argmax(outcomes: Sequence[CaseScore]) -> list[CaseScore]:
-    """The same cases, answered by what alpha speaks for whatever it costs, as far as it was kept.
+    """Score the strongest architecture of each case, whatever it costs, as far as it was kept.
 
     Whether that is within is what was held while searching: no derivation has mended it.
     """
@@ -130,7 +130,7 @@ def score_argmax(outcomes: Sequence[CaseScore]) -> list[CaseScore]:
 
 
 def _within(device: str, budget_ms: float, size_mb: float | None) -> NDArray[np.bool_]:
-    """Which networks of the table are within; what was not measured is not."""
+    """Mark the networks of the table that are within; what was not measured is not."""
     within = nasbench201.latency(device) <= budget_ms * (1 + ROUNDING)
     return within if size_mb is None else within & (sizes_mb() <= size_mb * (1 + ROUNDING))
 
@@ -138,7 +138,7 @@ def _within(device: str, budget_ms: float, size_mb: float | None) -> NDArray[np.
 def mean_regrets(
     outcomes: Sequence[CaseScore], of: Literal["regrets", "drawn", "largest"] = "regrets"
 ) -> dict[str, float]:
-    """The mean regret in points by data set, of what was found or of a baseline."""
+    """Return the mean regret in points by data set, of what was found or of a baseline."""
     return {name: mean(getattr(one, of)[name] for one in outcomes) for name in DATASETS}
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a bench of searches within latency budgets."""
+"""Configuration of the study of searches within latency budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -105,7 +105,7 @@ class BudgetsConfig(SearchBenchOptions):
 
     @property
     def all_devices(self) -> tuple[str, ...]:
-        """The devices, each once."""
+        """Return the devices, each once."""
         names = DEVICES if self.devices == _ALL else tuple(self.devices.split(","))
         for name in names:
             require(name in DEVICES, unknown("device", name, (*DEVICES, _ALL)))
@@ -113,7 +113,7 @@ class BudgetsConfig(SearchBenchOptions):
 
     @property
     def all_percentiles(self) -> tuple[float, ...]:
-        """The percentiles, each once."""
+        """Return the percentiles, each once."""
         found: dict[float, None] = {}
         for item in self.percentiles.split(","):
             try:
@@ -144,7 +144,7 @@ class BudgetsConfig(SearchBenchOptions):
 
     @property
     def size_mb(self) -> float | None:
-        """The limit on the size of the weights, MB in float32; None: there is none."""
+        """Return the limit on the size of the weights, MB in float32; None: there is none."""
         return None if self.size_percentile is None else size_of(self.size_percentile)
 
     @override
@@ -152,7 +152,7 @@ class BudgetsConfig(SearchBenchOptions):
         return {**super().settings(), "options": preset_options(self.preset, self.method)}
 
     def search(self, seed: int) -> SearchConfig:
-        """The search of a seed, without a budget; an unfinished one is gone on with."""
+        """Return the search of a seed, without a budget; an unfinished one is resumed."""
         known = options_of(self.method)
         chosen: dict[str, Any] = {"encoder": self.encoder, "progressive": self.progressive}
         whole = not self.separate or self.supernets > 1
@@ -169,7 +169,7 @@ class BudgetsConfig(SearchBenchOptions):
         )
 
     def within(self, seed: int, device: str, limit_ms: float) -> SearchConfig:
-        """The search of a seed within a budget, at the size that latencies were measured at."""
+        """Return the search of a seed within a budget, at the size of the measured latencies."""
         config, size_mb = self.search(seed), self.size_mb
         both = "" if size_mb is None else f"-{size_mb:.6g}mb"
         return replace(
@@ -183,7 +183,7 @@ class BudgetsConfig(SearchBenchOptions):
         )
 
     def weighed(self, seed: int, device: str) -> SearchConfig:
-        """The search of a seed in which costs are weighed in place of a budget."""
+        """Return the search of a seed in which costs are weighted in place of a budget."""
         assert self.penalty is not None, "asked for where there is one"
         config = self.search(seed)
         out = config.out.with_name(f"{config.out.name}-{device}-weight{self.penalty:g}")
@@ -207,7 +207,7 @@ class BudgetsConfig(SearchBenchOptions):
 
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-        """The command line that decides `rows`, all of these `settings`, again."""
+        """Return the command line that decides `rows`, all of these `settings`, again."""
         seeds = write_seeds(row["seed"] for row in rows) or cls.seeds
         if settings["published"]:
             config = cls.of(settings, seeds=seeds)

@@ -1,4 +1,4 @@
-"""What is known of budgets on NAS-Bench-201: how large they are, and what others answered to them.
+"""Budgets on NAS-Bench-201: how large they are, and published results within them.
 
 Latencies are those of HW-NAS-Bench, of networks of 16 channels and 5 cells a stage on images of 32
 pixels; sizes and multiply-accumulates are counted at the same size.
@@ -22,7 +22,7 @@ MEASURED_AT: dict[str, Any] = {"deploy_channels": 16, "deploy_cells": 5, "deploy
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedResult:
-    """What a paper answered to a budget: the latency in milliseconds, and percent on CIFAR-100."""
+    """Published result within a budget: the latency in milliseconds, and percent on CIFAR-100."""
 
     device: str
     budget_ms: float
@@ -45,19 +45,19 @@ PUBLISHED = tuple(
 
 
 def budget_of(device: str, percentile: float) -> float:
-    """The latency in ms below which so many percent of the measured networks stay on a device."""
+    """Return the latency in ms that `percentile` percent of the measured networks stay below."""
     delays = nasbench201.latency(device)
     return float(np.percentile(delays[~np.isnan(delays)], percentile))
 
 
 def size_of(percentile: float) -> float:
-    """The size in MB, in float32, below which so many percent of the networks stay."""
+    """Return the size in MB, in float32, that `percentile` percent of the networks stay below."""
     return float(np.percentile(sizes_mb(), percentile))
 
 
 @cache
 def sizes_mb() -> NDArray[np.float64]:
-    """MB of weights in float32 of each network of the table, all edges counted as published."""
+    """Count the MB of weights in float32 of each network of the table, all edges as published."""
     from archwright.cost import DecisionTable
     from archwright.cost.additive import params
 
@@ -67,7 +67,7 @@ def sizes_mb() -> NDArray[np.float64]:
 
 @cache
 def live_macs() -> NDArray[np.float64]:
-    """Multiply-accumulates of what is live in each network of the table."""
+    """Count the multiply-accumulates of what is live in each network of the table."""
     from archwright.cost import DecisionTable
     from archwright.cost.additive import macs
 

@@ -1,4 +1,4 @@
-"""Searches within latency budgets on NAS-Bench-201: what they find, and the best there is.
+"""Searches within latency budgets on NAS-Bench-201.
 
 A case is a seed, a device and a budget on its latency, and perhaps on the size of weights. What was
 found is kept in a file; accuracies and regrets are looked up whenever it is read.
@@ -23,7 +23,7 @@ from archwright.spaces import write_architecture
 
 
 def bench_budgets(config: BudgetsConfig) -> Cases:
-    """Decide the cases that are missing; all that the results file then holds.
+    """Decide the cases that are missing, and return all that the results file then holds.
 
     After each case the file is written anew, so that nothing is lost when this is stopped.
 
@@ -34,11 +34,11 @@ def bench_budgets(config: BudgetsConfig) -> Cases:
     """
     require_writable(config.file)
     with threads(config.threads):
-        return _Bench(config).run()
+        return _BudgetsRun(config).run()
 
 
-class _Bench:
-    """One bench while it runs."""
+class _BudgetsRun:
+    """Study while it runs."""
 
     def __init__(self, config: BudgetsConfig) -> None:
         self.config = config
@@ -70,7 +70,7 @@ class _Bench:
         return self._supernet[1]
 
     def _train_supernet(self, seed: int) -> Answering:
-        """Run the one search of a seed to its end; if untrained, return what it would begin with."""
+        """Run the one search of a seed; if untrained, return what it would begin with."""
         config = self.config.search(seed)
         if self.config.untrained:
             return TrainedSupernet.untrained(config)
@@ -122,7 +122,7 @@ def _key(seed: int, place: Place) -> tuple[int, str, float]:
 
 
 def _line(case: Case) -> str:
-    """What a case came to, on one line."""
+    """Describe the result of a case in one line."""
     outcome = score_case(case)
     latency = "not measured" if outcome.latency_ms is None else f"{outcome.latency_ms:.4g} ms"
     regrets = " / ".join(f"{value:.2f}" for value in outcome.regrets.values())

@@ -1,4 +1,4 @@
-"""The table of searches within budgets, as text: for a terminal and for the documentation alike."""
+"""Tables of searches within budgets, for a terminal and for the documentation alike."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from archwright.bench.engine.table import DATASET_TITLES, NOTHING, Table, number
 
 
 def budgets_table(outcomes: Sequence[CaseScore]) -> Table:
-    """A row a case, then the means: regret in points, with the best that there is behind it.
+    """Return a row a case, then the means: regret in points, with the best within the budget.
 
     The last rows are baselines within the same budgets: the architecture of most
     multiply-accumulates, and what one drawn at random is expected to lose.
@@ -42,7 +42,7 @@ def budgets_table(outcomes: Sequence[CaseScore]) -> Table:
 
 
 def baseline_rows(outcomes: Sequence[CaseScore], blanks: int) -> list[tuple[str, ...]]:
-    """A row each, with so many columns that say nothing of them."""
+    """Return a row for each baseline, with `blanks` empty columns."""
     largest, drawn = mean_regrets(outcomes, "largest"), mean_regrets(outcomes, "drawn")
     return [
         (title, *[NOTHING] * blanks, *(number(regrets[name]) for name in DATASET_TITLES))
@@ -68,7 +68,7 @@ ScoredFiles = Sequence[tuple[Cases, Sequence[CaseScore]]]
 
 
 def budgets_overview(held: ScoredFiles) -> Table:
-    """Rows of a file: what alpha speaks for by itself (argmax), and what is derived within (exact).
+    """Return two rows a file: alpha's strongest architecture (argmax), and the one derived (exact).
 
     Of argmax only those within have a regret, and how many these are is what was held before any
     derivation. Regrets are means in points (deviation of the seeds' means). The last rows are the
@@ -88,7 +88,7 @@ def budgets_overview(held: ScoredFiles) -> Table:
 
 
 def _by_seed(outcomes: Sequence[CaseScore]) -> tuple[str, ...]:
-    """Seeds, how many are within, and the regrets of these."""
+    """Return the number of seeds, how many cases are within, and the regrets of these."""
     seeds = sorted({one.case.seed for one in outcomes})
     within = [[one for one in outcomes if one.case.seed == s and one.feasible] for s in seeds]
     means = [mean_regrets(own) for own in within if own]

@@ -1,4 +1,4 @@
-"""The configuration of a bench on the DARTS space: search, then retraining."""
+"""Configuration of the study on the DARTS space: search, then retraining."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class DartsConfig(BenchOptions):
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """Who searches."""
+        """Return the methods and supernets of the comparison."""
         return parse_arms(self.methods, self.simplify, "paper", baselines=False)
 
     @override
@@ -91,7 +91,7 @@ class DartsConfig(BenchOptions):
         return {**super().settings(), "options": {"search": search, "train": train}}
 
     def search(self, one: Arm, seed: int) -> SearchConfig:
-        """The configuration of one search; an unfinished one is gone on with."""
+        """Return the configuration of one search; an unfinished one is resumed."""
         own = {name: getattr(self, f"search_{name}") for name in _SIZES}
         options = {**RECIPES[self.recipe][0], **_given(own)}
         return SearchConfig(
@@ -104,7 +104,7 @@ class DartsConfig(BenchOptions):
         )
 
     def training(self, one: Arm, seed: int) -> TrainConfig:
-        """The training of what that search found."""
+        """Return the configuration of the training of what that search found."""
         own = {name: getattr(self, name) for name in (*_SIZES, "test_limit")}
         options = {**RECIPES[self.recipe][1], **_given(own)}
         found = self.search(one, seed).out
@@ -125,7 +125,7 @@ class DartsConfig(BenchOptions):
 
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-        """The command lines that measure `rows`, all of these `settings`, again."""
+        """Return the command lines that measure `rows`, all of these `settings`, again."""
         searched = [
             (row["title"], row["supernet"], row["seed"])
             for row in rows

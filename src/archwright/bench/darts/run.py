@@ -32,7 +32,7 @@ _KINDS: dict[str, Any] = {
 
 
 def bench_darts(config: DartsConfig) -> Results:
-    """Run what is missing; all that the results file then holds.
+    """Run what is missing, and return all that the results file then holds.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or
@@ -73,7 +73,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _read(path: Path, empty: Results) -> Results:
-    """What the results file holds now.
+    """Read what the results file holds now.
 
     Raises:
         RunError: it was measured with other settings, or elsewhere (named), or lacks something.

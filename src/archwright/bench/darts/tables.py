@@ -12,10 +12,10 @@ from archwright.bench.engine.table import NOTHING, Table, number
 
 @dataclass(frozen=True, kw_only=True)
 class DartsSummary:
-    """A method with or without simplification, over its seeds; see `Results.rows` of the bench.
+    """Summary of a method with or without simplification, over its seeds; see `Results.rows`.
 
-    `top1` is mean and standard deviation in percent, `normalised_cost` (see `NormalisedCost`) that of the
-    searches over all that train a supernet; the others are medians.
+    `top1` is mean and standard deviation in percent, `normalised_cost` (see `NormalisedCost`) that
+    of the searches over all that train a supernet; the others are medians.
     """
 
     title: str
@@ -31,7 +31,7 @@ class DartsSummary:
 
 
 def summarise_darts(rows: Sequence[dict[str, Any]]) -> list[DartsSummary]:
-    """A row for each method and supernet, in the order in which they first appear."""
+    """Return a summary for each method and supernet, in the order in which they first appear."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["title"], row["supernet"]), []).append(row)
@@ -60,7 +60,7 @@ def summarise_darts(rows: Sequence[dict[str, Any]]) -> list[DartsSummary]:
 
 
 def darts_table(rows: Sequence[DartsSummary]) -> Table:
-    """Table IV: a row for each method and supernet."""
+    """Return a row for each method and supernet (Table IV)."""
     columns = ("method", "simplified", "n", "top-1, %", "M parameters", "M MACs")
     columns = (*columns, "saved MB", "search s", "training s", "cost")
     made = [

@@ -1,13 +1,15 @@
-"""Who takes part in a bench of searches: methods, each with and without simplification."""
+"""Arms of a comparison of searches: methods, each with and without simplification."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
-from archwright.bench.supernet.variants import Lowering, parse_simplify
 from archwright.errors import ConfigError, unknown
+from archwright.graph.passes.simplification.settings import simplification
 from archwright.nas.methods import METHODS
 from archwright.nas.presets import preset_options
 
+Lowering = Literal["fused", "naive"]
 BASELINES = ("random-ws", "random")
 """Methods that learn no alpha; none of the others is shown without them."""
 RANDOM = "random"
@@ -18,7 +20,7 @@ _MOST = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """A method with its preset, on a supernet that is simplified and lowered in one way."""
+    """Arm of a comparison: a method with its preset, on a supernet lowered in one way."""
 
     method: str
     preset: str
@@ -26,18 +28,18 @@ class Arm:
     lowering: Lowering
 
     def title(self, preset: str) -> str:
-        """The method, with its preset where that is another than `preset`, the usual one."""
+        """Return the method, with its preset if that is another than `preset`, the usual one."""
         return self.method if self.preset == preset else f"{self.method}/{self.preset}"
 
     @property
     def supernet(self) -> str:
-        """What is done to the supernet; its lowering only where it is not the usual one."""
+        """Return the simplification, and the lowering if it is not the usual one."""
         usual = self.lowering == _usual(self.simplify)
         return self.simplify if usual else f"{self.simplify}/{self.lowering}"
 
 
 def parse_arms(methods: str, simplify: str, preset: str, *, baselines: bool) -> tuple[Arm, ...]:
-    """Those that `--methods` and `--simplify` name, both lists separated by commas.
+    """Parse the arms that `--methods` and `--simplify` name, both lists separated by commas.
 
     A method may name a preset of its own (`beta-darts/doubled`), a simplification its lowering
     (`none/fused`). Without one, `none` is lowered as it is written, which is how supernets are
@@ -63,7 +65,7 @@ def parse_arms(methods: str, simplify: str, preset: str, *, baselines: bool) -> 
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds of a list such as `0-4` or `0,2,100-104`.
+    """Parse the seeds of a list such as `0-4` or `0,2,100-104`.
 
     Raises:
         ConfigError: it is no such list, or a seed is out of range.
@@ -83,7 +85,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def write_seeds(seeds: Iterable[int]) -> str:
-    """The inverse of `parse_seeds`, with ranges where seeds follow each other."""
+    """Invert `parse_seeds`, with ranges where seeds follow each other."""
     runs: list[list[int]] = []
     for seed in sorted(set(seeds)):
         if runs and seed == runs[-1][-1] + 1:
@@ -102,3 +104,15 @@ def _method(item: str, preset: str) -> tuple[str, str]:
 
 def _usual(simplify: str) -> Lowering:
     return "naive" if simplify == "none" else "fused"
+
+
+def parse_simplify(item: str) -> tuple[str, Lowering | None]:
+    """Parse one item of `--simplify`: its simplification, and its lowering if it names one.
+
+    Raises:
+        ConfigError: either is unknown.
+    """
+    stages, slash, own = item.strip().partition("/")
+    if slash and own not in get_args(Lowering):
+        raise ConfigError(f"--simplify {item}: {unknown('lowering', own, get_args(Lowering))}")
+    return str(simplification(stages)), cast("Lowering", own) if slash else None

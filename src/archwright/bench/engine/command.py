@@ -1,4 +1,4 @@
-"""The command lines that measure again what configurations measured."""
+"""Command lines that repeat what configurations measured."""
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ PLACES = ("data_root", "runs", "out")
 
 
 def command_line(name: str, config: Any, *, always: Sequence[str] = ()) -> str:
-    """`archwright bench NAME` with the options of `config` that are not at their defaults.
+    """Return `archwright bench NAME` with the options of `config` that are not at their defaults.
 
     Options that are `always` given come first, and are named at their defaults, too. Left out is
     what says where files are, which differs from machine to machine.
@@ -33,7 +33,7 @@ def command_line(name: str, config: Any, *, always: Sequence[str] = ()) -> str:
 
 
 def products(points: Iterable[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], ...]]:
-    """Few products of lists that hold these points and no other: a command takes a list an option.
+    """Return few products of lists that hold these points and no other, as commands take lists.
 
     Points that differ in their last coordinate alone are put together first, then what differs in
     the one before it, and so on. Values stand in the order in which they first appear.
@@ -59,7 +59,7 @@ def arm_commands(
     *,
     always: Sequence[str],
 ) -> str:
-    """The command lines, one below the other, that run methods on supernets with seeds.
+    """Return the command lines, a line each, that run methods on supernets with seeds.
 
     `configured` gives the configuration of some `methods`, `simplify` and `seeds`, all texts.
     """

@@ -1,4 +1,4 @@
-"""The settings that were frozen before the reported seeds were searched (docs/protocol.md)."""
+"""Settings that were frozen before the reported seeds were searched (docs/protocol.md)."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What a search takes beside the least of its table, as one number (TopoNAS, eq. 29)."""
+"""Normalised cost of a search: memory and time beside the least (TopoNAS, eq. 29)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Self
 
 @dataclass(frozen=True)
 class NormalisedCost:
-    """The smallest memory of those that are compared, in bytes, and the shortest time, in seconds.
+    """Normalised cost: least memory in bytes, and least time in seconds, of what is compared.
 
-    They may be those of two different ones.
+    The two may be those of different searches.
     """
 
     saved_bytes: int
@@ -17,10 +17,10 @@ class NormalisedCost:
 
     @classmethod
     def of(cls, taken: Iterable[tuple[int, float]]) -> Self | None:
-        """That of pairs of bytes and seconds; None of none."""
+        """Take the least of pairs of bytes and seconds; None if there are none."""
         held = list(taken)
         return cls(min(m for m, _ in held), min(t for _, t in held)) if held else None
 
     def cost(self, saved_bytes: int, seconds: float) -> float:
-        """(M / M_min + T / T_min) / 2."""
+        """Return (M / M_min + T / T_min) / 2."""
         return (saved_bytes / self.saved_bytes + seconds / self.seconds) / 2

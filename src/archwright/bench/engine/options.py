@@ -1,4 +1,4 @@
-"""The options that benches of whole runs have in common."""
+"""Options that studies of whole runs have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """What the runs of a bench compute on, and where they and the results are kept."""
+    """Options of a study of whole runs: device, images, and where runs and results are kept."""
 
     lists: ClassVar[tuple[str, ...]] = ("seeds",)
     """Options that say which rows there are; all others are alike for every row."""
@@ -61,27 +61,27 @@ class BenchOptions:
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, each once."""
+        """Return the seeds, each once."""
         return parse_seeds(self.seeds)
 
     @property
     def file(self) -> Path:
-        """The results file."""
+        """Return the results file."""
         return self.out or self.runs / self.filename
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], **lists: Any) -> Self:
-        """The configuration of recorded settings; what is recorded and no option is left out."""
+        """Make the configuration of recorded settings; those that are no options are left out."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: settings[name] for name in names & settings.keys()}, **lists)
 
     def settings(self) -> dict[str, Any]:
-        """Every setting that is alike for all rows and decides a result."""
+        """Return every setting that is alike for all rows and decides a result."""
         left_out = (*self.lists, *PLACES)
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     def conditions(self, device: "torch.device") -> dict[str, Any]:
-        """What a file of results that are measured now, on `device`, says of that (see `Conditions`).
+        """Return the fields of `Conditions` for what is measured now, on `device`.
 
         Its command is written when there is something to repeat.
         """
@@ -101,7 +101,7 @@ class BenchOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchBenchOptions(BenchOptions):
-    """How the supernets of a bench on the NAS-Bench-201 space are searched."""
+    """Options of a study of supernets on the NAS-Bench-201 space."""
 
     preset: str = "proxy"
     """paper (each method as published) or proxy (minutes a search on two cores)."""
@@ -128,7 +128,7 @@ class SearchBenchOptions(BenchOptions):
         require_positive(self, "channels", "cells", "epochs", "batch_size", "limit")
 
     def shared(self) -> dict[str, Any]:
-        """What every search has of these options."""
+        """Return the options that every search has."""
         names = ("data", "data_root", "test_limit", "device", "precision")
         names += ("channels", "cells", "epochs", "batch_size", "limit")
         return {name: getattr(self, name) for name in names}

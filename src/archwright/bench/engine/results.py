@@ -43,7 +43,7 @@ class Results(Conditions):
     rows: list[dict[str, Any]]
 
 
-class Row(Protocol):
+class TypedRow(Protocol):
     """Typed row of a results file."""
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def write_results(path: Path, results: Conditions) -> None:
 def _to_json(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
-    rows = cast("tuple[str | Row, ...]", value)
+    rows = cast("tuple[str | TypedRow, ...]", value)
     return [row if isinstance(row, str) else row.to_json() for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Tables of what benches found, as text: for a terminal and for the documentation alike."""
+"""Tables as text, for a terminal and for the documentation alike."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows; the first `texts` columns are texts, the others numbers."""
+    """Table: columns and rows; the first `texts` columns are texts, the others numbers."""
 
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -17,12 +17,12 @@ class Table:
 
 
 def number(value: float | None, places: int = 2) -> str:
-    """A number with so many decimals; a dash for none."""
+    """Format a number with `places` decimals; a dash for None."""
     return NOTHING if value is None else f"{value:,.{places}f}"
 
 
 def without_empty_columns(table: Table) -> Table:
-    """The table without the columns that say nothing of any row."""
+    """Return the table without the columns that are empty in every row."""
     kept = [
         place
         for place in range(len(table.columns))

@@ -1,4 +1,4 @@
-"""What a network does while it runs: operator calls, kernel launches, multiply-accumulates."""
+"""Counts of a running network: operator calls, kernel launches, multiply-accumulates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ _LAUNCH = ("cudaLaunch", "cuLaunch", "hipLaunch", "hipExtLaunch")
 
 
 class _CallCounter(TorchDispatchMode):
-    """Counts calls of ATen operators, those of backward included."""
+    """Counter of calls of ATen operators, those of backward included."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class _CallCounter(TorchDispatchMode):
 
 
 def aten_ops(forward: Callable[[], Tensor]) -> tuple[int, int]:
-    """Calls of ATen operators: in `forward`, and in all with the backward pass of its loss."""
+    """Count calls of ATen operators in `forward`, and in all with the backward pass of its loss."""
     with _CallCounter() as counter:
         loss = forward()
         before = counter.calls
@@ -37,7 +37,7 @@ def aten_ops(forward: Callable[[], Tensor]) -> tuple[int, int]:
 
 
 def forward_macs(forward: Callable[[], object]) -> int:
-    """Multiply-accumulates of convolutions and matrix products in `forward`."""
+    """Count the multiply-accumulates of convolutions and matrix products in `forward`."""
     # without gradients: the counter would hold all that they keep, in a cycle
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         forward()
@@ -45,7 +45,7 @@ def forward_macs(forward: Callable[[], object]) -> int:
 
 
 def launches(step: Callable[[], object], device: torch.device) -> int | None:
-    """Kernels that `step` launches on a GPU; None on other devices."""
+    """Count the kernels that `step` launches on a GPU; None on other devices."""
     if device.type != "cuda":
         return None
     from torch.profiler import ProfilerActivity, profile

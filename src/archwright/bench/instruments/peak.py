@@ -1,4 +1,4 @@
-"""How far memory grows at its highest point."""
+"""Peak of memory."""
 
 import ctypes
 import gc
@@ -17,7 +17,7 @@ Peak = tuple[int | None, str]
 
 
 def peak_growth(step: Callable[[], object], device: torch.device) -> Peak:
-    """The bytes by which `step` raises the memory in use, at most.
+    """Return the bytes by which `step` raises the memory in use, at most.
 
     On a GPU what PyTorch has allocated; on the CPU what is resident (see `map_tensors`).
     """

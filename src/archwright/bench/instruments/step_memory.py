@@ -1,4 +1,4 @@
-"""The memory that a step of a search takes."""
+"""Memory that a step of a search takes."""
 
 from statistics import mean
 
@@ -16,7 +16,7 @@ _DRAWS = 8
 
 
 def step_bytes(config: SearchConfig) -> int | None:
-    """The bytes that autograd keeps for backward in a step of a search.
+    """Return the bytes that autograd keeps for backward in a step of a search.
 
     As in the bench of supernets, a step is one forward pass with its loss, of which gradients to
     all weights and to alpha are wanted; each storage counts once, weights left out. Where a method

@@ -1,4 +1,4 @@
-"""What a bench on the CPU computes with: its model, and the number of threads."""
+"""Model of the CPU, and number of threads."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ _NAMED = ("model name", "cpu family", "model")
 
 
 def processor() -> str:
-    """The CPU by name, family and model (Linux), or "" where the system does not say."""
+    """Return the CPU by name, family and model (Linux), or "" where the system does not say."""
     try:
         lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -26,7 +26,7 @@ def processor() -> str:
 
 @contextmanager
 def threads(count: int | None) -> Generator[None]:
-    """Compute with so many threads inside; None: with as many as before."""
+    """Compute with `count` threads inside; None: with as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

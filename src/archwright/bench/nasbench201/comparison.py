@@ -1,4 +1,4 @@
-"""How searches compare: means over seeds of what the table says, cost, and paired tests.
+"""Comparison of searches: means over seeds of accuracies and cost, and paired tests.
 
 Every number here is computed from the searches when it is asked for.
 """
@@ -19,10 +19,10 @@ from archwright.tables.nasbench201 import DATASETS
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSummary:
-    """A row of the table: a contestant over its seeds.
+    """Summary of an arm over its seeds.
 
     Attributes:
-        contestant: who.
+        arm: what searched.
         n: searches.
         accuracies: by data set, looked up for what was found.
         rank: median rank of 15,625 by CIFAR-10 test accuracy.
@@ -30,10 +30,10 @@ class SearchSummary:
         cpu_seconds: median processor time of those that were not interrupted.
         saved_bytes: what a step keeps for backward.
         peak_bytes: median peak on a GPU.
-        normalised_cost: see `NormalisedCost`; of the saved bytes, and the time (on a CPU the processor's,
-            which other work on the machine hardly changes; on a GPU wall time), beside the methods
-            that learn alpha, where there are any. None where no supernet is trained, or the
-            processor's time is not known.
+        normalised_cost: see `NormalisedCost`; of the saved bytes, and the time (on a CPU the
+            processor's, which other work on the machine hardly changes; on a GPU wall time), beside
+            the methods that learn alpha, where there are any. None where no supernet is trained, or
+            the processor's time is not known.
     """
 
     arm: Arm
@@ -49,10 +49,10 @@ class SearchSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class PairedTest:
-    """Whether a simplification changes what a method finds, seed by seed.
+    """Test of the difference that a simplification makes to a method, paired by seed.
 
     Attributes:
-        contestant: the method on the simplified supernet.
+        arm: the method on the simplified supernet.
         dataset: whose test accuracy is compared.
         n: seeds that both have.
         difference: mean accuracy with it less that without, in points.
@@ -70,13 +70,13 @@ class PairedTest:
 
 
 def accuracies(search: Search) -> dict[str, float]:
-    """Test accuracy by data set of what a search found, in percent."""
+    """Return the test accuracy by data set of what a search found, in percent."""
     entry = nasbench201.lookup(search.architecture)
     return {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
 
 
 def summarise_searches(searches: Sequence[Search]) -> list[SearchSummary]:
-    """A row for each contestant, in the order in which they first appear."""
+    """Return a summary for each arm, in the order in which they first appear."""
     groups = {
         one: [s for s in searches if s.arm == one] for one in dict.fromkeys(s.arm for s in searches)
     }
@@ -85,20 +85,20 @@ def summarise_searches(searches: Sequence[Search]) -> list[SearchSummary]:
 
 
 def _least(groups: dict[Arm, list[Search]]) -> NormalisedCost | None:
-    """The least of what learns alpha; where nothing does, of what trains a supernet at all."""
+    """Take the least of methods that learn alpha; if none does, of all that train a supernet."""
     learning = [own for one, own in groups.items() if one.method not in BASELINES]
     counted = learning or list(groups.values())
     return NormalisedCost.of(pair for own in counted if (pair := _pair(own)) is not None)
 
 
 def _pair(own: Sequence[Search]) -> tuple[int, float] | None:
-    """Bytes and seconds; None: one of the two is not known."""
+    """Return bytes and seconds; None: one of the two is not known."""
     saved, taken = own[0].saved_bytes, _taken(own)
     return None if saved is None or taken is None else (saved, taken)
 
 
 def _taken(own: Sequence[Search]) -> float | None:
-    """The time that counts: the processor's (None: not known), unless a GPU did the work."""
+    """Return the time that counts: the processor's (None: not known), unless a GPU did the work."""
     on_gpu = any(search.peak_bytes for search in own)
     return median(s.seconds for s in own) if on_gpu else _processor(own)
 
@@ -127,7 +127,7 @@ def _summary(one: Arm, own: Sequence[Search], least: NormalisedCost | None) -> S
 
 
 def paired_tests(searches: Sequence[Search]) -> list[PairedTest]:
-    """Each simplified contestant against its method without, where two seeds or more have both."""
+    """Test each simplified arm against its method without, where two seeds or more have both."""
     found: list[PairedTest] = []
     for one in dict.fromkeys(s.arm for s in searches):
         plain = {s.seed: s for s in searches if s.arm == _plain(one)}
@@ -151,5 +151,5 @@ def paired_tests(searches: Sequence[Search]) -> list[PairedTest]:
 
 
 def _plain(one: Arm) -> Arm:
-    """The same method as it is published."""
+    """Return the same method as it is published."""
     return Arm(method=one.method, preset=one.preset, simplify="none", lowering="naive")

@@ -1,4 +1,4 @@
-"""The configuration of a bench of searches on the NAS-Bench-201 space."""
+"""Configuration of the study of searches on the NAS-Bench-201 space."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,11 +50,11 @@ class Nasbench201Config(SearchBenchOptions):
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """Who searches."""
+        """Return the methods and supernets of the comparison."""
         return parse_arms(self.methods, self.simplify, self.preset, baselines=not self.no_baselines)
 
     def search(self, arm: Arm, seed: int) -> SearchConfig:
-        """The configuration of one search; an unfinished one is gone on with."""
+        """Return the configuration of one search; an unfinished one is resumed."""
         one = arm
         supernets = 1 if one.method in BASELINES else self.supernets
         several = (f"x{supernets}",) if supernets > 1 else ()
@@ -73,7 +73,7 @@ class Nasbench201Config(SearchBenchOptions):
 
     @classmethod
     def command(cls, settings: dict[str, Any], searches: "Sequence[Search]") -> str:
-        """The command lines that run `searches`, all of these `settings`, again."""
+        """Return the command lines that run `searches`, all of these `settings`, again."""
         trained = [
             (s.arm.title(settings["preset"]), s.arm.supernet, s.seed)
             for s in searches

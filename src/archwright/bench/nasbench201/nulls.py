@@ -1,4 +1,4 @@
-"""What a search on NAS-Bench-201 must beat: the same route without anything learned.
+"""Nulls of searches on NAS-Bench-201: the same route without anything learned.
 
 All of these are computed from the table when they are asked for; none takes an image.
 """
@@ -30,7 +30,7 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Null:
-    """A row that no search may be shown without.
+    """Null: a row that no search may be shown without.
 
     Attributes:
         title: what it is.
@@ -49,7 +49,7 @@ class Null:
 
 @dataclass(frozen=True, kw_only=True)
 class NullDifference:
-    """By how many points a method is above a null: the mean difference, and its 95 % interval."""
+    """Difference of a method and a null in points: its mean, and its 95 % interval."""
 
     null: str
     dataset: str
@@ -127,7 +127,7 @@ def _untrained(derivation: Derivation) -> list[str]:
 
 
 def _depends(cell: str) -> bool:
-    """Whether a cell's output depends on its input: some way through it has no `none`."""
+    """Return whether a cell's output depends on its input: some path through it has no `none`."""
     nodes = [node.strip("|").split("|") for node in cell.split("|+|")]
     reached = {0}
     for node, edges in enumerate(nodes, 1):
@@ -155,5 +155,5 @@ def _null(title: str, cells: Sequence[str], *, exact: bool = False) -> Null:
 
 @cache
 def _places() -> dict[str, int]:
-    """The row of each cell in the table's columns."""
+    """Return the row of each cell in the table's columns."""
     return {cell: row for row, cell in enumerate(nasbench201.architectures())}

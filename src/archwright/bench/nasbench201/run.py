@@ -1,4 +1,4 @@
-"""Searches on the NAS-Bench-201 space, one after the other, kept as they end."""
+"""Searches on the NAS-Bench-201 space, kept as they end."""
 
 import gc
 import time
@@ -25,7 +25,7 @@ from archwright.tables import nasbench201
 
 
 def bench_nasbench201(config: Nasbench201Config) -> Searches:
-    """Run the searches that are missing; all that the results file then holds.
+    """Run the searches that are missing, and return all that the results file then holds.
 
     After each search the file is written anew, so that nothing is lost when this is stopped.
 
@@ -36,11 +36,11 @@ def bench_nasbench201(config: Nasbench201Config) -> Searches:
     """
     require_writable(config.file)
     with threads(config.threads):
-        return _Bench(config).run()
+        return _SearchesRun(config).run()
 
 
-class _Bench:
-    """One bench while it runs."""
+class _SearchesRun:
+    """Study while it runs."""
 
     def __init__(self, config: Nasbench201Config) -> None:
         self.config = config
@@ -128,7 +128,7 @@ class _Bench:
         return torch.cuda.max_memory_allocated(self.device) - before
 
     def _line(self, found: Search) -> str:
-        """What a search came to, on one line."""
+        """Describe the result of a search in one line."""
         entry = nasbench201.lookup(found.architecture)
         one = found.arm
         reached = (entry.cifar10_test, entry.cifar100_test, entry.imagenet16_test)
@@ -140,7 +140,7 @@ class _Bench:
 
 
 def _last_weights(folder: Path) -> dict[str, list[float]] | None:
-    """What the search in a run folder was derived from, if one supernet's alpha learned it."""
+    """Read the weights that a search was derived from, if one supernet's alpha learned them."""
     records = RunFolder(folder).log.records()
     stop = next((r for r in records if r["event"] == "stop"), None)
     epochs = [r for r in records if r["event"] == "epoch" and "alpha" in r]

@@ -17,7 +17,7 @@ _REMARKS = {"random-ws": " (its supernet does not rank cells)"}
 
 
 def searches_table(rows: Sequence[SearchSummary], preset: str, nulls: Sequence[Null] = ()) -> Table:
-    """A row a contestant, and one for each null below them.
+    """Return a row an arm, and one for each null below them.
 
     A preset that is another than `preset` is named with its method.
     """
@@ -63,7 +63,7 @@ def searches_table(rows: Sequence[SearchSummary], preset: str, nulls: Sequence[N
 def null_difference_table(
     rows: Sequence[SearchSummary], nulls: Sequence[Null], preset: str
 ) -> Table:
-    """A row for each contestant and data set: by how many points it is above each null."""
+    """Return a row for each arm and data set: by how many points it is above each null."""
     made: list[tuple[str, ...]] = []
     for row in rows:
         compared = [null_differences(row, null) for null in nulls]
@@ -78,7 +78,7 @@ def null_difference_table(
 
 
 def tests_table(tests: Sequence[PairedTest], preset: str) -> Table:
-    """A row for each comparison of a contestant with its method unsimplified."""
+    """Return a row for each comparison of an arm with its method unsimplified."""
     columns = ("method", "simplified", "data set", "n", "points", "p, flips", "p, t")
     made = [
         (

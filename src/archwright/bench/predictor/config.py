@@ -1,4 +1,4 @@
-"""The configuration of a bench of predicted latencies."""
+"""Configuration of the study of predicted latencies."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
@@ -44,7 +44,7 @@ class PredictorConfig:
 
     @property
     def all_devices(self) -> tuple[str, ...]:
-        """The devices, each once."""
+        """Return the devices, each once."""
         found = tuple(dict.fromkeys(name.strip() for name in self.devices.split(",")))
         for name in found:
             if name not in DEVICES:
@@ -53,17 +53,17 @@ class PredictorConfig:
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, each once."""
+        """Return the seeds, each once."""
         return parse_seeds(self.seeds)
 
     def settings(self) -> dict[str, Any]:
-        """Every setting that decides a number."""
+        """Return every setting that decides a number."""
         left_out: Collection[str] = ("devices", "seeds", "out")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-        """The command lines that measure `rows`, all of these `settings`, again."""
+        """Return the command lines that measure `rows`, all of these `settings`, again."""
         return "\n".join(
             command_line(
                 "predictor",

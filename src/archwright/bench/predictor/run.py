@@ -1,4 +1,4 @@
-"""How well latencies are predicted, and whether budgets that are held against bounds hold.
+"""Accuracy of predicted latencies, and of budgets that are checked against their bounds.
 
 Legend: N architectures, E decisions, O candidates of the largest decision.
 """
@@ -37,7 +37,7 @@ _AT_ONCE = 2000
 
 
 def bench_predictor(config: PredictorConfig) -> Results:
-    """Measure every device and seed that the results file does not hold; all that it then holds.
+    """Measure every device and seed that the results file lacks, and return all that it then holds.
 
     Raises:
         RunError: the file holds something else, or results of other settings; it cannot be
@@ -66,7 +66,7 @@ def _held(config: PredictorConfig) -> list[dict[str, Any]]:
 def _kept(
     config: PredictorConfig, rows: list[dict[str, Any]], row: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The rows with a new one, in the results file too, to which other processes may add."""
+    """Return the rows with a new one, in the results file too, to which other processes may add."""
     if config.out is None:
         return [*rows, row]
     with adding_to(config.out):
@@ -100,7 +100,7 @@ class _Space:
 
 @dataclass(frozen=True)
 class _BudgetCheck:
-    """What is known within a budget: measured latencies, and what budgets are held against."""
+    """Check of a budget: measured latencies, and the bounds that budgets are checked against."""
 
     limit: float
     measured: Vector
@@ -108,8 +108,8 @@ class _BudgetCheck:
     usable: NDArray[np.bool_]
 
     def over(self, strengths: Tensor) -> Iterator[bool]:
-        """Whether the strongest architecture that is let through is over the limit, for each row
-        of strengths [choices, N].
+        """Yield for each row of strengths [choices, N] whether the strongest architecture that is
+        let through is over the limit.
         """
         admitted = torch.from_numpy(self.usable & (self.held <= self.limit))
         if not admitted.any():
@@ -118,13 +118,13 @@ class _BudgetCheck:
             yield bool(self.measured[index] > self.limit)
 
     def share_over(self, strengths: Tensor) -> float:
-        """How many of the choices are over the limit, in parts of one."""
+        """Return the fraction of the choices that are over the limit."""
         found = list(self.over(strengths))
         return sum(found) / max(len(found), 1)
 
     def regret(self, accuracies: Vector) -> float | None:
-        """The best accuracy within the limit, less the best that is let through, in points; None:
-        nothing is.
+        """Return the best accuracy within the limit, less the best that is let through, in points;
+        None: nothing is.
         """
         within = self.usable & (self.measured <= self.limit)
         admitted = self.usable & (self.held <= self.limit)

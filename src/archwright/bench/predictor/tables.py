@@ -7,7 +7,7 @@ from archwright.bench.engine.table import Table
 
 
 def predictor_table(results: Results) -> Table:
-    """A row a device: means over seeds, and the worst of the correlations."""
+    """Return a row a device: means over seeds, and the worst of the correlations."""
     columns = (
         *("device", "n", "Spearman", "worst", "additive", "median error %", "margin ms"),
         *("beyond bound %", "chosen over budget %", "without margin %", "fit s"),

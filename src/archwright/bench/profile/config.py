@@ -1,4 +1,4 @@
-"""The configuration of a bench of profiled tables."""
+"""Configuration of the study of profiled tables."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +47,6 @@ class ProfileBenchConfig:
         require(self.seed > 0, "--seed must be 1 or more: the networks of 0 were fitted to")
 
     def command(self) -> str:
-        """The command line that measures this again, beside the table."""
+        """Return the command line that measures this again, beside the table."""
         beside = replace(self, table=Path(self.table.name))
         return command_line("profile", beside, always=("table", "space"))

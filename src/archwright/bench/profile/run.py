@@ -1,4 +1,4 @@
-"""Whether a profiled table says how long whole networks take on this machine."""
+"""Whole networks timed beside the prediction of a profiled table."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,8 +73,8 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """How a table's predictions lie beside what was measured.
+class TableAgreement:
+    """Agreement of a table's predictions with what was measured.
 
     Attributes:
         spearman: rank correlation.
@@ -90,7 +90,7 @@ class Agreement:
 
     @classmethod
     def of(cls, results: Results) -> Self:
-        """That of the rows of a bench."""
+        """Compute the agreement of the rows of a study."""
         measured, predicted = (
             np.array([row[name] for row in results.rows])
             for name in ("measured_ms", "predicted_ms")
@@ -109,7 +109,7 @@ class Agreement:
 
 
 def _where(path: Path) -> tuple[str, str, int]:
-    """Runtime, device and threads of a table."""
+    """Read runtime, device and threads of a table."""
     row = read_rows(path)[0]
     if not {"runtime", "device", "threads"} <= set(row):
         raise ConfigError(f"{path} does not say its runtime: give a table of archwright profile")

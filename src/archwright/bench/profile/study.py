@@ -17,9 +17,9 @@ def _run(config: ProfileBenchConfig) -> "Results":
 
 
 def _show(config: ProfileBenchConfig, results: "Results", console: Console) -> dict[str, Any]:
-    from archwright.bench.profile.run import Agreement
+    from archwright.bench.profile.run import TableAgreement
 
-    found = Agreement.of(results)
+    found = TableAgreement.of(results)
     console.line(
         f"{len(results.rows)} networks of {config.space} in {results.settings['runtime']}: "
         f"Spearman {found.spearman:.3f}, median error {100 * found.error:.1f} %; measured is "

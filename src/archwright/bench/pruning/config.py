@@ -1,4 +1,4 @@
-"""The configuration of a comparison of prunings."""
+"""Configuration of the comparison of prunings."""
 
 import os
 from collections.abc import Iterable
@@ -57,14 +57,14 @@ _EVAL_SUBSET = 500
 
 @dataclass(frozen=True, kw_only=True)
 class PruningArm:
-    """A way to prune; `fusion` is what stands in for deleted nodes, where nodes are deleted."""
+    """Arm of the comparison: a way to prune; `fusion` replaces deleted nodes, if there are any."""
 
     method: str
     fusion: str | None = None
 
     @property
     def title(self) -> str:
-        """The method, with its fusion."""
+        """Return the method, with its fusion."""
         return self.method if self.fusion is None else f"{self.method}, {self.fusion}"
 
 
@@ -187,14 +187,14 @@ class PruningConfig(BenchOptions):
 
     @property
     def trained(self) -> Path | None:
-        """The run folder of a training, if that is what the network is."""
+        """Return the run folder of a training, if that is what the network is."""
         there = os.path.isfile(os.path.join(self.network, "config.json"))
         trained = there and read_config(Path(self.network)).get("kind") == "train"
         return Path(self.network) if trained else None
 
     @property
     def arms(self) -> tuple[PruningArm, ...]:
-        """What is compared, the unpruned network left out."""
+        """Return the ways to prune that are compared, the unpruned network left out."""
         fusions = _words(self.fusions)
         for name in fusions:
             require(name in get_args(FusionName), unknown("fusion", name, get_args(FusionName)))
@@ -209,7 +209,7 @@ class PruningConfig(BenchOptions):
 
     @property
     def wanted(self) -> tuple[tuple[PruningArm, float], ...]:
-        """The networks of a seed with their targets, those that are whole first."""
+        """Return the networks of a seed with their targets, those that are whole first."""
         whole = [UNPRUNED, *(one for one in self.arms if one.method == ONE_GO)]
         pruned = [one for one in self.arms if one not in whole]
         pairs = [(one, share) for share in self.shares for one in pruned]
@@ -217,19 +217,19 @@ class PruningConfig(BenchOptions):
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The targets, largest first."""
+        """Return the targets, largest first."""
         return tuple(sorted({_share(text) for text in _words(self.targets)}, reverse=True))
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Images that networks are timed on."""
+        """Return images that networks are timed on."""
         words = _words(self.latency_batches)
         wanted = f"--latency-batches {self.latency_batches}: give numbers of images, such as 1,32"
         require(all(word.isdecimal() and int(word) for word in words), wanted)
         return tuple(dict.fromkeys(map(int, words)))
 
     def training(self, seed: int) -> TrainConfig:
-        """How a network is trained here; an unfinished training is gone on with."""
+        """Return the configuration of a training; an unfinished one is resumed."""
         shared = ("data_root", "image_size", "limit", "channels", "cells", "batch_size")
         shared += ("momentum", "weight_decay", "cutout", "device", "precision")
         return TrainConfig(
@@ -247,7 +247,7 @@ class PruningConfig(BenchOptions):
         )
 
     def pruning(self, run: Path, seed: int, one: PruningArm, share: float) -> PruneConfig:
-        """How a network is pruned, and fine-tuned."""
+        """Return the configuration of a pruning and its fine-tuning."""
         shared = ("data_root", "image_size", "limit", "test_limit", "per_cost", "calibration")
         shared += ("epochs", "lr", "batch_size", "momentum", "weight_decay", "cutout", "device")
         score = NODES.get(one.method, PruneConfig.score)
@@ -265,13 +265,13 @@ class PruningConfig(BenchOptions):
         )
 
     def folder(self, seed: int, one: PruningArm, share: float) -> Path:
-        """The run folder of a network; that of a whole one is not named after a share."""
+        """Return the run folder of a network; that of a whole one is not named after a share."""
         parts = (one.method, one.fusion, f"{share:g}" if share < 1 else None)
         return self.runs / f"seed{seed}" / "-".join(part for part in parts if part)
 
     @classmethod
     def command(cls, settings: dict[str, Any], rows: Iterable[dict[str, Any]]) -> str:
-        """The command line that makes `rows`, all of these `settings`, again."""
+        """Return the command line that makes `rows`, all of these `settings`, again."""
         held = [row for row in rows if row["method"] != WHOLE]
         fusions = dict.fromkeys(row["fusion"] for row in held if row["method"] == "nodes")
         targets = sorted({row["target"] for row in held} - {1.0}, reverse=True)
@@ -288,7 +288,7 @@ class PruningConfig(BenchOptions):
 
 
 def eval_subset_size(images: int) -> int:
-    """On how many of so many test images epochs are scored on the way."""
+    """Return on how many of `images` test images epochs are scored on the way."""
     return min(images, _EVAL_SUBSET)
 
 

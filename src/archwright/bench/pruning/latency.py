@@ -1,4 +1,4 @@
-"""How long pruned networks take in onnxruntime, in turns with the unpruned one."""
+"""Latency of pruned networks in onnxruntime, timed in turns with the unpruned one."""
 
 import json
 import time
@@ -22,7 +22,7 @@ def write_onnx(path: Path, network: GraphModule) -> None:
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call; a round makes every call once.
+    """Measure the milliseconds of each call; a round makes every call once.
 
     Rounds go through the calls in one direction and back, so that what drifts on the machine meets
     all of them alike. A call comes once more before it is timed: the others have taken the caches.
@@ -48,7 +48,7 @@ def latencies(
     rounds: int,
     threads: int,
 ) -> dict[str, list[dict[str, float]]]:
-    """For each file and number of images: the medians of it and of `whole`, and their ratio.
+    """Return for each file and number of images the medians of it and of `whole`, and their ratio.
 
     The ratio is the median over the rounds: what slows a round down slows both.
 

@@ -1,4 +1,4 @@
-"""What a comparison of prunings has measured, network by network, and what it comes to."""
+"""Measurements of a comparison of prunings, a row a network, and their summary."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from archwright.errors import RunError
 
 @dataclass(frozen=True, kw_only=True)
 class PrunedRow:
-    """A network, before and after its fine-tuning; accuracies are in percent of test images.
+    """Pruned network, before and after its fine-tuning; accuracies are in percent of test images.
 
     Attributes:
         method: how it was made; `unpruned` is the whole network, trained on as the others are.
@@ -47,17 +47,17 @@ class PrunedRow:
     gates: list[float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The row as JSON has it."""
+        """Return the row as JSON has it."""
         return asdict(self)
 
     @property
     def key(self) -> tuple[str, str | None, float, int]:
-        """What tells it from other rows."""
+        """Return what tells the row from others."""
         return self.method, self.fusion, self.target, self.seed
 
 
 def parse_rows(path: Path, results: Results) -> list[PrunedRow]:
-    """The rows of the results in `path`.
+    """Parse the rows of the results in `path`.
 
     Raises:
         RunError: it holds results of another bench.
@@ -70,7 +70,7 @@ def parse_rows(path: Path, results: Results) -> list[PrunedRow]:
 
 @dataclass(frozen=True, kw_only=True)
 class PruningSummary:
-    """A row of the table: a way to prune, to a target, over its seeds.
+    """Summary of a way to prune, to a target, over its seeds.
 
     Attributes:
         n: seeds.
@@ -97,7 +97,7 @@ class PruningSummary:
 
 
 def summarise_prunings(rows: Iterable[PrunedRow]) -> list[PruningSummary]:
-    """A row for each way and target, by target, the unpruned network first."""
+    """Return a summary for each way and target, by target, the unpruned network first."""
     held = list(rows)
     whole = {(row.method, row.seed): row.top1 for row in held if row.method in (WHOLE, ONE_GO)}
     groups: dict[tuple[float, str, str | None], list[PrunedRow]] = {}

@@ -1,4 +1,4 @@
-"""The networks of a comparison: what each way of pruning leaves of the same trained weights."""
+"""Networks of the comparison: each way of pruning applied to the same trained weights."""
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -54,7 +54,7 @@ _CONTINUED = PruningArm(method="onward")
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network, before it is fine-tuned; one that was trained from fresh weights is not.
+    """Network before it is fine-tuned; one that was trained from fresh weights is not.
 
     Attributes:
         cut: what was taken away, as text.
@@ -70,7 +70,7 @@ class BuiltNetwork:
 
 
 class NetworkFactory:
-    """A trained network of one seed, and all that is made from it; each part when it is needed."""
+    """Factory of the networks of one seed, made from one trained network, each when needed."""
 
     def __init__(
         self, config: PruningConfig, fabric: "Fabric", images: data.ImageData, seed: int
@@ -82,7 +82,7 @@ class NetworkFactory:
 
     @cached_property
     def source(self) -> Source:
-        """The trained network.
+        """Return the trained network.
 
         Raises:
             RunError: there is no such training, or its network cannot be pruned.
@@ -97,18 +97,18 @@ class NetworkFactory:
 
     @cached_property
     def top1_before(self) -> float:
-        """Percent of test images that the trained network gets right."""
+        """Return the percent of test images that the trained network gets right."""
         stages = self.stages(_CONTINUED, 1)
         return stages.top1(stages.unpruned())
 
     @cached_property
     def macs(self) -> int:
-        """Multiply-accumulates of the trained network."""
+        """Count the multiply-accumulates of the trained network."""
         return graph_cost(self.source.published).macs
 
     @cached_property
     def gated(self) -> GatedNetwork:
-        """The network with learned gates."""
+        """Return the network with learned gates."""
         with self.checkpointer(_GATES, 1) as checkpointer:
             return self.stages(_GATES, 1, few=True).learn_gates(
                 checkpointer, checkpointer.restore()
@@ -116,7 +116,7 @@ class NetworkFactory:
 
     @cached_property
     def continued_training(self) -> GraphModule:
-        """The network trained on by the recipe of the gates, without any."""
+        """Return the network trained on by the recipe of the gates, without any."""
         settings = self.config
         like = replace(settings, epochs=settings.gate_epochs, lr=settings.gate_lr)
         stages = self.stages(_CONTINUED, 1, few=True, config=like)
@@ -132,7 +132,7 @@ class NetworkFactory:
         few: bool = False,
         config: PruningConfig | None = None,
     ) -> Stages:
-        """How a network is pruned and fine-tuned; with `few`, scored on few images on the way."""
+        """Return the stages of a pruning; with `few`, scored on few images on the way."""
         return Stages(
             fabric=self.fabric,
             config=self.prune_config(one, share, config),
@@ -143,7 +143,7 @@ class NetworkFactory:
     def prune_config(
         self, one: PruningArm, share: float, config: PruningConfig | None = None
     ) -> PruneConfig:
-        """The configuration of a pruning of this network."""
+        """Return the configuration of a pruning of this network."""
         prune_config = (config or self.config).pruning(self.source.path, self.seed, one, share)
         return prune_config.on(self.source.settings)
 
@@ -181,7 +181,7 @@ class NetworkFactory:
                 raise ConfigError(f"--targets {share:g}, {one.title}: {reason}") from None
 
     def make(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """The network that is left, before it is fine-tuned; a fresh one in the end.
+        """Return the network that is left, before it is fine-tuned; a fresh one in the end.
 
         Raises:
             ConfigError: the share cannot be reached (with the least that can).
@@ -196,12 +196,12 @@ class NetworkFactory:
 
     @cached_property
     def calibration(self) -> list[tuple[Tensor, Tensor]]:
-        """Images on which statistics are taken and losses compared."""
+        """Return the images on which statistics are taken and losses compared."""
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, self.seed)
 
     def nodes(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """Deleted nodes, and what stands in for them."""
+        """Delete nodes, with the fusion that replaces them."""
         cut = self._cut(one, share)
         values = cut.importance.values()
         gates = [min(values), max(values)] if one.method == _GATES.method else None
@@ -221,7 +221,7 @@ class NetworkFactory:
         return cut
 
     def channels(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """Fewer channels."""
+        """Remove channels."""
         ranking, rounds = CHANNELS[one.method]
         round_to = self.config.round_to if rounds else 1
         macs = share * self.macs
@@ -231,20 +231,20 @@ class NetworkFactory:
         return BuiltNetwork(network, f"{prune_config:.4f} of the channels of the {ranking}")
 
     def operations(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """Fewer edges."""
+        """Remove edges."""
         score: EdgeScore = "taylor" if OPERATIONS[one.method] == "taylor" else "loss"
         macs = share * self.macs
         network, removed = prune_edges(self.continued_training, macs, self.calibration, score=score)
         return BuiltNetwork(network, describe(self.source.network, removed))
 
     def unpruned(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """All of it."""
+        """Return the whole network, trained on."""
         network = GraphModule(self.source.network)
         network.load_state_dict(self.continued_training.state_dict())
         return BuiltNetwork(network)
 
     def fresh(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """The architecture that deleting nodes leaves, trained from fresh weights."""
+        """Train the architecture that deleting nodes leaves from fresh weights."""
         nodes = replace(one, method="nodes")
         known = self._prunings.get((nodes, share))
         pruning = known or self._cut(nodes, share).pruning
@@ -253,13 +253,13 @@ class NetworkFactory:
         return BuiltNetwork(self._trained(one, share, spec), pruning.to_text(), fresh=True)
 
     def narrower(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """The whole architecture with fewer channels, trained from fresh weights."""
+        """Train the whole architecture with fewer channels from fresh weights."""
         spec = narrower(self._spec, share * self.macs, round_to=self.config.round_to)
         cut = f"channels={spec.size.channels}"
         return BuiltNetwork(self._trained(one, share, spec), cut, fresh=True)
 
     def whole(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """The whole architecture, trained from fresh weights."""
+        """Train the whole architecture from fresh weights."""
         return BuiltNetwork(self._trained(one, share, self._spec), fresh=True)
 
     @property
@@ -268,7 +268,7 @@ class NetworkFactory:
         return NetworkSpec("found", source.space, source.architecture, source.size)
 
     def _trained(self, one: PruningArm, share: float, spec: NetworkSpec) -> GraphModule:
-        """A fresh network, trained by the recipe of the whole one, in as many epochs in all."""
+        """Train a fresh network by the recipe of the whole one, in as many epochs in all."""
         held = self.source.settings
         settings: dict[str, Any] = {
             **{name: held[name] for name in TrainConfig.__dataclass_fields__ if name in held},
@@ -301,6 +301,6 @@ _MAKERS: dict[str, Callable[[NetworkFactory, PruningArm, float], BuiltNetwork]] 
 
 
 def cost_of(network: Network) -> tuple[int, int]:
-    """Multiply-accumulates and parameters of what the logits depend on."""
+    """Count multiply-accumulates and parameters of what the logits depend on."""
     cost = graph_cost(network, live=True)
     return cost.macs, cost.params

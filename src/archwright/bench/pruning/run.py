@@ -1,4 +1,4 @@
-"""Ways to prune a trained network beside each other, network by network, kept as they end."""
+"""Ways to prune a trained network, compared network by network, kept as they end."""
 
 import sys
 import time
@@ -28,7 +28,7 @@ _ONNX = "network.onnx"
 
 
 def bench_pruning(config: PruningConfig) -> Results:
-    """Make the networks that are missing; all that the results file then holds.
+    """Make the networks that are missing, and return all that the results file then holds.
 
     After each network the file is written anew, so that nothing is lost when this is stopped.
 
@@ -40,11 +40,11 @@ def bench_pruning(config: PruningConfig) -> Results:
     """
     require_writable(config.file)
     with threads(config.threads):
-        return _Bench(config).run()
+        return _PruningRun(config).run()
 
 
-class _Bench:
-    """One bench while it runs."""
+class _PruningRun:
+    """Study while it runs."""
 
     def __init__(self, config: PruningConfig) -> None:
         self.config = config
@@ -85,7 +85,7 @@ class _Bench:
         return parse_rows(self.config.file, held)
 
     def _load_images(self, seed: int) -> "ImageData":
-        """The images; those of the training if none are asked for."""
+        """Return the images; those of the training if none are asked for."""
         run = self.config.trained
         if run is None:
             asked = self.config.pruning(self.config.runs, seed, UNPRUNED, 1)
@@ -159,13 +159,13 @@ class _Bench:
         return held
 
     def _file(self, row: PrunedRow) -> Path:
-        """The ONNX file of a row's network."""
+        """Return the ONNX file of a row's network."""
         one = PruningArm(method=row.method, fusion=row.fusion)
         return self.config.folder(row.seed, one, row.target) / _ONNX
 
 
 def _libraries(config: PruningConfig) -> dict[str, str]:
-    """Versions of what networks are timed with, and of what prunes channels if it is there.
+    """Return the versions of the libraries that time networks and prune channels, if installed.
 
     Raises:
         ConfigError: something that is needed is not installed.
@@ -182,7 +182,7 @@ def _libraries(config: PruningConfig) -> dict[str, str]:
 
 
 def _line(row: PrunedRow) -> str:
-    """What a network came to, on one line."""
+    """Describe the result of a network in one line."""
     title = PruningArm(method=row.method, fusion=row.fusion).title
     pruned = "" if row.top1_pruned is None else f"{row.top1_pruned:.2f} % before tuning, "
     return (

@@ -1,4 +1,4 @@
-"""The configuration of a bench of rank quality."""
+"""Configuration of the study of rank quality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -60,7 +60,7 @@ class RankConfig(SearchBenchOptions):
 
     @property
     def bench(self) -> Nasbench201Config:
-        """The bench of the searches that train the supernets."""
+        """Return the bench of the searches that train the supernets."""
         shared: dict[str, Any] = {
             f.name: getattr(self, f.name) for f in fields(self) if f.name not in _OWN
         }
@@ -68,20 +68,20 @@ class RankConfig(SearchBenchOptions):
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """Which supernets there are."""
+        """Return the supernets that rank."""
         if RANDOM in (item.strip().partition("/")[0] for item in self.methods.split(",")):
             raise ConfigError("--methods random trains no supernet to rank with: leave it out")
         return tuple(one for one in self.bench.arms if one.method != RANDOM)
 
     def search(self, arm: Arm, seed: int) -> SearchConfig:
-        """The search that trains a supernet; it drops nothing, since all are to be ranked."""
+        """Return the search that trains a supernet; it drops nothing: all are to be ranked."""
         config = self.bench.search(arm, seed)
         progressive_shrinking = "progressive" in options_of(arm.method)
         return replace(config, progressive=False) if progressive_shrinking else config
 
     @classmethod
     def command(cls, settings: dict[str, Any], rankings: "Sequence[Ranking]") -> str:
-        """The command lines that measure `rankings`, all of these `settings`, again."""
+        """Return the command lines that measure `rankings`, all of these `settings`, again."""
         points = [(r.arm.title(settings["preset"]), r.arm.supernet, r.seed) for r in rankings]
         always = ("methods", "simplify", "seeds", "samples", "data", "preset")
         configured = partial(cls.of, settings)

@@ -76,11 +76,11 @@ def read_rankings(path: Path) -> Rankings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """How a contestant's supernets rank the sample, over its seeds: means and deviations.
+class RankAgreement:
+    """Agreement of an arm's supernets with the table, over its seeds: means and deviations.
 
     Attributes:
-        contestant: who.
+        arm: what trained the supernets.
         n: supernets.
         tau: Kendall's tau-b between one-shot accuracy and that of the table (CIFAR-10, test).
         rho: Spearman's.
@@ -104,11 +104,11 @@ class Agreement:
     p: float | None
 
 
-def agreements(results: Rankings) -> list[Agreement]:
-    """A row for each contestant, in the order in which they first appear."""
+def agreements(results: Rankings) -> list[RankAgreement]:
+    """Return a summary for each arm, in the order in which they first appear."""
     truth = [float(nasbench201.lookup(a).cifar10_test) for a in results.architectures]
     taus = {(r.arm, r.seed): kendall(r.one_shot, truth) for r in results.rankings}
-    rows: list[Agreement] = []
+    rows: list[RankAgreement] = []
     for one in dict.fromkeys(r.arm for r in results.rankings):
         own = [r for r in results.rankings if r.arm == one]
         first = [truth[max(range(len(truth)), key=r.one_shot.__getitem__)] for r in own]
@@ -119,7 +119,7 @@ def agreements(results: Rankings) -> list[Agreement]:
             if one != plain and (plain, r.seed) in taus
         ]
         rows.append(
-            Agreement(
+            RankAgreement(
                 arm=one,
                 n=len(own),
                 tau=Spread.of(taus[one, r.seed] for r in own),

@@ -1,4 +1,4 @@
-"""Whether supernets rank architectures as their own trainings do, one supernet after the other."""
+"""Rankings of architectures by supernets, one supernet after the other, kept as they end."""
 
 import time
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _SEED = 0
 
 
 def bench_rank(config: RankConfig) -> Rankings:
-    """Train and ask the supernets that are missing; all that the results file then holds.
+    """Train the supernets that are missing, and return all that the results file then holds.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or
@@ -45,7 +45,7 @@ def bench_rank(config: RankConfig) -> Rankings:
 
 
 def sample(count: int) -> list[Architecture]:
-    """So many connected architectures, all different; the same ones for the same number."""
+    """Draw `count` connected architectures, all different; the same ones for the same number."""
     space, generator = get_space("nasbench201"), np.random.default_rng(_SEED)
     found: dict[str, Architecture] = {}
     while len(found) < count:
@@ -80,7 +80,7 @@ def _run(config: RankConfig) -> Rankings:
 
 
 def _read(config: RankConfig, empty: Rankings) -> Rankings:
-    """What the results file holds now.
+    """Read what the results file holds now.
 
     Raises:
         RunError: it was measured with other settings, or elsewhere (named).
@@ -119,7 +119,7 @@ def _rank(
 def _scores(
     config: SearchConfig, architectures: Sequence[Architecture], count: int
 ) -> tuple[list[float], str]:
-    """One-shot accuracies with the supernet of a search that has ended; the images' title."""
+    """Return one-shot accuracies with the supernet of an ended search, and the images' title."""
     searching = prepare(config)
     bilevel = searching.begin()
     path = RunFolder(config.out).checkpoint("last")
@@ -133,7 +133,7 @@ def _scores(
 
 
 def _line(results: Rankings, preset: str) -> str:
-    """What a ranking came to, on one line."""
+    """Describe a ranking in one line."""
     (ranking,) = results.rankings
     (row,) = agreements(results)
     return (

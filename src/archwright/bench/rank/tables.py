@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from archwright.bench.engine.table import NOTHING, Table, number, without_empty_columns
-from archwright.bench.rank.rankings import Agreement
+from archwright.bench.rank.rankings import RankAgreement
 
 
-def agreements_table(rows: Sequence[Agreement], preset: str) -> Table:
-    """A row for each way to train a supernet."""
+def agreements_table(rows: Sequence[RankAgreement], preset: str) -> Table:
+    """Return a row for each way to train a supernet."""
     columns = ("method", "simplified", "n", "Kendall's tau", "Spearman's rho", "one-shot, %")
     columns = (*columns, "ranked first, %", "scoring s", "tau less unsimplified", "p, flips")
     made = [

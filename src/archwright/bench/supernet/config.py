@@ -1,11 +1,12 @@
-"""The configuration of a supernet bench."""
+"""Configuration of the study of supernets."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from archwright.bench.engine.arms import Lowering
 from archwright.bench.engine.command import command_line
-from archwright.bench.supernet.variants import Lowering, Variant, external_variant, parse_variants
+from archwright.bench.supernet.variants import Variant, external_variant, parse_variants
 from archwright.engine.options import (
     Precision,
     require,
@@ -77,16 +78,16 @@ class SupernetConfig:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """The rows, in their order."""
+        """Return the rows, in their order."""
         discrete, *rest = parse_variants(self.simplify, self.lowering, recompute=self.recompute)
         return (discrete, *([] if self.beside is None else [external_variant(self.beside)]), *rest)
 
     def settings(self) -> dict[str, Any]:
-        """Every setting that decides a row, as JSON holds it."""
+        """Return every setting that decides a row, as JSON holds it."""
         left_out = ("out", "beside", "repeats", "peaks")  # a row says what was measured of it
         held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         return {**held, "beside": None if self.beside is None else self.beside.name}
 
     def command(self) -> str:
-        """The command line that measures this again."""
+        """Return the command line that measures this again."""
         return command_line("supernet", self, always=("space",))

@@ -1,4 +1,4 @@
-"""The supernet of other code, which a bench measures in turns with ours."""
+"""Supernet of other code, which is measured in turns with ours."""
 
 import importlib.util
 from collections.abc import Sequence

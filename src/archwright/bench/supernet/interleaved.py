@@ -1,4 +1,4 @@
-"""Networks that are measured in turns, so that whatever drifts on a machine meets all of them."""
+"""Interleaved measurement of networks, so that whatever drifts on a machine meets all of them."""
 
 import gc
 import time
@@ -27,7 +27,7 @@ FORMATS = {DEFAULT: torch.contiguous_format, "channels_last": torch.channels_las
 
 @dataclass(kw_only=True, eq=False)
 class BenchmarkedNetwork:
-    """A network in the contest.
+    """Network of an interleaved benchmark.
 
     Attributes:
         variant: its row.
@@ -43,7 +43,7 @@ class BenchmarkedNetwork:
     memory_format: str = DEFAULT
 
     def set_memory_format(self, memory_format: str) -> None:
-        """Lay the weights out in memory as the name says."""
+        """Lay the weights out in memory in the named format."""
         self.memory_format = memory_format
         self.module.to(memory_format=FORMATS[memory_format])  # pyright: ignore[reportCallIssue]
 
@@ -55,7 +55,7 @@ class BenchmarkedNetwork:
 
 
 class InterleavedBenchmark:
-    """Measures entrants on the same images.
+    """Benchmark of networks on the same images, in turns.
 
     `advance` is called after every step, `note` with what comes next.
     """
@@ -77,14 +77,14 @@ class InterleavedBenchmark:
         self._advance, self._note = advance, note
 
     @staticmethod
-    def length(measured: Sequence[Measurement], networks: int, repeats: int) -> int:
-        """How often `advance` will be called, where so much has been measured before."""
+    def count_steps(measured: Sequence[Measurement], networks: int, repeats: int) -> int:
+        """Count how often `advance` will be called, given what has been measured before."""
         left = max(repeats - rounds(measured), 0)
         first = 1 if all(one.memory_format for one in measured) and measured else 1 + len(FORMATS)
         return networks * ((not measured) + (left + first if left else 0))
 
     def count(self, network: BenchmarkedNetwork) -> Measurement:
-        """All that can be counted, in PyTorch's own memory format."""
+        """Count bytes, operators and multiply-accumulates, in PyTorch's own memory format."""
         network.set_memory_format(DEFAULT)
         module, device = network.module, self.fabric.device
 
@@ -111,9 +111,9 @@ class InterleavedBenchmark:
         )
 
     def time(self, measured: Sequence[Measurement], repeats: int) -> Generator[list[Measurement]]:
-        """Time rounds, a step of each entrant, up to `repeats` of them; what is known after each.
+        """Time up to `repeats` rounds, a step of each network; yield all measurements after each.
 
-        Each entrant runs in the memory format in which it is faster, and that is known first.
+        Each network runs in the memory format in which it is faster, and that is known first.
         """
         known = list(measured)
         missing = range(rounds(known), repeats)
@@ -137,7 +137,7 @@ class InterleavedBenchmark:
                 yield known
 
     def _choose_formats(self) -> None:
-        """Lay each entrant out in its faster format: the first step of each does not count."""
+        """Lay each network out in its faster format: the first step of each does not count."""
         self._note("choosing the faster memory format of each network")
         taken: dict[tuple[BenchmarkedNetwork, str], float] = {}
         for network in self.networks:
@@ -148,7 +148,7 @@ class InterleavedBenchmark:
             network.set_memory_format(min(FORMATS, key=lambda name, e=network: taken[e, name]))
 
     def peak(self, network: BenchmarkedNetwork) -> Peak:
-        """How far memory grows in a step; one before it allocates what stays."""
+        """Measure how far memory grows in a step; one before it allocates what stays."""
         self._loss(network).backward()
         network.clear_gradients()
         peak = peak_growth(lambda: self._loss(network).backward(), self.fabric.device)
@@ -161,7 +161,7 @@ class InterleavedBenchmark:
             return functional.cross_entropy(network.scores(images), self.labels)
 
     def _timed(self, network: BenchmarkedNetwork) -> float:
-        """Seconds of one step."""
+        """Measure the seconds of one step."""
         gc.collect()
         seconds = _seconds(lambda: self._loss(network).backward(), self.fabric.device)
         network.clear_gradients()

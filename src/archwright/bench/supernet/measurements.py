@@ -1,4 +1,4 @@
-"""What a supernet bench has measured, and how rows compare."""
+"""Measurements of supernets, and their ratios."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +13,7 @@ from archwright.bench.supernet.variants import DISCRETE, NAIVE, Variant
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What was measured of one variant.
+    """Measurement of one variant.
 
     A step is a forward pass, the loss, and a backward pass to all weights and, of a supernet, to
     the logits of its mixture.
@@ -49,22 +49,22 @@ class Measurement:
     seconds: tuple[float, ...] = ()
 
     def with_peak(self, peak: Peak) -> Self:
-        """The same with the peak of memory."""
+        """Return the measurement with the peak of memory."""
         return replace(self, peak_bytes=peak[0], peak_missing=peak[1])
 
     @property
     def step_s(self) -> float | None:
-        """The median of a step in seconds; None if none was timed."""
+        """Return the median of a step in seconds; None if none was timed."""
         return median(self.seconds) if self.seconds else None
 
     @property
     def step_min_s(self) -> float | None:
-        """The fastest step in seconds; None if none was timed."""
+        """Return the fastest step in seconds; None if none was timed."""
         return min(self.seconds, default=None)
 
     @property
     def step_quartiles_s(self) -> list[float] | None:
-        """First and third quartile of a step in seconds; None if none was timed."""
+        """Return first and third quartile of a step in seconds; None if none was timed."""
         if len(self.seconds) < 2:
             return None if self.step_s is None else [self.step_s] * 2
         first, _, third = quantiles(self.seconds, method="inclusive")
@@ -72,15 +72,15 @@ class Measurement:
 
 
 def rounds(measured: Sequence[Measurement]) -> int:
-    """How many steps of every row have been timed."""
+    """Count the steps of every row that have been timed."""
     return min((len(one.seconds) for one in measured), default=0)
 
 
 def measurement_rows(measured: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """The rows as JSON has them, with their ratios to the discrete network and the naive supernet.
+    """Return the rows as JSON has them, with ratios to the discrete network and the naive supernet.
 
-    `normalised_cost` (see `NormalisedCost`) is over the supernets of this bench: of the bytes saved for
-    backward, and the median step. What needs times is None where there are none.
+    `normalised_cost` (see `NormalisedCost`) is over the supernets of this bench: of the bytes saved
+    for backward, and the median step. What needs times is None where there are none.
     """
     by_name = {one.variant.name: one for one in measured}
     discrete, naive = by_name[DISCRETE.name], by_name[NAIVE.name]
@@ -113,7 +113,7 @@ def measurement_rows(measured: Sequence[Measurement]) -> list[dict[str, Any]]:
 
 
 def parse_measurements(rows: Sequence[Mapping[str, Any]]) -> list[Measurement]:
-    """What was measured, from rows as JSON has them.
+    """Invert `measurement_rows`.
 
     Raises:
         RunError: a row is none of this bench.

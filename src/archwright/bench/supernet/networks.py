@@ -1,4 +1,4 @@
-"""The networks of a supernet bench, built, and what they are compared with."""
+"""Networks of the study of supernets, and the discrete network that they are compared with."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _ALPHA_INIT = 1e-3
 
 
 def discrete_architecture(space: Space, size: Size) -> Architecture:
-    """The found network that a supernet of `space` is compared with.
+    """Return the found network that a supernet of `space` is compared with.
 
     All 3x3 convs in NAS-Bench-201, DARTS_V2 wherever cells are put together as in DARTS, else the
     space's own reference.
@@ -36,7 +36,7 @@ def discrete_architecture(space: Space, size: Size) -> Architecture:
 
 
 def discrete_network(space: Space, size: Size) -> tuple[Network, Architecture]:
-    """That network as published (affine batch norms, no auxiliary head), and what it is."""
+    """Build that network as published (affine batch norms, no auxiliary head)."""
     architecture = discrete_architecture(space, size)
     named = architecture.space == space.name
     home = space if named else get_space(architecture.space)
@@ -44,7 +44,7 @@ def discrete_network(space: Space, size: Size) -> tuple[Network, Architecture]:
 
 
 def size_of(config: SupernetConfig, space: Space) -> Size:
-    """The size that a bench of `space` runs at."""
+    """Return the size that `space` is measured at."""
     return Size(
         channels=config.channels or space.search_size[0],
         cells=config.cells or space.search_size[1],
@@ -55,7 +55,7 @@ def size_of(config: SupernetConfig, space: Space) -> Size:
 def build_networks(
     config: SupernetConfig, space: Space, device: torch.device
 ) -> list[BenchmarkedNetwork]:
-    """The network of every row, in their order."""
+    """Build the network of every row, in their order."""
     size = size_of(config, space)
     discrete, _ = discrete_network(space, size)
     supernet = space.supernet(size)
@@ -68,7 +68,7 @@ def build_networks(
 
 
 def make_batch(config: SupernetConfig, space: Space, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Random images [B, C, H, W] and labels [B]: neither memory nor time depends on them."""
+    """Draw random images [B, C, H, W] and labels [B]: neither memory nor time depends on them."""
     size = size_of(config, space)
     generator = torch.Generator().manual_seed(config.seed)
     images = torch.randn(config.batch_size, *size.image, generator=generator)
@@ -79,7 +79,7 @@ def make_batch(config: SupernetConfig, space: Space, device: torch.device) -> tu
 def _build_network(
     variant: Variant, discrete: Network, supernet: Network, seed: int, device: torch.device
 ) -> BenchmarkedNetwork:
-    """The network of a row, the same weights wherever rows have the same slots in order."""
+    """Build the network of a row, with the same weights where rows have the same slots in order."""
     torch.manual_seed(seed)
     if variant.simplify is None:
         module = GraphModule(discrete)

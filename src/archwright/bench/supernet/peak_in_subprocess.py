@@ -18,11 +18,11 @@ from archwright.bench.supernet.networks import build_networks, make_batch
 from archwright.engine.device import make_fabric
 from archwright.spaces import get_space
 
-_PROGRAM = "from archwright.bench.supernet.peak_in_subprocess import measure_from_stdin; measure_from_stdin()"
+_PROGRAM = f"from {__name__} import measure_from_stdin; measure_from_stdin()"
 
 
 def peaks_in_subprocess(config: SupernetConfig) -> list[Peak]:
-    """The peak of a step of each row, in PyTorch's own memory format."""
+    """Measure the peak of a step of each row, in PyTorch's own memory format."""
     task = {
         "settings": {**config.settings(), "device": "cpu", "threads": torch.get_num_threads()},
         "beside": None if config.beside is None else str(config.beside),
@@ -41,7 +41,7 @@ def peaks_in_subprocess(config: SupernetConfig) -> list[Peak]:
 
 
 def measure_from_stdin() -> None:
-    """Measure what standard input asks for, and print the peaks as JSON."""
+    """Measure the peaks that standard input asks for, and print them as JSON."""
     map_tensors()
     task: dict[str, Any] = json.load(sys.stdin)
     settings: dict[str, Any] = task["settings"]

@@ -1,4 +1,4 @@
-"""What a supernet takes to train, stage by stage of its simplification."""
+"""Memory and time of a supernet's training step, stage by stage of its simplification."""
 
 import sys
 from collections.abc import Generator, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def bench_supernet(config: SupernetConfig) -> Results:
-    """Measure all rows, and write them where the configuration says.
+    """Measure all rows, and write them to the file of the configuration, if it has one.
 
     Raises:
         ConfigError: space, size or device do not exist, or the supernet does not fit into memory.
@@ -88,7 +88,7 @@ def _measure(config: SupernetConfig, space: Space, size: Size, fabric: "Fabric")
 def _rounds(
     config: SupernetConfig, space: Space, measured: Sequence[Measurement], fabric: "Fabric"
 ) -> Generator[Sequence[Measurement]]:
-    """What is known when all has been counted, and after each round of timed steps."""
+    """Yield all measurements when they have been counted, and after each round of timed steps."""
     supernet = space.supernet(size_of(config, space))
     what = f"the supernet of {space.name}"
     require_memory(estimate_training_bytes(supernet, config.batch_size), fabric.device, what)
@@ -100,7 +100,7 @@ def _rounds(
         )
     networks = build_networks(config, space, fabric.device)
     images, labels = make_batch(config, space, fabric.device)
-    total = InterleavedBenchmark.length(measured, len(networks), config.repeats)
+    total = InterleavedBenchmark.count_steps(measured, len(networks), config.repeats)
     with ProgressBar(f"bench {space.name}", total, visible=sys.stderr is not None) as progress:
         benchmark = InterleavedBenchmark(
             fabric, networks, images, labels, advance=progress.advance, note=progress.note

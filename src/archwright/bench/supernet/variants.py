@@ -1,18 +1,15 @@
-"""Which networks a supernet bench sets beside each other."""
+"""Variants: the networks that the study of supernets compares."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
 
-from archwright.errors import ConfigError, unknown
-from archwright.graph.passes.simplification.settings import simplification
-
-Lowering = Literal["fused", "naive"]
+from archwright.bench.engine.arms import Lowering, parse_simplify
+from archwright.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A row of the bench: a supernet, or (without a simplification) the discrete network.
+    """Variant of the comparison: a supernet, or (without a simplification) the discrete network.
 
     Without a lowering it is a supernet of other code.
     """
@@ -29,12 +26,12 @@ NAIVE = Variant(name="naive", simplify="none", lowering="naive")
 
 
 def external_variant(file: Path) -> Variant:
-    """The row of the supernet that a file builds by other code."""
+    """Return the variant of the supernet that a file builds by other code."""
     return Variant(name=file.stem.replace("_", " "), simplify="none", lowering=None)
 
 
 def parse_variants(text: str, lowering: Lowering, *, recompute: bool) -> tuple[Variant, ...]:
-    """The rows that `--simplify TEXT` asks for: the two that are always there come first.
+    """Parse the rows that `--simplify TEXT` asks for: the two that are always there come first.
 
     The text is a list of simplifications, separated by commas, each lowered by `lowering` or as it
     says itself: `pms,all,none/fused,all/naive`. What is named twice is measured once; `recompute`
@@ -59,15 +56,3 @@ def parse_variants(text: str, lowering: Lowering, *, recompute: bool) -> tuple[V
     if recompute and not any(variant.recompute for variant in rows):
         raise ConfigError("--recompute is for the fused lowering, and no row is lowered so")
     return tuple(rows)
-
-
-def parse_simplify(item: str) -> tuple[str, Lowering | None]:
-    """The simplification that one item of `--simplify` names, and its lowering if it names one.
-
-    Raises:
-        ConfigError: either is unknown.
-    """
-    stages, slash, own = item.strip().partition("/")
-    if slash and own not in get_args(Lowering):
-        raise ConfigError(f"--simplify {item}: {unknown('lowering', own, get_args(Lowering))}")
-    return str(simplification(stages)), cast("Lowering", own) if slash else None
