@@ -1,4 +1,4 @@
-"""Searches within budgets: cases that are kept, and judged by the table when they are read."""
+"""Searches within budgets: cases that are kept, and scored by the table when they are read."""
 
 import json
 from dataclasses import asdict, replace

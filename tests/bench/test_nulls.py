@@ -9,7 +9,7 @@ from archwright.bench.nasbench201.comparison import SearchSummary, summarise_sea
 from archwright.bench.nasbench201.nulls import main_nulls, null_differences, nulls
 from archwright.bench.nasbench201.tables import null_difference_table, searches_table
 
-from . import found
+from . import sample_searches
 
 EXPECTED = {
     # the exact means and the one cell, from the table
@@ -39,7 +39,7 @@ def test_untrained_is_the_uniform_draw_within_its_error_and_nested_is_not() -> N
 
 def standing(*accuracies: float) -> SearchSummary:
     (row,) = summarise_searches(
-        [found.search("darts all", seed) for seed in range(len(accuracies))]
+        [sample_searches.search("darts all", seed) for seed in range(len(accuracies))]
     )
     spread = dict.fromkeys(row.accuracies, Spread.of(accuracies))
     return replace(row, accuracies=spread)
@@ -67,7 +67,7 @@ def test_one_search_has_no_interval() -> None:
 
 
 def test_tables_have_the_nulls_below_the_methods() -> None:
-    rows = summarise_searches([found.search("darts all", seed) for seed in range(2)])
+    rows = summarise_searches([sample_searches.search("darts all", seed) for seed in range(2)])
     table = searches_table(rows, "proxy", nulls())
     assert [row[0] for row in table.rows] == ["darts", *(null.title for null in nulls())]
     assert {len(row) for row in table.rows} == {len(table.columns)}
@@ -77,7 +77,7 @@ def test_tables_have_the_nulls_below_the_methods() -> None:
 
 
 def test_the_row_of_random_search_says_that_its_supernet_does_not_rank() -> None:
-    rows = summarise_searches([found.search("random-ws all", 0)])
+    rows = summarise_searches([sample_searches.search("random-ws all", 0)])
     assert searches_table(rows, "proxy").rows[0][0] == (
         "random-ws (its supernet does not rank cells)"
     )

@@ -10,7 +10,7 @@ import torch
 
 from archwright.bench.engine.results import Results, read_results, write_results
 from archwright.bench.predictor.config import PredictorConfig
-from archwright.bench.predictor.run import _BudgetCheck, bench_predictor, spearman
+from archwright.bench.predictor.run import _BudgetCheck, bench_predictor
 from archwright.bench.predictor.tables import predictor_table
 from archwright.bench.profile.config import ProfileBenchConfig
 from archwright.bench.profile.run import TableAgreement, bench_profile
@@ -44,12 +44,6 @@ def results(**settings: Any) -> Results:
         threads=1,
         rows=[row(0, 0.9), row(1, 0.7)],
     )
-
-
-def test_ranks_are_compared() -> None:
-    assert spearman(np.array([1.0, 2, 3]), np.array([1.0, 8, 27])) == pytest.approx(1)
-    assert spearman(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == pytest.approx(-1)
-    assert spearman(np.array([1.0, 1, 2, 3]), np.array([1.0, 1, 2, 3])) == pytest.approx(1)
 
 
 def test_a_row_a_device() -> None:

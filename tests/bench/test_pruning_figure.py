@@ -9,7 +9,7 @@ from archwright.bench.pruning.config import FRESH, METHODS
 from docs_tables import markdown
 from docs_tables.pruning import pruning
 
-from .pruned import results, row
+from .sample_prunings import results, row
 from .test_scripts import figures
 
 

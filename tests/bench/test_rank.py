@@ -1,16 +1,14 @@
-"""How well supernets rank architectures: the figures, the files, and the bench itself."""
+"""Rank quality of supernets: agreement, files, and the study itself."""
 
 import json
 import re
 from dataclasses import astuple, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archwright.bench.engine.results import write_results
-from archwright.bench.engine.statistics import kendall, spearman
 from archwright.bench.rank import run as rank_module
 from archwright.bench.rank.config import RankConfig
 from archwright.bench.rank.rankings import Ranking, Rankings, agreements, read_rankings
@@ -22,7 +20,7 @@ from archwright.spaces.discretise import is_connected
 from archwright.tables import nasbench201
 from docs_tables.rank import rank as page
 
-from . import found
+from . import sample_searches
 
 TINY: dict[str, Any] = {
     **{"data": "digits", "channels": 4, "cells": 1, "epochs": 1, "batch_size": 16, "limit": 64},
@@ -44,25 +42,6 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> RankConfig:
     return config
 
 
-def test_kendall_counts_pairs() -> None:
-    one, other = [1.0, 2.0, 3.0, 4.0, 4.0], [2.0, 1.0, 3.0, 3.0, 5.0]
-    pairs = [
-        ((a > b) - (a < b)) * ((c > d) - (c < d))
-        for (a, c), (b, d) in combinations(list(zip(one, other, strict=True)), 2)
-    ]
-    untied = [sum(a != b for a, b in combinations(values, 2)) for values in (one, other)]
-    assert kendall(one, other) == pytest.approx(sum(pairs) / (untied[0] * untied[1]) ** 0.5)
-    assert kendall(one, one) == pytest.approx(1)
-    assert kendall(one, [1.0] * 5) == 0
-
-
-def test_spearman_is_of_ranks() -> None:
-    assert spearman([1, 2, 3, 4], [1, 10, 100, 1000]) == pytest.approx(1)
-    assert spearman([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
-    assert spearman([1, 2, 3], [1, 3, 2]) == pytest.approx(0.5)  # 1 - 6 * 2 / (3 * 8)
-    assert spearman([1, 2, 3], [5, 5, 5]) == 0
-
-
 def test_the_sample_is_connected_and_the_same_each_time() -> None:
     space = get_space("nasbench201")
     drawn = sample(50)
@@ -73,12 +52,12 @@ def test_the_sample_is_connected_and_the_same_each_time() -> None:
 
 
 SIZE = Size(channels=4, cells=1)
-ARCHITECTURES = (found.CONV3, found.CONV1, found.SKIP)
+ARCHITECTURES = (sample_searches.CONV3, sample_searches.CONV1, sample_searches.SKIP)
 
 
 def ranking(who: str, seed: int, *one_shot: float) -> Ranking:
     return Ranking(
-        arm=found.arm(who),
+        arm=sample_searches.arm(who),
         seed=seed,
         one_shot=one_shot,
         images="invented",

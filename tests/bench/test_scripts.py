@@ -20,7 +20,7 @@ from archwright.spaces import SPACES
 from archwright.tables import nasbench201
 from docs_tables.supernet import result_path
 
-from . import found
+from . import sample_searches
 
 FOLDER = Path(__file__).parents[2] / "bench"
 
@@ -194,10 +194,10 @@ def test_tables_are_filled_in_between_the_markers(results: Path, tmp_path: Path)
 def some_searches(folder: Path) -> None:
     """Invented searches of two methods and of random ones."""
     rows = [
-        found.search(
+        sample_searches.search(
             *(who, seed, architecture), saved_bytes=saved, seconds=seconds, cpu_seconds=seconds
         )
-        for seed, architecture in ((0, found.CONV3), (1, found.CONV1))
+        for seed, architecture in ((0, sample_searches.CONV3), (1, sample_searches.CONV1))
         for who, saved, seconds in (
             ("darts none", 4_000_000, 4.0),
             ("darts pms+fms", 2_000_000, 3.0),
@@ -206,7 +206,7 @@ def some_searches(folder: Path) -> None:
             ("random none", None, 0.1),
         )
     ]
-    write_results(folder / "searches-proxy.json", found.results(*rows))
+    write_results(folder / "searches-proxy.json", sample_searches.results(*rows))
 
 
 def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
@@ -251,7 +251,10 @@ def test_an_arrow_goes_from_each_method_to_it_simplified(tmp_path: Path) -> None
 
 
 def mean_accuracy() -> float:
-    looked_up = (nasbench201.lookup(a).imagenet16_test for a in (found.CONV3, found.CONV1))
+    looked_up = (
+        nasbench201.lookup(a).imagenet16_test
+        for a in (sample_searches.CONV3, sample_searches.CONV1)
+    )
     return sum(looked_up) / 2
 
 

@@ -12,7 +12,7 @@ from archwright.bench.nasbench201.searches import read_searches
 from archwright.errors import RunError
 from docs_tables.nasbench201 import merge_searches
 
-from .found import CONV1, results, search
+from .sample_searches import CONV1, results, search
 
 FIRST, SECOND = search("darts none", 0), search("darts all", 0, CONV1)
 

@@ -1,4 +1,4 @@
-"""Which rows a bench has, and what is refused before anything is measured."""
+"""Variants of a supernet, and settings that are refused before anything is measured."""
 
 from pathlib import Path
 from typing import Any

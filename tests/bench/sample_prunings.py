@@ -1,4 +1,4 @@
-"""Networks that were never pruned, for the tests of what is made of them."""
+"""Sample results of prunings, for tests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Searches that never ran, for the tests of what is made of searches."""
+"""Sample results of searches, for tests."""
 
 from typing import Any
 

@@ -10,11 +10,14 @@ from archwright.tables import nasbench201
 from docs_tables.readme_table import readme_table
 from docs_tables.supernet import result_path
 
-from . import found, pruned
+from . import sample_prunings, sample_searches
 from .test_budgets import case
 from .test_scripts import some
 
-CIFAR10 = {text: nasbench201.lookup(text).cifar10_test for text in (found.CONV3, found.CONV1)}
+CIFAR10 = {
+    text: nasbench201.lookup(text).cifar10_test
+    for text in (sample_searches.CONV3, sample_searches.CONV1)
+}
 
 
 def rows(folder: Path) -> list[list[str]]:
@@ -55,30 +58,32 @@ def test_a_supernet_is_told_in_found_networks(tmp_path: Path) -> None:
 
 def test_searches_stand_beside_what_learned_nothing(tmp_path: Path) -> None:
     path = tmp_path / "searches.json"
-    ours = [found.search("diffgraph all", seed) for seed in range(10)]
-    write_results(path, found.results(*ours[:9]))
+    ours = [sample_searches.search("diffgraph all", seed) for seed in range(10)]
+    write_results(path, sample_searches.results(*ours[:9]))
     assert rows(tmp_path) == []  # too few
-    write_results(path, found.results(*ours))
+    write_results(path, sample_searches.results(*ours))
     ((question, here, beside),) = rows(tmp_path)
     assert "what diffgraph finds in NAS-Bench-201, where 94.37 % is" in question
     assert here == "94.36 (0.00) % in 2 CPU s (n = 10)"
     nulls = ("89.89 (4.91) %, untrained", "89.45 (6.13) %, uniform draw, without none")
     assert beside == "; ".join((*nulls, "93.76 %, six 3x3 convolutions"))
-    plain = [found.search("diffgraph none", seed, found.CONV1) for seed in range(10)]
-    write_results(path, found.results(*ours, *plain[:5]))
+    plain = [
+        sample_searches.search("diffgraph none", seed, sample_searches.CONV1) for seed in range(10)
+    ]
+    write_results(path, sample_searches.results(*ours, *plain[:5]))
     assert "not simplified" not in rows(tmp_path)[0][2]  # both arms need as many seeds
-    write_results(path, found.results(*ours, *plain))
+    write_results(path, sample_searches.results(*ours, *plain))
     assert rows(tmp_path)[0][2].split("; ")[0].endswith("(n = 10), not simplified")
-    write_results(tmp_path / "searches-x3.json", found.results(*ours, supernets=3))
+    write_results(tmp_path / "searches-x3.json", sample_searches.results(*ours, supernets=3))
     assert "by 3 supernets" in rows(tmp_path)[1][0]
 
 
 def test_budgets_are_judged_by_the_table(tmp_path: Path) -> None:
-    cases = [case(found.CONV3), case(found.CONV1, seed=1)]
+    cases = [case(sample_searches.CONV3), case(sample_searches.CONV1, seed=1)]
     held = [asdict(one) for one in cases]
     plain = {"untrained": False, "published": False, "separate": False, "size_percentile": None}
     settings = {"method": "darts", "supernets": 1, **plain}
-    results = Results(command="", settings=settings, rows=held, **pruned.FILE)
+    results = Results(command="", settings=settings, rows=held, **sample_prunings.FILE)
     write_results(tmp_path / "budgets.json", results)
     for number, (name, value) in enumerate(plain.items()):  # other questions, other tables
         other = {**settings, name: 20.0 if value is None else True}
@@ -101,7 +106,7 @@ def test_predictors_are_told_over_devices(tmp_path: Path) -> None:
         for device, (rho, plain) in values.items()
         for seed in (0, 1)
     ]
-    results = Results(command="", settings={"samples": 30}, rows=measured, **pruned.FILE)
+    results = Results(command="", settings={"samples": 30}, rows=measured, **sample_prunings.FILE)
     write_results(tmp_path / "predictor.json", results)
     ((question, here, others),) = rows(tmp_path)
     assert "30 networks" in question
@@ -110,7 +115,7 @@ def test_predictors_are_told_over_devices(tmp_path: Path) -> None:
 
 
 def test_pruning_is_told_at_its_largest_target(tmp_path: Path) -> None:
-    write_results(tmp_path / "pruning.json", pruned.results())
+    write_results(tmp_path / "pruning.json", sample_prunings.results())
     (question, here, others), (second, left, whole) = rows(tmp_path)
     assert "70 % of the multiply-accumulates" in question
     assert (here, others) == ("2.50 (0.71) (n = 2)", "–")
@@ -124,9 +129,11 @@ def test_pruning_is_told_at_its_largest_target(tmp_path: Path) -> None:
         {"batch": batch, "rounds": 9, "ms": 1.0, "unpruned_ms": 1.0, "time_ratio": ratio}
         for batch, ratio in ((1, 0.9), (32, 0.75))
     ]
-    more = [pruned.row("operations", seed, 0.7, 61.0, latency=latency) for seed in (0, 1)]
-    more += [pruned.row("whole", 0, 1.0, 65.0), pruned.row("gates", 0, 0.7, 60.0)]
-    write_results(tmp_path / "pruning.json", pruned.results(*pruned.rows(), *more))
+    more = [sample_prunings.row("operations", seed, 0.7, 61.0, latency=latency) for seed in (0, 1)]
+    more += [sample_prunings.row("whole", 0, 1.0, 65.0), sample_prunings.row("gates", 0, 0.7, 60.0)]
+    write_results(
+        tmp_path / "pruning.json", sample_prunings.results(*sample_prunings.rows(), *more)
+    )
     told = rows(tmp_path)
     assert told[0][2] == (
         "15.00 (n = 1), fresh; 1.50 (0.71) (n = 2) at a time of 0.90 for 1 image and 0.75 for 32 "

@@ -1,4 +1,4 @@
-"""Who takes part, and with which seeds."""
+"""Arms and seeds of a comparison, parsed and refused."""
 
 import pytest
 from hypothesis import given

@@ -11,7 +11,7 @@ from archwright.errors import RunError
 from docs_tables import pruning as pruning_pages
 from docs_tables.pruning import behind_at
 
-from .pruned import results, row, rows
+from .sample_prunings import results, row, rows
 
 
 def test_rows_go_through_a_file_unchanged() -> None:
