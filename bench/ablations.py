@@ -1,4 +1,4 @@
-"""What parts of a search within budgets are worth: python bench/ablations.py parts|penalties.
+"""Ablations of searches within budgets: python bench/ablations.py parts|penalties.
 
 `parts` searches NAS-Bench-201 by diffgraph with one part of the preset proxy changed, on CIFAR-10,
 seed by seed; what it is compared with are the searches of `archwright bench nasbench201`.
@@ -9,7 +9,6 @@ of bench/results after each search, and go on where they were stopped.
 
 import argparse
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,9 +17,10 @@ from typing import Any
 
 import torch
 
-from archwright.bench.contestants import parse_seeds
-from archwright.bench.freeze import require_frozen, settings_hash
-from archwright.bench.results import Results, read_results, require_same, write_results
+from archwright.bench.engine.arms import parse_seeds
+from archwright.bench.engine.freeze import require_frozen, settings_hash
+from archwright.bench.engine.results import Results, read_or, read_results
+from archwright.bench.engine.resume import measure_missing
 from archwright.cost import cost_model
 from archwright.engine.device import describe_hardware, versions
 from archwright.nas.budget.derivation import Derivation
@@ -53,14 +53,14 @@ SHARE = 0.3
 
 @dataclass(frozen=True)
 class Case:
-    """One search: what stands in its row before it has run, and how it is run."""
+    """Search of an ablation: its row before it has run, and its configuration."""
 
     row: dict[str, Any]
     config: SearchConfig
 
 
 def parts(asked: argparse.Namespace) -> Iterator[Case]:
-    """Each part, seed by seed."""
+    """Yield the search with each part changed, seed by seed."""
     for seed in parse_seeds(asked.seeds):
         for number, (part, options) in enumerate(PARTS.items()):
             config = SearchConfig(
@@ -81,7 +81,7 @@ def parts(asked: argparse.Namespace) -> Iterator[Case]:
 
 
 def penalties(asked: argparse.Namespace) -> Iterator[Case]:
-    """The budget and each weight, space by space and seed by seed."""
+    """Yield the search with the budget and with each weight, space by space and seed by seed."""
     for space, size in SIZES.items():
         plain = SearchConfig(
             **size,
@@ -114,7 +114,7 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
 
 
 def measured(case: Case) -> dict[str, Any]:
-    """The row of a search."""
+    """Run a search and return its row."""
     started = time.process_time()
     result = search(case.config)
     spent = round(time.process_time() - started, 1)
@@ -148,17 +148,15 @@ def main() -> None:
         threads=1,
         rows=[],
     )
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        held = read_results(path)
-        require_same(path, held, empty)
-        rows = held.rows
-    for case in ABLATIONS[asked.what](asked):
-        if any(case.row.items() <= row.items() for row in rows):
-            continue
-        rows.append(measured(case))
-        write_results(path, replace(empty, rows=rows))
-        print(rows[-1], file=sys.stderr, flush=True)
+    measure_missing(
+        path,
+        list(ABLATIONS[asked.what](asked)),
+        read=lambda: read_or(path, empty, read_results),
+        is_done=lambda held, case: any(case.row.items() <= row.items() for row in held.rows),
+        measure=lambda _, case: measured(case),
+        add=lambda held, row: replace(empty, rows=[*held.rows, row]),
+        describe=str,
+    )
 
 
 if __name__ == "__main__":

@@ -14,16 +14,16 @@ from typing import Any
 
 import matplotlib
 
-from archwright.bench import pages, pruning_pages, supernet_pages
-from archwright.bench.comparison import Standing as Searched
-from archwright.bench.comparison import standings as searched
-from archwright.bench.pruning_config import WHOLE
-from archwright.bench.pruning_rows import Standing, standings
-from archwright.bench.results import Results
-from archwright.bench.searches import Searches
-from archwright.bench.supernet_pages import timed
+from archwright.bench.engine.results import Results
+from archwright.bench.nasbench201.comparison import SearchSummary, summarise_searches
+from archwright.bench.nasbench201.searches import Searches
+from archwright.bench.pruning.config import WHOLE
+from archwright.bench.pruning.measurements import PruningSummary, summarise_prunings
 from archwright.errors import ArchwrightError, RunError
 from archwright.io.files import write_bytes
+from docs_tables.nasbench201 import read_all_searches
+from docs_tables.pruning import read_all_prunings
+from docs_tables.supernet import lowered, read_all_supernets, read_candidates, row_title, timed
 
 matplotlib.use("svg")
 
@@ -74,7 +74,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def cost_per_stage(found: dict[str, Results], peers: dict[str, Any]) -> Figure:
-    """Memory and time of each row, in multiples of the discrete network's, with peers' as lines."""
+    """Draw memory and time of each row, in multiples of the discrete network's; peers are lines."""
     figure, grid = plt.subplots(
         len(found), 2, figsize=(10, 0.6 + 2.9 * len(found)), squeeze=False, layout="constrained"
     )
@@ -90,7 +90,7 @@ def cost_per_stage(found: dict[str, Results], peers: dict[str, Any]) -> Figure:
 
 
 def _bars(axes: Axes, rows: Sequence[dict[str, Any]], ratio: str) -> None:
-    names = [supernet_pages.title(row) for row in rows]
+    names = [row_title(row) for row in rows]
     values = [row[ratio] for row in rows]
     colours = [_COLOURS[row["lowering"]] for row in rows]
     places = list(range(len(rows)))[::-1]
@@ -112,7 +112,7 @@ def _lines(axes: Axes, peers: Sequence[dict[str, Any]], ratio: str) -> None:
 
 
 def candidates(found: Sequence[Results]) -> Figure:
-    """Time and memory against the number of candidates, with and without simplification."""
+    """Draw time and memory against the number of candidates, with and without simplification."""
     figure, both = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     order = sorted(found, key=lambda results: results.settings["candidates"])
     numbers = [results.settings["candidates"] for results in order]
@@ -140,8 +140,8 @@ def candidates(found: Sequence[Results]) -> Figure:
     return figure
 
 
-def pruning(found: Sequence[Standing]) -> Figure:
-    """Accuracy against the share of multiply-accumulates, before and after fine-tuning."""
+def pruning(found: Sequence[PruningSummary]) -> Figure:
+    """Draw accuracy against the share of multiply-accumulates, before and after fine-tuning."""
     figure, both = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     whole = next((row for row in found if row.method == WHOLE), None)
     titles = ("before tuning, statistics taken anew", "after tuning")
@@ -175,7 +175,7 @@ def pruning(found: Sequence[Standing]) -> Figure:
 
 
 def searches(found: Sequence[Searches]) -> Figure:
-    """Accuracy on ImageNet16-120 against normalised cost (TopoNAS, Fig. 7).
+    """Draw accuracy on ImageNet16-120 against normalised cost (TopoNAS, Fig. 7).
 
     An arrow goes from each method to the same one on the simplified supernet. A panel for all
     searches that were measured alike.
@@ -184,14 +184,16 @@ def searches(found: Sequence[Searches]) -> Figure:
         1, len(found), figsize=(1.5 + 5.5 * len(found), 4.4), squeeze=False, layout="constrained"
     )
     for axes, results in zip(grid[0], found, strict=True):
-        rows = searched([s for s in results.searches if s.contestant.supernet in ("none", "all")])
+        rows = summarise_searches(
+            [s for s in results.searches if s.arm.supernet in ("none", "all")]
+        )
         methods = dict.fromkeys(
-            row.contestant.title(results.settings["preset"])
+            row.arm.title(results.settings["preset"])
             for row in rows
             if row.normalised_cost is not None
         )
         for place, method in enumerate(methods):
-            own = [r for r in rows if r.contestant.title(results.settings["preset"]) == method]
+            own = [r for r in rows if r.arm.title(results.settings["preset"]) == method]
             _arrow(axes, own, method, _CYCLE[place % len(_CYCLE)])
         for row in rows:
             if row.normalised_cost is None:
@@ -207,10 +209,10 @@ def searches(found: Sequence[Searches]) -> Figure:
     return figure
 
 
-def _arrow(axes: Axes, rows: Sequence[Searched], method: str, colour: str) -> None:
-    """The points of a method: hollow as published, filled on the simplified supernet."""
+def _arrow(axes: Axes, rows: Sequence[SearchSummary], method: str, colour: str) -> None:
+    """Draw the points of a method: hollow as published, filled on the simplified supernet."""
     places = {
-        row.contestant.supernet: (row.normalised_cost, row.accuracies["imagenet16"].mean)
+        row.arm.supernet: (row.normalised_cost, row.accuracies["imagenet16"].mean)
         for row in rows
         if row.normalised_cost is not None
     }
@@ -237,7 +239,7 @@ def _arrow(axes: Axes, rows: Sequence[Searched], method: str, colour: str) -> No
 
 
 def _of(results: Results, simplify: str | None, lowering: str) -> dict[str, Any]:
-    rows = supernet_pages.lowered(results)
+    rows = lowered(results)
     if (simplify, lowering) not in rows:
         raise RunError(
             f"no row {simplify}/{lowering} in the results of `{results.command}`: measure it again"
@@ -254,17 +256,17 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw(results: Path, images: Path) -> list[Path]:
-    """Draw what there are results for; the files that were written.
+    """Draw what there are results for, and return the files that were written.
 
     Raises:
         RunError: there is no result at all, or a file holds none of this version.
     """
     peers = json.loads(PEERS.read_text(encoding="utf-8"))["lines"]
-    stages = supernet_pages.read_all(results)
+    stages = read_all_supernets(results)
     found = {name: stages[name] for name in TITLES if name in stages and timed(stages[name])}
-    family = [one for one in supernet_pages.read_candidates(results) if timed(one)]
-    pruned = pruning_pages.read_all(results)
-    methods = [one for one in pages.read_all(results) if one.settings["supernets"] == 1]
+    family = [one for one in read_candidates(results) if timed(one)]
+    pruned = read_all_prunings(results)
+    methods = [one for one in read_all_searches(results) if one.settings["supernets"] == 1]
     if not found and not family and not pruned and not methods:
         raise RunError(f"no results in {results}: run bench/supernets.py")
     written: list[Path] = []
@@ -280,7 +282,7 @@ def draw(results: Path, images: Path) -> list[Path]:
             save(searches(methods), written[-1])
         for name, (_, rows) in pruned.items():
             written.append(images / f"{name}.svg")
-            save(pruning(standings(rows)), written[-1])
+            save(pruning(summarise_prunings(rows)), written[-1])
     return written
 
 

@@ -1,4 +1,4 @@
-"""The loss of one searched edge over (alpha, w), without and with kernel normalisation.
+"""Loss of one searched edge over (alpha, w), without and with kernel normalisation.
 
     python bench/landscape.py
 
@@ -27,19 +27,19 @@ LEVELS = np.linspace(-4, 1, 11)
 
 
 def edge(x: Array, kernel: Array, p: float) -> Array:
-    """The edge's output on one image: p conv(x; kernel)."""
+    """Return the edge's output on one image: p conv(x; kernel)."""
     windows = sliding_window_view(x, kernel.shape)
     return p * np.einsum("hwij,ij->hw", windows, kernel)
 
 
 def normalised(kernel: Array) -> Array:
-    """A kernel without mean, of unit norm."""
+    """Return a kernel without mean, of unit norm."""
     centred = kernel - kernel.mean()
     return centred / np.sqrt((centred**2).sum())
 
 
 def losses(alphas: Array, scales: Array, *, norm: bool) -> Array:
-    """The mean squared error [W, A] at every w and alpha."""
+    """Return the mean squared error [W, A] at every w and alpha."""
     generator = np.random.default_rng(0)
     x, kernel = generator.normal(size=(12, 12)), normalised(generator.normal(size=(3, 3)))
     target = edge(x, kernel, WANTED)
@@ -52,7 +52,7 @@ def losses(alphas: Array, scales: Array, *, norm: bool) -> Array:
 
 
 def draw(axes: Axes, title: str, *, norm: bool) -> ContourSet:
-    """One panel: the loss, and in red where it vanishes."""
+    """Draw one panel: the loss, and in red where it vanishes."""
     alphas, scales = np.linspace(-3, 4, 57), np.geomspace(0.4, 12, 49)
     found = np.log10(losses(alphas, scales, norm=norm) + 1e-4)
     filled = axes.contourf(alphas, scales, found, LEVELS, cmap="Blues", extend="both")

@@ -1,4 +1,4 @@
-"""The supernet of the original DARTS code, for `archwright bench supernet --beside`.
+"""Supernet of the original DARTS code, for `archwright bench supernet --beside`.
 
 That code is not part of this repository. Get it from https://github.com/quark0/darts, and name its
 folder `cnn` in $ORIGINAL_DARTS.
@@ -22,7 +22,7 @@ VARIABLE = "ORIGINAL_DARTS"
 
 
 def supernet(size: Size, device: torch.device) -> tuple[nn.Module, Sequence[Tensor]]:
-    """Their supernet at a size, and its alphas; only the device that they choose is another.
+    """Build their supernet at a size, with its alphas; only the device that they choose is another.
 
     Raises:
         ConfigError: the code is not where the variable says.

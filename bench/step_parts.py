@@ -1,4 +1,4 @@
-"""What the time of a step is made of: python bench/step_parts.py [--space darts].
+"""Parts of the time of a step: python bench/step_parts.py [--space darts].
 
 A step of the discrete network, and of the supernet as written, fused, and simplified and fused, all
 channels-last, on the CPU by one thread: the processor time of each ATen call, summed up by kind.
@@ -19,11 +19,11 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import override
 
-from archwright.bench.contest import Entrant
-from archwright.bench.entrants import build_entrants, make_batch
-from archwright.bench.results import Results, write_results
-from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.threads import processor, threads
+from archwright.bench.engine.results import Results, write_results
+from archwright.bench.instruments.threads import processor, threads
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.interleaved import BenchmarkedNetwork
+from archwright.bench.supernet.networks import build_networks, make_batch
 from archwright.engine.device import describe_hardware, versions
 from archwright.spaces import get_space
 
@@ -45,7 +45,7 @@ REST = "views and all else"
 
 
 class Clock(TorchDispatchMode):
-    """Milliseconds and calls of each kind, apart in forward and in backward."""
+    """Clock of the milliseconds and calls of each kind, apart in forward and in backward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Clock(TorchDispatchMode):
 
 
 def kind_of(name: str, args: Sequence[Any]) -> str:
-    """The kind of a call."""
+    """Return the kind of a call."""
     if name in ("convolution", "convolution_backward"):
         kernel = args[1 if name == "convolution" else 2]
         return CONVOLUTIONS[0 if len(kernel) > kernel.shape[1] == 1 else 1]
@@ -76,19 +76,19 @@ def kind_of(name: str, args: Sequence[Any]) -> str:
 
 
 def measure(
-    entrant: Entrant, images: torch.Tensor, labels: torch.Tensor, repeats: int
+    network: BenchmarkedNetwork, images: torch.Tensor, labels: torch.Tensor, repeats: int
 ) -> list[dict[str, Any]]:
-    """A row for each kind and phase: of `repeats` steps, after one that is not timed, the fastest.
+    """Return a row for each kind and phase of the fastest of `repeats` steps, after one not timed.
 
     The last row is what a step takes beyond its calls when nothing times them.
     """
 
     def step(clock: Clock | None = None) -> None:
-        loss = functional.cross_entropy(entrant.scores(images), labels)
+        loss = functional.cross_entropy(network.scores(images), labels)
         if clock is not None:
             clock.phase = "backward"
         loss.backward()
-        entrant.forget_gradients()
+        network.clear_gradients()
 
     clocks: list[Clock] = []
     for _ in range(1 + repeats):
@@ -108,7 +108,7 @@ def measure(
     ]
     around = max(whole - sum(clock.spent.values()), 0.0)
     rows = [*rows, {"kind": AROUND, "ms": around, "calls": 0}]
-    return [{"variant": entrant.variant.name, **row} for row in rows]
+    return [{"variant": network.variant.name, **row} for row in rows]
 
 
 def _milliseconds(step: Callable[[], object]) -> float:
@@ -142,9 +142,9 @@ def main(words: Sequence[str] | None = None) -> int:
     images = images.contiguous(memory_format=torch.channels_last)
     rows: list[dict[str, Any]] = []
     with threads(1):
-        for entrant in build_entrants(config, space, device):
-            entrant.lay_out("channels_last")
-            rows += measure(entrant, images, labels, given.repeats)
+        for network in build_networks(config, space, device):
+            network.set_memory_format("channels_last")
+            rows += measure(network, images, labels, given.repeats)
     settings = {name: getattr(given, name) for name in ("space", "channels", "cells", "batch_size")}
     results = Results(
         command="python bench/step_parts.py",

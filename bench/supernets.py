@@ -21,8 +21,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from archwright.bench.results import read_results
-from archwright.bench.supernet_pages import result_path
+from archwright.bench.engine.results import read_results
+from docs_tables.supernet import result_path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -34,7 +34,7 @@ _STAGES = ("none", "pms", "fms", "pms+fms", "pms+fms+merge", "all")
 
 
 def _both(stages: Sequence[str]) -> tuple[str, str]:
-    """The flag for a row of each simplification as written, and one of each fused."""
+    """Return the flag for a row of each simplification as written, and one of each fused."""
     rows = [f"{stage}/{lowering}" for lowering in ("naive", "fused") for stage in stages]
     return "--simplify", ",".join(rows)
 
@@ -79,7 +79,7 @@ PARTS = "step-parts"
 
 
 def timed(name: str, results: Path = RESULTS) -> int | None:
-    """How many steps of each row of a bench have been timed; None if it is not even counted."""
+    """Count the steps of each row that have been timed; None if it is not even counted."""
     path = result_path(results, name)
     if not path.exists():
         return None
@@ -87,19 +87,19 @@ def timed(name: str, results: Path = RESULTS) -> int | None:
 
 
 def command(name: str, more: Sequence[str] = (), results: Path = RESULTS) -> list[str]:
-    """The command line that measures `name`; flags in `more` come last, and count."""
+    """Return the command line that measures `name`; flags in `more` come last, and count."""
     flags = [*STANDARD[name], *more, "--out", str(result_path(results, name).resolve())]
     return [sys.executable, "-c", _PROGRAM, "bench", "supernet", *flags]
 
 
 def wanted(name: str, repeats: int | None) -> int:
-    """How many steps of each row are to be timed."""
+    """Return how many steps of each row are to be timed."""
     flags = STANDARD[name]
     return int(flags[flags.index("--repeats") + 1]) if repeats is None else repeats
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Measure what is missing; the exit code of the first bench that fails, else 0."""
+    """Measure what is missing, and return the exit code of the first that fails, else 0."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -9,16 +9,15 @@ from typing import Any
 
 import pytest
 
-from archwright.bench import ablation_pages
-from archwright.bench.freeze import settings_hash
-from archwright.bench.results import Results, read_results, write_results
-from archwright.bench.searches import write_searches
+from archwright.bench.engine.freeze import settings_hash
+from archwright.bench.engine.results import Results, read_results, write_results
 from archwright.errors import ConfigError
 from archwright.nas.config import SearchConfig
 from archwright.spaces import read_architecture
 from archwright.tables import nasbench201
+from docs_tables import ablations as ablation_pages
 
-from . import found
+from . import sample_searches
 from .test_scripts import script
 
 ablations = script("ablations")
@@ -107,8 +106,8 @@ def test_parts_stand_beside_the_searches_that_they_change(tmp_path: Path) -> Non
     row = {"part": "--encoder", "architecture": BEST, "cpu_s": 10.0}
     rows = [{**row, "seed": seed} for seed in (204, 205, 206)]
     write_results(tmp_path / "ablation-parts.json", some(rows))
-    plain = [found.search("diffgraph all", seed, OTHER) for seed in (204, 205, 300)]
-    write_searches(tmp_path / "searches.json", found.results(*plain))
+    plain = [sample_searches.search("diffgraph all", seed, OTHER) for seed in (204, 205, 300)]
+    write_results(tmp_path / "searches.json", sample_searches.results(*plain))
     page = ablation_pages.parts(tmp_path)
     assert "`python bench/ablations.py`\n\na machine, 1 thread; torch 2." in page
     best, other = (nasbench201.lookup(text).cifar10_test for text in (BEST, OTHER))

@@ -1,4 +1,4 @@
-"""Searches within budgets: cases that are kept, and judged by the table when they are read."""
+"""Searches within budgets: cases that are kept, and scored by the table when they are read."""
 
 import json
 from dataclasses import asdict, replace
@@ -9,26 +9,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archwright.bench import budgets
-from archwright.bench.budgets import (
+from archwright.bench.budgets import run as budgets
+from archwright.bench.budgets.cases import (
     Case,
-    Outcome,
-    bench_budgets,
-    judged,
+    CaseScore,
     mean_regrets,
     read_cases,
-    unprojected,
+    score_argmax,
+    score_case,
 )
-from archwright.bench.budgets_config import BudgetsConfig
-from archwright.bench.budgets_known import PUBLISHED, budget_of, size_of, sizes_mb
-from archwright.bench.budgets_table import budgets as page
-from archwright.bench.budgets_table import budgets_overview, budgets_summary, budgets_table
+from archwright.bench.budgets.config import BudgetsConfig
+from archwright.bench.budgets.published import PUBLISHED, budget_of, size_of, sizes_mb
+from archwright.bench.budgets.run import bench_budgets
+from archwright.bench.budgets.tables import budgets_overview, budgets_table
 from archwright.errors import ConfigError, RunError
 from archwright.nas.loop.ensemble import SupernetEnsemble
 from archwright.nas.presets import PRESETS
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DEVICES
+from docs_tables.budgets import budgets as page
+from docs_tables.budgets import budgets_summary
 
 BEST = nasbench201.optimum("cifar10").arch
 DEAD = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -67,15 +68,15 @@ def test_a_budget_is_a_percentile_of_what_was_measured() -> None:
 
 
 def test_a_case_is_judged_by_the_table() -> None:
-    beyond = judged(case(BEST))
+    beyond = score_case(case(BEST))
     assert not beyond.feasible
     assert beyond.regrets["cifar10"] < 0  # what is beyond the budget may be better than the best
     limit = float(np.nanmax(nasbench201.latency("edgegpu")))
-    free = judged(case(BEST, budget_ms=limit))
+    free = score_case(case(BEST, budget_ms=limit))
     assert free.feasible
     assert free.regrets["cifar10"] == 0.0
     within = nasbench201.best_within("edgegpu", budget_of("edgegpu", 20))
-    best = judged(case(within.arch))
+    best = score_case(case(within.arch))
     assert best.feasible
     assert best.regrets["cifar10"] == 0.0
     assert best.best["cifar10"] == pytest.approx(within.cifar10_test)
@@ -93,17 +94,18 @@ def test_a_case_is_judged_by_the_table() -> None:
 def test_what_was_not_measured_is_infeasible() -> None:
     delays = nasbench201.latency("edgetpu")
     unmeasured = nasbench201.architectures()[int(np.flatnonzero(np.isnan(delays))[0])]
-    outcome = judged(case(unmeasured, "edgetpu"))
+    outcome = score_case(case(unmeasured, "edgetpu"))
     assert outcome.latency_ms is None
     assert not outcome.feasible
 
 
 def test_every_case_is_within_its_budget(done: BudgetsConfig) -> None:
-    results, cases = read_cases(done.file)
+    results = read_cases(done.file)
+    cases = results.rows
     assert [(one.device, one.percentile) for one in cases] == [
         *(("edgegpu", 20.0), ("edgegpu", 60.0), ("edgetpu", 20.0), ("edgetpu", 60.0))
     ]
-    assert all(judged(one).feasible for one in cases)
+    assert all(score_case(one).feasible for one in cases)
     assert DEAD not in {one.architecture for one in cases}
     assert "regret" not in done.file.read_text()
     assert json.loads(done.file.read_text())["schema"] == 1
@@ -125,12 +127,12 @@ def test_a_stopped_bench_goes_on(done: BudgetsConfig, monkeypatch: pytest.Monkey
     content["rows"] = content["rows"][:1]
     other = replace(done, out=done.runs / "other.json")
     other.file.write_text(json.dumps(content))
-    _, cases = bench_budgets(other)
-    whole = read_cases(done.file)[1]
+    cases = bench_budgets(other).rows
+    whole = read_cases(done.file).rows
     assert [replace(one, seconds=0.0) for one in cases] == [
         replace(one, seconds=0.0) for one in whole
     ]
-    assert read_cases(other.file)[0].command == read_cases(done.file)[0].command
+    assert read_cases(other.file).command == read_cases(done.file).command
     with pytest.raises(
         RunError, match=r"other.json was measured with finalists=2, not 3: repeat its settings, or "
     ):
@@ -141,14 +143,14 @@ def test_the_command_is_that_of_all_cases(done: BudgetsConfig) -> None:
     """Those of earlier calls among them."""
     other = replace(done, out=done.runs / "calls.json", devices="edgegpu", percentiles="60")
     bench_budgets(other)
-    results, _ = bench_budgets(replace(other, devices="edgetpu", percentiles="60,12.345678"))
-    assert results == read_cases(other.file)[0]
+    results = bench_budgets(replace(other, devices="edgetpu", percentiles="60,12.345678"))
+    assert results == read_cases(other.file)
     assert results.command == (
         "archwright bench budgets --devices edgegpu,edgetpu --percentiles 60,12.345678 --seeds 0 "
         "--method diffgraph --preset proxy --data digits --test-limit 40 --device cpu --threads 1 "
         "--channels 4 --cells 1 --epochs 1 --batch-size 16 --limit 64 --finalists 2"
     )
-    row = results.rows[0]
+    row = results.rows[0].to_json()
     rows = [{**row, "device": name, "seed": seed} for name in DEVICES for seed in (4, 1, 0)]
     command = BudgetsConfig.command(results.settings, rows)
     assert "--devices all --percentiles 60 --seeds 0-1,4 " in command
@@ -156,7 +158,7 @@ def test_the_command_is_that_of_all_cases(done: BudgetsConfig) -> None:
 
 def test_supernets_answer_together(tmp_path: Path) -> None:
     config = config_in(tmp_path, supernets=2, devices="edgegpu")
-    cases = bench_budgets(config)[1]
+    cases = bench_budgets(config).rows
     searched = replace(config.search(0), finalists=2)
     assert searched.out.name.endswith("-x2-0")
     asked = SupernetEnsemble.of(searched)
@@ -184,30 +186,33 @@ def test_separate_searches_hold_a_budget_or_weigh_a_penalty(tmp_path: Path) -> N
     assert both.objective == "latency_ms=0.3+size_mb=0.3"
     assert both.out != weighed.out
     assert len({config.within(0, "edgegpu", x).out for x in (limit, 2 * limit)}) == 2
-    _, (case,) = bench_budgets(config)
-    assert judged(case).feasible
-    held, cases = bench_budgets(replace(config, penalty=0.3, out=tmp_path / "weight.json"))
-    assert judged(cases[0]).feasible  # what was weighed is derived within the budget, too
-    rows = budgets_overview([(held, [judged(one) for one in cases])]).rows
+    (case,) = bench_budgets(config).rows
+    assert score_case(case).feasible
+    held = bench_budgets(replace(config, penalty=0.3, out=tmp_path / "weight.json"))
+    cases = held.rows
+    assert score_case(cases[0]).feasible  # what was weighed is derived within the budget, too
+    rows = budgets_overview([(held, [score_case(one) for one in cases])]).rows
     assert [row[2:4] for row in rows[:2]] == [("weight 0.3", "argmax"), ("weight 0.3", "exact")]
 
 
 def test_what_alpha_speaks_for_is_judged_before_any_derivation() -> None:
-    kept = judged(case("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", strongest=BEST))
-    (alone,) = unprojected([kept])
+    kept = score_case(
+        case("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", strongest=BEST)
+    )
+    (alone,) = score_argmax([kept])
     assert kept.feasible
     assert not alone.feasible
     assert alone.case.architecture == BEST
-    assert unprojected([replace(kept, case=replace(kept.case, strongest=None))]) == []
+    assert score_argmax([replace(kept, case=replace(kept.case, strongest=None))]) == []
 
 
 def test_latency_and_size_hold_together() -> None:
     limit = float(np.nanmax(nasbench201.latency("edgegpu")))
     small = size_of(20)
     assert (sizes_mb() <= small).mean() == pytest.approx(0.2, abs=0.02)
-    outcome = judged(case(BEST, budget_ms=limit, size_mb=small))
+    outcome = score_case(case(BEST, budget_ms=limit, size_mb=small))
     assert not outcome.feasible
-    assert judged(case(BEST, budget_ms=limit, size_mb=size_of(100))).feasible
+    assert score_case(case(BEST, budget_ms=limit, size_mb=size_of(100))).feasible
     within = nasbench201.accuracy("cifar10")[sizes_mb() <= small]
     assert outcome.best["cifar10"] == pytest.approx(float(within.max()))
 
@@ -217,12 +222,13 @@ def test_untrained_alpha_answers_without_a_search(
 ) -> None:
     monkeypatch.setattr(budgets, "search", lambda config: pytest.fail("nothing is trained"))
     config = config_in(tmp_path, untrained=True, finalists=1, seeds="0-1", size_percentile=60.0)
-    held, cases = bench_budgets(config)
+    held = bench_budgets(config)
+    cases = held.rows
     assert len(cases) == 8
-    assert all(judged(one).feasible and one.strongest is not None for one in cases)
+    assert all(score_case(one).feasible and one.strongest is not None for one in cases)
     assert not list(tmp_path.glob("diffgraph-*"))
     assert "--size-percentile 60.0 --untrained" in held.command
-    rows = budgets_overview([(held, [judged(one) for one in cases])]).rows
+    rows = budgets_overview([(held, [score_case(one) for one in cases])]).rows
     assert [row[0] for row in rows[:2]] == ["untrained diffgraph"] * 2
     assert rows[1][4:6] == ("2", "8 of 8")
 
@@ -230,7 +236,8 @@ def test_untrained_alpha_answers_without_a_search(
 def test_the_answers_of_help_stand_beside_ours(tmp_path: Path) -> None:
     everywhere = {"devices": "all", "percentiles": "20,40,60"}
     config = config_in(tmp_path, untrained=True, published=True, finalists=1, **everywhere)
-    held, cases = bench_budgets(config)
+    held = bench_budgets(config)
+    cases = held.rows
     assert [(one.device, one.budget_ms) for one in cases] == [
         *(("eyeriss", 5.0), ("eyeriss", 7.0), ("eyeriss", 9.0)),
         *(("fpga", 4.0), ("fpga", 5.0), ("fpga", 6.0)),
@@ -298,7 +305,7 @@ def test_a_file_that_holds_no_cases(done: BudgetsConfig, tmp_path: Path) -> None
 
 
 def test_the_table_and_the_page(done: BudgetsConfig, tmp_path: Path) -> None:
-    outcomes = [judged(one) for one in read_cases(done.file)[1]]
+    outcomes = [score_case(one) for one in read_cases(done.file).rows]
     table = budgets_table(outcomes)
     assert len(table.rows) == 7
     last = ["mean", "most MACs within", "drawn at random"]
@@ -312,10 +319,10 @@ def test_the_table_and_the_page(done: BudgetsConfig, tmp_path: Path) -> None:
 
 
 def test_several_seeds_are_summed_up(done: BudgetsConfig, tmp_path: Path) -> None:
-    cases = read_cases(done.file)[1]
+    cases = read_cases(done.file).rows
     other = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
     again = [replace(case, seed=case.seed + 1, architecture=other) for case in cases]
-    outcomes = [judged(case) for case in (*cases, *again)]
+    outcomes = [score_case(case) for case in (*cases, *again)]
     table = budgets_summary(outcomes)
     assert len(table.rows) == 4 + 3
     first = [o for o in outcomes if (o.case.device, o.case.percentile) == _place(outcomes[0])]
@@ -350,12 +357,12 @@ def test_several_files_are_summed_up_first(done: BudgetsConfig, tmp_path: Path) 
         ["| darts", "1"],
         ["| darts", "3"],
     ]
-    outcomes = [judged(one) for one in read_cases(done.file)[1]]
+    outcomes = [score_case(one) for one in read_cases(done.file).rows]
     means = [f"{value:.2f}" for value in mean_regrets(outcomes).values()]
     assert exact[0][4:] == ["1", "4 of 4", *means[:2], f"{means[2]} |"]
     assert [line[3] for line in lines if line[0] == "| darts"] == ["argmax", "exact"] * 2
     assert text.count("`archwright bench budgets") == 3
 
 
-def _place(outcome: Outcome) -> tuple[str, float | None]:
+def _place(outcome: CaseScore) -> tuple[str, float | None]:
     return outcome.case.device, outcome.case.percentile

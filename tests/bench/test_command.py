@@ -5,9 +5,9 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.bench.command import products
+from archwright.bench.engine.command import products
 
-from .found import results, search
+from .sample_searches import results, search
 
 POINTS = st.lists(
     st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 3)), max_size=24

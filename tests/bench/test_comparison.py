@@ -1,18 +1,14 @@
-"""Means, costs and paired tests, against numbers by hand."""
+"""Summaries of searches and paired tests, against numbers by hand."""
 
-from itertools import product
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from archwright.bench.comparison import paired_tests, permutation_p, standings, t_p
+from archwright.bench.nasbench201.comparison import paired_tests, summarise_searches
 from archwright.tables import nasbench201
 
-from .found import CONV1, CONV3, SKIP, search
+from .sample_searches import CONV1, CONV3, SKIP, search
 
 
 def test_a_row_by_hand() -> None:
@@ -22,8 +18,8 @@ def test_a_row_by_hand() -> None:
         search("darts all", 1, CONV1, seconds=30.0, cpu_seconds=5.0),
         search("darts all", 2, SKIP, seconds=11.0, cpu_seconds=7.0),
     ]
-    row, other = standings(found)
-    assert (row.contestant, row.n, other.n) == (found[0].contestant, 3, 1)
+    row, other = summarise_searches(found)
+    assert (row.arm, row.n, other.n) == (found[0].arm, 3, 1)
     entries = [nasbench201.lookup(text) for text in (CONV3, CONV1, SKIP)]
     for name in ("cifar10", "cifar100", "imagenet16"):
         values = [getattr(entry, f"{name}_test") for entry in entries]
@@ -43,8 +39,8 @@ def test_costs_by_hand(peak: int | None) -> None:
         return {"seconds": wall, "cpu_seconds": cpu, "peak_bytes": peak}
 
     costs = {
-        row.contestant.method: row.normalised_cost
-        for row in standings(
+        row.arm.method: row.normalised_cost
+        for row in summarise_searches(
             [
                 search("darts all", 0, saved_bytes=400, **taking(30.0)),
                 search("gdas all", 0, saved_bytes=100, **taking(60.0)),
@@ -62,8 +58,8 @@ def test_baselines_alone_are_compared_with_each_other() -> None:
         search("random-ws none", 0, saved_bytes=200),
         search("random-ws all", 0, saved_bytes=100),
     ]
-    assert [row.normalised_cost for row in standings(both)] == [1.5, 1.0]
-    assert [row.normalised_cost for row in standings([search("random none", 0)])] == [None]
+    assert [row.normalised_cost for row in summarise_searches(both)] == [1.5, 1.0]
+    assert [row.normalised_cost for row in summarise_searches([search("random none", 0)])] == [None]
 
 
 def test_pairs_are_those_of_the_same_seed_and_method() -> None:
@@ -76,7 +72,7 @@ def test_pairs_are_those_of_the_same_seed_and_method() -> None:
         *(search("random none", seed) for seed in (0, 1)),
     ]
     tests = paired_tests(found)
-    assert [(t.contestant.supernet, t.dataset, t.n) for t in tests] == [
+    assert [(t.arm.supernet, t.dataset, t.n) for t in tests] == [
         *(("all", name, 2) for name in nasbench201.DATASETS),
         *(("none/fused", name, 2) for name in nasbench201.DATASETS),
     ]
@@ -84,30 +80,3 @@ def test_pairs_are_those_of_the_same_seed_and_method() -> None:
     assert tests[0].difference == pytest.approx(better)
     assert (tests[0].permutation_p, tests[0].t_p) == (0.5, None)
     assert (tests[3].difference, tests[3].permutation_p, tests[3].t_p) == (0, 1, None)
-
-
-def flipped(differences: list[float]) -> float:
-    """The p-value by counting all sign flips."""
-    seen = abs(mean(differences)) - 1e-9
-    flips = [
-        abs(mean(s * d for s, d in zip(signs, differences, strict=True)))
-        for signs in product((-1, 1), repeat=len(differences))
-    ]
-    return sum(value >= seen for value in flips) / len(flips)
-
-
-@given(st.lists(st.integers(-500, 500).map(lambda n: n / 100), min_size=2, max_size=8))
-def test_the_permutation_test_counts_all_flips(differences: list[float]) -> None:
-    assert permutation_p(np.array(differences)) == pytest.approx(flipped(differences))
-
-
-def test_five_seeds_reach_a_sixteenth_at_best() -> None:
-    assert permutation_p(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == 2 / 32
-
-
-def test_the_paired_t_by_hand() -> None:
-    # Student's own sleep data (Biometrika, 1908): t = 4.0621 with 9 degrees of freedom
-    extra = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
-    assert t_p(np.array(extra)) == pytest.approx(0.002833, abs=1e-6)
-    assert t_p(-np.array(extra)) == t_p(np.array(extra))
-    assert t_p(np.array([0.1 + 0.2, 0.3])) is None

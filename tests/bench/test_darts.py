@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from archwright.bench import darts as darts_module
-from archwright.bench import pages
-from archwright.bench.darts import bench_darts, darts_table, standings
-from archwright.bench.darts_config import DartsConfig
-from archwright.bench.results import read_results
-from archwright.bench.spread import Spread
+from archwright.bench.darts import run as darts_module
+from archwright.bench.darts.config import DartsConfig
+from archwright.bench.darts.run import bench_darts
+from archwright.bench.darts.tables import darts_table, summarise_darts
+from archwright.bench.engine.results import read_results
+from archwright.bench.engine.statistics import Spread
 from archwright.errors import ConfigError, RunError
+from docs_tables.darts import darts as page
 
 TINY: dict[str, Any] = {
     **{"data": "digits", "methods": "gdas", "simplify": "all", "device": "cpu", "threads": 1},
@@ -42,7 +43,7 @@ def test_each_search_is_trained(done: DartsConfig) -> None:
         ("gdas", "all", 0),
         ("random", "none", 0),
     ]
-    for row, one in zip(held.rows, done.contestants, strict=True):
+    for row, one in zip(held.rows, done.arms, strict=True):
         search, training = done.search(one, 0), done.training(one, 0)
         assert training.architecture == str(search.out)
         found = json.loads((search.out / "architecture.json").read_text())["text"]
@@ -89,7 +90,7 @@ def test_a_row_that_lacks_something_is_named(done: DartsConfig, tmp_path: Path) 
 
 def test_recipes_say_how_long_and_how_large(tmp_path: Path) -> None:
     config = DartsConfig(recipe="paper", runs=tmp_path)
-    naive, simplified, *_ = config.contestants
+    naive, simplified, *_ = config.arms
     assert (naive.supernet, simplified.supernet) == ("none", "all")
     search, training = config.search(naive, 3), config.training(naive, 3)
     assert (search.space, search.channels, search.epochs, search.seed) == ("darts", None, None, 3)
@@ -115,7 +116,7 @@ def test_standings_are_over_seeds() -> None:
         row("darts", "all", 0, 93.0, search_seconds=2.0, saved_bytes=1_000_000),
         row("random", "none", 0, 89.0, search_seconds=0.1, saved_bytes=None),
     ]
-    naive, simplified, random = standings(rows)
+    naive, simplified, random = summarise_darts(rows)
     assert astuple(naive.top1) == (91.0, pytest.approx(2**0.5))
     assert naive.normalised_cost == 3.0  # 4 times the memory, twice the time
     assert simplified.normalised_cost == 1.0
@@ -143,8 +144,8 @@ def test_an_impossible_setting_is_named(
 
 def test_results_fill_the_page(done: DartsConfig, tmp_path: Path) -> None:
     (tmp_path / "darts-short.json").write_bytes(done.file.read_bytes())
-    made = pages.darts(tmp_path)
+    made = page(tmp_path)
     assert "**Searched and trained on scikit-learn digits, recipe short**" in made
     assert "`archwright bench darts --methods gdas --simplify all " in made
     assert "\n| gdas | all | 1 |" in made
-    assert pages.darts(tmp_path / "nothing") == ""
+    assert page(tmp_path / "nothing") == ""

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from archwright.bench import freeze as module
-from archwright.bench.budgets import bench_budgets
-from archwright.bench.budgets_config import BudgetsConfig
-from archwright.bench.freeze import Freeze, read_freezes, require_frozen, settings_hash
-from archwright.bench.rank import bench_rank
-from archwright.bench.rank_config import RankConfig
+from archwright.bench.budgets.config import BudgetsConfig
+from archwright.bench.budgets.run import bench_budgets
+from archwright.bench.engine import freeze as module
+from archwright.bench.engine.freeze import Freeze, read_freezes, require_frozen, settings_hash
+from archwright.bench.rank.config import RankConfig
+from archwright.bench.rank.run import bench_rank
 from archwright.errors import ConfigError
 from archwright.nas.config import SearchConfig
 

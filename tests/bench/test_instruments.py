@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archwright.bench import peak
-from archwright.bench.counting import aten_ops, forward_macs, launches
-from archwright.bench.peak import peak_growth
+from archwright.bench.instruments import peak
+from archwright.bench.instruments.counting import aten_ops, forward_macs, launches
+from archwright.bench.instruments.peak import peak_growth
 
 CPU = torch.device("cpu")
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from archwright.bench import nasbench201, supernet
-from archwright.bench.freeze import settings_hash
-from archwright.bench.memory import step_bytes
-from archwright.bench.nasbench201 import bench_nasbench201
-from archwright.bench.nasbench201_config import Nasbench201Config
-from archwright.bench.searches import read_searches
-from archwright.bench.supernet import bench_supernet
-from archwright.bench.supernet_config import SupernetConfig
+from archwright.bench.engine.freeze import settings_hash
+from archwright.bench.instruments.step_memory import step_bytes
+from archwright.bench.nasbench201 import run as nasbench201
+from archwright.bench.nasbench201.config import Nasbench201Config
+from archwright.bench.nasbench201.run import bench_nasbench201
+from archwright.bench.nasbench201.searches import read_searches
+from archwright.bench.supernet import run as supernet
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.run import bench_supernet
 from archwright.errors import ConfigError, RunError
 from archwright.nas.loop.result import SearchResult
 from archwright.nas.presets import PRESETS
@@ -46,22 +47,22 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Nasbench201Config:
 
 def test_every_search_is_in_the_file(done: Nasbench201Config) -> None:
     held = read_searches(done.file)
-    assert [(s.contestant.method, s.contestant.supernet, s.seed) for s in held.searches] == [
+    assert [(s.arm.method, s.arm.supernet, s.seed) for s in held.searches] == [
         *(("darts", "none", 0), ("darts", "all", 0)),
         *(("gdas", "none", 0), ("gdas", "all", 0), ("random", "none", 0)),
     ]
     for search in held.searches:
-        folder = done.search(search.contestant, search.seed).out
+        folder = done.search(search.arm, search.seed).out
         result = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
         assert result["architecture"] == search.architecture
         assert result["seconds"] == search.seconds
         assert search.cpu_seconds is not None
-        assert search.options == PRESETS["proxy"][search.contestant.method]
+        assert search.options == PRESETS["proxy"][search.arm.method]
         assert (search.images, search.peak_bytes) == ("scikit-learn digits", None)
-        assert (search.saved_bytes is None) == (search.contestant.method == "random")
-        assert search.settings_hash == settings_hash(done.search(search.contestant, search.seed))
+        assert (search.saved_bytes is None) == (search.arm.method == "random")
+        assert search.settings_hash == settings_hash(done.search(search.arm, search.seed))
         last = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()][-2]
-        learned = search.contestant.method != "random"
+        learned = search.arm.method != "random"
         assert search.weights == (last["alpha"] if learned else None)
     assert held.threads == held.settings["threads"] == 1
     assert held.settings["device"] == "cpu"
@@ -73,7 +74,7 @@ def test_every_search_is_in_the_file(done: Nasbench201Config) -> None:
 
 
 def test_searches_are_run_as_they_are_said_to_be(done: Nasbench201Config) -> None:
-    naive, fused = (done.search(one, 3) for one in done.contestants[:2])
+    naive, fused = (done.search(one, 3) for one in done.arms[:2])
     assert (naive.simplify, naive.lowering) == ("none", "naive")
     assert (fused.simplify, fused.lowering) == ("all", "fused")
     assert (naive.seed, naive.resume, naive.preset) == (3, True, "proxy")
@@ -82,7 +83,7 @@ def test_searches_are_run_as_they_are_said_to_be(done: Nasbench201Config) -> Non
 
 def test_several_supernets_decide_together_in_all_but_the_baselines() -> None:
     config = Nasbench201Config(methods="darts", simplify="all", data="digits", supernets=3)
-    found = {one.method: config.search(one, 3) for one in config.contestants}
+    found = {one.method: config.search(one, 3) for one in config.arms}
     assert {name: one.supernets for name, one in found.items()} == {
         **{"darts": 3, "random": 1, "random-ws": 1},
     }
@@ -151,7 +152,9 @@ def test_bytes_are_those_of_the_bench_of_supernets(
     done: Nasbench201Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # in a process of its own
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(1, "")] * len(config.variants))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: [(1, "")] * len(config.variants)
+    )
     saved = [s.saved_bytes for s in read_searches(done.file).searches]
     size: dict[str, Any] = {
         "channels": 4,
@@ -170,7 +173,7 @@ def test_bytes_are_those_of_the_bench_of_supernets(
 
 
 def test_sampled_bytes_are_the_same_each_time(done: Nasbench201Config) -> None:
-    config = done.search(done.contestants[2], 0)
+    config = done.search(done.arms[2], 0)
     assert config.method == "gdas"
     assert step_bytes(config) == step_bytes(config)
 

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from archwright.bench.predictor import _Budgeted, bench_predictor, rank_correlation
-from archwright.bench.predictor_config import PredictorConfig
-from archwright.bench.predictor_pages import predictor, predictor_table, profiles
-from archwright.bench.profile import Agreement, bench_profile
-from archwright.bench.profile_config import ProfileBenchConfig
-from archwright.bench.results import Results, read_results, write_results
+from archwright.bench.engine.results import Results, read_results, write_results
+from archwright.bench.predictor.config import PredictorConfig
+from archwright.bench.predictor.run import _BudgetCheck, bench_predictor
+from archwright.bench.predictor.tables import predictor_table
+from archwright.bench.profile.config import ProfileBenchConfig
+from archwright.bench.profile.run import TableAgreement, bench_profile
 from archwright.cli import main
 from archwright.engine.device import versions
 from archwright.errors import ConfigError, RunError
 from archwright.tables.nasbench201 import architectures
+from docs_tables.predictor import predictor
+from docs_tables.profile import profiles
 
 BUDGET = {"percentile": 20, "limit_ms": 1.0, "over": 0.0, "over_without_margin": 0.5}
 
@@ -44,12 +46,6 @@ def results(**settings: Any) -> Results:
     )
 
 
-def test_ranks_are_compared() -> None:
-    assert rank_correlation(np.array([1.0, 2, 3]), np.array([1.0, 8, 27])) == pytest.approx(1)
-    assert rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == pytest.approx(-1)
-    assert rank_correlation(np.array([1.0, 1, 2, 3]), np.array([1.0, 1, 2, 3])) == pytest.approx(1)
-
-
 def test_a_row_a_device() -> None:
     table = predictor_table(results())
     (made,) = table.rows
@@ -64,7 +60,7 @@ def test_what_the_docs_say(tmp_path: Path) -> None:
 
 
 def test_choices_are_counted_by_what_is_measured() -> None:
-    held = _Budgeted(
+    held = _BudgetCheck(
         2.0,
         np.array([1.0, 3.0, 1.5, 9.0]),
         np.array([1.5, 1.9, 1.0, 9.0]),
@@ -146,7 +142,7 @@ def test_a_profiled_table_is_compared_with_networks(tmp_path: Path) -> None:
         "archwright bench profile --table table.csv --space nasbench201 --channels 4 --cells 1 "
         "--image-size 8 --networks 3 --repeats 5"
     )
-    assert -1 <= Agreement.of(found).spearman <= 1
+    assert -1 <= TableAgreement.of(found).spearman <= 1
 
 
 def profiled(*rows: tuple[float, float]) -> Results:
@@ -157,7 +153,7 @@ def profiled(*rows: tuple[float, float]) -> Results:
 
 
 def test_a_common_factor_is_told_from_the_rest() -> None:
-    found = Agreement.of(profiled((2.0, 1.0), (4.0, 2.0), (9.0, 3.0)))
+    found = TableAgreement.of(profiled((2.0, 1.0), (4.0, 2.0), (9.0, 3.0)))
     assert found.spearman == pytest.approx(1)
     assert (found.error, found.factor, found.error_left) == pytest.approx((0.5, 2.0, 0.0))
 

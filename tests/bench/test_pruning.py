@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from archwright.backends import Session
-from archwright.bench import pruning
-from archwright.bench.pruning import bench_pruning
-from archwright.bench.pruning_config import FRESH, METHODS, ONE_GO, PruningConfig
-from archwright.bench.pruning_latency import interleaved
-from archwright.bench.pruning_methods import Trained
-from archwright.bench.pruning_rows import PrunedRow, rows_of
-from archwright.bench.results import Results, read_results
+from archwright.bench.engine.results import Results, read_results
+from archwright.bench.pruning import run as pruning
+from archwright.bench.pruning.config import FRESH, METHODS, ONE_GO, PruningConfig
+from archwright.bench.pruning.latency import interleaved
+from archwright.bench.pruning.measurements import PrunedRow, parse_rows
+from archwright.bench.pruning.methods import NetworkFactory
+from archwright.bench.pruning.run import bench_pruning
 from archwright.cli import main
 from archwright.engine.folder import SCHEMA
 from archwright.errors import ConfigError, RunError
@@ -39,7 +39,7 @@ def tiny(folder: Path, **settings: Any) -> PruningConfig:
 
 def held(config: PruningConfig, results: Results | None = None) -> dict[str, PrunedRow]:
     """The rows of a bench by method and fusion."""
-    rows = rows_of(config.file, results or read_results(config.file))
+    rows = parse_rows(config.file, results or read_results(config.file))
     return {f"{row.method} {row.fusion}": row for row in rows}
 
 
@@ -143,7 +143,7 @@ def test_networks_are_timed_later_and_nothing_is_made_anew(
     config = tiny(tmp_path, methods="channels-global,whole")
     before = held(config, bench_pruning(config))
     assert all(row.latency is None for row in before.values())
-    monkeypatch.delattr(pruning, "Trained")
+    monkeypatch.delattr(pruning, "NetworkFactory")
     timed = held(config, bench_pruning(replace(config, latency_rounds=3)))
     assert list(timed) == list(before)
     for name, row in timed.items():
@@ -159,7 +159,7 @@ def test_what_is_pruned_and_what_is_fresh_have_the_same_nodes(done: PruningConfi
 def test_what_is_there_is_not_made_again(
     done: PruningConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delattr(pruning, "Trained")
+    monkeypatch.delattr(pruning, "NetworkFactory")
     before = done.file.read_bytes()
     again = bench_pruning(replace(done, methods="channels"))
     assert len(again.rows) == 17  # all that the file holds
@@ -171,15 +171,15 @@ def test_a_bench_that_was_stopped_goes_on_to_the_same_numbers(
     done: PruningConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny(tmp_path, methods="nodes,operations", fusions="linear")
-    original = Trained.make
+    original = NetworkFactory.make
 
-    def make(self: Trained, one: Any, share: float) -> Any:
+    def make(self: NetworkFactory, one: Any, share: float) -> Any:
         if one.method == "operations":
             raise KeyboardInterrupt
         return original(self, one, share)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trained, "make", make)
+        patch.setattr(NetworkFactory, "make", make)
         with pytest.raises(KeyboardInterrupt):
             bench_pruning(config)
     assert list(held(config)) == ["unpruned None", "nodes linear"]
@@ -202,7 +202,7 @@ def test_a_trained_network_is_taken_as_it_is(tmp_path: Path) -> None:
     asked |= {"batch_size": 16, "epochs": 0, "methods": "operations", "runs": tmp_path / "bench"}
     config = PruningConfig(**{**usual, **asked})
     results = bench_pruning(config)
-    whole, cut = rows_of(config.file, results)
+    whole, cut = parse_rows(config.file, results)
     log = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     assert whole.top1_before == cut.top1_before == log["top1"]
     assert cut.top1 == cut.top1_pruned  # it was not tuned
@@ -245,7 +245,7 @@ def test_a_target_out_of_reach_says_what_can_be_had(done: PruningConfig) -> None
 def test_nodes_that_do_not_suffice_are_known_before_anything_is_pruned(
     done: PruningConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(Trained, "make")
+    monkeypatch.delattr(NetworkFactory, "make")
     config = replace(done, methods="nodes", targets="0.9,0.01", out=tmp_path / "other.json")
     with pytest.raises(ConfigError, match=r"--targets 0.01, nodes, sum: the network cannot come"):
         bench_pruning(config)

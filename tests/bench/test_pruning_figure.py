@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from archwright.bench.pruning_config import FRESH, METHODS
-from archwright.bench.results import write_results
+from archwright.bench.engine.results import write_results
+from archwright.bench.pruning.config import FRESH, METHODS
+from docs_tables import markdown
+from docs_tables.pruning import pruning
 
-from .pruned import results, row
-from .test_scripts import figures, tables
+from .sample_prunings import results, row
+from .test_scripts import figures
 
 
 def test_a_figure_for_each_file_the_same_each_time(tmp_path: Path) -> None:
@@ -22,7 +24,7 @@ def test_a_figure_for_each_file_the_same_each_time(tmp_path: Path) -> None:
 
 def test_every_way_has_a_line_where_it_was_measured() -> None:
     ways = [row(method, 0, 0.5, 50.0, fusion=fusion) for method, fusion in figures._WAYS]
-    figure = figures.pruning(figures.standings([row("unpruned", 0, 1.0, 60.0), *ways]))
+    figure = figures.pruning(figures.summarise_prunings([row("unpruned", 0, 1.0, 60.0), *ways]))
     before, after = figure.axes
     assert len(after.containers) == len(ways)
     assert {method for method, _ in figures._WAYS} == set(METHODS)
@@ -39,8 +41,8 @@ def test_pages_show_the_figure_that_was_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_results(tmp_path / "pruning.json", results())
-    monkeypatch.setattr(tables, "PAGE", tmp_path / "results.md")
-    assert tables.pruning(tmp_path).startswith("`archwright bench pruning")
+    monkeypatch.setattr(markdown, "DOCS", tmp_path)
+    assert pruning(tmp_path).startswith("`archwright bench pruning")
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "pruning.svg").write_text("")
-    assert tables.pruning(tmp_path).startswith("![Accuracy against multiply-accumulates")
+    assert pruning(tmp_path).startswith("![Accuracy against multiply-accumulates")

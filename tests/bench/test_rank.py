@@ -1,34 +1,26 @@
-"""How well supernets rank architectures: the figures, the files, and the bench itself."""
+"""Rank quality of supernets: agreement, files, and the study itself."""
 
 import json
 import re
 from dataclasses import astuple, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from archwright.bench import rank as rank_module
-from archwright.bench.pages import rank as page
-from archwright.bench.rank import bench_rank, sample
-from archwright.bench.rank_config import RankConfig
-from archwright.bench.rankings import (
-    Ranking,
-    Rankings,
-    agreements,
-    kendall,
-    read_rankings,
-    spearman,
-    write_rankings,
-)
+from archwright.bench.engine.results import write_results
+from archwright.bench.rank import run as rank_module
+from archwright.bench.rank.config import RankConfig
+from archwright.bench.rank.rankings import Ranking, Rankings, agreements, read_rankings
+from archwright.bench.rank.run import bench_rank, sample
 from archwright.errors import ConfigError, RunError
 from archwright.nas.presets import PRESETS
 from archwright.spaces import Size, get_space, write_architecture
 from archwright.spaces.discretise import is_connected
 from archwright.tables import nasbench201
+from docs_tables.rank import rank as page
 
-from . import found
+from . import sample_searches
 
 TINY: dict[str, Any] = {
     **{"data": "digits", "channels": 4, "cells": 1, "epochs": 1, "batch_size": 16, "limit": 64},
@@ -50,25 +42,6 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> RankConfig:
     return config
 
 
-def test_kendall_counts_pairs() -> None:
-    one, other = [1.0, 2.0, 3.0, 4.0, 4.0], [2.0, 1.0, 3.0, 3.0, 5.0]
-    pairs = [
-        ((a > b) - (a < b)) * ((c > d) - (c < d))
-        for (a, c), (b, d) in combinations(list(zip(one, other, strict=True)), 2)
-    ]
-    untied = [sum(a != b for a, b in combinations(values, 2)) for values in (one, other)]
-    assert kendall(one, other) == pytest.approx(sum(pairs) / (untied[0] * untied[1]) ** 0.5)
-    assert kendall(one, one) == pytest.approx(1)
-    assert kendall(one, [1.0] * 5) == 0
-
-
-def test_spearman_is_of_ranks() -> None:
-    assert spearman([1, 2, 3, 4], [1, 10, 100, 1000]) == pytest.approx(1)
-    assert spearman([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
-    assert spearman([1, 2, 3], [1, 3, 2]) == pytest.approx(0.5)  # 1 - 6 * 2 / (3 * 8)
-    assert spearman([1, 2, 3], [5, 5, 5]) == 0
-
-
 def test_the_sample_is_connected_and_the_same_each_time() -> None:
     space = get_space("nasbench201")
     drawn = sample(50)
@@ -79,12 +52,12 @@ def test_the_sample_is_connected_and_the_same_each_time() -> None:
 
 
 SIZE = Size(channels=4, cells=1)
-ARCHITECTURES = (found.CONV3, found.CONV1, found.SKIP)
+ARCHITECTURES = (sample_searches.CONV3, sample_searches.CONV1, sample_searches.SKIP)
 
 
 def ranking(who: str, seed: int, *one_shot: float) -> Ranking:
     return Ranking(
-        contestant=found.contestant(who),
+        arm=sample_searches.arm(who),
         seed=seed,
         one_shot=one_shot,
         images="invented",
@@ -131,7 +104,7 @@ def test_agreement_is_of_one_shot_with_the_table() -> None:
 
 def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "rank.json"
-    write_rankings(path, some())
+    write_results(path, some())
     assert read_rankings(path) == some()
     made = page(tmp_path)
     assert "`archwright bench rank --methods random-ws --simplify none,all --seeds 0-1 " in made
@@ -154,7 +127,7 @@ def test_what_is_no_file_of_rankings_is_one_line(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = tmp_path / "rank.json"
-    write_rankings(path, some())
+    write_results(path, some())
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(RunError, match=re.escape(message)) as caught:
         read_rankings(path)
@@ -171,7 +144,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_the_bench_scores_every_architecture_with_every_supernet(done: RankConfig) -> None:
     held = read_rankings(done.file)
     assert held.architectures == tuple(map(write_architecture, sample(4)))
-    assert [(r.contestant.supernet, r.seed) for r in held.rankings] == [("none", 0), ("all", 0)]
+    assert [(r.arm.supernet, r.seed) for r in held.rankings] == [("none", 0), ("all", 0)]
     for one in held.rankings:
         assert len(one.one_shot) == 4
         assert all(0 <= score <= 100 for score in one.one_shot)
@@ -238,5 +211,5 @@ def test_an_impossible_setting_is_named(
 
 def test_what_drops_candidates_keeps_all_of_them_here(tmp_path: Path) -> None:
     config = tiny(tmp_path, methods="diffgraph,darts", preset="paper")
-    kept = [config.search(one, 0).progressive for one in config.contestants]
+    kept = [config.search(one, 0).progressive for one in config.arms]
     assert kept == [False, False, None, None]

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from matplotlib.text import Annotation
 
-from archwright.bench.results import Results, write_results
-from archwright.bench.rows import Measured, rows_of
-from archwright.bench.searches import read_searches, write_searches
-from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.supernet_pages import result_path
-from archwright.cli.bench import supernet as supernet_cli
+from archwright.bench.engine.results import Results, write_results
+from archwright.bench.nasbench201.searches import read_searches
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.measurements import Measurement, measurement_rows
+from archwright.cli.bench import command as bench
 from archwright.cli.parse import parse
 from archwright.spaces import SPACES
 from archwright.tables import nasbench201
+from docs_tables.supernet import result_path
 
-from . import found
+from . import sample_searches
 
 FOLDER = Path(__file__).parents[2] / "bench"
 
@@ -47,7 +47,7 @@ def some(
     config = SupernetConfig(space=space, simplify=simplify, image_size=32, **settings)
     more = {"discrete": "a | network", "candidates": number, "cpu": "a CPU"}
     measured = [
-        Measured(
+        Measurement(
             variant=variant,
             memory_format="channels_last" if timed else None,
             saved_bytes=int(1e6 * (position or 9) * number),
@@ -68,7 +68,7 @@ def some(
         versions={"torch": "2"},
         hardware="2 of 2 CPU threads",
         threads=config.threads or 2,
-        rows=rows_of(measured),
+        rows=measurement_rows(measured),
     )
 
 
@@ -88,7 +88,7 @@ def results(tmp_path: Path) -> Path:
 def test_the_standard_set_can_be_run(name: str, tmp_path: Path) -> None:
     words = supernets.command(name, ["--device", "cpu"], tmp_path)
     assert words[3:5] == ["bench", "supernet"]
-    config = parse(supernet_cli.command, words[5:]).config
+    config = parse(bench.parts["supernet"], words[5:]).config
     assert config.out == result_path(tmp_path, name)
     assert config.device == "cpu"
     assert config.space in SPACES
@@ -194,10 +194,10 @@ def test_tables_are_filled_in_between_the_markers(results: Path, tmp_path: Path)
 def some_searches(folder: Path) -> None:
     """Invented searches of two methods and of random ones."""
     rows = [
-        found.search(
+        sample_searches.search(
             *(who, seed, architecture), saved_bytes=saved, seconds=seconds, cpu_seconds=seconds
         )
-        for seed, architecture in ((0, found.CONV3), (1, found.CONV1))
+        for seed, architecture in ((0, sample_searches.CONV3), (1, sample_searches.CONV1))
         for who, saved, seconds in (
             ("darts none", 4_000_000, 4.0),
             ("darts pms+fms", 2_000_000, 3.0),
@@ -206,7 +206,7 @@ def some_searches(folder: Path) -> None:
             ("random none", None, 0.1),
         )
     ]
-    write_searches(folder / "searches-proxy.json", found.results(*rows))
+    write_results(folder / "searches-proxy.json", sample_searches.results(*rows))
 
 
 def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_searches_fill_their_tables_and_a_figure(tmp_path: Path) -> None:
     assert "| darts | pms+fms | 2 | 2.0 | 3 | 3 |" in stages
     assert "random" not in stages.partition("| method")[2]
     method_page = "<!-- begin:methods -->\n<!-- end:methods -->"
-    made = tables.fill(method_page, results, tables.OTHERS[tables.PAGE.parent / "which-method.md"])
+    made = tables.fill(method_page, results, tables.PAGES[tables.DOCS / "which-method.md"])
     assert "| darts | all | 2 | 1.0 | 2 | 2 |" in made
     assert "| random | \N{EN DASH} | 2 |" in made
     assert "| darts | none |" not in made
@@ -251,7 +251,10 @@ def test_an_arrow_goes_from_each_method_to_it_simplified(tmp_path: Path) -> None
 
 
 def mean_accuracy() -> float:
-    looked_up = (nasbench201.lookup(a).imagenet16_test for a in (found.CONV3, found.CONV1))
+    looked_up = (
+        nasbench201.lookup(a).imagenet16_test
+        for a in (sample_searches.CONV3, sample_searches.CONV1)
+    )
     return sum(looked_up) / 2
 
 

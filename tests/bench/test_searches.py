@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from archwright.bench.results import require_same
-from archwright.bench.searches import merged, read_searches, write_searches
+from archwright.bench.engine.results import require_same, write_results
+from archwright.bench.nasbench201.searches import read_searches
 from archwright.errors import RunError
+from docs_tables.nasbench201 import merge_searches
 
-from .found import CONV1, results, search
+from .sample_searches import CONV1, results, search
 
 FIRST, SECOND = search("darts none", 0), search("darts all", 0, CONV1)
 
@@ -19,7 +20,7 @@ FIRST, SECOND = search("darts none", 0), search("darts all", 0, CONV1)
 def test_searches_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "new" / "searches.json"
     held = results(FIRST, SECOND)
-    write_searches(path, held)
+    write_results(path, held)
     assert read_searches(path) == held
     content = json.loads(path.read_text())
     assert content["schema"] == 1
@@ -31,7 +32,7 @@ def test_searches_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_what_a_file_says_of_accuracy_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "searches.json"
-    write_searches(path, results(FIRST))
+    write_results(path, results(FIRST))
     content = json.loads(path.read_text())
     content["searches"][0]["cifar10_test"] = 99.9
     path.write_text(json.dumps(content))
@@ -40,12 +41,12 @@ def test_what_a_file_says_of_accuracy_is_not_read(tmp_path: Path) -> None:
 
 def test_a_search_is_found_by_contestant_and_seed() -> None:
     held = results(FIRST, SECOND)
-    assert held.find(SECOND.contestant, 0) == SECOND
-    assert held.find(SECOND.contestant, 1) is None
+    assert held.find(SECOND.arm, 0) == SECOND
+    assert held.find(SECOND.arm, 1) is None
 
 
 def edited(path: Path, change: Any) -> None:
-    write_searches(path, results(FIRST))
+    write_results(path, results(FIRST))
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
@@ -93,7 +94,7 @@ def test_other_settings_are_refused(other: Any, message: str) -> None:
 def test_files_of_the_same_settings_are_merged() -> None:
     one, other = results(FIRST, SECOND), results(SECOND, search("gdas all", 3))
     elsewhere = replace(results(FIRST), hardware="another")
-    assert [m.searches for m in merged([one, elsewhere, other])] == [
+    assert [m.searches for m in merge_searches([one, elsewhere, other])] == [
         (FIRST, SECOND, search("gdas all", 3)),
         (FIRST,),
     ]

@@ -9,14 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.bench import contest, entrants, peaks, supernet
-from archwright.bench import threads as bench_threads
-from archwright.bench.contest import Contest, Entrant
-from archwright.bench.entrants import discrete_network
-from archwright.bench.results import Results, read_results
-from archwright.bench.supernet import bench_supernet
-from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.threads import threads
+from archwright.bench.engine.results import Results, read_results
+from archwright.bench.instruments import threads as bench_threads
+from archwright.bench.instruments.threads import threads
+from archwright.bench.supernet import interleaved as contest
+from archwright.bench.supernet import networks as networks
+from archwright.bench.supernet import peak_in_subprocess as peaks
+from archwright.bench.supernet import run as supernet
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.interleaved import BenchmarkedNetwork, InterleavedBenchmark
+from archwright.bench.supernet.networks import discrete_network
+from archwright.bench.supernet.run import bench_supernet
 from archwright.cost import activation_bytes, graph_cost, saved_bytes
 from archwright.engine import device
 from archwright.engine.device import make_fabric
@@ -62,7 +65,7 @@ def test_the_rows_come_as_they_were_asked_for(results: Results) -> None:
 def test_a_process_that_fails_leaves_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "_PROGRAM", "raise SystemExit(3)")
     reason = "the process that measures it ended with code 3"
-    assert peaks.peaks_apart(SupernetConfig(**TINY, simplify="all")) == [(None, reason)] * 3
+    assert peaks.peaks_in_subprocess(SupernetConfig(**TINY, simplify="all")) == [(None, reason)] * 3
 
 
 def test_it_says_how_it_was_measured(results: Results) -> None:
@@ -95,7 +98,9 @@ def test_counts_are_those_of_the_graphs(results: Results) -> None:
 @pytest.fixture
 def no_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what takes a process of its own."""
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(1, "")] * len(config.variants))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: [(1, "")] * len(config.variants)
+    )
 
 
 @pytest.mark.usefixtures("no_peaks")
@@ -120,22 +125,22 @@ def test_mixed_precision_keeps_less(results: Results) -> None:
     assert half[1]["saved_bytes"] < results.rows[1]["saved_bytes"]
 
 
-def built(config: SupernetConfig, size: Size = SIZE) -> list[Entrant]:
+def built(config: SupernetConfig, size: Size = SIZE) -> list[BenchmarkedNetwork]:
     space = get_space(config.space)
     discrete, _ = discrete_network(space, size)
     return [
-        entrants._entrant(v, discrete, space.supernet(size), 0, torch.device("cpu"))
+        networks._build_network(v, discrete, space.supernet(size), 0, torch.device("cpu"))
         for v in config.variants
     ]
 
 
 def a_contest(
-    made: list[Entrant],
+    made: list[BenchmarkedNetwork],
     advance: Callable[[], object] = lambda: None,
     images: Tensor | None = None,
     labels: Tensor | None = None,
-) -> Contest:
-    return Contest(
+) -> InterleavedBenchmark:
+    return InterleavedBenchmark(
         make_fabric("cpu", "32-true"),
         made,
         torch.randn(4, 3, 8, 8) if images is None else images,
@@ -146,49 +151,49 @@ def a_contest(
 
 
 def test_a_step_reaches_every_weight_and_alpha() -> None:
-    for entrant in built(SupernetConfig(simplify="all")):
-        loss = a_contest([entrant])._loss(entrant)
+    for network in built(SupernetConfig(simplify="all")):
+        loss = a_contest([network])._loss(network)
         loss.backward()
-        assert all(p.grad is not None for p in entrant.module.parameters())
-        assert len(entrant.searched) == (entrant.variant.simplify is not None)
-        for logits in entrant.searched:
+        assert all(p.grad is not None for p in network.module.parameters())
+        assert len(network.searched) == (network.variant.simplify is not None)
+        for logits in network.searched:
             assert logits.grad is not None
             assert logits.grad.abs().sum() > 0
-        entrant.forget_gradients()
-        assert all(p.grad is None for p in entrant.module.parameters())
+        network.clear_gradients()
+        assert all(p.grad is None for p in network.module.parameters())
 
 
 def test_rows_are_measured_in_turns_in_their_faster_format(monkeypatch: pytest.MonkeyPatch) -> None:
     made = built(SupernetConfig(simplify="all"))
     order: list[tuple[str, str]] = []
 
-    def timed(self: Contest, entrant: Entrant) -> float:
-        order.append((entrant.variant.name, entrant.memory_format))
+    def timed(self: InterleavedBenchmark, network: BenchmarkedNetwork) -> float:
+        order.append((network.variant.name, network.memory_format))
         self._advance()
-        fast = "contiguous" if entrant.variant.name == "naive" else "channels_last"
-        return 1.0 if entrant.memory_format == fast else 2.0
+        fast = "contiguous" if network.variant.name == "naive" else "channels_last"
+        return 1.0 if network.memory_format == fast else 2.0
 
-    monkeypatch.setattr(Contest, "_timed", timed)
+    monkeypatch.setattr(InterleavedBenchmark, "_timed", timed)
     steps: list[int] = []
     turns = a_contest(made, lambda: steps.append(1))
-    counted = [turns.count(entrant) for entrant in made]
+    counted = [turns.count(network) for network in made]
     (_, _, measured) = turns.time(counted, 2)
     assert [m.memory_format for m in measured] == ["channels_last", "contiguous", "channels_last"]
     turn = [(m.variant.name, m.memory_format) for m in measured]
     assert order[-6:] == turn * 2
-    assert len(steps) == Contest.length([], 3, 2)
+    assert len(steps) == InterleavedBenchmark.count_steps([], 3, 2)
     assert [m.seconds for m in measured] == [(1.0, 1.0)] * 3
     steps.clear()
     order.clear()
     ((*_, last),) = a_contest(made, lambda: steps.append(1)).time(measured, 3)
     assert last.seconds == (1.0, 1.0, 1.0)
     assert order == turn * 2  # the first is a warm-up, and formats are not chosen again
-    assert len(steps) == Contest.length(measured, 3, 3)
+    assert len(steps) == InterleavedBenchmark.count_steps(measured, 3, 3)
     assert not list(a_contest(made).time(measured, 2))
-    assert Contest.length(measured, 3, 2) == 0
-    for entrant in made:
-        kernels = [p for p in entrant.module.parameters() if p.dim() == 4 and p.shape[-1] > 1]
-        layout = contest.FORMATS[entrant.memory_format]
+    assert InterleavedBenchmark.count_steps(measured, 3, 2) == 0
+    for network in made:
+        kernels = [p for p in network.module.parameters() if p.dim() == 4 and p.shape[-1] > 1]
+        layout = contest.FORMATS[network.memory_format]
         assert all(p.is_contiguous(memory_format=layout) for p in kernels)
 
 
@@ -197,9 +202,9 @@ def test_recomputing_is_asked_for_only_where_it_is_wanted(monkeypatch: pytest.Mo
 
     def fused(network: Any, **options: Any) -> Any:
         asked.append(options)
-        return entrants.GraphModule(network)
+        return networks.GraphModule(network)
 
-    monkeypatch.setattr(entrants, "FusedNetwork", fused)
+    monkeypatch.setattr(networks, "FusedNetwork", fused)
     built(SupernetConfig(simplify="all,all/naive"))
     built(SupernetConfig(simplify="all,all/naive", recompute=True))
     assert asked == [{}, {"recompute": True}]
@@ -230,7 +235,7 @@ def test_others_are_compared_with_their_own_reference() -> None:
 
 def test_what_does_not_fit_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "available_bytes", lambda device: 1000)
-    monkeypatch.setattr(supernet, "build_entrants", lambda *given: pytest.fail("it was built"))
+    monkeypatch.setattr(supernet, "build_networks", lambda *given: pytest.fail("it was built"))
     with pytest.raises(
         ConfigError, match=r"the supernet of nasbench201 needs about .* GB, and cpu"
     ):
@@ -268,9 +273,9 @@ def test_the_golden_bytes(
     made = built(config, Size(channels=16, cells=cells))
     images, labels = torch.randn(batch, 3, 32, 32), torch.zeros(batch, dtype=torch.long)
     contest = a_contest(made, images=images, labels=labels)
-    apart = peaks.peaks_apart(config)
+    apart = peaks.peaks_in_subprocess(config)
     discrete, naive, simplified = (
-        contest.count(entrant).with_peak(peak) for entrant, peak in zip(made, apart, strict=True)
+        contest.count(network).with_peak(peak) for network, peak in zip(made, apart, strict=True)
     )
     assert discrete.saved_bytes == pytest.approx(discrete_mb * 1e6, rel=0.01)
     assert naive.saved_bytes == pytest.approx(naive_mb * 1e6, rel=0.01)
@@ -284,16 +289,22 @@ def test_a_bench_goes_on_where_it_was_stopped(
 ) -> None:
     out = tmp_path / "r.json"
     settings: dict[str, Any] = {"simplify": "all", "out": out}
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("with the times"))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: pytest.fail("with the times")
+    )
     counted = bench(**settings, repeats=0)
     assert {row["peak_missing"] for row in counted.rows} == {"it was not measured"}
     assert [row["times"] for row in counted.rows] == [0, 0, 0]
     assert read_results(out) == counted
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: [(7, "")] * len(config.variants))
-    monkeypatch.setattr(Contest, "count", lambda *given: pytest.fail("counted again"))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: [(7, "")] * len(config.variants)
+    )
+    monkeypatch.setattr(InterleavedBenchmark, "count", lambda *given: pytest.fail("counted again"))
     once = bench(**settings, repeats=1)
     assert {row["peak_bytes"] for row in once.rows} == {7}
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        supernet, "peaks_in_subprocess", lambda config: pytest.fail("measured again")
+    )
     names = ("saved_bytes", "aten_ops", "macs")
     assert [[r[n] for n in names] for r in once.rows] == [
         [r[n] for n in names] for r in counted.rows
@@ -301,7 +312,7 @@ def test_a_bench_goes_on_where_it_was_stopped(
     twice = bench(**settings, repeats=2)
     assert [r["seconds"][0] for r in twice.rows] == [r["seconds"][0] for r in once.rows]
     assert [r["times"] for r in twice.rows] == [2, 2, 2]
-    monkeypatch.setattr(supernet, "build_entrants", lambda *given: pytest.fail("it was built"))
+    monkeypatch.setattr(supernet, "build_networks", lambda *given: pytest.fail("it was built"))
     assert bench(**settings, repeats=1).rows == read_results(out).rows
     with pytest.raises(RunError, match="was measured with batch_size=4, not 8"):
         bench(**settings, batch_size=8)
@@ -340,7 +351,7 @@ def test_other_code_stands_beside_ours_in_turns(tmp_path: Path) -> None:
 def test_the_peak_of_other_code_is_measured_apart(tmp_path: Path) -> None:
     file = tmp_path / "other.py"
     file.write_text(OTHER)
-    found = peaks.peaks_apart(SupernetConfig(**TINY, simplify="all", beside=file))
+    found = peaks.peaks_in_subprocess(SupernetConfig(**TINY, simplify="all", beside=file))
     assert len(found) == 4
     assert all(peak is not None or "no peak" in missing for peak, missing in found)
 
@@ -385,6 +396,6 @@ def test_the_processor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_peaks_are_measured_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supernet, "peaks_apart", lambda config: pytest.fail("not wanted"))
+    monkeypatch.setattr(supernet, "peaks_in_subprocess", lambda config: pytest.fail("not wanted"))
     rows = bench(simplify="all", repeats=1, peaks=False).rows
     assert {(row["peak_bytes"], row["times"]) for row in rows} == {(None, 1)}

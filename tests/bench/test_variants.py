@@ -1,12 +1,13 @@
-"""Which rows a bench has, and what is refused before anything is measured."""
+"""Variants of a supernet, and settings that are refused before anything is measured."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from archwright.bench.supernet_config import SupernetConfig
-from archwright.bench.variants import DISCRETE, NAIVE, Lowering, parse_variants
+from archwright.bench.engine.arms import Lowering
+from archwright.bench.supernet.config import SupernetConfig
+from archwright.bench.supernet.variants import DISCRETE, NAIVE, parse_variants
 from archwright.errors import ConfigError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from archwright.bench import supernet
-from archwright.bench.results import read_results
+from archwright.bench.engine.results import read_results
+from archwright.bench.supernet import run as supernet
 
 TINY = ("--channels=4", "--cells=1", "--image-size=8", "--batch-size=4", "--repeats=2")
 
@@ -16,7 +16,7 @@ def test_the_command_prints_rows_and_writes_them(
 ) -> None:
     # in a process of its own
     monkeypatch.setattr(
-        supernet, "peaks_apart", lambda config: [(None, "no")] * len(config.variants)
+        supernet, "peaks_in_subprocess", lambda config: [(None, "no")] * len(config.variants)
     )
     out = tmp_path / "new" / "rows.json"
     done = call("bench", "supernet", *TINY, "--simplify", "all", "--out", out, "--json")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from archwright.bench.results import adding_to
+from archwright.bench.engine.results import adding_to
 from archwright.engine import lock
 from archwright.engine.folder import hold
 from archwright.engine.lock import locked
@@ -234,7 +234,7 @@ def test_results_are_added_to_one_process_after_the_other(tmp_path: Path) -> Non
 def test_results_that_another_process_adds_to_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archwright.bench.results._PATIENCE_S", 0.1)
+    monkeypatch.setattr("archwright.bench.engine.results._PATIENCE_S", 0.1)
     with (
         adding_to(tmp_path / "a.json"),
         pytest.raises(RunError, match=r"a\.json is in use by process"),

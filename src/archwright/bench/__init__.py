@@ -1,1 +1,1 @@
-"""Measurements: what networks take, beside each other in one process. Import from modules."""
+"""Benchmarks: studies of searches and networks on a shared engine; see `registry`."""

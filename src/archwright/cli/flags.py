@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from archwright.bench.options import BenchOptions
+from archwright.bench.engine.options import BenchOptions
 from archwright.cli.command import Command, Output
 from archwright.cost.registry import Limits, Targets
 from archwright.engine.options import RunOptions, choices, without_none

@@ -63,7 +63,7 @@ def _run(config: ProfileConfig) -> "tuple[ProfileConfig, Profile]":
     from functools import partial
 
     from archwright.backends.timing import benchmark_interleaved
-    from archwright.bench.threads import threads
+    from archwright.bench.instruments.threads import threads
     from archwright.cost.decision_table import DecisionTable
     from archwright.cost.files import write_rows
     from archwright.profiling.profile import profile

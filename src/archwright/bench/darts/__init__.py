@@ -1,0 +1,1 @@
+"""Study: how accurate are the networks that methods find in the DARTS space, once trained?"""

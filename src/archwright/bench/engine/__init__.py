@@ -1,0 +1,1 @@
+"""Shared parts of all studies: options, arms, results files, tables, statistics, freezes."""

@@ -1,0 +1,1 @@
+"""Instruments of measurement: operator calls, peaks of memory, bytes of a step, threads."""

@@ -1,0 +1,1 @@
+"""Study: how well are latencies predicted from a few measured networks, and do bounds hold?"""

@@ -1,0 +1,1 @@
+"""Study: which way to prune loses the fewest points at equal multiply-accumulates and latency?"""

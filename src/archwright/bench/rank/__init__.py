@@ -1,0 +1,1 @@
+"""Study: do supernets rank architectures as stand-alone training does?"""
