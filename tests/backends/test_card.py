@@ -20,17 +20,17 @@ CARD = ModelCard(
 
 
 def test_a_card_comes_back_as_it_was() -> None:
-    assert ModelCard.from_texts({**CARD.to_texts(), "more": "ignored"}, "a.onnx") == CARD
+    assert ModelCard.from_metadata({**CARD.to_metadata(), "more": "ignored"}, "a.onnx") == CARD
     assert CARD.image == Shape(3, 32, 32)
 
 
-@pytest.mark.parametrize("name", list(CARD.to_texts()))
+@pytest.mark.parametrize("name", list(CARD.to_metadata()))
 def test_a_field_that_is_missing_or_damaged(name: str) -> None:
-    texts = CARD.to_texts()
+    metadata = CARD.to_metadata()
     line = rf"a\.onnx does not say its {name}: it was not written by archwright export"
-    for damaged in ({n: t for n, t in texts.items() if n != name}, {**texts, name: "[1,"}):
+    for damaged in ({n: t for n, t in metadata.items() if n != name}, {**metadata, name: "[1,"}):
         with pytest.raises(RunError, match=line):
-            ModelCard.from_texts(damaged, "a.onnx")
+            ModelCard.from_metadata(damaged, "a.onnx")
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_a_field_of_another_type(name: str, text: str, shown: str) -> None:
     with pytest.raises(
         RunError, match=rf"^a\.onnx is damaged: its {name} is {shown}; export it again$"
     ):
-        ModelCard.from_texts({**CARD.to_texts(), name: text}, "a.onnx")
+        ModelCard.from_metadata({**CARD.to_metadata(), name: text}, "a.onnx")
 
 
 def test_a_field_that_is_no_text() -> None:
     with pytest.raises(RunError, match=r"a\.onnx does not say its cells: "):
-        ModelCard.from_texts({**CARD.to_texts(), "cells": 5}, "a.onnx")  # pyright: ignore
+        ModelCard.from_metadata({**CARD.to_metadata(), "cells": 5}, "a.onnx")  # pyright: ignore

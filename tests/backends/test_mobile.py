@@ -57,6 +57,6 @@ def test_a_program_is_held_to_one_thread_before_it_is_loaded(
         (pool, held),
     ):
         monkeypatch.setitem(sys.modules, name, library.module(name, **content))
-    assert MobileProgram(b"program").texts == {"version": "1"}
+    assert MobileProgram(b"program").metadata == {"version": "1"}
     MobileProgram(b"another")  # what is loaded holds on to the pool
     assert library.asked == [("threads", 1), ("load", b"program"), ("load", b"another")]

@@ -146,25 +146,13 @@ def test_what_is_dead_is_not_in_the_file(first: Primitive, second: Primitive) ->
 def test_the_batch_is_free_and_texts_are_kept() -> None:
     session = Session(to_onnx(trained(two_edges(ReLU(), ReLU())), {"classes": "[1]"}))
     assert [session(torch.zeros(b, 2, 4, 4)).shape for b in (1, 5)] == [(1, 3), (5, 3)]
-    assert session.texts == {"classes": "[1]"}
+    assert session.metadata == {"classes": "[1]"}
 
 
 def test_an_open_decision_is_refused() -> None:
     supernet = GraphModule(get_space("nasbench201").supernet(tiny("nasbench201")))
     with pytest.raises(GraphError, match="cell/0->1 is undecided: derive the network first"):
         to_onnx(supernet)
-
-
-def test_a_primitive_without_a_form_is_refused() -> None:
-    class Strange(ReLU):
-        def label(self) -> str:
-            return "strange"
-
-    from archwright.backends.onnx_ops import emit
-
-    plain = emit.dispatch(Primitive)
-    with pytest.raises(GraphError, match="strange has no form in ONNX: it cannot be exported"):
-        plain(Strange(), None, "x", Shape(1, 1, 1), None)
 
 
 def test_another_function_is_noticed() -> None:

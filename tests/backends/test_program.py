@@ -37,7 +37,7 @@ def content(module: GraphModule) -> bytes:
 def test_a_pruned_network_in_any_batch(module: GraphModule, content: bytes) -> None:
     program = Program(content)
     max_error(LogitsModule(module), program, module.network.image, batches=(1, 2, 5))
-    assert program.texts == {"classes": "[1]"}
+    assert program.metadata == {"classes": "[1]"}
     assert not program(torch.zeros(1, *module.network.image)).requires_grad
     assert isinstance(program.call(module.network.image, batch=4)(), Tensor)
 

@@ -34,7 +34,7 @@ def test_an_8_bit_network_is_close_smaller_and_of_any_batch(module: GraphModule)
     batches = (noise(module, 32, seed) for seed in range(2))
     made = to_int8(content, batches, {"weights": "int8"})
     session = Session(made)
-    assert session.texts == {"weights": "int8"}
+    assert session.metadata == {"weights": "int8"}
     for count in (1, 200):
         images = noise(module, count, 9)
         with torch.no_grad():

@@ -52,6 +52,16 @@ def test_a_latency_that_was_not_measured_is_null(call) -> None:
     assert ["edgetpu", "–", "–"] in [line.split() for line in done.err.splitlines()]
 
 
+def test_lookup_reads_the_digits_of_nasbench_macro(call, tmp_path: Path) -> None:
+    path = tmp_path / "architecture.json"
+    path.write_text(json.dumps(read_architecture("22212202").to_json()))
+    for given in ("22212202", str(path)):
+        answer = json.loads(call("lookup", given, "--json").out)
+        assert (answer["architecture"], answer["rank"]) == ("22212202", 1)
+        assert answer["cifar10_test"] == pytest.approx(93.13, abs=0.01)
+    assert "387,882 parameters, 7,713,280 MACs" in call("lookup", "00000000").out
+
+
 def test_lookup_reads_files_and_run_folders(call, tmp_path: Path) -> None:
     file = write(tmp_path / "run" / "architecture.json", read_architecture(BEST))
     for given in (file, file.parent):
@@ -61,7 +71,11 @@ def test_lookup_reads_files_and_run_folders(call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ("darts-v2", "darts-v2 is of space darts: the table has nasbench201"),
+        ("02012130", "not a NAS-Bench-Macro architecture: column 7 reads '3', expected 0, 1 or 2"),
+        (
+            "darts-v2",
+            "darts-v2 is of space darts: there are tables of nasbench201 and nasbench-macro",
+        ),
         (
             BEST[1:],
             "not a NAS-Bench-201 architecture: column 1 reads 'nor_conv_3x3~0|+|nor_con...', "
@@ -147,7 +161,7 @@ def test_inspect_says_every_cost(call) -> None:
     assert found["latency_ms"] == pytest.approx(row.latency_ms["edgegpu"])
     assert found["energy_mj"] == pytest.approx(row.energy_mj["edgegpu"])
     assert "latency: " in done.err
-    assert "features while one image is answered, at most: " in done.err
+    assert "peak memory of features, one image: " in done.err
     without = json.loads(call("inspect", "--architecture", BEST, "--json").out)["costs"]
     assert {*without} == {*found} - {"latency_ms", "energy_mj"}
 

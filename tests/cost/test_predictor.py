@@ -18,7 +18,7 @@ from archwright.cost.patterns import ConnectivityFeatures
 from archwright.cost.predictor import Predictor, _members, _quantile, fit_predictor
 from archwright.errors import GenotypeError
 from archwright.graph import Architecture
-from archwright.nas.budget.limits import Budget
+from archwright.nas.budget.budget import Budget
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.spaces.discretise import random_architecture
 from archwright.tables import nasbench201

@@ -12,8 +12,7 @@ import onnx
 import pytest
 
 import archwright as aw
-from archwright.backends import open_exported
-from archwright.backends.runtime import runtime_of
+from archwright.backends import get_backend, open_exported
 from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate
 from archwright.deployment.export import ExportResult, export, export_network
@@ -63,7 +62,7 @@ def test_the_result_says_what_was_measured(trained: Path, tmp_path: Path) -> Non
     assert result.latency_ms > 0
     assert result.latency_spread_ms >= 0
     assert (result.repeats, result.threads, result.batch_size) == (5, 2, 3)
-    assert result.runtime == runtime_of("onnx")
+    assert result.runtime == get_backend("onnx").runtime_version()
     content = result.to_json()
     assert not {"top1", "macs_unpruned", "latency_ms_float32", "noted"} & set(content)
     assert json.loads(json.dumps(content))["file"] == str(file)
@@ -166,7 +165,11 @@ def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path)
         ("a.onnx", {"format": "executorch"}, r"--out a\.onnx must end in \.pte"),
         ("a.onnx", {"format": "onx"}, "unknown format 'onx': did you mean 'onnx'"),
         ("a.onnx", {"weights": "int4"}, "unknown weights 'int4': did you mean 'int8'"),
-        ("a.pt2", {"format": "torch", "weights": "int8"}, "--weights int8 is a matter of ONNX"),
+        (
+            "a.pt2",
+            {"format": "torch", "weights": "int8"},
+            "--weights int8 is not for --format torch",
+        ),
         ("a.onnx", {"threads": 0}, "--threads must be above 0, got 0"),
         (
             "a.onnx",
@@ -202,7 +205,7 @@ def test_what_cannot_be_exported_leaves_nothing_behind(
     for run in (tmp_path / "gone", RunFolder(searched("darts")).checkpoint("last"), tmp_path):
         with pytest.raises(RunError):
             exported(run, file)
-    module = "archwright.backends.onnx_runtime"
+    module = "archwright.backends.agreement"
     monkeypatch.setattr(f"{module}.TOLERANCE", 0.0)
     with pytest.raises(RunError, match=r"answers otherwise than torch, by .*: it was not written"):
         exported(trained, file)
@@ -250,7 +253,9 @@ def test_files_that_are_not_ours_or_damaged(tmp_path: Path) -> None:
             score(tmp_path / name)
     with pytest.raises(RunError, match=r"a\.zip is no exported file: their names end in \.onnx"):
         open_exported(tmp_path / "a.zip")
-    with pytest.raises(ConfigError, match="files of --format torch run on the CPU here: give"):
+    with pytest.raises(
+        ConfigError, match="files of --format torch do not run on cuda here: give --device cpu"
+    ):
         open_exported(tmp_path / "a.pt2", device="cuda")
 
 

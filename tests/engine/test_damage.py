@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from archwright.cost import CostModel
 from archwright.cost.decision_table import DecisionTable
 from archwright.cost.latency import read_latency
-from archwright.deployment.network import read_trained
 from archwright.engine.folder import RunFolder, read_config
 from archwright.engine.log import RunLog
+from archwright.engine.trained import load_network
 from archwright.errors import ArchwrightError, ConfigError, GenotypeError, RunError
 from archwright.nas.loop.result import SearchResult
 from archwright.nas.loop.search import search
@@ -60,7 +60,7 @@ def readers(run: Path, page: Path) -> list[Callable[[], object]]:
         return json.dumps(cls.from_json({**held, "out": str(run)}).to_json(), allow_nan=False)
 
     return [
-        lambda: read_trained(run),
+        lambda: load_network(run),
         lambda: read_architecture(str(run)),
         lambda: write_report([run], page),
         result,

@@ -98,10 +98,22 @@ def test_a_folder_that_cannot_be_listed_is_one_line(
         (b"\xff\xfe", "damaged: it is no JSON"),
         (b"[]", "of another version: this one reads schema 1"),
         (b'{"schema": 2}', "of another version: this one reads schema 1"),
-        (b'{"schema": 1, "kind": 3}', r"config\.json is damaged: its kind is 3; restore it, or ma"),
-        (b'{"schema": 1, "cells": "5"}', "is damaged: its cells is '5'; restore it"),
-        (b'{"schema": 1, "cells": true}', "is damaged: its cells is True; restore it"),
-        (b'{"schema": 1, "mean": [0, "a"]}', r"is damaged: its mean is \[0, 'a'\]; restore it"),
+        (
+            b'{"schema": 1, "kind": 3}',
+            r"config\.json is damaged: kind: expected str, got int: restore",
+        ),
+        (
+            b'{"schema": 1, "cells": "5"}',
+            "is damaged: cells: expected int, got str: restore the file",
+        ),
+        (
+            b'{"schema": 1, "cells": true}',
+            "is damaged: cells: expected int, got bool: restore the file",
+        ),
+        (
+            b'{"schema": 1, "mean": [0, "a"]}',
+            r"is damaged: mean\[1\]: expected float, got str: restore the file",
+        ),
     ],
 )
 def test_settings_that_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:

@@ -191,6 +191,26 @@ def test_labels_are_short(primitive: Primitive, label: str) -> None:
     assert primitive.label() == label
 
 
+@pytest.mark.parametrize(
+    ("whole", "half"),
+    [
+        (Conv(8, 4, 3), Conv(4, 2, 3)),
+        (Conv(8, 8, 3, groups=8), Conv(4, 4, 3, groups=4)),
+        (Linear(8, 4), Linear(4, 2)),
+        (BatchNorm(8), BatchNorm(4)),
+        (MaxPool(3, norm=8), MaxPool(3, norm=4)),
+        (Scale(8), Scale(4)),
+        (SqueezeExcite(8, 3), SqueezeExcite(4, 3)),
+        (Slice(8, 4, 6), Slice(4, 2, 3)),
+        (Shuffle(4), Shuffle(2)),
+        (Zero(4), Zero(2)),
+        (ReLU(), ReLU()),
+    ],
+)
+def test_half_of_the_channels(whole: Primitive, half: Primitive) -> None:
+    assert whole.split_channels(2) == half
+
+
 def test_kinds_of_convolutions() -> None:
     assert Conv(4, 4, 3, groups=4).depthwise
     assert not Conv(4, 4, 3, groups=2).depthwise
@@ -234,3 +254,14 @@ def test_primitives_that_cannot_be() -> None:
         SqueezeExcite(3, 0)
     with pytest.raises(GraphError, match=r"slice\[2:5\] takes nothing, or more than 4 channels"):
         Slice(4, 2, 5)
+    for make, message in (
+        (lambda: MaxPool(0), "MaxPool: kernel must be at least 1, got 0"),
+        (lambda: AvgPool(3, 0), "AvgPool: step must be at least 1, got 0"),
+        (lambda: AvgPool(3, norm=-1), "a pool's norm has at least 0 channels, got -1"),
+        (lambda: Zero(-1), "Zero: channels must be at least 1, got -1"),
+        (lambda: Subsample(0), "Subsample: step must be at least 1, got 0"),
+        (lambda: Shuffle(0), "Shuffle: groups must be at least 1, got 0"),
+        (lambda: Linear(3, 0), "Linear: c_out must be at least 1, got 0"),
+    ):
+        with pytest.raises(GraphError, match=message):
+            make()

@@ -74,6 +74,13 @@ BROKEN: dict[str, Callable[[], Network]] = {
         Step("sum", chain(), ("stem", "cell"))
     ),
     "there is no step 'aux' to take auxiliary logits from": lambda: net(auxiliary="aux"),
+    "there is no step 'input' to take auxiliary logits from": lambda: net(auxiliary="input"),
+    "'cell' gives auxiliary logits: it is no step to read or to end with": lambda: net(
+        auxiliary="cell"
+    ),
+    "'stem' gives auxiliary logits: it is no step to read or to end with": lambda: net(
+        auxiliary="stem"
+    ),
     "cell has 2 input nodes and reads 1 steps": lambda: with_cell(inputs=(chain(), chain())),
     "cell: edge 1->1 does not lead forward": lambda: with_cell(edges=(Edge(1, 1, CONV),)),
     "cell: edge 0->2 does not lead forward": lambda: with_cell(edges=(Edge(0, 2, CONV),)),

@@ -29,7 +29,7 @@ from archwright.graph import (
     chain,
     name_slots,
 )
-from archwright.graph.passes.partial_channels import sample_channels
+from archwright.graph.passes.partial_channels import ChannelSampling
 from archwright.graph.passes.simplification import simplification, simplify
 from archwright.graph.passes.simplification.settings import Pointwise
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
@@ -115,7 +115,7 @@ def test_it_agrees_where_edges_are_there_in_part(name: str, stages: str) -> None
 
 def test_edges_whose_candidates_pass_some_channels_by_are_weighed_whole() -> None:
     space = any_space("nasbench201")
-    partial = sample_channels(space.supernet(replace(tiny("nasbench201"), channels=8)), 4)
+    partial = ChannelSampling(4)(space.supernet(replace(tiny("nasbench201"), channels=8))).network
     for wanted in ("none", "all"):
         network = simplify(partial, simplification(wanted))
         assert_agree(seeded(network), FusedNetwork(network).double(), present=True)

@@ -12,8 +12,8 @@ import torch
 from archwright.cost import DecisionTable, Encoding, cost_model
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Network
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.constraints import SearchConstraints
-from archwright.nas.budget.limits import Budget
 from archwright.nas.config import SearchConfig
 from archwright.nas.derive import selection
 from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint
@@ -141,7 +141,7 @@ def test_a_small_set_of_images_is_decoded_once(
 
 def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
     costs = {"latency_ms": math.inf, "macs": 1e6}
-    found = SearchResult(_found(done), *(1, 2, 50.0, 1.0, done.out), costs=costs)
+    found = SearchResult(_found(done), *(1, 2, 1, 2, 50.0, 1.0, done.out), costs=costs)
     written = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert written["costs"] == {"latency_ms": None, "macs": 1e6}
     assert SearchResult.from_json(written) == found

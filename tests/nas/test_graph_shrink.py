@@ -8,7 +8,7 @@ from torch import Tensor
 
 from archwright.graph import Network, verify
 from archwright.graph.expr import is_zero
-from archwright.graph.passes.shrinking import searched_in_cells, shrink
+from archwright.graph.passes.shrinking import Shrinking, searched_in_cells
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.graph.passes.simplification.settings import simplification
 from archwright.lowering import FusedNetwork, GraphModule, Mixture, logits_table
@@ -62,7 +62,7 @@ def test_what_is_left_is_computed_as_before(
 ) -> None:
     network = supernet(space, settings)
     left = half(network, seed=1)
-    small = shrink(network, numbers(network, left))
+    small = Shrinking(numbers(network, left))(network).network
     verify(small)
     assert small.decisions() == network.decisions()
     assert len(list(small.modules())) < len(list(network.modules()))
@@ -80,8 +80,8 @@ def test_what_is_left_is_computed_as_before(
 def test_shrinking_twice_changes_nothing(space: str, settings: str) -> None:
     network = supernet(space, settings)
     left = numbers(network, half(network, seed=2))
-    small = shrink(network, left)
-    assert shrink(small, left) == small
+    small = Shrinking(left)(network).network
+    assert Shrinking(left)(small).network == small
     assert {m.slot for m in simplify(small, SETTINGS[settings]).modules()} <= {
         m.slot for m in network.modules()
     }
@@ -92,7 +92,7 @@ def test_a_connection_that_is_gone_gives_zeros_and_keeps_its_decision(settings: 
     network = supernet("toponas-4", settings)
     gone = network.decisions()[3].name
     left = {d.name: range(len(d.candidates)) for d in network.decisions()}
-    small = shrink(network, {**left, gone: ()})
+    small = Shrinking({**left, gone: ()})(network).network
     assert small.decisions() == network.decisions()
     bodies = [choice for choice in small.choices() if choice.decision.name == gone]
     assert bodies
@@ -102,5 +102,5 @@ def test_a_connection_that_is_gone_gives_zeros_and_keeps_its_decision(settings: 
 def test_nothing_dropped_is_nothing_changed() -> None:
     network = supernet("darts", "all")
     left = {d.name: range(len(d.candidates)) for d in network.decisions()}
-    assert shrink(network, left) == network
+    assert Shrinking(left)(network).network == network
     assert searched_in_cells(network) == set(left)

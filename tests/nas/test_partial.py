@@ -11,7 +11,7 @@ from torch import Tensor
 from archwright.errors import ConfigError
 from archwright.graph import Cell, Choice
 from archwright.graph.expr import choices
-from archwright.graph.passes.partial_channels import sample_channels
+from archwright.graph.passes.partial_channels import ChannelSampling
 from archwright.lowering import GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.method import Method, Progress
@@ -30,14 +30,14 @@ def supernet(space: str, channels: int = 4):
 
 def test_one_part_is_the_network_itself() -> None:
     network = supernet("nasbench201")
-    assert sample_channels(network, 1) is network
+    assert ChannelSampling(1)(network).network is network
 
 
 @pytest.mark.parametrize("space", ["nasbench201", "darts"])
 @pytest.mark.parametrize("parts", [2, 4])
 def test_every_searched_edge_keeps_its_shape_and_decision(space: str, parts: int) -> None:
     before = supernet(space, channels=8)
-    after = sample_channels(before, parts)
+    after = ChannelSampling(parts)(before).network
     assert after.decisions() == before.decisions()
     module = seeded(after)
     scores, _ = module(images(after, batch=2), mixture_of(module))
@@ -55,7 +55,7 @@ def test_every_searched_edge_keeps_its_shape_and_decision(space: str, parts: int
 
 def test_a_whole_edge_written_out() -> None:
     """Stride 1 passes the rest on, stride 2 pools it; then channels are shuffled."""
-    network = sample_channels(supernet("darts"), 2)
+    network = ChannelSampling(2)(supernet("darts")).network
     module = seeded(network)
     cells = [step.body for step in module._steps if isinstance(step.body, Cell)]  # pyright: ignore
     cell = next(cell for cell in cells if cell.kind == "reduce")
@@ -84,7 +84,7 @@ def test_channels_that_do_not_divide_are_refused() -> None:
         "choose --channels or --partial accordingly"
     )
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
-        sample_channels(supernet("nasbench201"), 3)
+        ChannelSampling(3)(supernet("nasbench201"))
 
 
 def steps(fabric: "Fabric", method: Method) -> tuple[dict[str, Tensor], Tensor]:

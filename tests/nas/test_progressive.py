@@ -10,7 +10,7 @@ from torch import Tensor
 
 from archwright.engine.folder import RunFolder
 from archwright.graph import Network
-from archwright.graph.passes.shrinking import shrink
+from archwright.graph.passes.shrinking import Shrinking
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.lowering import FusedNetwork
 from archwright.nas.bilevel.bilevel import Bilevel
@@ -155,7 +155,7 @@ def test_weights_statistics_and_momentum_are_carried_over(
     }
     left = {d.name: (0, 1, 3) for d in network.decisions()}
     mask = torch.tensor([[True, True, False, True, False]] * 6)
-    small = shrink(network, left)
+    small = Shrinking(left)(network).network
     small = small if settings is None else simplify(small, settings)
     bilevel.shrink(FusedNetwork(small), mask)
     after = bilevel.network.state_dict()

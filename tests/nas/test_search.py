@@ -10,11 +10,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from archwright import data
+from archwright.cost import graph_cost
 from archwright.engine import device
 from archwright.engine.device import make_fabric
 from archwright.engine.evaluate import recalibrate
 from archwright.engine.folder import read_config
 from archwright.engine.log import RunLog
+from archwright.engine.network_file import read_graph
 from archwright.errors import ArchwrightError, ConfigError, DataError, DivergedError, RunError
 from archwright.graph.passes.simplification import simplify
 from archwright.lowering import GraphModule
@@ -26,7 +28,6 @@ from archwright.report.page import write_report
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.spaces.discretise import discretise
-from archwright.training.network_spec import NetworkSpec
 
 from ..engine.helpers import files, interrupted, tiny_search, traces
 
@@ -119,8 +120,11 @@ def test_the_accuracy_is_that_of_the_weights_left_behind(tmp_path: Path, name: s
     result = search(config)
     images = data.load("digits", limit=96, test_limit=40)
     size = Size(**SIZES[name], image_size=8, image_channels=1)
-    heir = NetworkSpec("found", get_space(name), result.architecture, size, inherit=result.out)
-    network = GraphModule(heir.trained(auxiliary=False))
+    network = GraphModule(read_graph(result.out / "network.json"))
+    assert network.network.image == size.image
+    assert result.params == sum(parameter.numel() for parameter in network.parameters())
+    published = graph_cost(get_space(name).discrete(result.architecture, size))
+    assert (result.published_params, result.published_macs) == (published.params, published.macs)
     weights = load_file(result.out / "weights.safetensors")
     tracked = {int(v) for k, v in weights.items() if k.endswith("num_batches_tracked")}
     assert tracked == {2}  # one epoch, after the search: not the mixture's statistics

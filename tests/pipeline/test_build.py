@@ -18,9 +18,9 @@ from archwright.cli.console import Show
 from archwright.cost import graph_cost
 from archwright.cost.files import read_rows
 from archwright.cost.peak import peak_bytes
-from archwright.deployment.network import read_trained
 from archwright.engine.folder import RunFolder, read_config
 from archwright.engine.log import RunLog
+from archwright.engine.trained import load_network
 from archwright.errors import ConfigError, RunError
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop.run import prepare
@@ -112,7 +112,7 @@ def test_every_budget_is_judged_on_the_final_network(built: BuildResult) -> None
     assert {name: one.predicted for name, one in verdicts.items()} == searched["costs"]
     assert verdicts["macs"].value == built.macs < verdicts["macs"].predicted
     assert verdicts["size_mb"].value == pytest.approx(4e-6 * built.params)
-    network = read_trained(built.out / "pruned").network
+    network = load_network(built.out / "pruned").network
     assert verdicts["memory_mb"].value == pytest.approx(peak_bytes(network) / 1e6)
     assert not any(one.measured for one in verdicts.values())
     assert built.feasible is True
@@ -220,13 +220,13 @@ def test_a_later_stage_may_be_asked_for_afterwards(
         build(tiny_build(profiled.out, **settings, epochs=2))
     asked = read_config(profiled.out)["asked"]
     assert (asked["seed"], asked["epochs"]) == (0, 1)  # what was refused is not written down
-    assert read_trained(profiled.out).folder.path == profiled.out / "network"
+    assert load_network(profiled.out).folder.path == profiled.out / "network"
     result = build(tiny_build(profiled.out, **settings))
-    assert read_trained(profiled.out).folder.path == profiled.out / "pruned"
+    assert load_network(profiled.out).folder.path == profiled.out / "pruned"
     assert result.macs <= 0.8 * profiled.macs
     assert [stage.name for stage in result.stages][-2:] == ["prune", "export"]
     assert result.file.read_bytes() != b""
-    assert read_trained(result.out / "pruned").cost.macs == result.macs
+    assert load_network(result.out / "pruned").cost.macs == result.macs
 
 
 def test_the_file_is_that_of_what_is_asked_for_and_of_the_network_as_it_is(
@@ -260,7 +260,7 @@ def test_the_file_is_that_of_what_is_asked_for_and_of_the_network_as_it_is(
     shutil.rmtree(out / "pruned")
     smaller, exported = go_on(macs=0.5)
     assert smaller.macs <= 0.5 * smaller.rows[1].macs
-    assert exported["macs"] == read_trained(out / "pruned").cost.macs == smaller.macs
+    assert exported["macs"] == load_network(out / "pruned").cost.macs == smaller.macs
     assert smaller.macs < again.macs
     # what changes nothing of the file writes none
     before = exports(), smaller.file.stat().st_mtime_ns

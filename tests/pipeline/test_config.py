@@ -142,7 +142,7 @@ def test_what_is_given_counts_beside_a_preset(name: Any) -> None:
         ({"format": "onxx"}, "unknown format 'onxx': did you mean 'onnx'?"),
         (
             {"format": "torch", "weights": "int8"},
-            "--weights int8 is a matter of ONNX: give --format onnx with it",
+            "--weights int8 is not for --format torch, whose files have float32: leave one of",
         ),
         ({"devices": 2}, "build runs in one process: leave --devices out"),
         (

@@ -12,22 +12,23 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archwright
 from archwright import data
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cli import main
 from archwright.cost import activation_bytes, graph_cost
 from archwright.cost.peak import peak_bytes
-from archwright.deployment.network import read_trained
 from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.folder import RunFolder, read_config
+from archwright.engine.network_file import read_graph
+from archwright.engine.trained import load_network
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Scale, SqueezeExcite
 from archwright.lowering import GraphModule
 from archwright.pruning import latency
 from archwright.pruning.config import PruneConfig
+from archwright.pruning.prunable import load_prunable
 from archwright.pruning.result import PruneResult
 from archwright.pruning.run import prune
 from archwright.pruning.select import select
-from archwright.pruning.source import read_source
 from archwright.pruning.stages import Stages
 from archwright.pruning.targets import targets_of
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
@@ -49,10 +50,12 @@ def pruned(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> PruneResu
 
 def network_of(result: PruneResult, run: Path) -> GraphModule:
     """The network that a pruning left, from nothing but its files."""
-    entrant = read_source(run)
-    architecture = read_architecture(str(result.out))
+    architecture, source = read_architecture(str(result.out)), load_prunable(run)
     assert architecture.pruning is not None
-    network = GraphModule(entrant.space.discrete(architecture, entrant.size))
+    graph = read_graph(result.out / "network.json")
+    assert graph == source.space.discrete(architecture, source.size)
+    assert read_graph(result.out / "unpruned.json") == source.network
+    network = GraphModule(graph)
     network.load_state_dict(load_file(result.out / "weights.safetensors"))
     return network
 
@@ -60,7 +63,7 @@ def network_of(result: PruneResult, run: Path) -> GraphModule:
 def test_a_pruning_leaves_a_complete_folder(pruned: PruneResult, trained: Path) -> None:
     assert files(pruned.out) == [
         *("architecture.json", "checkpoints/gates.pt", "checkpoints/last.pt", "config.json"),
-        *("log.jsonl", "weights.safetensors"),
+        *("log.jsonl", "network.json", "unpruned.json", "weights.safetensors"),
     ]
     records = RunFolder(pruned.out).log.records()
     events = ["start", "epoch", "epoch", "pruned", "epoch", "epoch", "result"]
@@ -91,8 +94,8 @@ def test_the_gates_decide(pruned: PruneResult, trained: Path) -> None:
         (name.partition(":")[0], int(name.partition(":")[2])): value
         for name, value in record["importance"].items()
     }
-    config, source = tiny_pruning(trained, pruned.out), read_source(trained)
-    found = select(importance, targets_of(config, source), config.pruning)
+    config, source = tiny_pruning(trained, pruned.out), load_prunable(trained)
+    found = select(importance, targets_of(config, source.network), config.pruning)
     assert found.by_place() == record["deleted"]
     assert read_architecture(str(pruned.out)).pruning == found
 
@@ -116,7 +119,7 @@ def test_the_files_hold_the_network_that_was_scored(
 
 def test_it_is_exported_like_any_other(pruned: PruneResult, trained: Path) -> None:
     answer = LogitsModule(network_of(pruned, trained))
-    assert deviation(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
+    assert max_error(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
 
 
 def test_it_is_inspected_like_any_other(
@@ -126,7 +129,7 @@ def test_it_is_inspected_like_any_other(
     facts = json.loads(capsys.readouterr().out)
     assert (facts["macs"], facts["params"]) == (pruned.macs_after, pruned.params_after)
     assert facts["architecture"] == pruned.architecture
-    network = read_trained(pruned.out).network
+    network = load_network(pruned.out).network
     assert facts["costs"] == {
         **{"macs": pruned.macs_after, "params": pruned.params_after},
         "size_mb": pytest.approx(pruned.params_after * 4e-6),
@@ -161,7 +164,7 @@ def test_darts_with_every_fusion(darts: Path, tmp_path: Path, fusion: str) -> No
 def test_an_heir_keeps_the_batch_norms_of_its_search(heir: Path, tmp_path: Path) -> None:
     result = prune(tiny_pruning(heir, tmp_path / "out", score="random", epochs=1))
     weights = load_file(result.out / "weights.safetensors")
-    source = read_source(heir)
+    source = load_prunable(heir)
     kept = {name for name in weights if "fusion" not in name}
     assert kept <= set(source.state)
     assert result.macs_after <= 0.8 * result.macs_before
@@ -186,12 +189,12 @@ def test_a_share_of_one_deletes_nothing(trained: Path, tmp_path: Path, fabric: "
 
 def test_memory_is_counted_and_met(trained: Path, tmp_path: Path) -> None:
     def held(architecture: str) -> float:
-        source = read_source(trained)
+        source = load_prunable(trained)
         network = source.space.discrete(read_architecture(architecture), source.size)
         return peak_bytes(network) / 1e6
 
     settings: dict[str, Any] = {"score": "random", "epochs": 0, "macs": None, "fusion": "sum"}
-    before = held(write_architecture(read_source(trained).architecture))
+    before = held(write_architecture(load_prunable(trained).architecture))
     result = prune(tiny_pruning(trained, tmp_path / "out", memory_mb=0.99 * before, **settings))
     assert result.nodes_deleted > 0
     assert held(result.architecture) <= 0.99 * before
@@ -217,7 +220,7 @@ def test_latency_is_measured_and_met(
 
 
 def test_a_network_takes_longer_than_its_parts(trained: Path) -> None:
-    source = read_source(trained)
+    source = load_prunable(trained)
     assert latency.measured_latency(source.network) > 0
     added = latency.AdditiveLatency(source.network)
     assert added(source.network) > 0

@@ -15,8 +15,8 @@ from archwright.engine.folder import RunFolder
 from archwright.errors import ArchwrightError, ConfigError, DataError, RunError
 from archwright.io.tensors import pack_tensors
 from archwright.lowering import GraphModule
+from archwright.pruning.prunable import load_prunable, require_fit
 from archwright.pruning.run import prune
-from archwright.pruning.source import read_source
 from archwright.spaces import get_space, read_architecture, write_architecture
 from archwright.training.run import train
 
@@ -54,7 +54,7 @@ space = Space(name="wider", candidates={"conv": op.conv(3)}, skeleton=Wider(), t
 
 
 def top1(path: Path, fabric: "Fabric") -> float | None:
-    source = read_source(path)
+    source = load_prunable(path)
     network = GraphModule(source.network)
     network.load_state_dict(dict(source.state))
     images = data.load("digits", limit=48, test_limit=40)
@@ -76,7 +76,7 @@ def test_a_training_is_read_as_it_was_scored(
 
 def test_the_last_checkpoint_gives_the_average(trained: Path) -> None:
     folder = RunFolder(trained)
-    last, whole = read_source(folder.checkpoint("last")), read_source(trained)
+    last, whole = load_prunable(folder.checkpoint("last")), load_prunable(trained)
     assert set(last.state) == set(whole.state)
     assert all(torch.equal(value, whole.state[name]) for name, value in last.state.items())
 
@@ -89,7 +89,7 @@ def copied(folder: Path, to: Path) -> Path:
 def test_a_rival_is_another_network(tmp_path: Path, darts: Path) -> None:
     message = r"last\.pt holds a network that the run's own is compared with: give .*best\.pt"
     with pytest.raises(RunError, match=message):
-        read_source(darts / "checkpoints" / "last.pt")
+        load_prunable(darts / "checkpoints" / "last.pt")
     # one of the same shapes, which nothing else tells apart
     copy = copied(darts, tmp_path / "copy")
     own = torch.load(copy / "checkpoints" / "best.pt", weights_only=True)
@@ -97,47 +97,47 @@ def test_a_rival_is_another_network(tmp_path: Path, darts: Path) -> None:
     held = torch.load(last, weights_only=True)
     torch.save({**held, "network": own["network"]}, last)
     with pytest.raises(RunError, match=message):
-        read_source(last)
+        load_prunable(last)
 
 
 def test_what_is_no_training(tmp_path: Path, trained: Path, searched: Path) -> None:
     with pytest.raises(
         RunError, match=r"no run and no checkpoint at .*nowhere: give the folder of"
     ):
-        read_source(tmp_path / "nowhere")
+        load_prunable(tmp_path / "nowhere")
     with pytest.raises(RunError, match=r"is no run folder: it has no config\.json"):
-        read_source(tmp_path)
+        load_prunable(tmp_path)
     loose = tmp_path / "loose.pt"
     loose.write_bytes((trained / "checkpoints" / "last.pt").read_bytes())
     with pytest.raises(RunError, match=r"loose\.pt is no checkpoint in a run folder: give"):
-        read_source(loose)
+        load_prunable(loose)
     other = copied(trained, tmp_path / "copy") / "other.safetensors"
     other.write_bytes((trained / "weights.safetensors").read_bytes())
     with pytest.raises(
         RunError, match=r"other\.safetensors is no checkpoint in a run folder: give"
     ):
-        read_source(other)
+        load_prunable(other)
     with pytest.raises(RunError, match="is a search, its network has never been trained by itself"):
-        read_source(searched)
+        load_prunable(searched)
 
 
 def test_a_build_holds_the_training_to_prune(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"schema": 1, "kind": "build"}')
     with pytest.raises(RunError, match=r"is a build: give the training in it, .*network$"):
-        read_source(tmp_path)
+        load_prunable(tmp_path)
 
 
 def test_what_is_no_network(tmp_path: Path, trained: Path) -> None:
     copy = copied(trained, tmp_path / "copy")
     torch.save({"schema": 1, "network": None}, copy / "checkpoints" / "last.pt")
     with pytest.raises(RunError, match=r"last\.pt holds no network by itself: give the folder"):
-        read_source(copy / "checkpoints" / "last.pt")
+        load_prunable(copy / "checkpoints" / "last.pt")
     (copy / "weights.safetensors").write_bytes(b"nothing")
     with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*: restore it"):
-        read_source(copy)
+        load_prunable(copy)
     (copy / "weights.safetensors").unlink()
     with pytest.raises(RunError, match="has no weights yet: finish its run with --resume"):
-        read_source(copy)
+        load_prunable(copy)
 
 
 def test_weights_of_another_shape(tmp_path: Path, trained: Path) -> None:
@@ -145,8 +145,8 @@ def test_weights_of_another_shape(tmp_path: Path, trained: Path) -> None:
     weights = load_file(copy / "weights.safetensors")
     weights["slots.head/3.bias"] = torch.zeros(7)
     (copy / "weights.safetensors").write_bytes(pack_tensors(weights))
-    with pytest.raises(RunError, match=r"beside it: slots.head/3.bias is \[7\], not \[10\]"):
-        read_source(copy)
+    with pytest.raises(RunError, match=r"of the run: slots.head/3.bias is \[7\], not \[10\]"):
+        load_prunable(copy)
 
 
 def test_a_network_without_cells_that_nodes_can_go_from(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_network_without_cells_that_nodes_can_go_from(tmp_path: Path) -> None:
     text = write_architecture(read_architecture(f"{own.origin}:|conv~0|", own))
     train(tiny_training(tmp_path / "out", architecture=text, **settings))
     with pytest.raises(RunError, match="has no cell that a node could be deleted from: nothing to"):
-        read_source(tmp_path / "out", own)
+        load_prunable(tmp_path / "out", own)
 
 
 def test_what_is_pruned_already(tmp_path: Path, trained: Path) -> None:
@@ -172,8 +172,8 @@ def test_what_is_pruned_already(tmp_path: Path, trained: Path) -> None:
 
 
 def test_images_that_it_was_not_trained_on(trained: Path) -> None:
-    source, images = read_source(trained), data.load("digits", limit=48, test_limit=40)
-    source.require_fit(images)
+    source, images = load_prunable(trained), data.load("digits", limit=48, test_limit=40)
+    require_fit(source, images)
     changes: list[tuple[dict[str, Any], str]] = [
         ({"image_size": 16}, "was trained for 8 pixels a side, digits has 16: give the --data"),
         ({"classes": ("a", "b")}, "was trained for 10 classes, digits has 2: give the --data"),
@@ -181,7 +181,7 @@ def test_images_that_it_was_not_trained_on(trained: Path) -> None:
     ]
     for changed, message in changes:
         with pytest.raises(ConfigError, match=message):
-            source.require_fit(replace(images, **changed))
+            require_fit(source, replace(images, **changed))
 
 
 CHECKS: list[tuple[dict[str, Any], type[ArchwrightError], str]] = [

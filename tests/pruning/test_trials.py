@@ -13,8 +13,8 @@ from archwright.graph import Node, Pruning
 from archwright.lowering import GraphModule
 from archwright.pruning import stages as stages_module
 from archwright.pruning.leave_one_out import leave_one_out
+from archwright.pruning.prunable import load_prunable
 from archwright.pruning.select import Target
-from archwright.pruning.source import read_source
 from archwright.pruning.stages import Stages
 from archwright.spaces import get_space, read_architecture
 
@@ -51,7 +51,7 @@ def test_a_score_is_what_the_mean_loss_over_all_images_rises_by() -> None:
 
 def trying(run: Path, folder: Path, fabric: "Fabric") -> Stages:
     """The stages of a pruning that ranks nodes by the loss."""
-    source = read_source(run)
+    source = load_prunable(run)
     config = tiny_pruning(run, folder / "out", score="loss").on(source.settings)
     return Stages(fabric=fabric, config=config, source=source, images=load_images(config))
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from archwright.errors import ConfigError, GenotypeError
+from archwright.tables import columns
 from archwright.tables import nasbench201 as nb
 
 ROOT = Path(__file__).parents[2]
@@ -261,6 +262,18 @@ def _in_name(arch: str, at: int) -> bool:
 def test_an_unknown_column_is_named(call, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         call()
+
+
+def test_only_the_named_columns_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    stored = columns._stored
+    monkeypatch.setattr(columns, "_stored", lambda name: read.append(name) or stored(name))
+    columns.read_column.cache_clear()
+    columns.index_of_code.cache_clear()
+    nb.latency("fpga")
+    nb.latency("fpga")
+    nb.accuracy("cifar100", epochs=12)
+    assert read == ["cifar10_fpga_latency_ms", "index", "cifar100_test_12"]
 
 
 def test_a_lookup_imports_neither_torch_nor_pandas() -> None:

@@ -68,7 +68,7 @@ def test_disconnected_draws_are_drawn_again() -> None:
 
 def test_the_hand_made_rival_is_the_reference_at_the_same_macs() -> None:
     heavy = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
-    found = replace(entrant("nasbench201", Size(channels=16, cells=5)), inherit=None)
+    found = replace(entrant("nasbench201", Size(channels=16, cells=5)), inherited=None)
     found = replace(found, architecture=read_architecture(heavy))
     made = baseline("hand-made", found, 0)
     assert made.name == "hand-made"

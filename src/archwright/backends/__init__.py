@@ -1,19 +1,23 @@
 """From trained networks to files that other programs run, checked against torch.
 
-Names are loaded when they are first used: formats are read by the command line, which does not
-wait for PyTorch.
+Names are loaded when they are first used: the command line reads the registry of backends and does
+not wait for PyTorch.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archwright.backends.agreement import max_error as max_error
+    from archwright.backends.contract import Backend as Backend
+    from archwright.backends.contract import ExportRequest as ExportRequest
+    from archwright.backends.contract import Runtime as Runtime
     from archwright.backends.logits import LogitsModule as LogitsModule
     from archwright.backends.model_card import ModelCard as ModelCard
     from archwright.backends.onnx_graph import to_onnx as to_onnx
+    from archwright.backends.onnx_quantise import to_int8 as to_int8
     from archwright.backends.onnx_runtime import Session as Session
-    from archwright.backends.onnx_runtime import max_error as max_error
-    from archwright.backends.quantise import to_int8 as to_int8
+    from archwright.backends.registry import get_backend as get_backend
     from archwright.backends.runtime import open_exported as open_exported
     from archwright.backends.timing import Timing as Timing
     from archwright.backends.timing import benchmark_interleaved as benchmark_interleaved
@@ -22,16 +26,20 @@ if TYPE_CHECKING:
     from archwright.backends.torch_export import to_program as to_program
 
 _HOME = {
+    "Backend": "contract",
+    "ExportRequest": "contract",
     "LogitsModule": "logits",
     "ModelCard": "model_card",
     "Program": "torch_export",
+    "Runtime": "contract",
     "Session": "onnx_runtime",
     "Timing": "timing",
-    "max_error": "onnx_runtime",
+    "get_backend": "registry",
+    "max_error": "agreement",
     "measure": "timing",
     "benchmark_interleaved": "timing",
     "open_exported": "runtime",
-    "to_int8": "quantise",
+    "to_int8": "onnx_quantise",
     "to_onnx": "onnx_graph",
     "to_program": "torch_export",
 }

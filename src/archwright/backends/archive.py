@@ -1,4 +1,4 @@
-"""What a program's file may hold, so that loading it runs nothing: names, numbers, raw tensors.
+"""Check of a program's file, so that loading it runs nothing: names, numbers, raw tensors alone.
 
 `torch.export.load` unpickles what a file tells it to, compiles names that stand in it to Python,
 and loads machine code. So a file is read here first, and what torch gets is packed anew.
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from archwright.errors import RunError
+from archwright.graph import primitive_types
 
 _MODEL = "models/model.json"
 _PAYLOADS = {
@@ -25,17 +26,8 @@ _LEFT_OUT = {_SAMPLES, ".data/serialization_id"}
 """Parts that nothing is read from."""
 _EXTRA = "extra/"
 
-_OPERATORS = frozenset(
-    f"torch.ops.aten.{name}"
-    for name in (
-        *("sym_size.int", "_assert_tensor_metadata.default", "new_zeros.default", "to.dtype"),
-        *("conv2d.default", "linear.default", "batch_norm.default", "relu.default"),
-        *("max_pool2d.default", "avg_pool2d.default", "adaptive_avg_pool2d.default", "mean.dim"),
-        *("add.Tensor", "mul.Tensor", "sigmoid.default", "unsqueeze.default", "cat.default"),
-        *("pad.default", "slice.Tensor", "flatten.using_ints", "channel_shuffle.default"),
-    )
-)
-"""What our networks are made of; none of it does anything but compute."""
+_COMMON = ("sym_size.int", "_assert_tensor_metadata.default", "add.Tensor", "cat.default")
+"""Operators of ATen between primitives, each of which names its own."""
 
 _SPECS = ("in_spec", "out_spec")
 """Fields that hold JSON as text: how arguments are nested."""
@@ -53,7 +45,7 @@ _FREE = {
 
 
 def checked(content: bytes) -> bytes:
-    """The archive of a program, without sample inputs, packed anew of what was looked at.
+    """Return the archive of a program, without sample inputs, packed anew of what was looked at.
 
     Raises:
         RunError: something in it would or could run code when it is loaded (it is named).
@@ -72,7 +64,8 @@ def checked(content: bytes) -> bytes:
     model = json.loads(parts[_MODEL])
     for node in model["graph_module"]["graph"]["nodes"]:
         node["metadata"] = {}  # of what was once traced: of no use to who runs it
-    _require_plain(model)
+    names = {*_COMMON, *(name for kind in primitive_types().values() for name in kind.aten)}
+    _require_plain(model, frozenset(f"torch.ops.aten.{name}" for name in names))
     parts |= {_MODEL: json.dumps(model).encode(), _SAMPLES: b""}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -82,7 +75,7 @@ def checked(content: bytes) -> bytes:
 
 
 def _parts(content: bytes) -> dict[str, bytes]:
-    """What the archive holds, by name within its folder; what is never read is left out."""
+    """Return the parts of the archive by name within its folder, but for those never read."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
         inner = [entry.filename.partition("/")[2] for entry in entries]
@@ -102,25 +95,25 @@ def _require_raw(listed: Mapping[str, Any], file: re.Pattern[str]) -> None:
             raise RunError(f"its tensor {name!r} is pickled, and reading it could run code")
 
 
-def _require_plain(value: object, field: str = "") -> None:
+def _require_plain(value: object, operators: frozenset[str], field: str = "") -> None:
     """Check that no text in a program's description could be anything but what it should be.
 
-    `field` is the name that the value stands under.
+    `operators` are those that it may call; `field` is the name that the value stands under.
     """
     if isinstance(value, dict):
         for name, inner in cast("dict[str, object]", value).items():
-            _require_plain(name)
-            _require_plain(inner, field if field in _SPECS else name)
+            _require_plain(name, operators)
+            _require_plain(inner, operators, field if field in _SPECS else name)
     elif isinstance(value, list):
         if field == "guards_code" and value:
             raise RunError("it holds Python code in its guards")
         for inner in cast("list[object]", value):
-            _require_plain(inner, field)
+            _require_plain(inner, operators, field)
     elif isinstance(value, str):
         if field == "target":
-            if value not in _OPERATORS:
+            if value not in operators:
                 raise RunError(f"it calls {value!r}, which no network of archwright does")
         elif field in _SPECS and value.startswith("["):
-            _require_plain(json.loads(value), field)
+            _require_plain(json.loads(value), operators, field)
         elif not (_FREE[field].fullmatch(value) if field in _FREE else value.isidentifier()):
             raise RunError(f"its {field or 'name'} {value!r} is no plain name")

@@ -6,38 +6,62 @@ Legend: B batch, C channels, H height, W width.
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from typing_extensions import override
 
-from archwright.backends.onnx_runtime import line_of
-from archwright.backends.optional import optional
-from archwright.backends.torch_export import trace
+from archwright.backends.contract import Backend, ExportRequest, Runtime
+from archwright.backends.optional import line_of, optional
 from archwright.errors import RunError
 from archwright.graph import Shape
-from archwright.lowering import GraphModule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.lowering import GraphModule
 
 _POOL = "executorch.extension.pybindings.portable_lib"
-_TEXTS = "archwright"
+_METADATA = "archwright"
 """The method of the program that answers with its metadata."""
 _THREADS = 1
 """Of all programs: they share a pool, which may not change any more once one of them is loaded."""
 
 
-def to_executorch(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
-    """The file (`.pte`) of a network's program for one image; `texts` become its metadata.
+class Executorch(Backend):
+    """ExecuTorch, lowered to XNNPACK."""
+
+    name = "executorch"
+    suffix = ".pte"
+    runtime = "executorch"
+    libraries = ("executorch.exir",)
+    extra = "executorch"
+    batch = 1
+    max_threads = _THREADS
+
+    @override
+    def write(self, request: ExportRequest) -> bytes:
+        return to_executorch(request.module, request.metadata)
+
+    @override
+    def open(self, content: bytes | Path, *, threads: int, device: str) -> Runtime:
+        return MobileProgram(content)
+
+
+def to_executorch(module: "GraphModule", metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the file (`.pte`) of a network's program for one image.
 
     Raises:
         GraphError: a decision is open.
         ConfigError: executorch is not installed.
     """
+    from archwright.backends.torch_export import trace
+
     exir = optional("executorch.exir")
     backend = optional("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     lowered = exir.to_edge_transform_and_lower(
-        trace(module, batch=1),
+        trace(module, batch=Executorch.batch),
         partitioner=[backend.XnnpackPartitioner()],
-        constant_methods={_TEXTS: json.dumps(dict(texts or {}))},
+        constant_methods={_METADATA: json.dumps(dict(metadata or {}))},
     )
     return bytes(lowered.to_executorch().buffer)
 
@@ -63,17 +87,21 @@ class MobileProgram:
             read = content if isinstance(content, bytes) else content.read_bytes()
             program = runtime.Runtime.get().load_program(read)
             self._forward: Any = program.load_method("forward")
-            (text,) = program.load_method(_TEXTS).execute([])
-            self.texts: dict[str, str] = json.loads(text)
+            (text,) = program.load_method(_METADATA).execute([])
+            self.metadata: dict[str, str] = json.loads(text)
         except Exception as error:  # its errors have no base in common
             name = content if isinstance(content, Path) else "the program"
             raise RunError(f"executorch cannot read {name}: {line_of(error)}") from None
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Logits [B, classes]."""
+    def __call__(self, images: "Tensor") -> "Tensor":
+        """Return logits [B, classes]."""
+        import torch
+
         return torch.cat([self._forward.execute([image[None]])[0].clone() for image in images])
 
     def call(self, image: Shape, *, batch: int = 1) -> Callable[[], object]:
-        """One answer to a batch of noise of this shape, to be timed."""
+        """Return a call that answers a batch of noise of this shape, to be timed."""
+        import torch
+
         images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))
         return lambda: self(images)

@@ -1,4 +1,4 @@
-"""What an exported file says of itself: all that is needed to use and to score it."""
+"""Model card: the metadata of an exported file, all that is needed to use and to score it."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from archwright.io.files import is_of
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """Classes, the images that are taken, and where the network comes from.
+    """Model card: classes, the images that are taken, and where the network comes from.
 
     A file takes images float32 [B, C, H, W] that are normalised, (pixel / 255 - mean) / std with
     one number a channel, and answers with logits [B, classes].
@@ -39,13 +39,13 @@ class ModelCard:
         """The shape of an image."""
         return Shape(self.image_channels, self.image_size, self.image_size)
 
-    def to_texts(self) -> dict[str, str]:
-        """Every field as JSON, by name."""
+    def to_metadata(self) -> dict[str, str]:
+        """Return every field as JSON, by name."""
         return {name: json.dumps(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_texts(cls, texts: Mapping[str, str], path: object) -> "ModelCard":
-        """The inverse of `to_texts`; further names are ignored.
+    def from_metadata(cls, metadata: Mapping[str, str], path: object) -> "ModelCard":
+        """Return the card of metadata that `to_metadata` made; further names are ignored.
 
         Raises:
             RunError: the file at `path` was not exported by archwright (a field is missing, or no
@@ -54,7 +54,7 @@ class ModelCard:
         values, kinds = dict[str, Any](), get_type_hints(cls)
         for field in fields(cls):
             try:
-                value = json.loads(texts[field.name])
+                value = json.loads(metadata[field.name])
             except (KeyError, TypeError, ValueError):
                 raise RunError(
                     f"{path} does not say its {field.name}: it was not written by archwright export"

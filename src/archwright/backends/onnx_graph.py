@@ -1,15 +1,15 @@
-"""A network as an ONNX model, said directly from its graph.
+"""A network as an ONNX model, written directly from its graph.
 
-Nothing is traced: every expression becomes the nodes that say it, and what the logits do not read
-is left out. So a deep network takes a second, and dead edges cost nothing in the file.
+Nothing is traced: every primitive adds its own nodes, and what the logits do not read is left out.
+So a deep network takes a second, and dead edges cost nothing in the file.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from archwright.backends.onnx_ops import emit
 from archwright.backends.optional import optional
 from archwright.errors import GraphError
 from archwright.graph import (
@@ -35,11 +35,10 @@ OPSET, IR_VERSION = 17, 8
 IMAGES, LOGITS = "images", "logits"
 
 
-def to_onnx(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
-    """The ONNX file of a network in evaluation mode, of a dynamic batch; an auxiliary head apart.
+def to_onnx(module: GraphModule, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the ONNX file of a network in evaluation mode, without its auxiliary head.
 
-    It takes `images` float32 [B, C, H, W] and gives `logits` [B, classes]. `texts` become its
-    metadata.
+    It takes `images` float32 [B, C, H, W] of any batch and gives `logits` [B, classes].
 
     Raises:
         GraphError: a decision is open, or a primitive has no form in ONNX.
@@ -65,12 +64,12 @@ def to_onnx(module: GraphModule, texts: Mapping[str, str] | None = None) -> byte
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
-    helper.set_model_props(model, dict(texts or {}))
+    helper.set_model_props(model, dict(metadata or {}))
     return model.SerializeToString()
 
 
 class _Writer:
-    """Takes down nodes and constants; see `onnx_ops.Writer`."""
+    """Builder of the graph; see `graph.onnx_form.OnnxGraph`."""
 
     def __init__(self, onnx: Any) -> None:
         self._onnx = onnx
@@ -85,9 +84,9 @@ class _Writer:
         )
         return name
 
-    def constant(self, value: Tensor) -> str:
+    def constant(self, value: Tensor | Sequence[int] | float) -> str:
         name = f"constant_{len(self._constants)}"
-        array = value.detach().cpu().contiguous().numpy()
+        array = torch.as_tensor(value).detach().cpu().contiguous().numpy()
         self._constants[name] = self._onnx.numpy_helper.from_array(array, name)
         return name
 
@@ -96,7 +95,7 @@ class _Writer:
         return self._batch
 
     def reached(self, logits: str) -> tuple[list[Any], list[Any]]:
-        """The nodes and constants that `logits` reads, in order."""
+        """Return the nodes and constants that `logits` reads, in order."""
         wanted = {logits}
         for name, node in reversed(self._nodes.items()):
             if name in wanted:
@@ -107,7 +106,7 @@ class _Writer:
         )
 
     def network(self, module: GraphModule) -> str:
-        """Take down every step but an auxiliary head; the name of the logits."""
+        """Add every step but an auxiliary head; return the name of the logits."""
         network = module.network
         shapes, made = walk_network(network), {INPUT: IMAGES}
         for step in network.steps:
@@ -144,8 +143,8 @@ class _Writer:
     def _expr(self, module: GraphModule, expr: Expr, x: str, shape: Shape) -> str:
         match expr:
             case Op(primitive):
-                held = module.slots[expr.slot] if expr.slot else None
-                return emit(primitive, self, x, shape, held)
+                state = module.slots[expr.slot].state_dict() if expr.slot else {}
+                return primitive.to_onnx(self, x, shape, state)
             case Chain(items):
                 for item in items:
                     x, shape = self._expr(module, item, x, shape), out_shape(item, shape)
@@ -158,7 +157,7 @@ class _Writer:
 
 
 def _ends_in_zeros(expr: Expr) -> bool:
-    """Whether the last thing done makes zeros; what stands behind zeros may not."""
+    """Whether the last primitive makes zeros; one that follows zeros may not."""
     match expr:
         case Op(primitive):
             return primitive.zero

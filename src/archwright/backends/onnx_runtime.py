@@ -1,22 +1,19 @@
-"""ONNX files at work in onnxruntime.
+"""ONNX files in onnxruntime.
 
 Legend: B batch, C channels, H height, W width.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from archwright.backends.optional import optional
+from archwright.backends.optional import line_of, optional
 from archwright.backends.timing import Timing, measure
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Shape
-
-TOLERANCE = 1e-5
-"""How far logits may be from torch's, in units of the largest logit, or of 1 if that is larger."""
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -55,25 +52,25 @@ class Session:
         self._names: list[str] = [given.name for given in self._session.get_inputs()]
 
     @property
-    def texts(self) -> dict[str, str]:
-        """The metadata."""
+    def metadata(self) -> dict[str, str]:
+        """The texts that the file carries, by name."""
         return self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """The first output for these inputs, on the CPU."""
+        """Return the first output for these inputs, on the CPU."""
         arrays = (x.detach().cpu().numpy() for x in inputs)
         (made, *_) = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
         return torch.from_numpy(made)
 
     def call(self, *shapes: Shape, batch: int = 1) -> Callable[[], object]:
-        """One answer to a batch of noise of these shapes, to be timed."""
+        """Return a call that answers a batch of noise of these shapes, to be timed."""
         generator = torch.Generator().manual_seed(0)
         inputs = [torch.randn(batch, *shape, generator=generator).numpy() for shape in shapes]
         fed = dict(zip(self._names, inputs, strict=True))
         return lambda: self._session.run(None, fed)
 
     def timed(self, *shapes: Shape, batch: int = 1, warmup: int = 5, repeats: int = 30) -> Timing:
-        """How long it takes for a batch of noise of these shapes."""
+        """Time it on a batch of noise of these shapes."""
         return measure(self.call(*shapes, batch=batch), warmup=warmup, repeats=repeats)
 
 
@@ -92,7 +89,7 @@ def _require_whole(name: object, content: bytes) -> None:
 
 
 def _outside(message: Any) -> str | None:
-    """The name of the first tensor that is kept in another file, if any.
+    """Return the name of the first tensor that is kept in another file, if any.
 
     Tensors stand in graphs, in attributes of nodes, and in graphs in these.
     """
@@ -105,36 +102,3 @@ def _outside(message: Any) -> str | None:
             if (name := _outside(part)) is not None:
                 return name
     return None
-
-
-def max_error(
-    answer: nn.Module,
-    exported: Callable[[Tensor], Tensor],
-    image: Shape,
-    batches: Sequence[int] = (1, 3),
-) -> float:
-    """The largest difference between a network's logits and the exported ones, for noise.
-
-    `batches` are numbers of images; in units of the largest logit, or of 1 if that is larger.
-
-    Raises:
-        RunError: it is above `TOLERANCE`.
-    """
-    generator = torch.Generator().manual_seed(0)
-    worst = 0.0
-    for batch in batches:
-        images = torch.randn(batch, *image, generator=generator)
-        with torch.no_grad():
-            wanted = cast(Tensor, answer(images))
-        scale = max(1.0, float(wanted.abs().max()))
-        worst = max(worst, float((exported(images) - wanted).abs().max()) / scale)
-    if not worst <= TOLERANCE:
-        raise RunError(
-            f"the exported network answers otherwise than torch, by {worst:.1e}: it was not written"
-        )
-    return worst
-
-
-def line_of(error: Exception) -> str:
-    """The first line of what a library says, cut to a reasonable length."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]

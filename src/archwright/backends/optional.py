@@ -6,8 +6,8 @@ from typing import Any
 from archwright.errors import ConfigError, not_installed
 
 
-def optional(module: str) -> Any:
-    """Import a module that the package by itself does not need.
+def optional(module: str, *, extra: str = "") -> Any:
+    """Import a module that the package by itself does not need; an `extra` of it may install it.
 
     Raises:
         ConfigError: it is not installed; the remedy is named.
@@ -15,4 +15,10 @@ def optional(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise ConfigError(not_installed(module, "export with it")) from None
+        line = not_installed(module, "export with it")
+        raise ConfigError(f"{line} (or archwright[{extra}])" if extra else line) from None
+
+
+def line_of(error: Exception) -> str:
+    """Return the first line of what a library says, cut to a reasonable length."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

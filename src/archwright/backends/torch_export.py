@@ -1,4 +1,4 @@
-"""Programs of `torch.export`: what a network does, without the code that describes it.
+"""Programs of `torch.export`: what a network computes, without the code that describes it.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -8,32 +8,56 @@ import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
-from torch import Tensor
+from typing_extensions import override
 
 from archwright.backends.archive import checked
-from archwright.backends.logits import LogitsModule
-from archwright.backends.onnx_runtime import line_of
+from archwright.backends.contract import Backend, ExportRequest, Runtime
+from archwright.backends.optional import line_of
 from archwright.errors import RunError, silenced
 from archwright.graph import Shape, verify_discrete
-from archwright.lowering import GraphModule
 
-_TEXTS = "archwright.json"
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+    from archwright.lowering import GraphModule
+
+_METADATA = "archwright.json"
 """The part of the file that carries its metadata."""
 _TRACED = 2
 """Images of the batch that is traced: a single one would be taken for a constant."""
 
 
-def trace(module: GraphModule, *, batch: int | None = None) -> torch.export.ExportedProgram:
-    """The program of a network in evaluation mode, of a dynamic batch unless one is given.
+class TorchExport(Backend):
+    """A program of `torch.export`, which torch runs without archwright."""
+
+    name = "torch"
+    suffix = ".pt2"
+    runtime = "torch"
+
+    @override
+    def write(self, request: ExportRequest) -> bytes:
+        return to_program(request.module, request.metadata)
+
+    @override
+    def open(self, content: bytes | Path, *, threads: int, device: str) -> Runtime:
+        return Program(content, threads=threads)
+
+
+def trace(module: "GraphModule", *, batch: int | None = None) -> "ExportedProgram":
+    """Return the program of a network in evaluation mode, of a dynamic batch unless one is given.
 
     It takes images float32 [B, C, H, W] and gives logits [B, classes]; an auxiliary head apart.
 
     Raises:
         GraphError: a decision is open.
     """
+    import torch
+
+    from archwright.backends.logits import LogitsModule
+
     verify_discrete(module.network)
     images = torch.zeros(batch or _TRACED, *module.network.image)
     free = {"images": {} if batch else {0: torch.export.Dim("batch", min=1)}}
@@ -43,14 +67,16 @@ def trace(module: GraphModule, *, batch: int | None = None) -> torch.export.Expo
     return program
 
 
-def to_program(module: GraphModule, texts: Mapping[str, str] | None = None) -> bytes:
-    """The file (`.pt2`) of a network's program, of a dynamic batch; `texts` become its metadata.
+def to_program(module: "GraphModule", metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return the file (`.pt2`) of a network's program, of a dynamic batch.
 
     Raises:
         GraphError: a decision is open.
     """
+    import torch
+
     content = io.BytesIO()
-    held: dict[str, Any] = {_TEXTS: json.dumps(dict(texts or {}))}
+    held: dict[str, Any] = {_METADATA: json.dumps(dict(metadata or {}))}
     program = trace(module)
     program.example_inputs = None  # they would be pickled
     torch.export.save(program, content, extra_files=held)
@@ -66,13 +92,15 @@ class Program:
         Raises:
             RunError: the file is missing, no program, or could run code when it is loaded.
         """
-        held: dict[str, Any] = {_TEXTS: "{}"}
+        import torch
+
+        held: dict[str, Any] = {_METADATA: "{}"}
         name = content if isinstance(content, Path) else "the program"
         try:
             read = content if isinstance(content, bytes) else content.read_bytes()
             with silenced("torch.export"):
                 loaded = torch.export.load(io.BytesIO(checked(read)), extra_files=held)
-            self.texts: dict[str, str] = json.loads(held[_TEXTS])
+            self.metadata: dict[str, str] = json.loads(held[_METADATA])
         except RunError as error:
             raise RunError(
                 f"{name} is refused, and nothing of it was run: {error}; export it again from its "
@@ -83,20 +111,25 @@ class Program:
         self._module = loaded.module()
         self._threads = threads
 
-    @torch.no_grad()
-    def __call__(self, images: Tensor) -> Tensor:
-        """Logits [B, classes]."""
-        with _in_threads(self._threads):
-            return cast(Tensor, self._module(images))
+    def __call__(self, images: "Tensor") -> "Tensor":
+        """Return logits [B, classes]."""
+        import torch
+
+        with torch.no_grad(), _in_threads(self._threads):
+            return cast("Tensor", self._module(images))
 
     def call(self, image: Shape, *, batch: int = 1) -> Callable[[], object]:
-        """One answer to a batch of noise of this shape, to be timed."""
+        """Return a call that answers a batch of noise of this shape, to be timed."""
+        import torch
+
         images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))
         return lambda: self(images)
 
 
 @contextmanager
 def _in_threads(threads: int | None) -> Generator[None]:
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:

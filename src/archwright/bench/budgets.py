@@ -29,10 +29,10 @@ from archwright.bench.results import (
     write_results,
 )
 from archwright.bench.threads import threads
+from archwright.cost.contract import ROUNDING
 from archwright.engine.device import make_fabric
 from archwright.errors import ArchwrightError, RunError
 from archwright.nas.budget.constraints import SearchConstraints
-from archwright.nas.budget.limits import ROUNDING
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.ensemble import SupernetEnsemble
 from archwright.nas.loop.search import search

@@ -25,7 +25,7 @@ from archwright.bench.results import (
 from archwright.bench.threads import threads
 from archwright.engine.device import make_fabric
 from archwright.engine.setup import load_images
-from archwright.pruning.source import read_source
+from archwright.pruning.prunable import load_prunable
 
 if TYPE_CHECKING:
     from archwright.data import ImageData
@@ -91,7 +91,7 @@ class _Bench:
         if run is None:
             asked = self.config.pruning(self.config.runs, seed, UNPRUNED, 1)
         else:
-            asked = self.config.pruning(run, seed, UNPRUNED, 1).on(read_source(run).settings)
+            asked = self.config.pruning(run, seed, UNPRUNED, 1).on(load_prunable(run).settings)
         return load_images(asked)
 
     def _held(self) -> Results:

@@ -57,7 +57,7 @@ def latencies(
         RunError: a file is damaged.
     """
     sessions = {n: Session(path, threads=threads) for n, path in {"": whole, **files}.items()}
-    image = Shape(*json.loads(sessions[""].texts[_IMAGE]))
+    image = Shape(*json.loads(sessions[""].metadata[_IMAGE]))
     found: dict[str, list[dict[str, float]]] = {name: [] for name in files}
     for batch in batches:
         calls = {name: session.call(image, batch=batch) for name, session in sessions.items()}

@@ -24,8 +24,8 @@ from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
 from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import to_device
-from archwright.engine.folder import RunFolder, hold, open_run
-from archwright.engine.weights import load_weights
+from archwright.engine.folder import hold, open_run
+from archwright.engine.trained import TrainedNetwork, load_network
 from archwright.errors import ConfigError
 from archwright.graph import Network, Pruning
 from archwright.lowering import GraphModule
@@ -35,8 +35,8 @@ from archwright.pruning.baselines.scale_width import narrower
 from archwright.pruning.calibration import calibration_batches
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.gates import gated_network
+from archwright.pruning.prunable import load_prunable, require_fit
 from archwright.pruning.reconstruction import reset_bn_statistics
-from archwright.pruning.source import Source, read_source
 from archwright.pruning.stages import GatedNetwork, PrunedNetwork, Stages
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import write_architecture
@@ -81,7 +81,7 @@ class Trained:
         self._prunings: dict[tuple[Contestant, float], Pruning] = {}
 
     @cached_property
-    def source(self) -> Source:
+    def source(self) -> TrainedNetwork:
         """The trained network.
 
         Raises:
@@ -91,8 +91,8 @@ class Trained:
         run = self.config.trained
         if run is None:
             run = train(self.config.training(self.seed)).out
-        source = read_source(run)
-        source.require_fit(self.images)
+        source = load_prunable(run)
+        require_fit(source, self.images)
         return source
 
     @cached_property
@@ -104,7 +104,7 @@ class Trained:
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of the trained network."""
-        return graph_cost(self.source.published).macs
+        return self.source.cost.macs
 
     @cached_property
     def gated(self) -> GatedNetwork:
@@ -169,9 +169,9 @@ class Trained:
         for one, share in wanted:
             if one.method not in (*NODES, "fresh"):
                 continue
-            asked = self.asked(one, share)
+            asked, network = self.asked(one, share), self.source.network
             try:
-                require_reachable(self.source, targets_of(asked, self.source), asked.pruning)
+                require_reachable(network, targets_of(asked, network), asked.pruning)
             except ConfigError as error:
                 reason = str(error).replace("--macs", "the network", 1)
                 raise ConfigError(f"--targets {share:g}, {one.title}: {reason}") from None
@@ -210,7 +210,7 @@ class Trained:
         else:
             network, gates = gated_network(self.source.network, self.onward.state_dict())
             gated = GatedNetwork(network=to_device(network, self.fabric.device), gates=gates)
-        cut = stages.cut(gated, targets_of(stages.config, self.source))
+        cut = stages.cut(gated, targets_of(stages.config, self.source.network))
         self._prunings[one, share] = cut.pruning
         return cut
 
@@ -275,10 +275,8 @@ class Trained:
             "out": self.config.folder(self.seed, one, share),
         }
         config = TrainConfig(**settings)
-        folder = RunFolder(train(config).out)
-        module = GraphModule(entrant.network)
-        module.load_state_dict(load_weights(folder.weights, entrant.network))
-        return to_device(module, self.fabric.device)
+        trained = load_network(train(config).out, entrant.space)
+        return to_device(trained.module.train(), self.fabric.device)
 
 
 _MAKERS: dict[str, Callable[[Trained, Contestant, float], Made]] = {

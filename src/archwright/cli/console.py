@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from archwright.pruning.result import Measured
     from archwright.report.read_run import Row
-    from archwright.training.run import TrainedNetwork
+    from archwright.training.run import NetworkResult
 
 _NOTHING = "\N{EN DASH}"
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
@@ -62,7 +62,7 @@ class Show:
         return "ellipsis" if legible(_CUT, self._stream) == _CUT else "crop"
 
     def networks(
-        self, networks: "Sequence[Row] | Sequence[TrainedNetwork] | Sequence[Measured]"
+        self, networks: "Sequence[Row] | Sequence[NetworkResult] | Sequence[Measured]"
     ) -> None:
         """Print one row per network: its name, its costs and its accuracy."""
         self.table(

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from archwright.graph import Expr, Network, Shape
-    from archwright.graph.passes.simplification import Note, StageReport
+    from archwright.graph.passes.diagnostics import Diagnostic
+    from archwright.graph.passes.simplification import StageReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ def _show(explained: Explained, show: Show) -> list[dict[str, Any]]:
         show.line(f"{report.stage}: {_counted(counts.conv, counts.non_conv, counts.total)}")
         for line in lines(report.expr, width - 2):
             show.line(f"  {line}")
-        for note in report.notes:
+        for note in report.diagnostics:
             for line in _wrapped(note, width - 2):
                 show.line(f"  {line}")
     show.table(
@@ -163,7 +164,7 @@ def _counted(conv: int, non_conv: int, total: int) -> str:
     return f"{total} modules, {conv} conv and {non_conv} other"
 
 
-def _wrapped(note: "Note", width: int) -> list[str]:
+def _wrapped(note: "Diagnostic", width: int) -> list[str]:
     sign = "+" if note.fired else "-"
     text = f"{sign} {note.place}: {note.text}"
     return textwrap.wrap(
@@ -186,7 +187,7 @@ def _as_json(report: "StageReport") -> dict[str, Any]:
         "expression": str(report.expr),
         "notes": [
             {"rule": n.rule, "fired": n.fired, "among": n.place, "text": n.text}
-            for n in report.notes
+            for n in report.diagnostics
         ],
     }
 

@@ -11,10 +11,13 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from archwright.bench.options import BenchOptions
 from archwright.cli.command import Command, Output
+from archwright.cost.registry import Limits, Targets
 from archwright.engine.options import RunOptions, choices, without_none
 
 _SHARED = (RunOptions, BenchOptions)
 """What has the options that are shown last, those of every run or of every bench of runs."""
+_DERIVED = (Limits, Targets)
+"""Classes that are made, with the texts of their fields in their metadata."""
 _OWN = {"data", "seeds", "out"}
 """What is shown among a command's own options nevertheless."""
 
@@ -29,6 +32,8 @@ class Flag:
     text: str
     section: str
     positional: bool = False
+    unset: str | None = None
+    """What None stands for, if the configuration says it."""
 
     @property
     def required(self) -> bool:
@@ -94,7 +99,8 @@ def _read(config: type, command: Command) -> Iterator[Flag]:
             name=field.name,
             kind=without_none(hints[field.name]),
             default=field.default,
-            text=texts.get(field.name, ""),
+            text=field.metadata.get("help") or texts.get(field.name, ""),
+            unset=field.metadata.get("unset"),
             section="output" if config is Output else section,
             positional=field.name == command.positional,
         )
@@ -110,7 +116,7 @@ def _texts(config: type) -> dict[str, str]:
     """The string under each field, as a line; a class's own before those of its bases."""
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
-        if not is_dataclass(cls):
+        if not is_dataclass(cls) or cls in _DERIVED:
             continue
         source = ast.parse(textwrap.dedent(inspect.getsource(cls)))
         for statement, after in pairwise(cast(ast.ClassDef, source.body[0]).body):

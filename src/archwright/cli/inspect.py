@@ -131,36 +131,33 @@ def _costs(
 
     None: it was not measured on the device.
     """
-    from archwright.cost import COSTS, cost_model
+    from archwright.cost import COSTS, CostContext, DecisionTable
 
+    context = CostContext(latency_device=config.latency_device, latency_table=config.latency_table)
     if architecture.pruning is not None:
         return _counted(config, space.discrete(architecture, size))
-    measured = _measured(config)
+    given = config.latency_device is not None or config.latency_table is not None
+    known = [cost for cost in COSTS.values() if cost.kind != "measured"]
+    measured = [cost for cost in COSTS.values() if cost.kind == "measured"] if given else []
+    # where the source has none of them, the reader of the first explains
+    known += [cost for cost in measured if cost.available(context)] or measured[:1]
+    layout = DecisionTable(space, size)
     found: dict[str, float] = {}
-    for name in COSTS:
-        if name in ("latency_ms", "energy_mj") and name not in measured:
-            continue
-        cost = cost_model(
-            name,
-            space,
-            size,
-            latency_device=config.latency_device,
-            latency_table=config.latency_table,
-        )
-        found[name] = cost.of(architecture)
-        if (bound := cost.bound(architecture)) != found[name]:
-            found[f"{name}_bound"] = bound
+    for cost in known:
+        model = cost.build(layout, context)
+        found[cost.name] = model.of(architecture)
+        if (bound := model.bound(architecture)) != found[cost.name]:
+            found[f"{cost.name}_bound"] = bound
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
 def _counted(config: InspectConfig, network: "Network") -> dict[str, float | None]:
-    """The costs of a pruned network: what is measured of its space says nothing of it.
+    """Return the costs of a pruned network: the measurements of its space are not of it.
 
     Raises:
         ConfigError: measurements are asked for.
     """
-    from archwright.cost import activation_bytes, graph_cost
-    from archwright.cost.peak import peak_bytes
+    from archwright.cost import COSTS, CostContext
 
     for name in ("latency_device", "latency_table"):
         require(
@@ -168,27 +165,8 @@ def _counted(config: InspectConfig, network: "Network") -> dict[str, float | Non
             f"--{name.replace('_', '-')} is of whole networks, this one is pruned: leave it out; "
             f"archwright export times the network itself",
         )
-    cost = graph_cost(network)
-    return {
-        **{"macs": cost.macs, "params": cost.params, "size_mb": 4e-6 * cost.params},
-        "memory_mb": peak_bytes(network) / 1e6,
-        "training_memory_mb": activation_bytes(network) / 1e6,
-    }
-
-
-def _measured(config: InspectConfig) -> tuple[str, ...]:
-    """The costs that the source of measurements has."""
-    from archwright.cost.files import read_rows
-    from archwright.tables.nasbench201 import ENERGY_DEVICES
-
-    if config.latency_table is not None:
-        have = read_rows(config.latency_table)[0]
-        names = tuple(name for name in ("latency_ms", "energy_mj") if name in have)
-        return names or ("latency_ms",)  # whose absence the reader of the table explains
-    if config.latency_device is None:
-        return ()
-    energy = ("energy_mj",) if config.latency_device in ENERGY_DEVICES else ()
-    return ("latency_ms", *energy)
+    values = {name: cost.of_network(network, CostContext()) for name, cost in COSTS.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _run_settings(text: str) -> dict[str, Any]:
@@ -213,15 +191,8 @@ def _size(
     )
 
 
-_SHOWN = {
-    "size_mb": ("weights", "MB in float32"),
-    "memory_mb": ("features while one image is answered, at most", "MB"),
-    "latency_ms": ("latency", "ms"),
-    "energy_mj": ("energy", "mJ"),
-}
-
-
 def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
+    from archwright.cost import COSTS
     from archwright.spaces import Size
 
     supernet = "decisions" in facts
@@ -235,13 +206,12 @@ def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
         rows.append(_row("edges that reach the output", facts, "live_"))
     show.table(columns, rows)
     show.line(f"kept for backward, one image: {facts['activation_bytes'] / 1e6:,.2f} MB in float32")
-    for name, value in facts.get("costs", {}).items():
-        if name in _SHOWN:
-            bound = facts["costs"].get(f"{name}_bound")
-            more = "" if bound is None else f" (predicted; hardly above {bound:,.4g})"
-            what, unit = _SHOWN[name]
-            said = "not measured" if value is None else f"{value:,.4g} {unit}"
-            show.line(f"{what}: {said}{more}")
+    costs = facts.get("costs", {})
+    for cost in (cost for name, cost in COSTS.items() if name in costs and cost.inspect_text):
+        value, bound = costs[cost.name], costs.get(f"{cost.name}_bound")
+        more = "" if bound is None else f" (predicted; hardly above {bound:,.4g})"
+        text = "not measured" if value is None else cost.format(value)
+        show.line(f"{cost.inspect_text}: {text}{more}")
     return facts
 
 

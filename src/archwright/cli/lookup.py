@@ -11,25 +11,33 @@ from archwright.errors import GenotypeError
 
 if TYPE_CHECKING:
     from archwright.tables.nasbench201 import Entry
+    from archwright.tables.nasbench_macro import MacroEntry
+
+_TABLES = ("nasbench201", "nasbench-macro")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LookupConfig:
-    """Print the accuracy of a NAS-Bench-201 architecture, and its cost on six devices."""
+    """Look up a NAS-Bench-201 or NAS-Bench-Macro architecture: accuracies, rank, and costs."""
 
     arch: str
     """The architecture string, quoted; or an architecture file, or a run folder."""
 
 
-def _run(config: LookupConfig) -> "Entry":
-    from archwright.tables import nasbench201
+def _run(config: LookupConfig) -> "Entry | MacroEntry":
+    from archwright.tables import nasbench201, nasbench_macro
 
-    return nasbench201.lookup(_text(config.arch))
+    text = _text(config.arch)
+    if nasbench_macro.is_macro(text):
+        return nasbench_macro.lookup(text)
+    return nasbench201.lookup(text)
 
 
 def _text(arch: str) -> str:
     """Return the string itself if no file has this name; the table then reports any fault."""
-    if "~" in arch and " without " not in arch:
+    from archwright.tables.nasbench_macro import is_macro
+
+    if ("~" in arch and " without " not in arch) or is_macro(arch):
         return arch
     from archwright.spaces import read_architecture, write_architecture
 
@@ -39,12 +47,48 @@ def _text(arch: str) -> str:
             f"{arch} is pruned, and the table has whole cells only: archwright inspect "
             f"--architecture {shlex.quote(arch)} says what it costs"
         )
-    if architecture.space != "nasbench201":
-        raise GenotypeError(f"{arch} is of space {architecture.space}: the table has nasbench201")
+    if architecture.space not in _TABLES:
+        raise GenotypeError(
+            f"{arch} is of space {architecture.space}: there are tables of {' and '.join(_TABLES)}"
+        )
     return write_architecture(architecture)
 
 
-def _show(entry: "Entry", show: Show) -> dict[str, Any]:
+def _show(entry: "Entry | MacroEntry", show: Show) -> dict[str, Any]:
+    from archwright.tables.nasbench_macro import MacroEntry
+
+    return _show_macro(entry, show) if isinstance(entry, MacroEntry) else _show_cell(entry, show)
+
+
+def _show_macro(entry: "MacroEntry", show: Show) -> dict[str, Any]:
+    from archwright.tables.nasbench_macro import SIZE, optimum
+
+    best = optimum()
+    show.line(f"{entry.arch}: {count(entry.params)} parameters, {count(entry.macs)} MACs")
+    show.table(
+        ("data set", "test %, mean of 3", "optimum %", f"rank of {count(SIZE)}"),
+        [
+            (
+                "cifar10",
+                decimals(entry.cifar10_test),
+                decimals(best.cifar10_test),
+                count(entry.rank),
+            )
+        ],
+    )
+    return {
+        "architecture": entry.arch,
+        "index": entry.index,
+        "cifar10_test": round(entry.cifar10_test, 4),
+        "cifar10_test_runs": [round(percent, 4) for percent in entry.cifar10_test_runs],
+        "rank": entry.rank,
+        "params": entry.params,
+        "macs": entry.macs,
+        "optimum": {"accuracy": round(best.cifar10_test, 4), "architecture": best.arch},
+    }
+
+
+def _show_cell(entry: "Entry", show: Show) -> dict[str, Any]:
     from archwright.tables.nasbench201 import DATASETS, DEVICES, SIZE, optimum
 
     best = {name: optimum(name) for name in DATASETS}

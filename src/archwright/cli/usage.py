@@ -18,8 +18,6 @@ _UNSET = {
     "image_size": "as the data has it",
     "inherit": "fresh weights",
     "space": "none",
-    **dict.fromkeys(("max_latency_ms", "max_macs", "max_params"), "no limit"),
-    **dict.fromkeys(("max_memory_mb", "max_size_mb", "max_energy_mj"), "no limit"),
     **dict.fromkeys(("latency_device", "latency_table"), "none"),
     **dict.fromkeys(("pareto", "objective", "penalty"), "none"),
     **dict.fromkeys(("watch", "keep_null"), "as the method has it"),
@@ -86,7 +84,8 @@ def _hint(flag: Flag) -> str:
     if flag.default is False or "(else " in flag.text or "by default" in flag.text.lower():
         return ""
     if flag.default is None:
-        return f"(default: {_UNSET.get(flag.name, 'as published')})"
+        unset = flag.unset or _UNSET.get(flag.name, "as published")
+        return f"(default: {unset})"
     return f"(default: {flag.default if flag.default != () else 'none'})"
 
 

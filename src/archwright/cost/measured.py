@@ -17,7 +17,7 @@ from archwright.cost.predictor import Predictor, fit_predictor
 from archwright.errors import ConfigError, unknown
 from archwright.graph import Architecture
 from archwright.spaces import read_architecture, write_architecture
-from archwright.tables import nasbench201
+from archwright.tables import latencies
 
 _FITTED, _LEARNED = 2000, 600
 """Of a larger table, so many architectures are fitted and learned from, a fixed sample."""
@@ -138,10 +138,10 @@ def device_latency(layout: DecisionTable, device: str) -> MeasuredCost:
     Raises:
         ConfigError: there is no such device, or networks of this space or size were not measured.
     """
-    if device not in nasbench201.DEVICES:
-        known = unknown("device", device, nasbench201.DEVICES)
+    if device not in latencies.DEVICES:
+        known = unknown("device", device, latencies.DEVICES)
         raise ConfigError(f"--latency-device: {known}; for another one give --latency-table FILE")
-    return _on_device(layout, "latency_ms", device, nasbench201.latency(device))
+    return _on_device(layout, "latency_ms", device, latencies.latency(device))
 
 
 def device_energy(layout: DecisionTable, device: str) -> MeasuredCost:
@@ -150,14 +150,14 @@ def device_energy(layout: DecisionTable, device: str) -> MeasuredCost:
     Raises:
         ConfigError: as `device_latency`, or no energy was measured on the device.
     """
-    if device not in nasbench201.ENERGY_DEVICES:
-        reason = unknown("device with a measured energy", device, nasbench201.ENERGY_DEVICES)
+    if device not in latencies.ENERGY_DEVICES:
+        reason = unknown("device with a measured energy", device, latencies.ENERGY_DEVICES)
         raise ConfigError(f"--latency-device: {reason}")
-    return _on_device(layout, "energy_mj", device, nasbench201.energy(device))
+    return _on_device(layout, "energy_mj", device, latencies.energy(device))
 
 
 def _on_device(
-    layout: DecisionTable, name: str, device: str, column: nasbench201.Column
+    layout: DecisionTable, name: str, device: str, column: latencies.Column
 ) -> MeasuredCost:
     if layout.space.name != "nasbench201":
         raise ConfigError(
@@ -172,6 +172,6 @@ def _on_device(
             f"--latency-device {device} was measured at {theirs}, not at {ours}: deploy at that "
             f"size, or give --latency-table FILE"
         )
-    pairs = zip(nasbench201.architectures(), column.tolist(), strict=True)
+    pairs = zip(latencies.architectures(), column.tolist(), strict=True)
     known = {text: value for text, value in pairs if not math.isnan(value)}
     return MeasuredCost(name=name, layout=layout, known=known, complete=True)

@@ -1,74 +1,140 @@
-"""Every cost by its name."""
+"""Every cost by its name, and the options that budgets and pruning targets have by it.
 
-from collections.abc import Callable
+Other distributions add a cost by an entry point of the group `archwright.costs`, whose object is a
+`Cost`. Its budget is an option of search and build, its value is in inspect and in the report.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, make_dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from archwright.cost.additive import additive, macs, params
-from archwright.cost.decision_table import DecisionTable
-from archwright.cost.latency import read_latency
-from archwright.cost.measured import device_energy, device_latency
-from archwright.cost.memory import activation_bytes, kept_bytes
-from archwright.cost.model import AdditiveCostModel, CostModel, GraphCostModel
-from archwright.cost.peak import fixed_peak_bytes, peak_bytes
+from archwright.cost.contract import Cost, CostContext
+from archwright.cost.definitions.energy import ENERGY_MJ
+from archwright.cost.definitions.latency import LATENCY_MS
+from archwright.cost.definitions.macs import MACS
+from archwright.cost.definitions.memory import MEMORY_MB
+from archwright.cost.definitions.params import PARAMS
+from archwright.cost.definitions.size import SIZE_MB
+from archwright.cost.definitions.training_memory import TRAINING_MEMORY_MB
 from archwright.errors import ConfigError, unknown
-from archwright.spaces import Size, Space
 
-COSTS = (
-    *("macs", "params", "size_mb", "memory_mb", "training_memory_mb"),
-    *("latency_ms", "energy_mj"),
-)
-"""What networks cost, the unit in the name; MB are 10^6 bytes."""
+if TYPE_CHECKING:
+    from archwright.cost.model import CostModel
+    from archwright.spaces import Size, Space
+
+GROUP = "archwright.costs"
+"""The group of entry points by which other distributions add costs."""
+
+
+def _registered() -> Mapping[str, Cost]:
+    own = (LATENCY_MS, MACS, PARAMS, MEMORY_MB, SIZE_MB, ENERGY_MJ, TRAINING_MEMORY_MB)
+    found: dict[str, Cost] = {cost.name: cost for cost in own}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        cost: object = point.load()
+        if not isinstance(cost, Cost):
+            raise ConfigError(f"{point.value} (entry point of {GROUP}) is no Cost; make it one")
+        if cost.name in found:
+            raise ConfigError(f"{point.value}: a cost {cost.name} exists already; rename this one")
+        found[cost.name] = cost
+    return MappingProxyType(found)
+
+
+COSTS: Mapping[str, Cost] = _registered()
+"""Every cost, in the order of options, by its name."""
+
+
+def get_cost(name: str) -> Cost:
+    """Return the cost of that name.
+
+    Raises:
+        ConfigError: there is none (the nearest name is given).
+    """
+    if name not in COSTS:
+        raise ConfigError(unknown("cost", name, COSTS))
+    return COSTS[name]
+
+
+def budget_costs() -> dict[str, Cost]:
+    """Return the costs that a search can limit or weigh, by name."""
+    return {name: cost for name, cost in COSTS.items() if cost.budget_help}
+
+
+def target_costs() -> dict[str, Cost]:
+    """Return the costs that a pruning can aim at, by name: counted ones, then measured ones."""
+    found = [cost for cost in COSTS.values() if cost.target_help]
+    return {cost.name: cost for cost in sorted(found, key=lambda cost: cost.kind == "measured")}
 
 
 def cost_model(
     name: str,
-    space: Space,
-    size: Size,
+    space: "Space",
+    size: "Size",
     *,
     weight_bytes: int = 4,
     latency_device: str | None = None,
     latency_table: Path | None = None,
-) -> CostModel:
-    """The cost of that name (one of `COSTS`) of the space's networks at the deployment size.
+) -> "CostModel":
+    """Return the cost of that name (one of `COSTS`) of the space's networks at the deployment size.
 
-    `weight_bytes` is the size of an exported weight: 4 in float32, 1 in int8. Latency and energy
-    are those measured on a device of HW-NAS-Bench, or those of a table (see `read_latency`).
+    See `CostContext` for the other arguments.
 
     Raises:
         ConfigError: there is no such cost, no one source of latencies, the device's networks are
             of another space or size, or the table is unusable.
     """
-    layout = DecisionTable(space, size)
-    graph: dict[str, Callable[[], CostModel]] = {
-        "macs": lambda: AdditiveCostModel(name=name, layout=layout, parts=macs(layout)),
-        "params": lambda: AdditiveCostModel(name=name, layout=layout, parts=params(layout)),
-        "size_mb": lambda: AdditiveCostModel(
-            name=name, layout=layout, parts=params(layout).times(weight_bytes / 1e6)
-        ),
-        "memory_mb": lambda: GraphCostModel(
-            name=name,
-            layout=layout,
-            exact=lambda network: peak_bytes(network) / 1e6,
-            fixed=lambda network: fixed_peak_bytes(network) / 1e6,
-        ),
-        "training_memory_mb": lambda: GraphCostModel(
-            name=name,
-            layout=layout,
-            exact=lambda network: activation_bytes(network) / 1e6,
-            parts=additive(layout, kept_bytes).times(1e-6),
-        ),
-    }
-    if name in graph:
-        return graph[name]()
-    if name not in COSTS:
-        raise ConfigError(unknown("cost", name, COSTS))
-    if (latency_device is None) == (latency_table is None):
-        raise ConfigError(
-            f"{name} needs one source of measurements: --latency-device DEVICE, or "
-            f"--latency-table FILE"
-        )
-    if latency_table is not None:
-        return read_latency(layout, latency_table, name)
-    assert latency_device is not None, "one of the two is given"
-    on_device = device_latency if name == "latency_ms" else device_energy
-    return on_device(layout, latency_device)
+    from archwright.cost.decision_table import DecisionTable
+
+    context = CostContext(
+        weight_bytes=weight_bytes, latency_device=latency_device, latency_table=latency_table
+    )
+    return get_cost(name).build(DecisionTable(space, size), context)
+
+
+def _options(name: str, doc: str, texts: Mapping[str, str], *, unset: str) -> type:
+    """Return a frozen dataclass of optional numbers, each with its help."""
+    columns: list[tuple[str, Any, Any]] = [
+        (option, float | None, field(default=None, metadata={"help": text, "unset": unset}))
+        for option, text in texts.items()
+    ]
+    namespace = {"__doc__": doc, "__module__": __name__}
+    return make_dataclass(name, columns, namespace=namespace, frozen=True, kw_only=True)
+
+
+if TYPE_CHECKING:
+
+    @dataclass(frozen=True, kw_only=True)
+    class Limits:
+        """Budget options as a type checker knows them: those of the package's own costs."""
+
+        max_latency_ms: float | None = None
+        max_macs: float | None = None
+        max_params: float | None = None
+        max_memory_mb: float | None = None
+        max_size_mb: float | None = None
+        max_energy_mj: float | None = None
+
+    @dataclass(frozen=True, kw_only=True)
+    class Targets:
+        """Pruning targets as a type checker knows them: those of the package's own costs."""
+
+        macs: float | None = None
+        params: float | None = None
+        memory_mb: float | None = None
+        latency_ms: float | None = None
+
+else:
+    Limits = _options(
+        "Limits",
+        "A limit for each cost that has a budget.",
+        {cost.option: cost.budget_help for cost in budget_costs().values()},
+        unset="no limit",
+    )
+    Targets = _options(
+        "Targets",
+        "A pruning target for each cost that has one.",
+        {cost.name: cost.target_help for cost in target_costs().values()},
+        unset="no limit",
+    )

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from archwright.backends.formats import Format, Weights, check_format
+from archwright.backends.formats import Weights
+from archwright.backends.registry import Format, check_format, get_backend
 from archwright.engine.options import (
     Precision,
-    require,
     require_kinds,
     require_positive,
     require_threads,
@@ -21,11 +21,11 @@ class ExportConfig:
     run: Path
     """The run folder of a search, a training or a pruning, or a checkpoint in one."""
     out: Path
-    """The file to write; its name ends in .onnx, .pt2 (torch) or .pte (executorch)."""
+    """The file to write; its name ends as files of its format do, those of onnx in .onnx."""
     format: Format = "onnx"
-    """ONNX, a program of torch.export, or one of ExecuTorch."""
+    """Format of the file."""
     weights: Weights = "float32"
-    """Type of weights and features; int8 quantises them after training (ONNX only)."""
+    """Type of weights and features; int8 quantises them after training, where the format has it."""
     data: str | None = None
     """Images on which int8 is calibrated and scored (else those of the run)."""
     data_root: Path | None = None
@@ -57,11 +57,7 @@ class ExportConfig:
         if self.weights == "float32":
             scored = ("data", "calibration", "test_limit")
             require_unused(self, *scored, beside="--weights float32")
-        require(
-            self.format != "executorch" or self.threads == 1,
-            f"--threads {self.threads} is not for --format executorch, which runs in one thread "
-            f"here: leave it out",
-        )
+        get_backend(self.format).require_threads(self.threads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,7 @@ class EvaluateConfig:
     """Score a run, a checkpoint or an exported file on test images."""
 
     file: Path
-    """A run folder, a checkpoint, or an exported file (.onnx, .pt2, .pte)."""
+    """A run folder, a checkpoint, or an exported file."""
     data: str | None = None
     """Images (else those that the network was trained on, as many as there)."""
     data_root: Path | None = None

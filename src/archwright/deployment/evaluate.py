@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 
-from archwright.backends.runtime import format_of, open_exported
+from archwright.backends.registry import backend_of
+from archwright.backends.runtime import open_exported
 from archwright.data import about
+from archwright.deployment.card import card_of
 from archwright.deployment.config import EvaluateConfig
 from archwright.deployment.images import DataRequest, images_for
-from archwright.deployment.network import read_trained
 from archwright.deployment.score import Score, score_exported, score_network
 from archwright.engine.device import make_fabric
 from archwright.engine.options import require_unused
+from archwright.engine.trained import load_network
 from archwright.spaces import get_space
 
 
@@ -22,9 +24,8 @@ from archwright.spaces import get_space
 class EvaluateResult:
     """What was scored on what, and how well it did.
 
-    `kind` is that of the run (search, train, prune) or the format of the file (onnx, torch,
-    executorch); `weights` are float32 or int8; `data_summary` says what the images are; `seconds`
-    are those of the scoring.
+    `kind` is that of the run (search, train, prune) or the format of the file; `weights` are
+    float32 or int8; `data_summary` says what the images are; `seconds` are those of the scoring.
     """
 
     file: Path
@@ -54,12 +55,12 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         RunError: there is no network, or it is damaged.
     """
     asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
-    form = None if config.file.is_dir() else format_of(config.file)
-    if form is None:
-        trained = read_trained(
+    backend = None if config.file.is_dir() else backend_of(config.file)
+    if backend is None:
+        trained = load_network(
             config.file, None if config.space is None else get_space(config.space)
         )
-        card, kind = trained.card(), trained.kind
+        card, kind = card_of(trained), trained.kind
         precision = config.precision or trained.settings.get("precision", "32-true")
         fabric = make_fabric(config.device, precision)
         images = images_for(config.file, card, trained.settings, asked)
@@ -72,7 +73,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         exported, card = open_exported(
             config.file, threads=torch.get_num_threads(), device=str(fabric.device)
         )
-        kind, images = form, images_for(config.file, card, {}, asked)
+        kind, images = backend.name, images_for(config.file, card, {}, asked)
         began = time.perf_counter()
         score = score_exported(fabric, exported, images)
     return EvaluateResult(

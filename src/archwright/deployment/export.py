@@ -9,19 +9,21 @@ import torch
 from torch import Tensor
 
 from archwright import data
-from archwright.backends.formats import WEIGHT_BYTES, Format
+from archwright.backends.agreement import max_error
+from archwright.backends.contract import Runtime
+from archwright.backends.formats import WEIGHT_BYTES
 from archwright.backends.logits import LogitsModule
-from archwright.backends.onnx_runtime import max_error
-from archwright.backends.quantise import to_int8
-from archwright.backends.runtime import Runtime, pack, runtime_of, unpack
+from archwright.backends.registry import Format, get_backend
+from archwright.backends.runtime import load, serialise
 from archwright.backends.timing import benchmark_interleaved
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
+from archwright.deployment.card import card_of
 from archwright.deployment.config import ExportConfig
 from archwright.deployment.images import DataRequest, images_for
-from archwright.deployment.network import Trained, read_trained
 from archwright.deployment.score import score_exported
 from archwright.engine.device import make_fabric
+from archwright.engine.trained import TrainedNetwork, load_network
 from archwright.errors import RunError
 from archwright.io.files import write_bytes
 from archwright.lowering import GraphModule
@@ -33,13 +35,14 @@ _CALIBRATED = 64
 
 @dataclass(frozen=True, kw_only=True)
 class ExportResult:
-    """What was written, and what it takes.
+    """File that was written, and what it takes.
 
-    `size_mb` (10^6 bytes) are the weights by themselves, as budgets count them, `bytes` those of
-    the file. `latency_ms` is a median, `latency_spread_ms` between which quarters of all times half
-    of them lie, for `batch_size` images in `threads` threads. `deviation` is how far the logits of
-    the file are from torch's, in units of the largest; of int8, those of the float32 file that it
-    was made of.
+    `published_params` and `published_macs` are those of the architecture as published, which a
+    network that a search left differs from. `size_mb` (10^6 bytes) are the weights by themselves,
+    as budgets count them, `bytes` those of the file. `latency_ms` is a median, `latency_spread_ms`
+    between which quarters of all times half of them lie, for `batch_size` images in `threads`
+    threads. `deviation` is how far the logits of the file are from torch's, in units of the
+    largest; of int8, those of the float32 file that it was made of.
 
     Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
     takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
@@ -56,6 +59,8 @@ class ExportResult:
     architecture: str
     params: int
     macs: int
+    published_params: int
+    published_macs: int
     size_mb: float
     bytes: int
     deviation: float
@@ -93,32 +98,38 @@ def export(config: ExportConfig) -> ExportResult:
         ConfigError: a library is not installed.
         DataError: the images that int8 needs cannot be used.
     """
-    trained = read_trained(config.run, None if config.space is None else get_space(config.space))
-    plain = pack(trained.module, config.format, trained.card())
+    trained = load_network(config.run, None if config.space is None else get_space(config.space))
+    backend = get_backend(config.format)
+    backend.require_installed(config.weights)
+    cost, published = trained.cost, trained.published_cost
+    plain = serialise(trained.module, config.format, card_of(trained))
     gap = max_error(LogitsModule(trained.module), _open(config, plain), trained.network.image)
-    files: dict[str, bytes] = {"": plain}
-    scores: dict[str, Any] = {}
+    # of the unpruned network, fresh weights do: they do not change its time
+    whole = None if trained.unpruned is None else GraphModule(trained.unpruned).eval()
+    others = {} if whole is None else {"unpruned": whole}
+    if config.weights == "float32":
+        more = {n: serialise(m, config.format, card_of(trained)) for n, m in others.items()}
+        files, scores = {"": plain, **more}, dict[str, Any]()
+    else:
+        files, scores = _quantised(config, trained, {"": trained.module, **others}, plain)
     if trained.unpruned is not None:
-        whole = GraphModule(trained.unpruned).eval()  # its weights do not change its time
-        files["unpruned"] = pack(whole, config.format, trained.card())
         scores["macs_unpruned"] = graph_cost(trained.unpruned).macs
-    if config.weights == "int8":
-        files, scored = _quantised(config, trained, files)
-        scores |= scored
     result = ExportResult(
         run=config.run,
         file=config.out,
         format=config.format,
         weights=config.weights,
-        architecture=trained.card().architecture,
-        params=trained.cost.params,
-        macs=trained.cost.macs,
-        size_mb=trained.cost.params * WEIGHT_BYTES[config.weights] / 1e6,
+        architecture=card_of(trained).architecture,
+        params=cost.params,
+        macs=cost.macs,
+        published_params=published.params,
+        published_macs=published.macs,
+        size_mb=cost.params * WEIGHT_BYTES[config.weights] / 1e6,
         bytes=len(files[""]),
         deviation=gap,
         batch_size=config.batch_size,
         threads=config.threads,
-        runtime=runtime_of(config.format),
+        runtime=backend.runtime_version(),
         **_latencies(config, trained, files),
         **scores,
     )
@@ -142,24 +153,29 @@ def export_network(run: Path, out: Path, *, form: Format = "onnx") -> ExportResu
 
 
 def _open(config: ExportConfig, content: bytes) -> Runtime:
-    return unpack(content, config.format, threads=config.threads)
+    return load(content, config.format, threads=config.threads)
 
 
 def _quantised(
-    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
+    config: ExportConfig,
+    trained: TrainedNetwork,
+    modules: Mapping[str, GraphModule],
+    plain: bytes,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The quantised files beside the plain one, and how well it does before and after."""
+    """Return the quantised files beside the plain one, and the accuracy before and after."""
     asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
-    images = images_for(config.run, trained.card(), trained.settings, asked)
-    texts, plain = trained.card("int8").to_texts(), files[""]
+    images = images_for(config.run, card_of(trained), trained.settings, asked)
+    card = card_of(trained, config.weights)
     made = {
-        name: to_int8(content, _calibration(images, config.calibration), texts)
-        for name, content in files.items()
+        name: serialise(
+            module, config.format, card, calibration=_calibration(images, config.calibration)
+        )
+        for name, module in modules.items()
     }
     fabric = make_fabric("cpu", "32-true")
     threads = torch.get_num_threads()
     own, before = (
-        score_exported(fabric, unpack(content, "onnx", threads=threads), images).top1
+        score_exported(fabric, load(content, config.format, threads=threads), images).top1
         for content in (made[""], plain)
     )
     scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
@@ -176,7 +192,7 @@ def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
 
 
 def _latencies(
-    config: ExportConfig, trained: Trained, files: Mapping[str, bytes]
+    config: ExportConfig, trained: TrainedNetwork, files: Mapping[str, bytes]
 ) -> dict[str, Any]:
     """The time of each file, all taken in turns, by the name of its field."""
     image = trained.network.image

@@ -1,7 +1,7 @@
 """Folder of a run; its files have fixed names.
 
 `config.json` (resolved settings), `log.jsonl`, `checkpoints/`, `architecture.json`,
-`weights.safetensors`, `report.html`.
+`network.json`, `weights.safetensors`, `report.html`.
 """
 
 import json
@@ -10,12 +10,13 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypedDict
 
 from archwright.engine.lock import locked
 from archwright.engine.log import RunLog
 from archwright.errors import RunError
-from archwright.io.files import decoded, is_of, write_json
+from archwright.io.files import decoded, write_json
+from archwright.io.schema import read_as
 
 SCHEMA = 1
 
@@ -32,21 +33,51 @@ _FREE = frozenset(
     }
 )
 """Settings that a resumed run may change: they do not affect the result."""
-_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint", "inherited"})
+_FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint"})
 """Settings that follow from the requested images."""
 
-_KINDS: dict[str, Any] = {
-    **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "background"), str),
-    **dict.fromkeys(("data", "data_title", "data_root"), str),
-    **dict.fromkeys(("method", "derivation", "simplify", "pointwise", "granularity", "scale"), str),
-    **dict.fromkeys(("inherit", "fusion", "per", "score", "run", "gates"), str),
-    **dict.fromkeys((CONDITIONS, "inherited", "asked", "data_summary"), dict[str, Any]),
-    **dict.fromkeys(("channels", "cells", "image_size", "image_channels", "partial"), int),
-    **dict.fromkeys(("reduction", "floor", "limit", "test_limit", "white_level"), int),
-    **{"precision": Literal["32-true", "bf16-mixed"], "drop_gates": bool},
-    **{"classes": list[str], "mean": list[float], "std": list[float]},
-}
-"""Types of the settings that later commands read."""
+
+class _Known(TypedDict, total=False):
+    """Types of the settings that later commands read."""
+
+    kind: str
+    space: str
+    space_sha256: str
+    architecture: str
+    background: str
+    data: str
+    data_title: str
+    data_root: str
+    method: str
+    derivation: str
+    simplify: str
+    pointwise: str
+    granularity: str
+    scale: str
+    inherit: str
+    fusion: str
+    per: str
+    score: str
+    run: str
+    gates: str
+    computed_with: dict[str, Any]
+    asked: dict[str, Any]
+    data_summary: dict[str, Any]
+    channels: int
+    cells: int
+    image_size: int
+    image_channels: int
+    partial: int
+    reduction: int
+    floor: int
+    limit: int
+    test_limit: int
+    white_level: int
+    precision: Literal["32-true", "bf16-mixed"]
+    drop_gates: bool
+    classes: list[str]
+    mean: list[float]
+    std: list[float]
 
 
 class Settings(dict[str, Any]):
@@ -82,6 +113,16 @@ class RunFolder:
         return self.path / "architecture.json"
 
     @property
+    def network(self) -> Path:
+        """Path of the graph of the network, as JSON."""
+        return self.path / "network.json"
+
+    @property
+    def unpruned(self) -> Path:
+        """Path of the graph of the network before a pruning."""
+        return self.path / "unpruned.json"
+
+    @property
     def weights(self) -> Path:
         """Path of the weights of the network, by slot."""
         return self.path / "weights.safetensors"
@@ -102,6 +143,25 @@ class RunFolder:
     def data_summary(self) -> dict[str, Any] | None:
         """Summary of the images that was printed at the start of the run, if any."""
         return read_config(self.path).get("data_summary")
+
+
+def run_folder_of(path: Path) -> RunFolder:
+    """Return the run folder that `path` is, or that a file of a network at `path` belongs to.
+
+    That is a checkpoint, the weights or the graph.
+
+    Raises:
+        RunError: there is nothing at `path`, or it lies in no run folder.
+    """
+    if not path.exists():
+        raise RunError(f"no run and no checkpoint at {path}: give the folder of a run")
+    if path.is_dir():
+        return RunFolder(path)
+    folder = RunFolder(path.parent.parent if path.parent.name == "checkpoints" else path.parent)
+    own = path.suffix == ".pt" or path in (folder.weights, folder.network)
+    if not (folder.config.is_file() and own):
+        raise RunError(f"{path} is no checkpoint in a run folder: give the folder of a run")
+    return folder
 
 
 @contextmanager
@@ -192,14 +252,11 @@ def read_config(path: Path) -> Settings:
         raise RunError(f"{file} is damaged: it is no JSON; start a new run") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RunError(f"{file} is of another version: this one reads schema {SCHEMA}")
-    for name, kind in _KINDS.items():
-        value = content.get(name)
-        if value is None:
+    for name in _Known.__annotations__:
+        if content.get(name) is None:
             content.pop(name, None)
-        elif not is_of(value, kind):
-            raise RunError(
-                f"{file} is damaged: its {name} is {value!r}; restore it, or make the run again"
-            )
+    known = {name: value for name, value in content.items() if name in _Known.__annotations__}
+    read_as(_Known, known, f"{file} is damaged", finite=False)
     return Settings(file, content)
 
 

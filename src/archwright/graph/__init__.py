@@ -30,8 +30,9 @@ from archwright.graph.ops import (
     SqueezeExcite,
     Subsample,
     Zero,
+    primitive_types,
 )
-from archwright.graph.primitive import Primitive, Shape
+from archwright.graph.primitive import Primitive, Shape, register_primitive
 from archwright.graph.pruning import Fusion, Node, Pruning, named_fusion
 from archwright.graph.traverse import connected, walk_network
 from archwright.graph.verify import verify, verify_discrete
@@ -79,6 +80,8 @@ __all__ = [
     "decision_name",
     "name_slots",
     "named_fusion",
+    "primitive_types",
+    "register_primitive",
     "verify",
     "verify_discrete",
     "walk_network",

@@ -5,7 +5,7 @@ a plain expression that reads the outputs of earlier steps.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archwright.graph.expr import Choice, Decision, Expr, Op, choices, modules
 from archwright.graph.primitive import Shape
@@ -71,6 +71,13 @@ class Network:
     def output(self) -> str:
         """The step that gives the logits."""
         return self.steps[-1].name
+
+    def without_auxiliary(self) -> "Network":
+        """Return the network without the step of auxiliary logits, if it has one."""
+        if not self.auxiliary:
+            return self
+        kept = tuple(step for step in self.steps if step.name != self.auxiliary)
+        return replace(self, steps=kept, auxiliary="")
 
     def expressions(self) -> Iterator[Expr]:
         """Every expression, in the order of evaluation."""

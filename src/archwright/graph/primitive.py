@@ -1,16 +1,18 @@
-"""What a primitive is: one basic module, described once.
+"""Primitive: one basic module, described once.
 
-A primitive says what shape it makes, whether it is linear, what it costs and how it is built.
-Passes ask these descriptions; no pass keeps a list of operation names.
+A primitive says what shape it makes, whether it is linear, what it costs, how it is built, written
+in ONNX, and made narrower. Passes ask these descriptions; no pass keeps a list of operation names.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeVar
 
 from typing_extensions import override
 
 from archwright.errors import GraphError
+from archwright.graph.onnx_form import OnnxGraph, State
 
 if TYPE_CHECKING:  # torch takes seconds to import, and descriptions alone do not need it
     from torch import nn
@@ -35,12 +37,16 @@ Counted = Literal["conv", "non_conv", "none"]
 class Primitive(ABC):
     """One basic module as a value: equal primitives compute the same function of equal state."""
 
+    kind: ClassVar[str] = ""
+    """Its name in files; `register_primitive` sets it."""
     counted_as: ClassVar[Counted] = "non_conv"
     """The column that the module is counted in, in Table II of the TopoNAS paper."""
+    aten: ClassVar[tuple[str, ...]] = ()
+    """Operators of torch.ops.aten that its module calls: no others are run out of a file."""
 
     @abstractmethod
     def out_shape(self, shape: Shape) -> Shape:
-        """The shape made from `shape`.
+        """Return the shape made from `shape`.
 
         Raises:
             GraphError: the primitive does not take this shape.
@@ -48,11 +54,11 @@ class Primitive(ABC):
 
     @abstractmethod
     def build(self) -> "nn.Module":
-        """A fresh module [B, C, H, W] -> [B, C', H', W'], its weights drawn as torch does."""
+        """Build a fresh module [B, C, H, W] -> [B, C', H', W'], its weights drawn as torch does."""
 
     @abstractmethod
     def label(self) -> str:
-        """A few characters that name the primitive in a printed expression."""
+        """Return a few characters that name the primitive in a printed expression."""
 
     @property
     def linear(self) -> bool:
@@ -84,32 +90,101 @@ class Primitive(ABC):
         """Factor by which height and width shrink."""
         return 1
 
+    @property
+    def resizable(self) -> bool:
+        """Whether channel pruning can follow it: its module may lose channels, if it has any."""
+        return False
+
+    def macs(self, shape: Shape) -> int:
+        """Return the multiply-accumulates on one image (convolutions and linear layers only)."""
+        return 0
+
     def split_channels(self, parts: int) -> "Primitive":
-        """The same module on one of `parts` equal runs of the channels.
+        """Return the same module on one of `parts` equal runs of the channels.
 
         Raises:
-            GraphError: its channels do not divide into so many.
+            GraphError: its channels do not divide into that many.
         """
         return self
 
-    def macs(self, shape: Shape) -> int:
-        """Multiply-accumulates on one image of `shape` (convolutions and linear layers only)."""
-        return 0
+    def resized(self, state: State) -> "Primitive":
+        """Return the primitive whose module has a state of the shapes in `state`.
+
+        Raises:
+            GraphError: it is not resizable.
+        """
+        if self.resizable:
+            return self
+        raise GraphError(f"{self.label()} cannot be made narrower: prune nodes or operations")
+
+    def state_for(self, other: "Primitive", state: State) -> State:
+        """Return the state with which a module of `other` computes what this one does of `state`.
+
+        Where there is none, the state does not fit the other module.
+        """
+        return state
+
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        """Add what it computes of `x`, features of `shape`, to a graph; return the name of that.
+
+        Raises:
+            GraphError: it has no form in ONNX.
+        """
+        raise GraphError(f"{self.label()} has no form in ONNX: it cannot be exported")
 
     def _part(self, channels: int, parts: int) -> int:
-        """Channels of one part."""
+        """Return the channels of one part."""
         if channels % parts:
             raise GraphError(
                 f"{self.label()}: {channels} channels do not divide into {parts} equal parts"
             )
         return channels // parts
 
+    def _require_positive(self, *names: str) -> None:
+        """Check that fields of these names are at least 1.
+
+        Raises:
+            GraphError: one is not (it is named).
+        """
+        for name in names:
+            if getattr(self, name) < 1:
+                raise GraphError(
+                    f"{type(self).__name__}: {name} must be at least 1, got {getattr(self, name)}"
+                )
+
     def _require_channels(self, shape: Shape, channels: int) -> None:
         if shape.channels != channels:
             raise GraphError(f"{self.label()} takes {channels} channels, got {shape.channels}")
 
     def _fitted(self, shape: Shape, made: Shape) -> Shape:
-        """`made`, if anything is left of `shape`."""
+        """Return `made`, if anything is left of `shape`."""
         if min(made.height, made.width) < 1:
             raise GraphError(f"{self.label()} does not fit on {shape.height}x{shape.width} pixels")
         return made
+
+
+REGISTERED: dict[str, type[Primitive]] = {}
+"""The classes that `register_primitive` has seen, by name."""
+
+P = TypeVar("P", bound=Primitive)
+
+
+def register_primitive(kind: str) -> Callable[[type[P]], type[P]]:
+    """Register a class of primitives under a name, which stands in files and must stay.
+
+    Raises:
+        GraphError: another class has the name.
+    """
+
+    def register(cls: type[P]) -> type[P]:
+        known = REGISTERED.get(kind, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise GraphError(
+                f"primitive {kind!r} is {known.__module__}.{known.__qualname__}: give "
+                f"{cls.__module__}.{cls.__qualname__} another name"
+            )
+        cls.kind = kind
+        REGISTERED[kind] = cls
+        return cls
+
+    return register

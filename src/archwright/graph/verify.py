@@ -12,8 +12,9 @@ def verify(network: Network) -> None:
 
     Raises:
         GraphError: no steps or steps out of order, nodes out of range, shapes that disagree, a
-            module with state but no slot, a slot claimed by two different primitives, a choice
-            whose options overlap, or a decision whose candidates differ from place to place.
+            module with state but no slot, a slot claimed by two different primitives, auxiliary
+            logits that another step reads, a choice whose options overlap, or a decision whose
+            candidates differ from place to place.
     """
     if not network.steps:
         raise GraphError("a network needs at least one step")
@@ -29,8 +30,8 @@ def verify(network: Network) -> None:
             _verify_cell(step.name, step.body, len(step.inputs))
         elif len(step.inputs) != 1:
             raise GraphError(f"{step.name} is an expression and reads {len(step.inputs)} inputs")
-    if network.auxiliary and network.auxiliary not in known:
-        raise GraphError(f"there is no step {network.auxiliary!r} to take auxiliary logits from")
+    if network.auxiliary:
+        _verify_auxiliary(network)
     walk_network(network)
     _verify_slots(network)
     decisions: dict[str, Decision] = {}
@@ -50,6 +51,15 @@ def verify_discrete(network: Network) -> None:
     verify(network)
     for decision in network.decisions():
         raise GraphError(f"{decision.name} is undecided: derive the network first")
+
+
+def _verify_auxiliary(network: Network) -> None:
+    """Check the step of auxiliary logits, which is not computed in evaluation mode."""
+    name = network.auxiliary
+    if name not in {step.name for step in network.steps}:
+        raise GraphError(f"there is no step {name!r} to take auxiliary logits from")
+    if name == network.output or any(name in step.inputs for step in network.steps):
+        raise GraphError(f"{name!r} gives auxiliary logits: it is no step to read or to end with")
 
 
 def _verify_cell(name: str, cell: Cell, inputs: int) -> None:

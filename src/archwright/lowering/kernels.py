@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from archwright.graph import Choice, Conv, Expr, Op, chain
 from archwright.graph.kernel_frame import Frame, signature
-from archwright.graph.ops._modules import normalised
 from archwright.graph.primitive import Primitive
 from archwright.lowering.coefficients import index_tensor
 from archwright.lowering.geometry import Geometry
@@ -123,7 +122,7 @@ def _stacked(modules: Sequence[Op], slot_of: SlotOf) -> Tensor:
     weights = torch.stack([_weight(slot_of(module)) for module in modules])
     conv = modules[0].primitive
     assert isinstance(conv, Conv), "only convolutions are merged"
-    return weights if conv.norm is None else normalised(weights, conv.norm)
+    return conv.kernel_of(weights)
 
 
 def _weight(module: nn.Module) -> Tensor:

@@ -30,7 +30,6 @@ from archwright.graph import (
     Step,
 )
 from archwright.graph.expr import choices, identity_like, map_modules
-from archwright.graph.ops._modules import Conv
 from archwright.lowering.kernels import Merged, Term, geometry, merged_kernels
 from archwright.lowering.mixture import Mixture
 
@@ -75,6 +74,10 @@ class GraphModule(nn.Module):
             GraphError: a slot is missing there, or holds another module (both are named).
         """
         hint = "depth, width and space must be the same"
+        wanted, found = (
+            {_slot_key(module): module.primitive for module in network.modules()}
+            for network in (self.network, other.network)
+        )
         for name, module in self.slots.items():
             if not module.state_dict():
                 continue
@@ -82,10 +85,7 @@ class GraphModule(nn.Module):
                 raise GraphError(
                     f"weights cannot be inherited: the other network has no {name}; {hint}"
                 )
-            given = other.slots[name]
-            state = given.state_dict()
-            if isinstance(given, Conv) and isinstance(module, Conv) and module.norm != given.norm:
-                state = {"weight": given.kernel()}  # what convolves is what is handed over
+            state = found[name].state_for(wanted[name], other.slots[name].state_dict())
             try:
                 module.load_state_dict(state)
             except RuntimeError:

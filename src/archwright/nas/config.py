@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from archwright.cost.registry import get_cost
 from archwright.engine.options import (
     require,
     require_fraction,
@@ -19,7 +20,7 @@ from archwright.graph.passes.simplification.settings import (
     Simplification,
     simplification,
 )
-from archwright.nas.budget.options import MEASURED, BudgetOptions
+from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.methods import get_method, options_of
 from archwright.nas.monitor.stopping import StopRule
 from archwright.nas.presets import preset_options
@@ -236,7 +237,7 @@ class SearchConfig(BudgetOptions):
         useless: tuple[str, ...] = ()  # without the front, which is the panel's
         if not priced:
             useless += ("deploy_channels", "deploy_cells", "deploy_image_size")
-        if not priced & set(MEASURED):
+        if all(get_cost(name).kind != "measured" for name in priced):
             useless += ("latency_device", "latency_table")
         return replace(
             self,

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from archwright.backends.formats import SUFFIXES, Format, Weights, check_format
+from archwright.backends.formats import Weights
+from archwright.backends.registry import Format, check_format, get_backend
+from archwright.cost.registry import Targets, get_cost, target_costs
 from archwright.engine.options import require, require_not_negative, require_positive
 from archwright.errors import unknown
 from archwright.nas.budget.options import LimitOptions, require_sources
@@ -15,7 +17,7 @@ from archwright.training.config import Rival
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildConfig(LimitOptions):
+class BuildConfig(Targets, LimitOptions):
     """From images to a file that fits: search, train, prune, export and measure, in one run."""
 
     out: Path
@@ -48,19 +50,12 @@ class BuildConfig(LimitOptions):
     """Images a step of every stage (else the preset's)."""
     against: tuple[Rival, ...] = ()
     """Networks trained beside it with the same recipe: hand-made (at the same MACs), random."""
-    macs: float | None = None
-    """Prune to so many multiply-accumulates; up to 1 it is a share of what there are (else any;
-    without one of these three nothing is pruned)."""
-    params: float | None = None
-    """Prune to so many parameters; up to 1 it is a share (else any)."""
-    latency_ms: float | None = None
-    """Prune to so many milliseconds for one image on this machine's CPU (else any)."""
     fusion: FusionName = "linear+se"
     """What stands in for a deleted node: see archwright prune."""
     format: Format = "onnx"
-    """ONNX, a program of torch.export, or one of ExecuTorch."""
+    """Format of the exported file."""
     weights: Weights = "float32"
-    """Type of weights and features; int8 quantises them after training (ONNX only)."""
+    """Type of weights and features; int8 quantises them after training, where the format has it."""
 
     def __post_init__(self) -> None:
         """Check each option, and the relations between them.
@@ -71,7 +66,7 @@ class BuildConfig(LimitOptions):
         super().__post_init__()
         require_positive(self, "channels", "cells", "search_channels", "search_cells")
         require_positive(self, "search_epochs", "epochs", "batch_size", "supernets")
-        require_positive(self, "macs", "params", "latency_ms")
+        require_positive(self, *target_costs())
         require_not_negative(self, "finetune_epochs")
         for name in self.against:
             known = get_args(Rival)
@@ -91,7 +86,7 @@ class BuildConfig(LimitOptions):
             require_sources(self)
         else:
             require(
-                self.format == "onnx",
+                get_backend(self.format).runtime == "onnxruntime",
                 f"--max-latency-ms is measured here with onnxruntime, and --format {self.format} "
                 f"runs with another: give a --latency-table that archwright profile measured",
             )
@@ -99,7 +94,7 @@ class BuildConfig(LimitOptions):
     @property
     def file(self) -> Path:
         """Path of the exported file."""
-        return self.out / f"model{SUFFIXES[self.format]}"
+        return self.out / f"model{get_backend(self.format).suffix}"
 
     @property
     def page(self) -> Path:
@@ -107,12 +102,20 @@ class BuildConfig(LimitOptions):
         return self.out / "report.html"
 
     @property
+    def targets(self) -> dict[str, float]:
+        """The value of each pruning target that is given, by the cost's name."""
+        given = {name: getattr(self, name) for name in target_costs()}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
     def prunes(self) -> bool:
         """Whether nodes are deleted after the training."""
-        return any(target is not None for target in (self.macs, self.params, self.latency_ms))
+        return bool(self.targets)
 
     @property
     def profiles(self) -> bool:
         """Whether this machine is measured, because no other source of latencies is given."""
         given = self.latency_device is not None or self.latency_table is not None
-        return self.max_latency_ms is not None and self.max_energy_mj is None and not given
+        costs = [get_cost(name) for name in self.limits]
+        measured = [cost for cost in costs if cost.kind == "measured"]
+        return bool(measured) and all(cost.profiled for cost in measured) and not given

@@ -6,8 +6,9 @@ from typing import Any
 from archwright import data
 from archwright._version import __version__
 from archwright.backends.model_card import ModelCard
-from archwright.backends.optional import optional
-from archwright.backends.runtime import pack, unpack
+from archwright.backends.registry import get_backend
+from archwright.backends.runtime import load, serialise
+from archwright.cost.registry import get_cost
 from archwright.deployment.config import ExportConfig
 from archwright.engine.device import make_fabric
 from archwright.engine.setup import load_images, require_trainable, size_for
@@ -28,7 +29,6 @@ from archwright.pipeline.stages import (
     within_budgets,
 )
 from archwright.pruning.config import PruneConfig
-from archwright.pruning.source import Source
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import (
     Size,
@@ -95,17 +95,7 @@ class Plan:
                 f"the search found {write_architecture(found)}, which has no node that could be "
                 f"deleted: go on with --resume and without {_targets(self.config)}"
             )
-        source = Source(
-            path=self.search.out,
-            settings={},
-            space=self.space,
-            architecture=found,
-            size=self.size,
-            network=network,
-            published=network,
-            state={},
-        )
-        require_reachable(source, targets_of(pruning, source), pruning.pruning)
+        require_reachable(network, targets_of(pruning, network), pruning.pruning)
 
 
 def make_plan(config: BuildConfig) -> Plan:
@@ -146,15 +136,16 @@ def make_plan(config: BuildConfig) -> Plan:
 
 
 def _targets(config: BuildConfig) -> str:
-    asked = ("macs", "params", "latency_ms")
-    given = ["--" + name.replace("_", "-") for name in asked if getattr(config, name) is not None]
-    return " and ".join(given)
+    return " and ".join(get_cost(name).target_flag for name in config.targets)
 
 
 def _before_profile(config: BuildConfig) -> BuildConfig:
     """Return the configuration, without its latency budget until this machine is measured."""
     measured = not config.profiles or (config.out / TABLE).exists()
-    return config if measured else replace(config, max_latency_ms=None)
+    if measured:
+        return config
+    timed = [cost.option for cost in map(get_cost, config.limits) if cost.profiled]
+    return replace(config, **dict.fromkeys(timed))
 
 
 def _final_size(
@@ -216,6 +207,5 @@ def _require_export(
         version=__version__,
     )
     form = plan.export.format
-    unpack(pack(GraphModule(network).eval(), form, card), form)
-    if plan.export.weights == "int8":
-        optional("onnxruntime.quantization")
+    get_backend(form).require_installed(plan.export.weights)
+    load(serialise(GraphModule(network).eval(), form, card), form)

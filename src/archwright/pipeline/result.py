@@ -1,10 +1,11 @@
 """Result of a build."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archwright.io.typed import read_dataclass, result_of
+from archwright.cost.registry import get_cost
+from archwright.io.schema import read_as, result_of, to_json
 from archwright.pruning.result import Measured
 from archwright.spaces import Size
 
@@ -26,11 +27,11 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """Whether the final network is within the budget."""
-        return self.value <= self.limit
+        return get_cost(self.cost).holds(self.value, self.limit)
 
     def to_json(self) -> dict[str, Any]:
         """Every field, and whether it holds."""
-        return {**asdict(self), "holds": self.holds}
+        return {**to_json(self), "holds": self.holds}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +75,7 @@ class BuildResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON."""
-        paths = {name: str(getattr(self, name)) for name in ("file", "report", "out")}
-        budgets = [budget.to_json() for budget in self.budgets]
-        parts = {name: [asdict(part) for part in getattr(self, name)] for name in _PARTS}
-        return {**asdict(self), **paths, **parts, "budgets": budgets}
+        return {**to_json(self), "budgets": [budget.to_json() for budget in self.budgets]}
 
     @classmethod
     def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
@@ -87,8 +85,5 @@ class BuildResult:
         Raises:
             RunError: a field is missing, or of another type.
         """
-        held = read_dataclass(cls, {**content, "out": str(out)}, result_of(str(out)))
+        held = read_as(cls, {**content, "out": str(out)}, result_of(str(out)))
         return replace(held, file=out / held.file.name, report=out / held.report.name)
-
-
-_PARTS = ("rows", "stages")

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate
 from archwright.deployment.export import export
-from archwright.deployment.network import read_trained
 from archwright.engine.folder import (
     SCHEMA,
     RunFolder,
@@ -22,6 +21,7 @@ from archwright.engine.folder import (
     open_run,
     read_config,
 )
+from archwright.engine.trained import load_network
 from archwright.errors import ArchwrightError, RunError
 from archwright.io.files import write_bytes, write_json
 from archwright.nas.loop.result import SearchResult
@@ -190,7 +190,7 @@ class _Build:
         pruned: PruneResult | None,
         exported: Mapping[str, Any],
     ) -> BuildResult:
-        final = read_trained(self.plan.export.run, self.plan.space)
+        final = load_network(self.plan.export.run, self.plan.space)
         budgets = verdicts(self.config, found, final, exported)
         noted = {**self._noted(), "export": exported["seconds"]}
         stages = tuple(Stage(name=name, seconds=noted[name]) for name in self.plan.stages)
@@ -242,6 +242,8 @@ def _rows(
         channels=read_config(plan.search.out)["channels"],
         params=found.params,
         macs=found.macs,
+        published_params=found.published_params,
+        published_macs=found.published_macs,
         top1=found.accuracy,
     )
     own, *rivals = (
@@ -251,6 +253,8 @@ def _rows(
             channels=row.channels,
             params=row.params,
             macs=row.macs,
+            published_params=row.published_params,
+            published_macs=row.published_macs,
             top1=row.top1,
         )
         for row in trained.rows

@@ -4,7 +4,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from archwright.backends.formats import WEIGHT_BYTES
-from archwright.cost import graph_cost
+from archwright.cost.contract import Cost, CostContext
+from archwright.cost.registry import get_cost, target_costs
 from archwright.deployment.config import ExportConfig
 from archwright.engine.options import RunOptions
 from archwright.errors import ConfigError
@@ -37,7 +38,7 @@ def search_config(config: BuildConfig, space: Space, image_size: int) -> SearchC
         channels, cells = final_size(config, space)
         options |= {"deploy_channels": channels, "deploy_cells": cells}
         options |= {"deploy_image_size": image_size}
-    if "size_mb" in config.limits:
+    if any(get_cost(name).by_weight_type for name in config.limits):
         options |= {"deploy_weights": config.weights}
     table: dict[str, Any] = {"latency_table": config.out / TABLE} if config.profiles else {}
     found = SearchConfig(
@@ -101,13 +102,10 @@ def pruning_config(config: BuildConfig) -> PruneConfig | None:
     if not config.prunes:
         return None
     names = [field.name for field in fields(RunOptions) if field.name not in _IMAGES]
-    options = dict(PRESETS[config.preset].pruning)
+    options: dict[str, Any] = {**PRESETS[config.preset].pruning, **config.targets}
     options |= _given(epochs=config.finetune_epochs, batch_size=config.batch_size)
     return PruneConfig(
         **{**_shared(config, names), **options},
-        macs=config.macs,
-        params=config.params,
-        latency_ms=config.latency_ms,
         fusion=config.fusion,
         data_root=config.data_root,
         run=config.out / "network",
@@ -124,32 +122,32 @@ def within_budgets(pruning: PruneConfig, config: BuildConfig, network: Network) 
     file will be. If only the budget requires it, it is kept if possible: no pruning fails because
     of measurement noise, and the final check uses the file.
     """
-    limits, whole = config.limits, graph_cost(network)
-    params = limits.get("params"), _weights_within(limits.get("size_mb"), config)
-    here = limits.get("latency_ms") if config.latency_device is None else None
-    asked = pruning.latency_ms
-    return replace(
-        pruning,
-        latency_ms=min((ms for ms in (asked, here) if ms is not None), default=None),
-        latency_firm=asked is not None or here is None,
-        macs=_tighter(pruning.macs, whole.macs, limits.get("macs")),
-        params=_tighter(pruning.params, whole.params, *params),
-        memory_mb=limits.get("memory_mb"),
-    )
+    context = CostContext(weight_bytes=WEIGHT_BYTES[config.weights])
+    limits: dict[str, list[float]] = {}
+    for cost in map(get_cost, config.limits):
+        here = cost.profiled and config.latency_device is None
+        target = cost.as_target(config.limits[cost.name], context)
+        if target is not None and (here or cost.kind != "measured"):
+            limits.setdefault(target[0], []).append(target[1])
+    targets: dict[str, Any] = {
+        cost.name: _tighter(cost, getattr(pruning, cost.name), network, limits[cost.name])
+        for cost in target_costs().values()
+        if cost.name in limits
+    }
+    by_budget = [name for name in targets if get_cost(name).profiled]
+    firm = all(getattr(pruning, name) is not None for name in by_budget)
+    return replace(pruning, latency_firm=firm, **targets)
 
 
-def _weights_within(size_mb: float | None, config: BuildConfig) -> float | None:
-    return None if size_mb is None else size_mb * 1e6 / WEIGHT_BYTES[config.weights]
-
-
-def _tighter(asked: float | None, whole: int, *limits: float | None) -> float | None:
-    """Return the smaller of the target, up to 1 a fraction of the whole, and the limits."""
-    given = [limit for limit in limits if limit is not None]
-    if not given:
-        return asked
-    if asked is not None:
-        given.append(asked * whole if asked <= 1 else asked)
-    return min(given)
+def _tighter(cost: Cost, asked: float | None, network: Network, limits: list[float]) -> float:
+    """Return the least of the limits and of the target, which up to 1 may be a fraction."""
+    if asked is None:
+        return min(limits)
+    if cost.share and asked <= 1:
+        whole = cost.of_network(network, CostContext())
+        assert whole is not None, f"{cost.name} has shares, and no of_network"
+        asked *= whole
+    return min(asked, *limits)
 
 
 def export_config(config: BuildConfig) -> ExportConfig:

@@ -3,40 +3,34 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archwright.cost.peak import peak_bytes
-from archwright.deployment.network import Trained
+from archwright.backends.formats import WEIGHT_BYTES
+from archwright.cost.contract import CostContext
+from archwright.cost.registry import get_cost
+from archwright.engine.trained import TrainedNetwork
 from archwright.nas.loop.result import SearchResult
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.result import Verdict
 
 
 def verdicts(
-    config: BuildConfig, found: SearchResult, final: Trained, exported: Mapping[str, Any]
+    config: BuildConfig, found: SearchResult, final: TrainedNetwork, exported: Mapping[str, Any]
 ) -> tuple[Verdict, ...]:
-    """A verdict on each budget.
+    """Return a verdict on each budget.
 
     Latency is that of the exported file on this machine; what a device of HW-NAS-Bench takes, and
     energy, cannot be measured here: they are those of the network before it was pruned.
     """
     predicted = found.costs or {}
-    graph = final.space.discrete(final.architecture, final.size)
-    values: dict[str, float] = {
-        **predicted,
-        "macs": exported["macs"],
-        "params": exported["params"],
-        "size_mb": exported["size_mb"],
-        "memory_mb": peak_bytes(graph) / 1e6,
-    }
-    here = config.latency_device is None
-    if here:
-        values["latency_ms"] = exported["latency_ms"]
-    return tuple(
-        Verdict(
-            cost=cost,
-            limit=limit,
-            predicted=predicted[cost],
-            value=values[cost],
-            measured=here and cost == "latency_ms",
+    context = CostContext(weight_bytes=WEIGHT_BYTES[config.weights])
+    made: list[Verdict] = []
+    for name, limit in config.limits.items():
+        cost = get_cost(name)
+        measured = cost.profiled and config.latency_device is None
+        value = exported[name] if measured else cost.of_network(final.network, context)
+        value = predicted[name] if value is None else value
+        made.append(
+            Verdict(
+                cost=name, limit=limit, predicted=predicted[name], value=value, measured=measured
+            )
         )
-        for cost, limit in config.limits.items()
-    )
+    return tuple(made)

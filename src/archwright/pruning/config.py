@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from archwright.cost.registry import Targets, target_costs
 from archwright.engine.options import (
     NO_FLAG,
     RunOptions,
@@ -21,11 +22,9 @@ FusionName = Literal["sum", "linear", "se", "linear+se"]
 Per = Literal["channel", "scalar"]
 Score = Literal["loss", "gate", "taylor", "random"]
 
-_TARGETS = ("macs", "params", "latency_ms", "memory_mb")
-
 
 @dataclass(frozen=True, kw_only=True)
-class PruneConfig(RunOptions):
+class PruneConfig(Targets, RunOptions):
     """Delete nodes from the cells of a trained network, rewire around them, and fine-tune it."""
 
     run: Path
@@ -36,18 +35,9 @@ class PruneConfig(RunOptions):
     """The Python file of the run's space, if that is one of your own."""
     data: str = ""
     """Images (else those that the network was trained on, as many and as large as there)."""
-    macs: float | None = None
-    """Most multiply-accumulates that may be left; up to 1 it is a share of what there are (else
-    any)."""
-    params: float | None = None
-    """Most parameters that may be left; up to 1 it is a share (else any)."""
-    latency_ms: float | None = None
-    """Most milliseconds for one image on this machine's CPU (else any)."""
     latency_firm: bool = field(default=True, metadata=NO_FLAG)
     """Whether a latency that is not met ends the pruning; else it is kept if it can be, as the
     budget of a build is, whose verdict says whether it was."""
-    memory_mb: float | None = None
-    """Most MB of features that are there at once while one image is answered (else any)."""
     fusion: FusionName = "linear+se"
     """What the successors of a deleted node read: the plain sum of its predecessors, a linear
     aggregation, squeeze and excitation of the sum, or both."""
@@ -108,7 +98,7 @@ class PruneConfig(RunOptions):
             ConfigError: one is out of range, or there is no target (the flags are named).
         """
         super().__post_init__()
-        require_positive(self, *_TARGETS, "reduction", "floor")
+        require_positive(self, *target_costs(), "reduction", "floor")
         require_positive(self, "batch_size", "lr", "gate_lr", "clip", "temperature")
         require_not_negative(self, "gate_epochs", "sparsity", "epochs", "lr_min", "weight_decay")
         require_not_negative(self, "cutout", "distill")
@@ -132,7 +122,7 @@ class PruneConfig(RunOptions):
         if not self.distill:
             require_unused(self, "temperature", beside="--distill 0")
         require(
-            any(getattr(self, target) is not None for target in _TARGETS),
+            any(getattr(self, target) is not None for target in target_costs()),
             "prune needs a target: --macs 0.727, --params 0.8, --latency-ms 5 or --memory-mb 1",
         )
         require(self.devices == 1, "prune runs in one process: leave --devices out")

@@ -13,7 +13,9 @@ from archwright.engine.checkpoint import loading, save_checkpoint
 from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, to_device, versions
 from archwright.engine.folder import RunFolder
+from archwright.engine.network_file import save_graph, write_graph
 from archwright.engine.setup import load_images, open_run_folder, require_trainable
+from archwright.engine.trained import TrainedNetwork
 from archwright.engine.weights import save_network
 from archwright.graph import Cell, Node, Pruning
 from archwright.graph.passes.rewire import deletable, rewire
@@ -21,9 +23,9 @@ from archwright.lowering import GraphModule
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.gates import Gates
 from archwright.pruning.latency import measured_latency
+from archwright.pruning.prunable import load_prunable, require_fit
 from archwright.pruning.result import PruneResult, measured
 from archwright.pruning.select import Target
-from archwright.pruning.source import Source, read_source
 from archwright.pruning.stages import GatedNetwork, PrunedNetwork, Stages
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import get_space, write_architecture
@@ -41,19 +43,19 @@ def prune(config: PruneConfig) -> PruneResult:
             another configuration.
         DivergedError: the loss is no longer finite.
     """
-    source = read_source(config.run, None if config.space is None else get_space(config.space))
+    source = load_prunable(config.run, None if config.space is None else get_space(config.space))
     config = config.on(source.settings)
     fabric = make_fabric(config.device, config.precision)
     images = load_images(config)
-    source.require_fit(images)
+    require_fit(source, images)
     stages = Stages(fabric=fabric, config=config, source=source, images=images)
     finished = RunFolder(config.out).result() if config.resume else None
-    run = _Pruning(stages, [] if finished else targets_of(config, source))
+    run = _Pruning(stages, [] if finished else targets_of(config, source.network))
     resolved = {
         **{"channels": source.size.channels, "cells": source.size.cells},
         **source.space.settings,
         "architecture": write_architecture(source.architecture),
-        **{name: source.settings.get(name) for name in ("inherit", "inherited")},
+        "inherit": source.settings.get("inherit"),
         "cutout": stages.cutout,
         **stages.taken_over,
     }
@@ -78,7 +80,7 @@ class _Pruning:
         if self.config.gates is not None:
             stages.learned_gates(self.config.gates)
         if targets:
-            require_reachable(self.source, targets, self.config.pruning)
+            require_reachable(self.source.network, targets, self.config.pruning)
         self.facts: State = {}
 
     def run(self, keeper: Checkpointer) -> PruneResult:
@@ -101,7 +103,7 @@ class _Pruning:
             self.keeper.folder.log.write(
                 "start",
                 kind="prune",
-                params=graph_cost(self.source.published).params,
+                params=self.source.cost.params,
                 top1=self.facts["top1_before"],
                 versions=versions(),
                 hardware=describe_hardware(self.stages.fabric.device),
@@ -133,12 +135,15 @@ class _Pruning:
             (timed,) = (t.measured for t in self.targets if t.measured is not None)
             facts["latency_ms"] = [measured_latency(self.source.network), timed(pruning)]
         if self.keeper.writes:
-            self.keeper.folder.log.write(
+            folder, found = self.keeper.folder, replace(self.source.architecture, pruning=pruning)
+            write_graph(folder.unpruned, self.source.network)
+            save_graph(folder, found, cut.network.network)  # which the next checkpoints go with
+            folder.log.write(
                 "pruned",
                 deleted=pruning.by_place(),
                 kinds=_kinds(self.source),
                 importance=_shown(cut.importance),
-                macs=graph_cost(rewire(self.source.published, pruning)).macs,
+                macs=graph_cost(cut.network.network).macs,
                 top1=facts["top1_pruned"],
                 seconds=self.keeper.tick(),
             )
@@ -164,10 +169,9 @@ class _Pruning:
     def _finish(self, pruning: Pruning, network: GraphModule) -> PruneResult:
         source, facts = self.source, self.facts
         architecture = replace(source.architecture, pruning=pruning)
-        about = (source.space, source.architecture, source.size)
-        before = measured("unpruned", *about, facts["top1_before"])
-        top1 = self.stages.top1(network)
-        after = measured("pruned", source.space, architecture, source.size, top1)
+        pruned = replace(source, architecture=architecture, network=network.network)
+        before = measured("unpruned", source, facts["top1_before"])
+        after = measured("pruned", pruned, self.stages.top1(network))
         latency_before, latency_after = facts["latency_ms"]
         result = PruneResult(
             architecture=after.architecture,
@@ -175,6 +179,8 @@ class _Pruning:
             macs_after=after.macs,
             params_before=before.params,
             params_after=after.params,
+            published_params=after.published_params,
+            published_macs=after.published_macs,
             nodes_deleted=len(pruning.deleted),
             counted_at=source.size,
             top1_before=before.top1,
@@ -201,7 +207,7 @@ def _shown(values: Mapping[Node, float]) -> dict[str, float]:
     return {f"{step}:{node}": value for (step, node), value in values.items()}
 
 
-def _kinds(source: Source) -> dict[str, str]:
+def _kinds(source: TrainedNetwork) -> dict[str, str]:
     """The kind of each cell that a node could be deleted from."""
     places = {step for step, _ in deletable(source.network)}
     steps = (step for step in source.network.steps if step.name in places)

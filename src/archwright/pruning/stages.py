@@ -19,6 +19,7 @@ from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.folder import RunFolder, read_config
+from archwright.engine.trained import TrainedNetwork
 from archwright.errors import RunError
 from archwright.graph import Node, Pruning
 from archwright.io.tensors import checksum
@@ -37,7 +38,6 @@ from archwright.pruning.gates import (
 from archwright.pruning.leave_one_out import in_rounds, leave_one_out
 from archwright.pruning.reconstruction import compensate, pruned_network
 from archwright.pruning.select import Target, attainable, choose, select
-from archwright.pruning.source import Source
 from archwright.training.loop import Loop, augmented_batches, cutout_side
 from archwright.training.trainer import Trainer
 
@@ -76,7 +76,7 @@ class Stages:
 
     fabric: "Fabric"
     config: PruneConfig
-    source: Source
+    source: TrainedNetwork
     images: data.ImageData
 
     @property

@@ -1,36 +1,33 @@
-"""What a pruned network may cost at most, as its configuration says it."""
+"""Targets of a pruning: the most that the network may cost, from its configuration."""
 
 from collections.abc import Sequence
 from functools import cache, partial
 
-from archwright.cost import graph_cost
-from archwright.cost.peak import peak_bytes
+from archwright.cost.contract import Cost, CostContext
+from archwright.cost.registry import target_costs
 from archwright.graph import Network, Pruning
 from archwright.graph.passes.rewire import deletable, rewire
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.latency import AdditiveLatency, measured_latency, quietest
 from archwright.pruning.select import Target, select
-from archwright.pruning.source import Source
 
 
-def targets_of(config: PruneConfig, source: Source) -> list[Target]:
-    """Every target of a configuration; up to 1 it is a share of what the whole network costs.
+def targets_of(config: PruneConfig, network: Network) -> list[Target]:
+    """Return every target of a configuration.
 
-    Sizes are those of the architecture as `inspect` counts them, latency that of the network.
+    A target of at most 1 may be a share of the whole network's cost.
     """
     found: list[Target] = []
-    for name, unit in (("macs", "MACs"), ("params", "parameters")):
-        asked = getattr(config, name)
-        if asked is not None:
-            found.append(_counted(source.published, name, unit, asked))
-    if config.memory_mb is not None:
-        found.append(_held(source.published, config.memory_mb))
-    if config.latency_ms is not None:
-        found.append(_timed(source.network, config.latency_ms, firm=config.latency_firm))
+    for name, cost in target_costs().items():
+        limit = getattr(config, name)
+        if limit is not None and cost.profiled:
+            found.append(_timed(cost, network, limit, firm=config.latency_firm))
+        elif limit is not None:
+            found.append(_counted(cost, network, limit))
     return found
 
 
-def require_reachable(source: Source, targets: Sequence[Target], pruning: Pruning) -> None:
+def require_reachable(network: Network, targets: Sequence[Target], pruning: Pruning) -> None:
     """Check that the firm targets can be met.
 
     Raises:
@@ -38,37 +35,35 @@ def require_reachable(source: Source, targets: Sequence[Target], pruning: Prunin
     """
     firm = [target for target in targets if target.firm]
     if firm:
-        select(dict.fromkeys(deletable(source.network), 0.0), firm, pruning)
+        select(dict.fromkeys(deletable(network), 0.0), firm, pruning)
 
 
-def _counted(network: Network, name: str, unit: str, asked: float) -> Target:
-    def cost(pruning: Pruning) -> float:
-        return getattr(graph_cost(rewire(network, pruning)), name)
+def _counted(cost: Cost, network: Network, limit: float) -> Target:
+    def left(pruning: Pruning) -> float:
+        return _read(cost, rewire(network, pruning))
 
-    whole = getattr(graph_cost(network), name)
-    limit = asked * whole if asked <= 1 else asked
-    return Target(name=f"--{name}", unit=unit, cost=cost, limit=limit)
-
-
-def _held(network: Network, asked: float) -> Target:
-    def cost(pruning: Pruning) -> float:
-        return peak_bytes(rewire(network, pruning)) / 1e6
-
-    return Target(name="--memory-mb", unit="MB", cost=cost, limit=asked)
+    whole = _read(cost, network) if cost.share and limit <= 1 else 1.0
+    return Target(name=cost.target_flag, unit=cost.unit, cost=left, limit=limit * whole)
 
 
-def _timed(network: Network, asked: float, *, firm: bool) -> Target:
+def _read(cost: Cost, network: Network) -> float:
+    value = cost.of_network(network, CostContext())
+    assert value is not None, f"{cost.name} has target_help, and no of_network"
+    return value
+
+
+def _timed(cost: Cost, network: Network, limit: float, *, firm: bool) -> Target:
     added = AdditiveLatency(network)
 
     @cache
     def measured(pruning: Pruning) -> float:
-        return quietest(partial(measured_latency, rewire(network, pruning)), asked)
+        return quietest(partial(measured_latency, rewire(network, pruning)), limit)
 
     return Target(
-        name="--latency-ms",
-        unit="ms",
+        name=cost.target_flag,
+        unit=cost.unit,
         cost=lambda pruning: added(rewire(network, pruning)),
-        limit=asked,
+        limit=limit,
         measured=measured,
         firm=firm,
     )

@@ -3,16 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archwright.cost.registry import get_cost
 from archwright.report import formatting
-
-_NAMES = {
-    "latency_ms": "latency, ms",
-    "macs": "multiply-accumulates",
-    "params": "parameters",
-    "memory_mb": "memory, MB",
-    "size_mb": "size, MB",
-    "energy_mj": "energy, mJ",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +26,7 @@ def budgets(judged: Sequence[Judged]) -> list[dict[str, str]]:
     """The rows of the table, as text."""
     return [
         {
-            "name": _NAMES.get(one.cost, one.cost),
+            "name": get_cost(one.cost).heading,
             "limit": _number(one.cost, one.limit),
             "predicted": _number(one.cost, one.predicted),
             "value": _number(one.cost, one.value),
@@ -46,4 +38,5 @@ def budgets(judged: Sequence[Judged]) -> list[dict[str, str]]:
 
 
 def _number(cost: str, value: float) -> str:
-    return formatting.milliseconds(value) if cost == "latency_ms" else formatting.si(value)
+    timed = get_cost(cost).unit == "ms"
+    return formatting.milliseconds(value) if timed else formatting.si(value)

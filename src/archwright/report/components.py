@@ -71,7 +71,7 @@ def exports(run: Run) -> list[dict[str, str]]:
             "bytes": formatting.exact(export.bytes) or formatting.NOTHING,
             "top1": formatting.percent(export.top1),
             "latency": formatting.milliseconds(export.latency_ms),
-            "spread": formatting.milliseconds(export.spread_ms),
+            "spread": formatting.milliseconds(export.latency_spread_ms),
             "measured": f"{export.runtime}; {formatting.exact(export.batch_size)} at a time, "
             f"threads: {formatting.exact(export.threads)}",
         }

@@ -1,11 +1,10 @@
-"""What a log says of costs: beside their limits, along a front, and at which size they count."""
+"""Costs in a log: beside their limits, along a Pareto front, and the size they are counted at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archwright.errors import RunError
-from archwright.report.record import Record
-from archwright.spaces import Size
+from archwright.report import log_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,31 +28,25 @@ class Priced:
     size: str
 
 
-def front_point(record: Record) -> ParetoPoint:
-    """A point of a front; its first cost is the one that the front is along.
+def front_point(point: log_lines.FrontPoint, where: str) -> ParetoPoint:
+    """Return a point of a front; its first cost is the one that the front is along.
 
     Raises:
         RunError: it lacks its costs or its accuracy.
     """
-    costs, top1 = record.number_by_name("costs"), record.number("accuracy")
-    if not costs or top1 is None:
-        raise RunError(f"{record.where}: a point needs costs and accuracy; run again")
+    costs = log_lines.known(point.costs)
+    if not costs or point.accuracy is None:
+        raise RunError(f"{where}: a point needs costs and accuracy; run again")
     cost, value = next(iter(costs.items()))
-    return ParetoPoint(cost=cost, value=value, top1=top1)
+    return ParetoPoint(cost=cost, value=value, top1=point.accuracy)
 
 
-def priced(record: Record) -> Priced | None:
-    """The costs of a result; None: it does not say at which size anything was counted.
-
-    Raises:
-        RunError, ConfigError: it says no size, or one that no network has.
-    """
-    held = record.values.get("counted_at")
-    if held is None:
+def priced(result: log_lines.Result) -> Priced | None:
+    """Return the costs of a result; None: it names no size at which anything was counted."""
+    if result.counted_at is None:
         return None
-    size = Record.of(held, f"{record.where} counted_at")
     return Priced(
-        costs=record.number_by_name("costs"),
-        limits=record.number_by_name("limits"),
-        size=Size(**{name: size.integer(name) for name in Size.__dataclass_fields__}).text,
+        costs=log_lines.known(result.costs),
+        limits=log_lines.known(result.limits),
+        size=result.counted_at.text,
     )

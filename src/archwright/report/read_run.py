@@ -1,30 +1,18 @@
 """Read a run folder into typed values; every fault is one RunError line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from archwright.engine.folder import SCHEMA, read_config
 from archwright.errors import RunError
 from archwright.io.files import decoded
+from archwright.io.schema import read_as, read_json
+from archwright.report import log_lines
 from archwright.report.costs import ParetoPoint, Priced, front_point, priced
-from archwright.report.record import Record
 
 KINDS = ("search", "train", "prune")
-METRICS = (
-    "train_loss",
-    "train_top1",
-    "valid_loss",
-    "valid_top1",
-    "test_loss",
-    "test_top1",
-    "test_top5",
-    "lr",
-    "entropy",
-    "gap",
-    "eigenvalue",
-    "seconds",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +45,7 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """Epoch of one network; `values` contains those of METRICS that were logged.
+    """Epoch of one network; `values` contains the metrics that were logged.
 
     `skips` is, for each kind of cell, the fraction of decisions whose strongest candidate is a skip
     connection. The name of a gate is that of its node: `cell0:2`.
@@ -85,34 +73,6 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
-    """Exported file of the run's network, with its measured latency."""
-
-    file: str
-    format: str
-    weights: str
-    bytes: float | None
-    top1: float | None
-    latency_ms: float | None
-    spread_ms: float | None
-    runtime: str
-    batch_size: float | None
-    threads: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pruned:
-    """Nodes that a pruning deleted, by cell, and the kind of each cell.
-
-    `top1` is that of the network before it was fine-tuned.
-    """
-
-    deleted: Mapping[str, tuple[int, ...]]
-    kinds: Mapping[str, str]
-    top1: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Result:
     """Result of a run: its own network first, then those it is compared with."""
 
@@ -132,14 +92,6 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
-    """Early stop of a search: its rule, and the epoch (from 0) whose alpha was used."""
-
-    rule: str
-    taken: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Run:
     """Run folder; `result` is None while the run has not finished."""
 
@@ -153,9 +105,9 @@ class Run:
     epochs: tuple[Epoch, ...]
     result: Result | None
     architecture: Architecture | None
-    exports: tuple[Export, ...] = ()
-    stop: Stop | None = None
-    pruned: Pruned | None = None
+    exports: tuple[log_lines.Export, ...] = ()
+    stop: log_lines.Stop | None = None
+    pruned: log_lines.Pruned | None = None
     members: tuple[Member, ...] = ()
 
     @property
@@ -174,210 +126,184 @@ class Run:
 
 
 def load_run(folder: Path) -> Run:
-    """Read the run in `folder`; an unfinished one is read as far as it went."""
+    """Read the run in `folder`; an unfinished one is read as far as it went.
+
+    Raises:
+        RunError: there is none, it is a build, or a file in it is damaged (file and place named).
+    """
     if not folder.is_dir():
         raise RunError(f"{folder}: there is no such run folder; check the path")
-    config = Record(read_config(folder), str(folder / "config.json"))
-    kind = config.need_text("kind")
+    config = read_config(folder)
+    kind = config["kind"]
     if kind not in KINDS:
         if kind == "build":
             page = folder / "report.html"
             raise RunError(f"{folder} is a build, whose page is {page}: give its stages' folders")
         raise RunError(
-            f"{config.where}: kind {kind!r} is not one of {', '.join(KINDS)}: "
+            f"{folder / 'config.json'}: kind {kind!r} is not one of {', '.join(KINDS)}: "
             f"give the folder of such a run"
         )
-    records = _read_log(folder / "log.jsonl")
-    start = next((r for r in reversed(records) if r.text("event") == "start"), Record({}, ""))
-    decisions = {
-        name: tuple(candidates) for name, candidates in start.texts_by_name("decisions").items()
-    }
+    lines = list(_log_lines(folder / "log.jsonl"))
+    start = next(reversed(_of(lines, log_lines.Start)), log_lines.Start())
     architecture = _read_architecture(folder / "architecture.json")
-    results = [r for r in records if r.text("event") == "result"]
-    stops = [r for r in records if r.text("event") == "stop"]
+    results = [(where, line) for where, line in lines if isinstance(line, log_lines.Result)]
+    stops, pruned = _of(lines, log_lines.Stop), _of(lines, log_lines.Pruned)
     return Run(
         name=folder.resolve().name,
         kind=kind,
-        config=config.values,
-        decisions=decisions,
-        params=start.number("params"),
-        versions=start.plain("versions"),
-        hardware=start.text("hardware"),
-        epochs=_epochs(records, decisions),
-        result=_result(results[-1], architecture) if results else None,
+        config=config,
+        decisions=start.decisions,
+        params=start.params,
+        versions={name: str(version) for name, version in start.versions.items()},
+        hardware=start.hardware,
+        epochs=_epochs(lines, start.decisions),
+        result=_result(*results[-1], architecture) if results else None,
         architecture=architecture,
-        stop=Stop(rule=stops[-1].need_text("rule"), taken=stops[-1].integer("taken"))
-        if stops
-        else None,
-        exports=_exports(records),
-        pruned=_pruned(records),
-        members=tuple(_member(r) for r in records if r.text("event") == "supernet"),
+        stop=stops[-1] if stops else None,
+        # of a file that was written again, the last line
+        exports=tuple({line.file: line for line in _of(lines, log_lines.Export)}.values()),
+        pruned=pruned[-1] if pruned else None,
+        members=tuple(_member(line) for line in _of(lines, log_lines.Supernet)),
     )
 
 
-def _member(record: Record) -> Member:
-    return Member(
-        folder=f"supernet{record.integer('number')}",
-        seed=record.integer("seed"),
-        architecture=record.need_text("architecture"),
-    )
+_Lines = list[tuple[str, object]]
+"""Lines of a log, each with its place."""
+_L = TypeVar("_L")
 
 
-def _read_text(path: Path, remedy: str) -> str:
+def _of(lines: _Lines, kind: type[_L]) -> list[_L]:
+    return [line for _, line in lines if isinstance(line, kind)]
+
+
+def _member(line: log_lines.Supernet) -> Member:
+    folder = f"supernet{line.number}"
+    return Member(folder=folder, seed=line.seed, architecture=line.architecture)
+
+
+def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """Yield the lines whose event the report reads, with their places.
+
+    Raises:
+        RunError: the file is missing, or a line is damaged.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
-        raise RunError(f"{path} is missing: {remedy}") from None
+        raise RunError(f"{path} is missing: the run was never started; run it first") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read ({error}): {remedy}") from None
-
-
-def _read_json(path: Path, remedy: str) -> Record:
-    text = _read_text(path, remedy)
-    try:
-        value = decoded(text)
-    except ValueError as error:
-        raise RunError(f"{path} is not JSON ({error}): restore it, or run again") from None
-    return Record.of(value, str(path))
-
-
-def _read_log(path: Path) -> list[Record]:
-    text = _read_text(path, "the run was never started; run it first")
-    records: list[Record] = []
-    lines = text.split("\n")
+        raise RunError(f"{path} cannot be read ({error}): run again") from None
     for number, line in enumerate(lines, start=1):
         where = f"{path} line {number}"
         if not line.strip():
             continue
         try:
-            value = decoded(line)
+            content = decoded(line)
         except ValueError as error:
             if number == len(lines):  # no newline after it: the run was killed while writing
-                break
+                return
             raise RunError(f"{where} is not JSON ({error}): delete that line") from None
-        records.append(Record.of(value, where))
-    return records
+        event = _read(log_lines.Event, content, where).event
+        if event in log_lines.EVENTS:
+            yield where, _read(log_lines.EVENTS[event], content, where)
 
 
-def _epochs(records: list[Record], decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
+def _read(kind: type[_L], content: object, where: str) -> _L:
+    """Read a line; what was measured may be NaN or infinite."""
+    return read_as(kind, content, where, remedy=_REMEDY, finite=False)
+
+
+_REMEDY = "restore it, or run again"
+
+
+def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
     """Return epochs in order, networks in the order met; of a repeated epoch, the last record."""
     found: dict[tuple[str, int], Epoch] = {}
     order: dict[str, int] = {}
-    for record in records:
-        if record.text("event") != "epoch":
+    for where, line in lines:
+        if not isinstance(line, log_lines.Epoch):
             continue
-        name, number = record.text("name") or "", record.integer("epoch")
-        values = {key: record.number(key) for key in METRICS}
-        alpha = record.numbers_by_name("alpha")
-        for decision, weights in alpha.items():
+        for decision, weights in line.alpha.items():
             candidates = decisions.get(decision)
             if candidates is not None and len(candidates) != len(weights):
                 raise RunError(
-                    f"{record.where}: alpha of {decision} has {len(weights)} weights for "
+                    f"{where}: alpha of {decision} has {len(weights)} weights for "
                     f"{len(candidates)} candidates; delete that line, or run again"
                 )
-        order.setdefault(name, len(order))
-        found[name, number] = Epoch(
-            name=name,
-            epoch=number,
-            values={key: value for key, value in values.items() if value is not None},
-            alpha={key: tuple(weights) for key, weights in alpha.items() if key in decisions},
-            skips=record.number_by_name("skips"),
-            gates=record.number_by_name("gates"),
+        order.setdefault(line.name, len(order))
+        found[line.name, line.epoch] = Epoch(
+            name=line.name,
+            epoch=line.epoch,
+            values=line.metrics,
+            alpha={key: weights for key, weights in line.alpha.items() if key in decisions},
+            skips=log_lines.known(line.skips),
+            gates=log_lines.known(line.gates),
         )
     return tuple(sorted(found.values(), key=lambda e: (order[e.name], e.epoch)))
 
 
-def _exports(records: list[Record]) -> tuple[Export, ...]:
-    """Return exported files in the order met; of a file that was written again, the last record."""
-    found: dict[str, Export] = {}
-    for record in records:
-        if record.text("event") != "export":
-            continue
-        file = record.need_text("file")
-        found[file] = Export(
-            file=file,
-            format=record.need_text("format"),
-            weights=record.need_text("weights"),
-            bytes=record.number("bytes"),
-            top1=record.number("top1"),
-            latency_ms=record.number("latency_ms"),
-            spread_ms=record.number("latency_spread_ms"),
-            runtime=record.text("runtime") or "",
-            batch_size=record.number("batch_size"),
-            threads=record.number("threads"),
-        )
-    return tuple(found.values())
+def _result(where: str, line: log_lines.Result, architecture: Architecture | None) -> Result:
+    rows = tuple(_row(row, row.name, None) for row in line.rows)
+    if not rows:
+        rows = (_row(line, "found", architecture.text if architecture else None),)
+    front = tuple(front_point(point, where) for point in line.front)
+    return Result(rows=rows, seconds=line.seconds, front=front, priced=priced(line))
 
 
-def _pruned(records: list[Record]) -> Pruned | None:
-    found = [record for record in records if record.text("event") == "pruned"]
-    if not found:
-        return None
-    deleted = found[-1].integers_by_name("deleted")
-    return Pruned(
-        deleted={step: tuple(nodes) for step, nodes in deleted.items()},
-        kinds=found[-1].plain("kinds"),
-        top1=found[-1].number("top1"),
-    )
-
-
-def _row(record: Record, name: str, architecture: str | None) -> Row:
-    top1 = record.number("top1")
+def _row(line: log_lines.Measured, name: str, architecture: str | None) -> Row:
     return Row(
         name=name,
-        architecture=record.text("architecture") or architecture,
-        channels=record.number("channels"),
-        params=record.number("params"),
-        macs=record.number("macs"),
-        top1=record.number("accuracy") if top1 is None else top1,
-        top5=record.number("top5"),
+        architecture=line.architecture or architecture,
+        channels=line.channels,
+        params=line.params,
+        macs=line.macs,
+        top1=line.accuracy if line.top1 is None else line.top1,
+        top5=line.top5,
     )
 
 
-def _result(record: Record, architecture: Architecture | None) -> Result:
-    rows = tuple(_row(row, row.need_text("name"), None) for row in record.records("rows"))
-    if not rows:
-        rows = (_row(record, "found", architecture.text if architecture else None),)
-    front = tuple(front_point(point) for point in record.records("front"))
-    return Result(rows=rows, seconds=record.number("seconds"), front=front, priced=priced(record))
+@dataclass(frozen=True, kw_only=True)
+class _CellForm:
+    """A cell as its file has it."""
+
+    inputs: int
+    nodes: tuple[tuple[tuple[str, int], ...], ...]
+    output: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ArchitectureForm:
+    """An architecture as its file has it."""
+
+    space: str
+    text: str
+    cells: dict[str, _CellForm]
+    schema: float | None = None
 
 
 def _read_architecture(path: Path) -> Architecture | None:
     if not path.exists():
         return None
-    record = _read_json(path, "run again")
-    _check_schema(record)
-    cells = tuple(_cell(kind, cell) for kind, cell in record.records_by_name("cells").items())
-    return Architecture(space=record.need_text("space"), text=record.need_text("text"), cells=cells)
+    form = read_json(_ArchitectureForm, path, remedy=_REMEDY)
+    if form.schema is not None and form.schema > SCHEMA:
+        raise RunError(f"{path}: schema {form.schema:g} is newer than {SCHEMA}; update archwright")
+    cells = tuple(_cell(kind, cell, f"{path} cells.{kind}") for kind, cell in form.cells.items())
+    return Architecture(space=form.space, text=form.text, cells=cells)
 
 
-def _cell(kind: str, record: Record) -> Cell:
-    cell = Cell(
-        kind=kind,
-        inputs=record.integer("inputs"),
-        nodes=record.edge_lists("nodes"),
-        output=record.integers("output"),
-    )
+def _cell(kind: str, form: _CellForm, where: str) -> Cell:
+    cell = Cell(kind=kind, inputs=form.inputs, nodes=form.nodes, output=form.output)
     backward = [e for e in cell.edges if not 0 <= e[1] < e[2]]
     if backward:
         op, source, target = backward[0]
         raise RunError(
-            f"{record.where}: edge {op} {source}->{target} does not come from an earlier node; "
+            f"{where}: edge {op} {source}->{target} does not come from an earlier node; "
             "write the architecture again"
         )
     total = cell.inputs + len(cell.nodes)
     if cell.inputs < 1 or not cell.output or not all(0 <= i < total for i in cell.output):
         raise RunError(
-            f"{record.where}: output {list(cell.output)} is not among the {total} nodes; "
+            f"{where}: output {list(cell.output)} is not among the {total} nodes; "
             "write the architecture again"
         )
     return cell
-
-
-def _check_schema(record: Record) -> None:
-    schema = record.number("schema")
-    if schema is not None and schema > SCHEMA:
-        raise RunError(
-            f"{record.where}: schema {schema:g} is newer than {SCHEMA}; update archwright"
-        )

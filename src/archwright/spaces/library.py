@@ -77,6 +77,30 @@ def spos() -> Space:
     )
 
 
+def nasbench_macro() -> Space:
+    """NAS-Bench-Macro (Su et al., CVPR 2021): 8 inverted residuals of 3 sorts, 6,561 networks."""
+    return Space(
+        name="nasbench-macro",
+        candidates={
+            "identity": op.identity_block,
+            "mb3_3x3": op.inverted_residual(3, 3),
+            "mb6_5x5": op.inverted_residual(5, 6),
+        },
+        skeleton=Blocks(
+            depths=(2, 3, 3),
+            multipliers=(2, 4, 8),
+            stem=1,
+            head=40,
+            stem_stride=1,
+            residual=True,
+            bias=True,
+        ),
+        null="",
+        search_size=(32, 8),
+        train_size=(32, 8),
+    )
+
+
 _SEPARABLE: tuple[tuple[str, Candidate], ...] = tuple(
     (f"sep_conv_{kernel}x{kernel}", op.sep_conv(kernel)) for kernel in (3, 5, 7, 9, 11, 13, 15)
 )

@@ -56,7 +56,8 @@ _FILE = re.compile(r"(.+\.py)(?:@([0-9a-f]+))?")
 def read_architecture(text: str, space: Space | None = None) -> Architecture:
     """Read an architecture from a file, a run folder, a published name or a notation.
 
-    Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, and for any other space
+    Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, the digits of NAS-Bench-Macro
+    (one per block, the position of its candidate), and for any other space
     `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars (with one kind: `space:cell`). A
     pruning follows the notation: `darts-v2 without cell0:2,4 fusion=linear`.
 
@@ -78,6 +79,8 @@ def read_architecture(text: str, space: Space | None = None) -> Architecture:
         return Architecture("darts", read_darts(text))
     if text.startswith("|"):
         return Architecture("nasbench201", {"cell": CellGenotype(1, _three_nodes(text), (3,))})
+    if re.fullmatch(r"[0-9]{3,}", text) and not exists(text):
+        return _digits(text)
     name, _, cells = text.rpartition(":")
     if name and "|" in cells:
         if found := _FILE.fullmatch(name):
@@ -120,6 +123,9 @@ def write_architecture(architecture: Architecture) -> str:
         return write_bars(cells["cell"].nodes)
     if architecture.space == "darts":
         return write_darts(cells)
+    if architecture.space == "nasbench-macro":
+        names = list(get_space("nasbench-macro").candidates)
+        return "".join(str(names.index(cell.nodes[0][0].candidate)) for cell in cells.values())
     bars = [f"{kind}={write_bars(cell.nodes)}" for kind, cell in cells.items()]
     return f"{architecture.origin or architecture.space}:{';'.join(bars)}"
 
@@ -149,6 +155,22 @@ def _first(space: Space, edge: EdgeSpec) -> str:
     """Return the first candidate on an edge that is a connection, if there is one."""
     names = space.edge_candidates(edge)
     return next((name for name in names if name != space.null), names[0])
+
+
+def _digits(text: str) -> Architecture:
+    """Read an architecture of NAS-Bench-Macro: a digit a block."""
+    names = list(get_space("nasbench-macro").candidates)
+    for position, digit in enumerate(text, start=1):
+        if int(digit) >= len(names):
+            raise GenotypeError(
+                f"character {position}: an architecture of nasbench-macro has the digits 0 to "
+                f"{len(names) - 1}, got {digit}"
+            )
+    cells = {
+        f"block{block}": CellGenotype(1, ((EdgeOp(names[int(digit)], 0),),), (1,))
+        for block, digit in enumerate(text)
+    }
+    return Architecture("nasbench-macro", cells)
 
 
 def _three_nodes(text: str) -> tuple[tuple[EdgeOp, ...], ...]:

@@ -168,6 +168,35 @@ def xception_block(site: Site) -> Chain:
     return _two_branches(site, 3, main)
 
 
+def inverted_residual(kernel: int, expansion: int) -> Candidate:
+    """A pointwise conv to `expansion` times the width, a depthwise conv, a pointwise conv back.
+
+    Batch norm after each, ReLU after the first two (Sandler et al., MobileNetV2, CVPR 2018). The
+    shortcut is the skeleton's: see `Blocks.residual`.
+    """
+
+    def build(site: Site) -> Chain:
+        wide = site.c_in * expansion
+        return chain(
+            *(Conv(site.c_in, wide, 1), BatchNorm(wide, site.affine), ReLU()),
+            Conv(wide, wide, kernel, site.stride, groups=wide),
+            *(BatchNorm(wide, site.affine), ReLU()),
+            *(Conv(wide, site.c_out, 1), BatchNorm(site.c_out, site.affine)),
+        )
+
+    return build
+
+
+def identity_block(site: Site) -> Chain:
+    """Nothing beside a shortcut; where there is none, a pointwise conv of that stride, batch norm.
+
+    As in NAS-Bench-Macro (Su et al., CVPR 2021).
+    """
+    if site.stride == 1 and site.c_in == site.c_out:
+        return chain(Zero(site.c_out, site.stride))
+    return chain(Conv(site.c_in, site.c_out, 1, site.stride), BatchNorm(site.c_out, site.affine))
+
+
 def _two_branches(site: Site, kernel: int, main: Callable[[Site, int, int], Chain]) -> Chain:
     if site.stride == 1 and site.c_in == site.c_out:
         half = site.c_in // 2

@@ -16,6 +16,7 @@ SPACES: dict[str, Callable[[], Space]] = {
     "nasbench201": library.nasbench201,
     "darts": library.darts,
     "spos": library.spos,
+    "nasbench-macro": library.nasbench_macro,
     "toponas-exaggerated": library.toponas_exaggerated,
     **{f"toponas-{number}": partial(library.toponas, number) for number in range(4, 17)},
 }

@@ -182,12 +182,16 @@ class Blocks:
     `depths` are the published numbers of blocks per stage, `multipliers` the widths of the stages
     in units of C. The first block of a stage halves the resolution. `Size.cells` is the number of
     all blocks; a number other than the published one is distributed over the stages in proportion.
+    With `residual`, the output of a block is added to its input if width and resolution stay.
     """
 
     depths: tuple[int, ...]
     multipliers: tuple[float, ...]
     stem: float
     head: float
+    stem_stride: int = 2
+    residual: bool = False
+    bias: bool = False
 
     def cells(self, size: Size) -> Mapping[str, CellSpec]:
         """Return one kind of cell per block."""
@@ -223,8 +227,8 @@ class Blocks:
             ConfigError: there are fewer blocks than stages, or a width does not divide by 4.
         """
         width = max(round(size.channels * self.stem), 1)
-        stem = (Conv(size.image_channels, width, 3, 2), BatchNorm(width), ReLU())
-        steps = [_step("stem", INPUT, *stem)]
+        stem = Conv(size.image_channels, width, 3, self.stem_stride)
+        steps = [_step("stem", INPUT, stem, BatchNorm(width), ReLU())]
         position = 0
         for depth, multiplier in zip(self.stages(size.cells), self.multipliers, strict=True):
             wider = _stage_width(size, multiplier)
@@ -232,12 +236,14 @@ class Blocks:
                 name = f"block{position}"
                 site = Site(width, wider, 1 if first else 2)
                 cell = place(name, name, (chain(),), (width,), site)
+                if self.residual and first and width == wider:
+                    cell = replace(cell, edges=(Edge(0, 1, chain()), *cell.edges))
                 steps.append(Step(name, cell, (steps[-1].name,)))
                 width = wider
                 position += 1
         last = max(round(size.channels * self.head), 1)
         head = (Conv(width, last, 1), BatchNorm(last), ReLU(), GlobalAvgPool())
-        steps.append(_step("head", steps[-1].name, *head, Linear(last, size.classes, bias=False)))
+        steps.append(_step("head", steps[-1].name, *head, Linear(last, size.classes, self.bias)))
         return Network(size.image, tuple(steps))
 
     def auxiliary_after(self, size: Size) -> str:

@@ -1,23 +1,23 @@
-"""Who is trained: the network in question, and those that it is compared with."""
+"""The network that is trained, and those that it is compared with."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from archwright.cost import graph_cost
-from archwright.engine.folder import RunFolder, read_config
-from archwright.engine.weights import load_weights
-from archwright.errors import ConfigError, RunError
-from archwright.graph import Architecture, Network
-from archwright.graph.passes.restriction import restrict
-from archwright.graph.passes.simplification import Simplification, simplify
-from archwright.graph.passes.simplification.settings import from_settings
+from archwright.engine.trained import TrainedNetwork, load_network
+from archwright.errors import ConfigError, GraphError, RunError
+from archwright.graph import Architecture, Network, verify_discrete, walk_network
 from archwright.lowering import GraphModule
-from archwright.spaces import Size, Space, reference_architecture, with_auxiliary
+from archwright.spaces import (
+    Size,
+    Space,
+    reference_architecture,
+    with_auxiliary,
+    write_architecture,
+)
 from archwright.spaces.discretise import random_architecture
 from archwright.training.config import Rival
 
@@ -26,72 +26,109 @@ from archwright.training.config import Rival
 class NetworkSpec:
     """An architecture at its size, under the name that its results go by.
 
-    `inherit` is the run folder of the search whose weights it starts from, if any; `simplified` is
-    how the supernet was that the weights of a finished run came from.
+    `inherited` is the network that a search left, whose weights it starts from, if any.
     """
 
     name: str
     space: Space
     architecture: Architecture
     size: Size
-    inherit: Path | None = None
-    simplified: Simplification | None = None
+    inherited: TrainedNetwork | None = None
+
+    @property
+    def published(self) -> Network:
+        """The discrete network as published."""
+        return self.space.discrete(self.architecture, self.size)
 
     @property
     def network(self) -> Network:
-        """The discrete network, without an auxiliary head."""
-        return self.space.discrete(self.architecture, self.size)
+        """The network: that of the search if it inherits, else as published."""
+        if self.inherited is None:
+            return self.published
+        return replace(self.inherited.network, image=self.size.image)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates on one image."""
         return graph_cost(self.network).macs
 
+    @property
+    def weights(self) -> dict[str, Tensor] | None:
+        """The weights that it starts from; those of an auxiliary head are not among them."""
+        return None if self.inherited is None else dict(self.inherited.state)
+
     def trained(self, *, auxiliary: bool) -> Network:
-        """The network to train: with a search's batch norms if it inherits, else as published.
+        """Return the network to train, with an auxiliary head or without.
 
         Raises:
             ConfigError: no auxiliary head fits.
         """
-        network, simplified = self.network, self.simplified
-        if self.inherit is not None:
-            simplified = from_settings(read_config(self.inherit))
-        if simplified is not None:
-            supernet = simplify(self.space.supernet(self.size), simplified)
-            network = restrict(supernet, self.architecture)
+        network = self.network
         after = self.space.skeleton.auxiliary_after(self.size)
         return with_auxiliary(network, after, self.size.classes) if auxiliary else network
 
 
-def stored_entrant(
-    settings: Mapping[str, Any], space: Space, architecture: Architecture, size: Size
-) -> NetworkSpec:
-    """The network in question of a training, or of its pruning, of these settings.
+def inherit(search: Path, found: NetworkSpec) -> NetworkSpec:
+    """Return `found` with the graph and the weights that the search in that folder left.
 
     Raises:
-        ConfigError: they do not say how it was searched, if it inherited.
+        RunError: there is no such search, it is of another size, architecture or images, or what it
+            left is damaged.
     """
-    held = settings.get("inherited")
-    simplified = None if held is None else from_settings(held)
-    return NetworkSpec("found", space, architecture, size, simplified=simplified)
+    given = load_network(search, found.space)
+    if given.kind != "search":
+        raise RunError(f"{search} is no search: inherit from the folder of a search")
+    for name in ("channels", "cells"):
+        held, wanted = getattr(given.size, name), getattr(found.size, name)
+        if held != wanted:
+            raise RunError(
+                f"weights of {search} are of {name}={held}, not {wanted}: inherit at the size of "
+                f"the search, or train from fresh weights"
+            )
+    if _selection(given.architecture) != _selection(found.architecture):
+        raise RunError(
+            f"{search} is of another architecture, {write_architecture(given.architecture)}: "
+            f"inherit into the architecture that the search found"
+        )
+    heir = replace(found, inherited=given)
+    try:
+        verify_discrete(heir.network)
+        classes = walk_network(heir.network)[heir.network.output].channels
+    except GraphError as error:
+        raise RunError(
+            f"the network of {search} does not take {found.size.image} images ({error}): inherit "
+            f"with images like those of the search"
+        ) from None
+    if classes != found.size.classes:
+        raise RunError(
+            f"the network of {search} tells {classes} classes apart, not {found.size.classes}: "
+            f"inherit with images of the same classes"
+        )
+    return heir
+
+
+def _selection(architecture: Architecture) -> tuple[object, ...]:
+    """Return what an architecture decides, in whatever order it says it."""
+    outputs = {kind: cell.output for kind, cell in architecture.cells.items()}
+    return architecture.answers(), outputs, architecture.pruning
 
 
 def baseline(kind: Rival, found: NetworkSpec, seed: int) -> NetworkSpec:
-    """The network of that kind that `found` is compared with; it inherits nothing.
+    """Return the network of that kind that `found` is compared with; it inherits nothing.
 
     `hand-made`: the space's reference at the width that comes nearest to the found one's MACs.
     `random`: drawn uniformly with the run's seed, at the found one's size.
     """
     if kind == "random":
         architecture = random_architecture(found.space, found.size, np.random.default_rng(seed))
-        return replace(found, name=kind, architecture=architecture, inherit=None)
+        return replace(found, name=kind, architecture=architecture, inherited=None)
     architecture = reference_architecture(found.space, found.size)
-    made = replace(found, name=kind, architecture=architecture, inherit=None)
+    made = replace(found, name=kind, architecture=architecture, inherited=None)
     return match_macs(made, found.macs)
 
 
 def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
-    """`entrant` at the width whose MACs come nearest to `macs`."""
+    """Return `entrant` at the width whose MACs come nearest to `macs`."""
     best: tuple[int, NetworkSpec] | None = None
     for channels in range(1, 100_000):
         try:
@@ -108,39 +145,8 @@ def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
 
 
 def build(entrant: NetworkSpec, network: Network) -> GraphModule:
-    """The module of `network`, freshly initialised or with the weights that it inherits.
-
-    Raises:
-        RunError: as `inherited`.
-    """
+    """Return the module of `network`, freshly initialised or with the weights that it inherits."""
     module = GraphModule(network)
-    if entrant.inherit is not None:
-        module.load_state_dict(inherited(entrant, network), strict=False)
+    if entrant.weights is not None:
+        module.load_state_dict(entrant.weights, strict=False)
     return module
-
-
-def inherited(entrant: NetworkSpec, network: Network) -> dict[str, Tensor]:
-    """The weights that `entrant` inherits; those of an auxiliary head are not among them.
-
-    Raises:
-        RunError: there is no such search, it is of another size or architecture, it searched only a
-            part of the channels, or its weights are damaged.
-    """
-    assert entrant.inherit is not None, "asked only of those that inherit"
-    held = read_config(entrant.inherit)
-    if held.get("kind") != "search":
-        raise RunError(f"{entrant.inherit} is no search: inherit from the folder of a search")
-    for name in ("channels", "cells"):
-        wanted = getattr(entrant.size, name)
-        if held.get(name) != wanted:
-            raise RunError(
-                f"weights of {entrant.inherit} are of {name}={held.get(name)}, not {wanted}: "
-                f"inherit at the size of the search, or train from fresh weights"
-            )
-    parts = held.get("partial") or 1
-    if parts > 1:  # the other channels pass by: the space's own network has larger weights
-        raise RunError(
-            f"{entrant.inherit} searched one of {parts} parts of the channels ({held['method']}), "
-            f"so its weights are of another network: train it from fresh weights"
-        )
-    return load_weights(RunFolder(entrant.inherit).weights, network)

@@ -11,18 +11,17 @@ from archwright.cost import graph_cost
 from archwright.engine.checkpoint import loading
 from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
-from archwright.engine.folder import read_config
 from archwright.engine.meter import Meter
+from archwright.engine.network_file import save_graph
 from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
 from archwright.engine.weights import save_network
 from archwright.graph import Network
-from archwright.graph.passes.simplification.settings import recorded
+from archwright.io.schema import read_as, result_of, to_json
 from archwright.io.tensors import checksum
-from archwright.io.typed import read_dataclass, result_of
 from archwright.spaces import named_space, read_architecture, space_of, write_architecture
 from archwright.training.config import TrainConfig
 from archwright.training.loop import Loop, augmented_batches, cutout_side
-from archwright.training.network_spec import NetworkSpec, baseline, build, inherited
+from archwright.training.network_spec import NetworkSpec, baseline, build, inherit
 from archwright.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -30,10 +29,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TrainedNetwork:
-    """One row of the table: a network, what it costs, and the percent of test images it gets right.
+class NetworkResult:
+    """Row of the table: a network, its cost, and the percent of test images that it gets right.
 
-    `top1` and `top5` are those after the last epoch, `best_top1` the highest on the way.
+    `published_params` and `published_macs` are those of its architecture as published, which
+    differ where weights are inherited; `top1` and `top5` are those after the last epoch,
+    `best_top1` the highest on the way.
     """
 
     name: str
@@ -41,6 +42,8 @@ class TrainedNetwork:
     channels: int
     params: int
     macs: int
+    published_params: int
+    published_macs: int
     top1: float
     top5: float
     best_top1: float
@@ -50,16 +53,15 @@ class TrainedNetwork:
 class TrainResult:
     """The network in question first, then its rivals."""
 
-    rows: tuple[TrainedNetwork, ...]
+    rows: tuple[NetworkResult, ...]
     seconds: float
     out: Path
 
     def to_json(self) -> dict[str, Any]:
         """The first row's numbers, and all rows."""
-        first = asdict(self.rows[0])
-        del first["name"], first["channels"]
-        rows = [asdict(row) for row in self.rows]
-        return {**first, "seconds": self.seconds, "out": str(self.out), "rows": rows}
+        content = to_json(self)
+        first = {k: v for k, v in content["rows"][0].items() if k not in ("name", "channels")}
+        return {**first, **{name: content[name] for name in ("seconds", "out", "rows")}}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TrainResult":
@@ -68,7 +70,7 @@ class TrainResult:
         Raises:
             RunError: a field is missing, or of another type.
         """
-        return read_dataclass(cls, content, result_of(content["out"]))
+        return read_as(cls, content, result_of(content["out"]))
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -77,8 +79,8 @@ def train(config: TrainConfig) -> TrainResult:
     Raises:
         ConfigError, GenotypeError: a setting or an architecture that does not exist or fit.
         DataError: the images cannot be used.
-        RunError: the run folder exists, or is of another configuration; inherited weights of
-            another size.
+        RunError: the run folder exists, or is of another configuration; the search to inherit from
+            left another network.
         DivergedError: the loss is no longer finite.
     """
     named = named_space(config.space, config.architecture)
@@ -88,7 +90,9 @@ def train(config: TrainConfig) -> TrainResult:
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     size = size_for(images, channels, cells)
-    found = NetworkSpec("found", space, architecture, size, config.inherit)
+    found = NetworkSpec("found", space, architecture, size)
+    if config.inherit is not None:
+        found = inherit(config.inherit, found)
     run = _Training(config, fabric, found, images)
     with open_run_folder(fabric, config, "train", images, run.resolved) as folder:
         finished = folder.result()
@@ -112,14 +116,13 @@ class _Training:
             what = f"the {entrant.name} network"
             require_trainable(fabric, config, network, config.batch_size, what)
         self.resolved = self._resolved(found)
-        self.rows: list[TrainedNetwork] = []
+        self.rows: list[NetworkResult] = []
         self.batches = augmented_batches(fabric, config, images)
 
     def _resolved(self, found: NetworkSpec) -> dict[str, Any]:
         """What is written down of the options: all that a reader of the run needs, and no paths.
 
-        Of a search that is inherited from, that is a checksum of its weights, and how its supernet
-        was simplified.
+        Of a search that is inherited from, that is a checksum of its weights.
         """
         content: dict[str, Any] = {
             **{"channels": found.size.channels, "cells": found.size.cells},
@@ -127,9 +130,8 @@ class _Training:
             "architecture": write_architecture(found.architecture),
             "cutout": cutout_side(self.config, self.images),
         }
-        if found.inherit is not None:
-            content["inherit"] = checksum(inherited(found, self.networks[0]))
-            content["inherited"] = recorded(read_config(found.inherit))
+        if found.weights is not None:
+            content["inherit"] = checksum(found.weights)
         return content
 
     def run(self, keeper: Checkpointer) -> TrainResult:
@@ -138,9 +140,12 @@ class _Training:
         state = keeper.restore()
         if state:
             with loading(keeper.folder.checkpoint("last")):
-                self.rows = [TrainedNetwork(**row) for row in state["rows"]]
+                self.rows = [NetworkResult(**row) for row in state["rows"]]
         elif keeper.writes:
             self._log_start()
+        if keeper.writes:  # before any checkpoint, which goes with it
+            found = self.entrants[0]
+            save_graph(keeper.folder, found.architecture, found.network)
         left = list(zip(self.entrants, self.networks, strict=True))[len(self.rows) :]
         for entrant, network in left:
             self._train(entrant, network, state if state and state["trainer"] else None)
@@ -179,12 +184,20 @@ class _Training:
     def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
         assert scored.top1 is not None, "a data set has test images"
         assert scored.top5 is not None, "and both are counted together"
-        cost = graph_cost(entrant.network)
-        text = write_architecture(entrant.architecture)
+        cost, published = graph_cost(entrant.network), graph_cost(entrant.published)
         top1, top5, best = (round(value, 4) for value in (scored.top1, scored.top5, best))
         self.rows.append(
-            TrainedNetwork(
-                entrant.name, text, entrant.size.channels, cost.params, cost.macs, top1, top5, best
+            NetworkResult(
+                name=entrant.name,
+                architecture=write_architecture(entrant.architecture),
+                channels=entrant.size.channels,
+                params=cost.params,
+                macs=cost.macs,
+                published_params=published.params,
+                published_macs=published.macs,
+                top1=top1,
+                top5=top5,
+                best_top1=best,
             )
         )
         if entrant.name == "found" and self.keeper.writes:

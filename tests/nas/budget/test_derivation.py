@@ -14,11 +14,11 @@ from archwright.cost.model import AdditiveCostModel, CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget import derivation as module
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.derivation import Derivation
 from archwright.nas.budget.discrete_space import DiscreteSpace
 from archwright.nas.budget.lagrangian_solver import LagrangianSolver
-from archwright.nas.budget.limits import Budget
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.spaces.discretise import discretise, is_connected
 

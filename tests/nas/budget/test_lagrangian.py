@@ -12,7 +12,7 @@ from archwright.cost import CostModel, DecisionTable, cost_model
 from archwright.engine.log import RunLog
 from archwright.graph import Architecture
 from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
-from archwright.nas.budget.limits import Budget
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.regularity import Regularity
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.spaces.discretise import discretise

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError, GraphError
 from archwright.graph import (
@@ -20,7 +20,8 @@ from archwright.graph import (
     verify_discrete,
 )
 from archwright.graph.ops import Scale
-from archwright.graph.passes.resizing import resize, resized, without_zeros
+from archwright.graph.passes.edge_removal import EdgeRemoval
+from archwright.graph.passes.resizing import Resizing
 from archwright.lowering import GraphModule
 from archwright.pruning.baselines.channels import Ranking, prune_channels, rebuilt
 from archwright.pruning.baselines.widths import multiple_of, rounded
@@ -47,7 +48,7 @@ def test_pruned_networks_are_networks_like_others(text: str, ranking, share: flo
     logits, _ = pruned(images())
     assert logits.shape == (2, 10)
     logits.sum().backward()  # it can be trained on
-    assert deviation(LogitsModule(pruned), Session(to_onnx(pruned)), pruned.network.image) < 1e-5
+    assert max_error(LogitsModule(pruned), Session(to_onnx(pruned)), pruned.network.image) < 1e-5
 
 
 def test_channels_of_all_layers_compete_or_not() -> None:
@@ -178,8 +179,8 @@ def test_a_node_that_nothing_leads_into_is_named() -> None:
     none = "|none~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
     with pytest.raises(
         ConfigError,
-        match="channel pruning: nothing leads into node 1 of cell0: its width is open; leave "
-        "--methods channels out",
+        match="channel pruning: edge removal requires features in every node: nothing leads into "
+        "node 1 of cell0: its width is open; leave --methods channels out",
     ):
         prune_channels(network(none), 1e9)
 
@@ -194,7 +195,7 @@ def test_without_torch_pruning_the_remedy_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_edges_that_add_nothing_are_left_out() -> None:
     whole = graph(NB201)
-    lean = without_zeros(whole)
+    lean = EdgeRemoval()(whole).network
     assert graph_cost(lean) == graph_cost(whole)
     given, made = network(NB201), GraphModule(lean).eval()
     made.load_state_dict(given.state_dict())
@@ -203,7 +204,8 @@ def test_edges_that_add_nothing_are_left_out() -> None:
 
 def test_modules_as_they_were_change_nothing() -> None:
     whole = network()
-    assert resized(whole.network, dict(whole.slots.items())) == whole.network
+    result = Resizing(dict(whole.slots.items()))(whole.network)
+    assert (result.network, result.changed) == (whole.network, False)
     again = rebuilt(whole).eval()
     assert torch.equal(again(images())[0], whole(images())[0])
 
@@ -212,11 +214,11 @@ def test_a_pool_with_its_norm_is_resized() -> None:
     supernet = entrant().space.supernet(entrant().size)
     (pool, *_) = (m.primitive for m in supernet.modules() if m.primitive.label() == "maxpool3_bn")
     norm = nn.Sequential(nn.MaxPool2d(3), nn.BatchNorm2d(3, affine=False))
-    assert resize(pool, norm).out_shape(Shape(3, 8, 8)).channels == 3
+    assert pool.resized(norm.state_dict()).out_shape(Shape(3, 8, 8)).channels == 3
 
 
 def test_what_has_no_other_width_is_named() -> None:
     step = Step("a", Chain((Op(Scale(4), "scale"), Op(Linear(4, 2), "head"))), (INPUT,))
     modules = {"scale": nn.Identity(), "head": nn.Linear(4, 2)}
     with pytest.raises(GraphError, match="scale cannot be made narrower: prune nodes or operat"):
-        resized(Network(Shape(4, 1, 1), (step,)), modules)
+        Resizing(modules)(Network(Shape(4, 1, 1), (step,)))

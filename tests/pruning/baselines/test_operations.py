@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.graph import Cell, Network, verify_discrete
@@ -63,7 +63,7 @@ def test_a_network_without_edges_is_the_sum_of_the_others(text: str) -> None:
                     _silence(whole, step.name, at)
                     assert edge.target in step.body.inner()
     torch.testing.assert_close(made(images())[0], whole(images())[0])
-    assert deviation(LogitsModule(made), Session(to_onnx(made)), cut.image) < 1e-5
+    assert max_error(LogitsModule(made), Session(to_onnx(made)), cut.image) < 1e-5
 
 
 def _silence(whole: GraphModule, step: str, position: int) -> None:

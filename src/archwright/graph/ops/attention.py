@@ -1,17 +1,21 @@
-"""What weighs channels by what an image shows."""
+"""Attention: rescaling channels by globally pooled features."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
 from archwright.errors import GraphError
-from archwright.graph.primitive import Primitive, Shape
+from archwright.graph.onnx_form import OnnxGraph, State
+from archwright.graph.primitive import Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+@register_primitive("squeeze_excite")
 @dataclass(frozen=True)
 class SqueezeExcite(Primitive):
     """Channels recalibrated by 2 sigmoid(W2 relu(W1 mean(x))), `hidden` units between.
@@ -22,6 +26,16 @@ class SqueezeExcite(Primitive):
 
     channels: int
     hidden: int
+
+    aten: ClassVar[tuple[str, ...]] = (
+        "mean.dim",
+        "linear.default",
+        "relu.default",
+        "sigmoid.default",
+        "mul.Tensor",
+        "slice.Tensor",
+        "unsqueeze.default",
+    )
 
     def __post_init__(self) -> None:
         """Check that there is a unit.
@@ -52,10 +66,41 @@ class SqueezeExcite(Primitive):
 
     @override
     def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+        return _module_type()(self)
 
-        return _modules.SqueezeExcite(self.channels, self.hidden)
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        made = graph.node("GlobalAveragePool", [x])
+        for layer, activation in (("squeeze", "Relu"), ("expand", "Sigmoid")):
+            weight = state[f"{layer}.weight"][:, :, None, None]  # on one pixel it is a convolution
+            given = [made, graph.constant(weight), graph.constant(state[f"{layer}.bias"])]
+            made = graph.node(activation, [graph.node("Conv", given)])
+        return graph.node("Mul", [x, graph.node("Mul", [made, graph.constant(2.0)])])
 
     @override
     def label(self) -> str:
         return f"se{self.hidden}"
+
+
+@cache
+def _module_type() -> "Callable[[SqueezeExcite], nn.Module]":
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+
+    class SqueezeExciteModule(nn.Module):
+        """[B, C, H, W], each channel times 2 sigmoid(expand(relu(squeeze(its mean))))."""
+
+        def __init__(self, described: SqueezeExcite) -> None:
+            super().__init__()
+            self.squeeze = nn.Linear(described.channels, described.hidden)
+            self.expand = nn.Linear(described.hidden, described.channels)
+            nn.init.zeros_(self.expand.weight)
+            nn.init.zeros_(self.expand.bias)
+
+        @override
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = functional.relu(self.squeeze(x.mean((2, 3))))
+            return x * (2 * torch.sigmoid(self.expand(hidden)))[:, :, None, None]
+
+    return SqueezeExciteModule

@@ -1,23 +1,23 @@
-"""What multiplies features by learned weights.
+"""Convolutions and linear layers, which alone count as multiply-accumulates."""
 
-Only these count as multiply-accumulates.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from typing_extensions import override
 
 from archwright.errors import GraphError
-from archwright.graph.primitive import Counted, Primitive, Shape
+from archwright.graph.onnx_form import OnnxGraph, State, slice_of
+from archwright.graph.primitive import Counted, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class KernelNorm:
-    """Normalises a kernel, K -> (K - mean) / scale (TopoNAS, eq. 28).
+    """Normalisation of a kernel, K -> (K - mean) / scale (TopoNAS, eq. 28).
 
     Mean and scale are those of the whole `kernel` or of each output `filter`; the scale is the
     `deviation` of the taps, or the `norm` of their vector, under which kernels of all sizes speak
@@ -28,10 +28,26 @@ class KernelNorm:
     scale: Literal["deviation", "norm"]
 
     def taps(self, conv: "Conv") -> int:
-        """How many weights are normalised together."""
+        """Return the number of weights that are normalised together."""
         return conv.params // (conv.c_out if self.granularity == "filter" else 1)
 
+    def normalise(self, weight: "Tensor") -> "Tensor":
+        """Normalise kernels [..., c_out, c_in / groups, K, K]."""
+        import torch
 
+        axes = (-3, -2, -1) if self.granularity == "filter" else (-4, -3, -2, -1)
+        centred = weight - weight.mean(axes, keepdim=True)
+        energy = centred.square()
+        energy = (
+            energy.mean(axes, keepdim=True)
+            if self.scale == "deviation"
+            else energy.sum(axes, keepdim=True)
+        )
+        # a kernel all of whose taps are equal has no scale: the floor keeps its gradient finite
+        return centred * energy.clamp(min=torch.finfo(weight.dtype).tiny ** 0.5).rsqrt()
+
+
+@register_primitive("conv")
 @dataclass(frozen=True)
 class Conv(Primitive):
     """A convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
@@ -52,6 +68,11 @@ class Conv(Primitive):
     norm: KernelNorm | None = None
 
     counted_as: ClassVar[Counted] = "conv"
+    aten: ClassVar[tuple[str, ...]] = (
+        *("conv2d.default", "slice.Tensor", "pad.default"),
+        *("mean.dim", "sub.Tensor", "square.default", "sum.dim_IntList"),  # of a norm
+        *("clamp.default", "rsqrt.default", "mul.Tensor"),
+    )
 
     def __post_init__(self) -> None:
         """Check that there is such a convolution.
@@ -91,10 +112,19 @@ class Conv(Primitive):
         """Zeros put on each side."""
         return self.dilation * ((self.kernel - 1) // 2)
 
+    def kernel_of(self, weight: "Tensor") -> "Tensor":
+        """Return the kernel that convolves [c_out, c_in / groups, K, K], normalised if it is so."""
+        return weight if self.norm is None else self.norm.normalise(weight)
+
     @property
     @override
     def linear(self) -> bool:
         return True
+
+    @property
+    @override
+    def resizable(self) -> bool:
+        return self.norm is None and self.groups in (1, self.c_out)
 
     @property
     @override
@@ -125,19 +155,39 @@ class Conv(Primitive):
         return replace(self, c_in=c_in, c_out=c_out, groups=groups)
 
     @override
-    def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+    def resized(self, state: State) -> "Primitive":
+        if not self.resizable:
+            return super().resized(state)
+        c_out, a_group, *_ = state["weight"].shape
+        groups = c_out if self.groups > 1 else 1
+        return replace(self, c_in=a_group * groups, c_out=c_out, groups=groups)
 
-        return _modules.Conv(
-            self.c_in,
-            self.c_out,
-            self.kernel,
-            stride=self.step,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            offset=self.offset,
-            norm=self.norm,
+    @override
+    def state_for(self, other: Primitive, state: State) -> State:
+        if isinstance(other, Conv) and other.norm != self.norm:
+            return {"weight": self.kernel_of(state["weight"])}
+        return state
+
+    @override
+    def build(self) -> "nn.Module":
+        return _conv_type()(self)
+
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        before = [self.padding] * 2
+        after = list(before)
+        if self.offset:
+            x = slice_of(graph, x, [self.offset] * 2, shape[1:], axes=[2, 3])
+            # what the view lacks where the stride does not divide the size: see `forward`
+            after = [self.offset if size % self.step else 0 for size in shape[1:]]
+        return graph.node(
+            "Conv",
+            [x, graph.constant(self.kernel_of(state["weight"]))],
+            kernel_shape=[self.kernel] * 2,
+            strides=[self.step] * 2,
+            dilations=[self.dilation] * 2,
+            pads=[*before, *after],
+            group=self.groups,
         )
 
     @override
@@ -150,6 +200,7 @@ class Conv(Primitive):
         return f"{label}*" if self.norm else label
 
 
+@register_primitive("linear")
 @dataclass(frozen=True)
 class Linear(Primitive):
     """A classifier: [B, C, 1, 1] -> [B, classes]."""
@@ -157,6 +208,16 @@ class Linear(Primitive):
     c_in: int
     c_out: int
     bias: bool = True
+
+    aten: ClassVar[tuple[str, ...]] = ("flatten.using_ints", "linear.default")
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("c_in", "c_out")
 
     @property
     @override
@@ -178,12 +239,86 @@ class Linear(Primitive):
     def macs(self, shape: Shape) -> int:
         return self.c_in * self.c_out
 
+    @property
+    @override
+    def resizable(self) -> bool:
+        return True
+
+    @override
+    def split_channels(self, parts: int) -> "Linear":
+        return replace(self, c_in=self._part(self.c_in, parts), c_out=self._part(self.c_out, parts))
+
+    @override
+    def resized(self, state: State) -> "Linear":
+        c_out, c_in = state["weight"].shape
+        return replace(self, c_in=c_in, c_out=c_out)
+
     @override
     def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+        return _linear_type()(self)
 
-        return _modules.Linear(self.c_in, self.c_out, bias=self.bias)
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        given = [graph.node("Flatten", [x], axis=1), graph.constant(state["weight"])]
+        given += [graph.constant(state["bias"])] if self.bias else []
+        return graph.node("Gemm", given, transB=1)
 
     @override
     def label(self) -> str:
         return "linear"
+
+
+@cache
+def _conv_type() -> "Callable[[Conv], nn.Module]":
+    from torch import Tensor, nn
+    from torch.nn import functional
+
+    class ConvModule(nn.Conv2d):
+        """A convolution without bias whose windows may start `offset` pixels down and right."""
+
+        def __init__(self, described: Conv) -> None:
+            super().__init__(
+                described.c_in,
+                described.c_out,
+                described.kernel,
+                described.step,
+                described.padding,
+                described.dilation,
+                described.groups,
+                bias=False,
+            )
+            self.described = described
+
+        @override
+        def forward(self, input: Tensor) -> Tensor:
+            offset = self.described.offset
+            if offset:
+                # Where the stride divides the size, the last pixels that are cut off are not
+                # missed and a view suffices; elsewhere zeros take their place.
+                below, right = (
+                    offset if size % step else 0
+                    for size, step in zip(input.shape[2:], self.stride, strict=True)
+                )
+                input = input[:, :, offset:, offset:]
+                if below or right:
+                    input = functional.pad(input, (0, right, 0, below))
+            return self._conv_forward(input, self.described.kernel_of(self.weight), None)
+
+    return ConvModule
+
+
+@cache
+def _linear_type() -> "Callable[[Linear], nn.Module]":
+    from torch import Tensor, nn
+
+    class LinearModule(nn.Linear):
+        """[B, C, 1, 1] -> [B, classes]."""
+
+        def __init__(self, described: Linear) -> None:
+            super().__init__(described.c_in, described.c_out, bias=described.bias)
+
+        @override
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input.flatten(1))
+
+    return LinearModule

@@ -1,19 +1,30 @@
-"""What treats every position alike: activation, normalisation and scaling."""
+"""Activation, normalisation and scaling, which treat every position alike."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from archwright.graph.primitive import Primitive, Shape
+from archwright.graph.onnx_form import OnnxGraph, State
+from archwright.graph.primitive import Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+@register_primitive("relu")
 @dataclass(frozen=True)
 class ReLU(Primitive):
     """max(x, 0)."""
+
+    aten: ClassVar[tuple[str, ...]] = ("relu.default",)
+
+    @property
+    @override
+    def resizable(self) -> bool:
+        return True
 
     @override
     def out_shape(self, shape: Shape) -> Shape:
@@ -26,16 +37,30 @@ class ReLU(Primitive):
         return nn.ReLU()
 
     @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return graph.node("Relu", [x])
+
+    @override
     def label(self) -> str:
         return "relu"
 
 
+@register_primitive("batch_norm")
 @dataclass(frozen=True)
 class BatchNorm(Primitive):
     """Batch normalisation; `affine`: with a learned scale and shift a channel."""
 
     channels: int
     affine: bool = True
+
+    eps: ClassVar[float] = 1e-5
+    """Added to the variance."""
+    aten: ClassVar[tuple[str, ...]] = ("batch_norm.default",)
+
+    @property
+    @override
+    def resizable(self) -> bool:
+        return True
 
     @property
     @override
@@ -60,13 +85,26 @@ class BatchNorm(Primitive):
     def build(self) -> "nn.Module":
         from torch import nn
 
-        return nn.BatchNorm2d(self.channels, affine=self.affine)
+        return nn.BatchNorm2d(self.channels, eps=self.eps, affine=self.affine)
+
+    @override
+    def resized(self, state: State) -> "BatchNorm":
+        return replace(self, channels=len(state["running_mean"]))
+
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        mean, variance = state["running_mean"], state["running_var"]
+        scale = state["weight"] if self.affine else mean.new_ones(mean.shape)
+        shift = state["bias"] if self.affine else mean.new_zeros(mean.shape)
+        given = [graph.constant(value) for value in (scale, shift, mean, variance)]
+        return graph.node("BatchNormalization", [x, *given], epsilon=self.eps)
 
     @override
     def label(self) -> str:
         return "bn"
 
 
+@register_primitive("scale")
 @dataclass(frozen=True)
 class Scale(Primitive):
     """Multiplication by a learned weight a channel, or with `shared` by one for all of them.
@@ -76,6 +114,8 @@ class Scale(Primitive):
 
     channels: int
     shared: bool = False
+
+    aten: ClassVar[tuple[str, ...]] = ("mul.Tensor", "to.dtype")
 
     @property
     @override
@@ -103,10 +143,31 @@ class Scale(Primitive):
 
     @override
     def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+        return _scale_type()(self)
 
-        return _modules.Scale(self.params)
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return graph.node("Mul", [x, graph.constant(state["weight"])])
 
     @override
     def label(self) -> str:
         return "scale1" if self.shared else "scale"
+
+
+@cache
+def _scale_type() -> "Callable[[Scale], nn.Module]":
+    import torch
+    from torch import Tensor, nn
+
+    class ScaleModule(nn.Module):
+        """[B, C, H, W] times `weight` [C, 1, 1], or [1, 1, 1] for all channels alike."""
+
+        def __init__(self, described: Scale) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(described.params, 1, 1))
+
+        @override
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.weight.to(x.dtype)
+
+    return ScaleModule

@@ -1,11 +1,14 @@
-"""What summarises windows of pixels, without weights."""
+"""Pools: summaries of windows of pixels, without weights."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from archwright.graph.primitive import Primitive, Shape
+from archwright.errors import GraphError
+from archwright.graph.onnx_form import OnnxGraph, State
+from archwright.graph.ops.pointwise import BatchNorm
+from archwright.graph.primitive import Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pool(Primitive):
-    """What the pools share: a window, and in a supernet the affine-free batch norm behind it.
+    """Base of the pools: a window, and in a supernet the affine-free batch norm behind it.
 
     Pool and norm are one module, as in Table II of the TopoNAS paper. Windows are centred and may
     reach past the border, so that an odd window, or an even one at its own stride, makes
@@ -25,6 +28,16 @@ class Pool(Primitive):
     norm: int = 0
     """Channels of the batch norm; 0: there is none."""
     valid: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("kernel", "step")
+        if self.norm < 0:
+            raise GraphError(f"a pool's norm has at least 0 channels, got {self.norm}")
 
     @property
     def padding(self) -> int:
@@ -41,9 +54,20 @@ class Pool(Primitive):
     def stride(self) -> int:
         return self.step
 
+    @property
+    @override
+    def resizable(self) -> bool:
+        return True
+
     @override
     def split_channels(self, parts: int) -> "Pool":
         return replace(self, norm=self._part(self.norm, parts))
+
+    @override
+    def resized(self, state: State) -> "Pool":
+        return (
+            replace(self, norm=self._norm.resized(_behind(state)).channels) if self.norm else self
+        )
 
     @override
     def out_shape(self, shape: Shape) -> Shape:
@@ -53,7 +77,7 @@ class Pool(Primitive):
         return self._fitted(shape, Shape(shape.channels, height, width))
 
     def _windows(self, size: int) -> int:
-        """How many windows there are along a side of `size` pixels."""
+        """Return the number of windows along a side of `size` pixels."""
         spare = size + 2 * self.padding - self.kernel
         if not self._ceil:
             return spare // self.step + 1
@@ -66,22 +90,53 @@ class Pool(Primitive):
         """Whether a last window may be cut off by the border."""
         return not self.valid and self.kernel % 2 == 0
 
+    @property
+    def _norm(self) -> BatchNorm:
+        return BatchNorm(self.norm, affine=False)
+
     def _normed(self, window: "nn.Module") -> "nn.Module":
         from torch import nn
 
-        if not self.norm:
-            return window
-        return nn.Sequential(window, nn.BatchNorm2d(self.norm, affine=False))
+        return nn.Sequential(window, self._norm.build()) if self.norm else window
+
+    def _to_onnx(
+        self, kind: str, graph: OnnxGraph, x: str, shape: Shape, state: State, **attributes: Any
+    ) -> str:
+        made = graph.node(kind, [x], **attributes, **self._onnx_windows(shape))
+        return self._norm.to_onnx(graph, made, shape, _behind(state)) if self.norm else made
+
+    def _onnx_windows(self, shape: Shape) -> dict[str, Any]:
+        """Return kernel, strides and padding under which as many windows fit as the pool makes.
+
+        A last window that reaches past the border is written as padding, since runtimes disagree
+        on rounding up.
+        """
+        reach = [(n - 1) * self.step + self.kernel for n in self.out_shape(shape)[1:]]
+        pairs = zip(reach, shape[1:], strict=True)
+        ends = [max(end - size - self.padding, 0) for end, size in pairs]
+        return {
+            "kernel_shape": [self.kernel] * 2,
+            "strides": [self.step] * 2,
+            "pads": [self.padding, self.padding, *ends],
+        }
 
     def _suffix(self) -> str:
-        """Window, stride and norm, as a label shows them."""
+        """Return window, stride and norm, as a label shows them."""
         stride = f"/{self.step}" if self.step > 1 else ""
         return f"{self.kernel}{stride}{'_bn' if self.norm else ''}"
 
 
+def _behind(state: State) -> State:
+    """Return the state of the batch norm behind a window."""
+    return {name.removeprefix("1."): value for name, value in state.items()}
+
+
+@register_primitive("max_pool")
 @dataclass(frozen=True)
 class MaxPool(Pool):
     """The largest value of each window."""
+
+    aten: ClassVar[tuple[str, ...]] = ("max_pool2d.default", *BatchNorm.aten)
 
     @override
     def build(self) -> "nn.Module":
@@ -92,13 +147,20 @@ class MaxPool(Pool):
         )
 
     @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return self._to_onnx("MaxPool", graph, x, shape, state)
+
+    @override
     def label(self) -> str:
         return f"maxpool{self._suffix()}"
 
 
+@register_primitive("avg_pool")
 @dataclass(frozen=True)
 class AvgPool(Pool):
     """The mean of each window."""
+
+    aten: ClassVar[tuple[str, ...]] = ("avg_pool2d.default", *BatchNorm.aten)
 
     @property
     @override
@@ -115,13 +177,25 @@ class AvgPool(Pool):
         return self._normed(window)
 
     @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return self._to_onnx("AveragePool", graph, x, shape, state, count_include_pad=0)
+
+    @override
     def label(self) -> str:
         return f"avgpool{self._suffix()}"
 
 
+@register_primitive("global_avg_pool")
 @dataclass(frozen=True)
 class GlobalAvgPool(Primitive):
     """The mean over all pixels."""
+
+    aten: ClassVar[tuple[str, ...]] = ("adaptive_avg_pool2d.default",)
+
+    @property
+    @override
+    def resizable(self) -> bool:
+        return True
 
     @property
     @override
@@ -137,6 +211,10 @@ class GlobalAvgPool(Primitive):
         from torch import nn
 
         return nn.AdaptiveAvgPool2d(1)
+
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return graph.node("GlobalAveragePool", [x])
 
     @override
     def label(self) -> str:

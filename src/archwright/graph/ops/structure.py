@@ -1,17 +1,21 @@
-"""What only moves features about: none of it computes."""
+"""Primitives that only move features about: none of them computes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
 from archwright.errors import GraphError
-from archwright.graph.primitive import Counted, Primitive, Shape
+from archwright.graph.onnx_form import OnnxGraph, State, slice_of
+from archwright.graph.primitive import Counted, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+@register_primitive("zero")
 @dataclass(frozen=True)
 class Zero(Primitive):
     """Zeros, at the width and resolution that the edge should have had: no connection."""
@@ -20,6 +24,15 @@ class Zero(Primitive):
     step: int = 1
 
     counted_as: ClassVar[Counted] = "none"
+    aten: ClassVar[tuple[str, ...]] = ("sym_size.int", "new_zeros.default")
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("channels", "step")
 
     @property
     @override
@@ -47,15 +60,19 @@ class Zero(Primitive):
 
     @override
     def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+        return _zero_type()(self)
 
-        return _modules.Zeros(self.channels, self.step)
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        made = graph.constant(self.out_shape(shape))
+        return graph.node("ConstantOfShape", [graph.node("Concat", [graph.batch(), made], axis=0)])
 
     @override
     def label(self) -> str:
         return "zero"
 
 
+@register_primitive("slice")
 @dataclass(frozen=True)
 class Slice(Primitive):
     """Of `channels`, those from `start` up to but not including `stop`."""
@@ -65,6 +82,7 @@ class Slice(Primitive):
     stop: int
 
     counted_as: ClassVar[Counted] = "none"
+    aten: ClassVar[tuple[str, ...]] = ("slice.Tensor",)
 
     def __post_init__(self) -> None:
         """Check that there is something to take.
@@ -94,20 +112,33 @@ class Slice(Primitive):
 
     @override
     def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+        return _slice_type()(self)
 
-        return _modules.Slice(self.start, self.stop)
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return slice_of(graph, x, [self.start], [self.stop], axes=[1])
 
     @override
     def label(self) -> str:
         return f"slice[{self.start}:{self.stop}]"
 
 
+@register_primitive("shuffle")
 @dataclass(frozen=True)
 class Shuffle(Primitive):
     """Channels dealt out in turn: of `groups` runs, the first of each, the second of each, ..."""
 
     groups: int
+
+    aten: ClassVar[tuple[str, ...]] = ("channel_shuffle.default",)
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("groups")
 
     @property
     @override
@@ -131,10 +162,18 @@ class Shuffle(Primitive):
         return nn.ChannelShuffle(self.groups)
 
     @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        runs = [-1, self.groups, shape.channels // self.groups, *shape[1:]]
+        dealt = graph.node("Reshape", [x, graph.constant(runs)])
+        dealt = graph.node("Transpose", [dealt], perm=[0, 2, 1, 3, 4])
+        return graph.node("Reshape", [dealt, graph.constant([-1, *shape])])
+
+    @override
     def label(self) -> str:
         return f"shuffle{self.groups}"
 
 
+@register_primitive("subsample")
 @dataclass(frozen=True)
 class Subsample(Primitive):
     """Every `step`-th pixel of every `step`-th row, from the first on: a strided identity."""
@@ -142,6 +181,20 @@ class Subsample(Primitive):
     step: int
 
     counted_as: ClassVar[Counted] = "none"
+    aten: ClassVar[tuple[str, ...]] = ("slice.Tensor",)
+
+    @property
+    @override
+    def resizable(self) -> bool:
+        return True
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            GraphError: one is too small.
+        """
+        self._require_positive("step")
 
     @property
     @override
@@ -165,10 +218,76 @@ class Subsample(Primitive):
 
     @override
     def build(self) -> "nn.Module":
-        from archwright.graph.ops import _modules
+        return _subsample_type()(self)
 
-        return _modules.Subsample(self.step)
+    @override
+    def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
+        return slice_of(graph, x, [0, 0], shape[1:], axes=[2, 3], steps=[self.step] * 2)
 
     @override
     def label(self) -> str:
         return f"id/{self.step}"
+
+
+@cache
+def _zero_type() -> "Callable[[Zero], nn.Module]":
+    import torch
+    from torch import Tensor, nn
+
+    class ZeroModule(nn.Module):
+        """[B, C, H, W] -> zeros [B, channels, ceil(H / stride), ceil(W / stride)], laid out alike.
+
+        Of a sum, the first part decides how it is laid out: contiguous zeros would make a whole
+        channels-last network convert its features back and forth.
+        """
+
+        def __init__(self, described: Zero) -> None:
+            super().__init__()
+            self.channels = described.channels
+            self.stride = described.step
+
+        @override
+        def forward(self, x: Tensor) -> Tensor:
+            height, width = (-(-size // self.stride) for size in x.shape[2:])
+            zeros = x.new_zeros(x.shape[0], self.channels, height, width)
+            channels_last = x.stride(1) < x.stride(3)
+            return zeros.contiguous(memory_format=torch.channels_last) if channels_last else zeros
+
+    return ZeroModule
+
+
+@cache
+def _slice_type() -> "Callable[[Slice], nn.Module]":
+    from torch import Tensor, nn
+
+    class SliceModule(nn.Module):
+        """[B, C, H, W] -> [B, stop - start, H, W]."""
+
+        def __init__(self, described: Slice) -> None:
+            super().__init__()
+            self.start = described.start
+            self.stop = described.stop
+
+        @override
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, self.start : self.stop]
+
+    return SliceModule
+
+
+@cache
+def _subsample_type() -> "Callable[[Subsample], nn.Module]":
+    from torch import Tensor, nn
+
+    class SubsampleModule(nn.Module):
+        """[B, C, H, W] -> [B, C, ceil(H / step), ceil(W / step)], from the first pixel on."""
+
+        def __init__(self, described: Subsample) -> None:
+            super().__init__()
+            self.step = described.step
+
+        @override
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, :, :: self.step, :: self.step]
+
+    return SubsampleModule

@@ -4,6 +4,10 @@ Xu et al., PC-DARTS, ICLR 2020, eq. 4. The rest passes by, at stride 2 through a
 channels are then shuffled, so that the next edge samples others.
 """
 
+from dataclasses import dataclass
+
+from typing_extensions import override
+
 from archwright.errors import ConfigError, GraphError
 from archwright.graph import (
     Chain,
@@ -20,26 +24,53 @@ from archwright.graph import (
     concat,
 )
 from archwright.graph.expr import map_modules, out_shape
+from archwright.graph.passes.contract import (
+    NO_NEW_SLOTS,
+    SAME_DECISIONS,
+    SAME_SHAPES,
+    Pass,
+    register,
+)
+from archwright.graph.passes.diagnostics import Report, about
 from archwright.graph.traverse import map_edges
 
 
-def sample_channels(network: Network, parts: int) -> Network:
-    """`network` with the first 1/parts of the channels of every searched edge searched.
+@register
+@dataclass(frozen=True)
+class ChannelSampling(Pass):
+    """Search of the first 1/`parts` of the channels of every searched edge.
 
     An edge whose width or resolution changes otherwise than by a stride of 2 is left as it is:
-    there is nothing that its other channels could pass by.
+    its other channels could not pass by.
 
     Raises:
-        ConfigError: the channels of an edge do not divide into so many parts.
+        ConfigError: the channels of an edge do not divide into `parts`, or a candidate cannot be
+            built with fewer channels.
     """
-    if parts == 1:
-        return network
 
-    def sampled(body: Expr, shape: Shape) -> Expr:
-        if next(choices(body), None) is None:
+    parts: int
+
+    name = "channel sampling"
+    kind = "structural"
+    keeps = (SAME_SHAPES, SAME_DECISIONS, NO_NEW_SLOTS)
+    idempotent = False
+
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        if self.parts == 1:
+            return network
+        return map_edges(network, lambda body, shape: self._sampled(body, shape, report))
+
+    def _sampled(self, body: Expr, shape: Shape, report: Report) -> Expr:
+        parts = self.parts
+        choice = next(choices(body), None)
+        if choice is None:
             return body
-        bypass = _bypass(shape, out_shape(body, shape))
+        made = out_shape(body, shape)
+        bypass = _bypass(shape, made)
         if bypass is None:
+            text = f"no channels can pass by: the edge makes {made} of {shape}"
+            report(about(self.name, choice, text, fired=False))
             return body
         if shape.channels % parts:
             raise ConfigError(
@@ -51,6 +82,7 @@ def sample_channels(network: Network, parts: int) -> Network:
         except GraphError as error:
             raise ConfigError(f"--partial {parts} does not suit this space: {error}") from None
         width = shape.channels // parts
+        report(about(self.name, choice, f"{width} of {shape.channels} channels", fired=True))
         return chain(
             concat(
                 chain(Slice(shape.channels, 0, width), searched),
@@ -59,11 +91,9 @@ def sample_channels(network: Network, parts: int) -> Network:
             Shuffle(parts),
         )
 
-    return map_edges(network, sampled)
-
 
 def _bypass(shape: Shape, made: Shape) -> Primitive | Chain | None:
-    """What brings features past the candidates; None: nothing does."""
+    """Return the way of features past the candidates; None if there is none."""
     if made == shape:
         return Chain()
     halved = Shape(shape.channels, -(-shape.height // 2), -(-shape.width // 2))

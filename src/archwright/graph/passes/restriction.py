@@ -1,7 +1,9 @@
-"""From a supernet to the network inside it that an architecture selects, slots included."""
+"""Restriction of a supernet to the network in it that an architecture selects, slots included."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+from typing_extensions import override
 
 from archwright.errors import GenotypeError, GraphError
 from archwright.graph import (
@@ -17,36 +19,46 @@ from archwright.graph import (
     Op,
     Step,
     chain,
-    verify_discrete,
 )
+from archwright.graph.passes.contract import DISCRETE, PLAIN_KERNELS, Pass, register
+from archwright.graph.passes.diagnostics import Diagnostic, Report
 from archwright.graph.passes.rewire import rewire
 
 
-def restrict(network: Network, architecture: Architecture) -> Network:
-    """`network` with every decision answered; its modules keep their slots.
+@register
+@dataclass(frozen=True)
+class Restriction(Pass):
+    """Every decision answered as an architecture says; modules keep their slots.
 
-    It computes what the supernet computes with one-hot weights, and so inherits its weights
-    without a gap: batch norms stay affine-free, pools keep theirs, edges not kept count as none.
-    Kernels are no longer normalised: what is inherited is the normalised kernel.
+    The network computes what the supernet computes with one-hot weights, and so inherits its
+    weights without a gap: batch norms stay affine-free, pools keep theirs, edges that are not kept
+    count as none. Kernels are no longer normalised: the normalised kernel is inherited. If the
+    architecture is pruned, its nodes are deleted last.
 
     Raises:
         GenotypeError: a decision has an answer that is none of its candidates, or the outputs of
             a cell are others than here.
-        GraphError: a node would be left without any edge, or what is no edge without an answer.
+        GraphError: a node would be left without any edge, or an expression that is not an edge
+            has a decision without an answer.
     """
-    answers = architecture.answers()
 
-    def needed(name: str, expr: Expr) -> Expr:
-        body = select(expr, answers)
-        if body is None:
-            raise GraphError(f"{name} has a decision that the architecture does not answer")
-        return body
+    architecture: Architecture
 
-    def restricted(step: Step) -> Step:
-        cell = step.body
+    name = "restriction"
+    kind = "structural"
+    ensures = (DISCRETE, PLAIN_KERNELS)
+
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        steps = tuple(self._restricted(step, report) for step in network.steps)
+        found, pruning = replace(network, steps=steps), self.architecture.pruning
+        return found if pruning is None else rewire(found, pruning)
+
+    def _restricted(self, step: Step, report: Report) -> Step:
+        cell, answers = step.body, self.architecture.answers()
         if not isinstance(cell, Cell):
-            return replace(step, body=needed(step.name, cell))
-        found = architecture.cells.get(cell.kind)
+            return replace(step, body=_needed(step.name, cell, answers))
+        found = self.architecture.cells.get(cell.kind)
         if found is not None and found.output != cell.output:
             raise GenotypeError(
                 f"{cell.kind} cells of this network join the nodes {cell.output}, those of the "
@@ -55,18 +67,33 @@ def restrict(network: Network, architecture: Architecture) -> Network:
         edges: list[Edge] = []
         for edge in cell.edges:
             body = select(edge.body, answers)
-            if body is not None:
+            if body is None:
+                place = f"{step.name}: edge {edge.source}->{edge.target}"
+                report(Diagnostic(self.name, True, place, "left out: its decision has no answer"))
+            else:
                 edges.append(replace(edge, body=body))
-        inputs = tuple(needed(step.name, expr) for expr in cell.inputs)
+        inputs = tuple(_needed(step.name, expr, answers) for expr in cell.inputs)
         return replace(step, body=replace(cell, inputs=inputs, edges=tuple(edges)))
 
-    found = replace(network, steps=tuple(map(restricted, network.steps)))
-    verify_discrete(found)
-    return found if architecture.pruning is None else rewire(found, architecture.pruning)
+
+def restrict(network: Network, architecture: Architecture) -> Network:
+    """Return the network inside `network` that `architecture` selects.
+
+    Raises:
+        GenotypeError, GraphError: as `Restriction`.
+    """
+    return Restriction(architecture)(network).network
+
+
+def _needed(name: str, expr: Expr, answers: Mapping[str, str]) -> Expr:
+    body = select(expr, answers)
+    if body is None:
+        raise GraphError(f"{name} has a decision that the architecture does not answer")
+    return body
 
 
 def select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
-    """`expr` with its choices answered; None if a decision has no answer (the edge is not kept).
+    """Answer the choices of `expr`; None if a decision has no answer (the edge is not kept).
 
     Raises:
         GenotypeError: an answer is no candidate of its decision.

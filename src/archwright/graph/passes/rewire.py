@@ -1,4 +1,4 @@
-"""Deleting nodes from the cells of a network: their predecessors go straight to their successors.
+"""Rewiring: nodes are deleted from cells, and their predecessors go straight to their successors.
 
 NR-DARTS, as its abstract says it: deleting a node removes the operations that lead into it; each
 of its successors, the cell's output being one, takes the node's predecessors instead, added up by
@@ -16,87 +16,113 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from typing_extensions import override
+
 from archwright.errors import GenotypeError, GraphError
 from archwright.graph.expr import Expr, Op, chain, is_zero
 from archwright.graph.network import Cell, Edge, Network, Step
 from archwright.graph.ops import Scale, SqueezeExcite, Subsample
+from archwright.graph.passes.contract import DISCRETE, SAME_SHAPES, Pass, register
+from archwright.graph.passes.diagnostics import Diagnostic, Report, listed
 from archwright.graph.primitive import Shape
 from archwright.graph.pruning import Node, Pruning
 from archwright.graph.traverse import node_shapes, walk_network
-from archwright.graph.verify import verify_discrete
 
 OUTPUT = "output"
 """The successor that stands for a cell's output."""
 
 
 def gate_slot(step: str, node: int) -> str:
-    """The slot of the gate on a node."""
+    """Return the slot of the gate on a node."""
     return f"{step}/gate{node}"
 
 
 def fusion_slot(step: str, node: int, successor: int | str) -> str:
-    """What the slots begin with of all that a successor reads instead of a deleted node."""
+    """Return the prefix of the slots of all that a successor reads instead of a deleted node."""
     return f"{step}/fusion{node}->{successor}"
 
 
 def weight_slot(step: str, node: int, successor: int | str, source: int) -> str:
-    """The slot of the weight that `source` has for a successor of a deleted node."""
+    """Return the slot of the weight that `source` has for a successor of a deleted node."""
     return f"{fusion_slot(step, node, successor)}/from{source}"
 
 
 def parse_weight_slot(slot: str) -> Node | None:
-    """The deleted node that a slot of `weight_slot` helps to make up for; None for other slots."""
+    """Return the deleted node that a slot of `weight_slot` stands in for; None for other slots."""
     match = re.fullmatch(rf"(.+)/fusion([0-9]+)->(?:[0-9]+|{OUTPUT})/from[0-9]+", slot)
     return (match[1], int(match[2])) if match else None
 
 
 def deletable(network: Network) -> tuple[Node, ...]:
-    """The nodes that can be deleted, in the order of evaluation.
+    """Return the nodes that can be deleted, in the order of evaluation.
 
-    Those to whose shape some live edge's source can be brought by a stride alone.
+    The sources of their live edges can be brought to their shape by a stride alone.
     """
     return tuple((site.step, node) for site in _sites(network) for node in site.deletable())
 
 
-def rewire(network: Network, pruning: Pruning) -> Network:
-    """`network` without the nodes that `pruning` deletes, and with gates on the others if it says.
+@register
+@dataclass(frozen=True)
+class Rewiring(Pass):
+    """Removal of the nodes that `pruning` deletes, and gates on the others if it says so.
 
     What is kept keeps its slots, and so its weights.
 
     Raises:
         GenotypeError: the network has no such cell or node, or nothing could stand in for it.
+    """
+
+    pruning: Pruning
+
+    name = "rewiring"
+    kind = "structural"
+    requires = (DISCRETE,)
+    ensures = (DISCRETE,)
+    keeps = (SAME_SHAPES,)
+    idempotent = False
+
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        sites = {site.step: site for site in _sites(network)}
+        _check(sites, self.pruning)
+
+        def rewired(step: Step) -> Step:
+            cell = step.body
+            if step.name not in sites or not isinstance(cell, Cell):
+                return step
+            if deleted := sorted(self.pruning.of(step.name, cell.kind)):
+                text = f"without {listed(f'node {node}' for node in deleted)}"
+                report(Diagnostic(self.name, True, step.name, text))
+            return replace(step, body=_Rewiring(sites[step.name], self.pruning).cell())
+
+        return replace(network, steps=tuple(map(rewired, network.steps)))
+
+
+def rewire(network: Network, pruning: Pruning) -> Network:
+    """Return `network` without the nodes that `pruning` deletes.
+
+    Raises:
+        GenotypeError: as `Rewiring`.
         GraphError: the network is not valid, or not discrete.
     """
-    verify_discrete(network)
-    sites = {site.step: site for site in _sites(network)}
-    _check(sites, pruning)
-
-    def rewired(step: Step) -> Step:
-        cell = step.body
-        if step.name not in sites or not isinstance(cell, Cell):
-            return step
-        return replace(step, body=_Rewiring(sites[step.name], pruning).cell())
-
-    found = replace(network, steps=tuple(map(rewired, network.steps)))
-    verify_discrete(found)
-    return found
+    return Rewiring(pruning)(network).network
 
 
 @dataclass(frozen=True)
 class _Site:
-    """A cell where it stands, with the shapes of its nodes."""
+    """Cell where it stands, with the shapes of its nodes."""
 
     step: str
     cell: Cell
     shapes: tuple[Shape, ...]
 
     def predecessors(self, node: int) -> tuple[int, ...]:
-        """The sources of a node's live edges, each once."""
+        """Return the sources of a node's live edges, each once."""
         live = (edge.source for edge in self.cell.into(node) if not is_zero(edge.body))
         return tuple(dict.fromkeys(live))
 
     def bridge(self, source: int, node: int) -> Expr | None:
-        """What brings the features of `source` to a node's shape; None if no stride does."""
+        """Return what brings features of `source` to a node's shape; None if no stride does."""
         given, wanted = self.shapes[source], self.shapes[node]
         if given == wanted:
             return chain()
@@ -105,7 +131,7 @@ class _Site:
         return chain(stride) if stride.out_shape(given) == wanted else None
 
     def deletable(self) -> tuple[int, ...]:
-        """The nodes whose predecessors can all stand in for them."""
+        """Return the nodes whose predecessors can all stand in for them."""
         nodes: list[int] = []
         for node in self.cell.inner():
             before = self.predecessors(node)
@@ -143,7 +169,7 @@ def _check(sites: Mapping[str, _Site], pruning: Pruning) -> None:
 
 @dataclass
 class _Rewiring:
-    """A cell while it is written again; `places` says which new node a kept one is."""
+    """Cell while it is written again; `places` gives the new number of each node that is kept."""
 
     site: _Site
     pruning: Pruning
@@ -160,7 +186,7 @@ class _Rewiring:
         self.count = len(cell.inputs)
 
     def cell(self) -> Cell:
-        """The cell: kept nodes in their order, each after what stands in for its predecessors."""
+        """Return the cell: kept nodes in order, each after what stands in for its predecessors."""
         cell = self.site.cell
         gated = self.site.deletable() if self.pruning.gated else ()
         for node in cell.inner():
@@ -179,14 +205,14 @@ class _Rewiring:
         return replace(cell, nodes=nodes, edges=tuple(self.edges), output=output)
 
     def add(self, ends: list[tuple[int, Expr]]) -> int:
-        """A new node, the sum of edges from these sources."""
+        """Add a node, the sum of edges from these sources; return its number."""
         node = self.count
         self.edges += [Edge(source, node, body) for source, body in ends]
         self.count += 1
         return node
 
     def edge(self, edge: Edge) -> tuple[int, Expr]:
-        """Where an edge of a kept node comes from now, and what it computes."""
+        """Return the new source of an edge of a kept node, and what the edge computes."""
         if edge.source not in self.deleted:
             return self.places[edge.source], edge.body
         if not is_zero(edge.body):
@@ -195,21 +221,21 @@ class _Rewiring:
         return self.places[source], chain(self.bridge(source, edge.source), edge.body)
 
     def roots(self, node: int) -> tuple[int, ...]:
-        """The kept nodes that stand in for a deleted one: its predecessors, or in turn theirs."""
+        """Return the kept nodes in place of a deleted one: its predecessors, or in turn theirs."""
         found: dict[int, None] = {}
         for source in self.site.predecessors(node):
             found.update(dict.fromkeys(self.roots(source) if source in self.deleted else [source]))
         return tuple(found)
 
     def bridge(self, source: int, node: int) -> Expr:
-        """What brings `source` to the shape of a node that is deleted."""
+        """Return what brings `source` to the shape of a node that is deleted."""
         found = self.site.bridge(source, node)
         if found is None:
             raise GraphError(f"no stride leads from node {source} to {node} of {self.site.step}")
         return found
 
     def fusion(self, node: int, successor: int | str) -> int:
-        """The new node that a successor reads instead of the deleted `node`."""
+        """Return the new node that a successor reads instead of the deleted `node`."""
         if (node, successor) not in self.fused:
             self.fused[node, successor] = self._fusion(node, successor)
         return self.fused[node, successor]

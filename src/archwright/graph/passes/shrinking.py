@@ -1,12 +1,14 @@
-"""A supernet without some of its candidates and connections, its decisions and slots as before.
+"""Shrinking: a supernet without some of its candidates and connections.
 
 Decisions keep their names and their candidates, so that alpha, mixtures and logs stay as they are;
-what has been dropped has no option any more, and must weigh nothing. With weights on what is left,
-the network computes what it did.
+a dropped candidate has no option any more, and must weigh nothing. With weights on what is left,
+the network computes the same as before.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+from typing_extensions import override
 
 from archwright.graph import (
     Cell,
@@ -22,26 +24,51 @@ from archwright.graph import (
 )
 from archwright.graph.expr import choices, out_shape
 from archwright.graph.ops import Zero
+from archwright.graph.passes.contract import NO_NEW_SLOTS, SAME_SHAPES, Pass, register
+from archwright.graph.passes.diagnostics import Diagnostic, Report, about, listed
 from archwright.graph.traverse import map_edges
 
 Left = Mapping[str, Collection[int]]
-"""The candidates (by index) that are left of each decision, by its name; none: no connection."""
+"""The candidates (by index) left of each decision, by its name; none are left: no connection."""
 
 
-def shrink(network: Network, left: Left) -> Network:
-    """`network` with nothing but what is `left` of its decisions."""
+@register
+@dataclass(frozen=True)
+class Shrinking(Pass):
+    """Removal of all candidates but those that are `left` of the decisions on edges.
 
-    def shrunk(body: Expr, shape: Shape) -> Expr:
-        for choice in choices(body):
-            if not left[choice.decision.name]:
-                return _gone(choice, body, shape)
-        return _without(body, left)
+    A decision of which none are left makes its edge zero.
+    """
 
-    return map_edges(network, shrunk)
+    left: Left
+
+    name = "shrinking"
+    kind = "structural"
+    keeps = (SAME_SHAPES, NO_NEW_SLOTS)
+
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        def shrunk(body: Expr, shape: Shape) -> Expr:
+            for choice in choices(body):
+                left = self.left[choice.decision.name]
+                if not left:
+                    report(about(self.name, choice, "no connection is left", fired=True))
+                    return _gone(choice, body, shape)
+                report(self._diagnostic(choice, left))
+            return _without(body, self.left)
+
+        return map_edges(network, shrunk)
+
+    def _diagnostic(self, choice: Choice, left: Collection[int]) -> Diagnostic:
+        dropped = sorted(i for option in choice.options for i in option.members if i not in left)
+        if not dropped:
+            return about(self.name, choice, "all candidates here are left", fired=False)
+        names = listed(choice.decision.candidates[member] for member in dropped)
+        return about(self.name, choice, f"without {names}", fired=True)
 
 
 def searched_in_cells(network: Network) -> frozenset[str]:
-    """The names of decisions that stand on edges, which are what can be shrunk."""
+    """Return the names of decisions that stand on edges, which are those that can be shrunk."""
     bodies = (step.body for step in network.steps if isinstance(step.body, Cell))
     edges = (edge.body for cell in bodies for edge in cell.edges)
     return frozenset(choice.decision.name for body in edges for choice in choices(body))
@@ -60,7 +87,7 @@ def _without(expr: Expr, left: Left) -> Expr:
 
 
 def _narrowed(choice: Choice, kept: frozenset[int], left: Left) -> Expr:
-    """A choice among the candidates that are kept.
+    """Return a choice among the candidates that are kept.
 
     At the top of an edge candidates go on to weigh what they weigh among all; in a group, whose
     conditional weights are a softmax over what is given, only what is left is given.
@@ -81,7 +108,7 @@ def _narrowed(choice: Choice, kept: frozenset[int], left: Left) -> Expr:
 
 
 def _gone(choice: Choice, body: Expr, shape: Shape) -> Expr:
-    """Zeros in place of an edge; its decision stays."""
+    """Return zeros in place of an edge; its decision stays."""
     made = out_shape(body, shape)
     step = next(n for n in range(1, shape.height + 1) if -(-shape.height // n) == made.height)
     everything = frozenset(range(len(choice.decision.candidates)))

@@ -18,7 +18,7 @@ from torch import Tensor
 from archwright.cost.decision_table import DecisionTable
 from archwright.cost.model import CostModel
 from archwright.graph import Architecture, Decision
-from archwright.nas.budget.limits import Budget, costs_to_json
+from archwright.nas.budget.budget import Budget, costs_to_json
 from archwright.nas.budget.regularity import Regularity
 from archwright.nas.monitor.statistics import Weights
 

@@ -6,15 +6,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archwright.backends.formats import WEIGHT_BYTES
+from archwright.cost.contract import CostContext
 from archwright.cost.decision_table import DecisionTable
 from archwright.cost.encoding import Encoding
 from archwright.cost.model import CostModel
-from archwright.cost.registry import cost_model
+from archwright.cost.registry import get_cost
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.derivation import Derivation
-from archwright.nas.budget.limits import Budget
 from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.derive.oneshot import draw
 from archwright.nas.monitor.statistics import Weights
@@ -59,7 +60,8 @@ class SearchConstraints:
     @cached_property
     def encoding(self) -> Encoding:
         """What alpha may be told of the graph: of its latency too, where that has a say."""
-        known = (cost.surrogate.table for cost in self._models if cost.name == "latency_ms")
+        timed = (one for one in self._models if get_cost(one.name).profiled)
+        known = (one.surrogate.table for one in timed)
         return Encoding(self.layout, next(known, None))
 
     @property
@@ -196,15 +198,14 @@ def build_constraints(
     """
     deployed = _deployed(options, space, size, images)
 
+    context = CostContext(
+        weight_bytes=WEIGHT_BYTES[options.deploy_weights],
+        latency_device=options.latency_device,
+        latency_table=options.latency_table,
+    )
+
     def model(name: str) -> CostModel:
-        return cost_model(
-            name,
-            space,
-            deployed,
-            weight_bytes=WEIGHT_BYTES[options.deploy_weights],
-            latency_device=options.latency_device,
-            latency_table=options.latency_table,
-        )
+        return get_cost(name).build(DecisionTable(space, deployed), context)
 
     budgets = tuple(Budget(model(name), limit) for name, limit in options.limits.items())
     objective = tuple((model(name), weight) for name, weight in options.objective_weights.items())

@@ -9,15 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
+from archwright.cost.contract import within
 from archwright.cost.decision_table import DecisionTable
 from archwright.cost.minimum import min_cost_architecture
 from archwright.cost.model import CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.discrete_space import ENUMERABLE, DiscreteSpace, Table
 from archwright.nas.budget.exhaustive_solver import ExhaustiveSolver
 from archwright.nas.budget.lagrangian_solver import LagrangianSolver
-from archwright.nas.budget.limits import Budget, within
 from archwright.spaces.discretise import is_connected, random_architecture
 
 _LEAST = 1e-12

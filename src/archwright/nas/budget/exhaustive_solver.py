@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.cost.contract import ROUNDING, within
 from archwright.graph import Architecture
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.discrete_space import DiscreteSpace, Table
-from archwright.nas.budget.limits import ROUNDING, Budget, within
 from archwright.spaces.discretise import is_connected
 
 

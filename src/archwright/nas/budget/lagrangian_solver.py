@@ -14,9 +14,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.cost.contract import ROUNDING, within
 from archwright.graph import Architecture
+from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.discrete_space import DiscreteSpace, Picks, Table
-from archwright.nas.budget.limits import ROUNDING, Budget, within
 from archwright.spaces.discretise import is_connected
 
 _HALVINGS = 24

@@ -5,32 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archwright.backends.formats import Weights
+from archwright.cost.contract import flag_of
+from archwright.cost.registry import Limits, budget_costs
 from archwright.engine.options import RunOptions, require, require_not_negative, require_positive
 from archwright.errors import ConfigError, unknown
 
-COSTS = ("latency_ms", "macs", "params", "memory_mb", "size_mb", "energy_mj")
-"""What a budget or an objective may be put on, the unit in the name."""
-MEASURED = ("latency_ms", "energy_mj")
-"""Those that need measurements."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class LimitOptions(RunOptions):
-    """Budgets, and where costs that must be measured come from."""
+class LimitOptions(Limits, RunOptions):
+    """Budgets, one for each cost of the registry, and the source of measured costs."""
 
-    max_latency_ms: float | None = None
-    """Find nothing slower than this, in milliseconds an image (see --latency-device,
-    --latency-table)."""
-    max_macs: float | None = None
-    """Find nothing of more multiply-accumulates an image."""
-    max_params: float | None = None
-    """Find nothing of more parameters."""
-    max_memory_mb: float | None = None
-    """Find nothing whose features take more memory at once, in MB (10^6 bytes), for one image."""
-    max_size_mb: float | None = None
-    """Find nothing whose weights take more room in the exported file, in MB (10^6 bytes)."""
-    max_energy_mj: float | None = None
-    """Find nothing that takes more energy, in millijoules an image."""
     latency_device: str | None = None
     """Device of HW-NAS-Bench that latency and energy are those of: edgegpu, raspi4, edgetpu,
     pixel3, eyeriss or fpga (space nasbench201)."""
@@ -45,13 +29,13 @@ class LimitOptions(RunOptions):
             ConfigError: one is out of range (its flag is named).
         """
         super().__post_init__()
-        require_positive(self, *(f"max_{cost}" for cost in COSTS))
+        require_positive(self, *(cost.option for cost in budget_costs().values()))
 
     @property
     def limits(self) -> dict[str, float]:
         """The largest value of each cost that is limited, by its name."""
-        given = {cost: getattr(self, f"max_{cost}") for cost in COSTS}
-        return {cost: float(limit) for cost, limit in given.items() if limit is not None}
+        given = {name: getattr(self, cost.option) for name, cost in budget_costs().items()}
+        return {name: float(limit) for name, limit in given.items() if limit is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +84,16 @@ class BudgetOptions(LimitOptions):
         both = [cost for cost in weights if cost in self.limits]
         if both:
             raise ConfigError(
-                f"--objective weighs {both[0]}, which --max-{both[0].replace('_', '-')} limits: "
-                f"give one of the two"
+                f"--objective weighs {both[0]}, which {budget_costs()[both[0]].flag} limits: give "
+                f"one of the two"
             )
         require_sources(self, weights, front=self.pareto is not None and not self.limits)
+        typed = [cost for cost in budget_costs().values() if cost.by_weight_type]
+        uses = " or ".join(f"{cost.flag} or a {cost.name} in --objective" for cost in typed)
         require(
-            self.deploy_weights == "float32" or "size_mb" in {*self.limits, *weights},
-            f"--deploy-weights {self.deploy_weights} has no use without --max-size-mb or a size_mb "
-            f"in --objective",
+            self.deploy_weights == "float32"
+            or any(cost.name in {*self.limits, *weights} for cost in typed),
+            f"--deploy-weights {self.deploy_weights} has no use without {uses}",
         )
         require(
             bool(self.limits) or self.pareto is not None or self.spend == BudgetOptions.spend,
@@ -117,8 +103,7 @@ class BudgetOptions(LimitOptions):
             for name in ("deploy_channels", "deploy_cells", "deploy_image_size"):
                 require(
                     getattr(self, name) is None,
-                    f"--{name.replace('_', '-')} has no use without a budget, --objective or "
-                    f"--pareto",
+                    f"{flag_of(name)} has no use without a budget, --objective or --pareto",
                 )
 
     @property
@@ -131,8 +116,8 @@ class BudgetOptions(LimitOptions):
         found: dict[str, float] = {}
         for part in (self.objective or "").split("+") if self.objective is not None else ():
             name, _, text = part.partition("=")
-            if name not in COSTS:
-                known = unknown("cost", name, COSTS)
+            if name not in budget_costs():
+                known = unknown("cost", name, budget_costs())
                 raise ConfigError(f"--objective: {known}; write COST=WEIGHT, joined by +")
             require(name not in found, f"--objective weighs {name} twice")
             found[name] = _weight(name, text)
@@ -159,7 +144,8 @@ def require_sources(
     Raises:
         ConfigError: there is none, or both, or one that nothing asks for.
     """
-    asked = [cost for cost in MEASURED if cost in {*options.limits, *weighed}]
+    measured = [cost for cost in budget_costs().values() if cost.kind == "measured"]
+    asked = [cost for cost in measured if cost.name in {*options.limits, *weighed}]
     sources = [
         flag
         for flag, given in (
@@ -171,11 +157,12 @@ def require_sources(
     if len(sources) == 2:
         raise ConfigError("--latency-device and --latency-table contradict each other: give one")
     if asked and not sources:
-        flag = f"--max-{asked[0].replace('_', '-')}"
-        flag = flag if asked[0] in options.limits else f"--objective {asked[0]}"
+        first = asked[0]
+        flag = first.flag if first.name in options.limits else f"--objective {first.name}"
         raise ConfigError(
             f"{flag} needs measurements: --latency-device DEVICE, or --latency-table FILE (which "
             f"archwright profile writes)"
         )
     if sources and not asked and not front:
-        raise ConfigError(f"{sources[0]} has no use without --max-latency-ms or --max-energy-mj")
+        flags = " or ".join(cost.flag for cost in measured)
+        raise ConfigError(f"{sources[0]} has no use without {flags}")

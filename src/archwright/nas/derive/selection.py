@@ -17,8 +17,8 @@ from typing_extensions import override
 from archwright import data
 from archwright.graph import Architecture
 from archwright.nas.bilevel.bilevel import Batch, Bilevel
+from archwright.nas.budget.budget import costs_to_json
 from archwright.nas.budget.constraints import SearchConstraints
-from archwright.nas.budget.limits import costs_to_json
 from archwright.nas.budget.regularity import Regularity
 from archwright.nas.derive.oneshot import alone, mixture_score
 from archwright.nas.method import Method

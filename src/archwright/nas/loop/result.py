@@ -1,6 +1,6 @@
-"""What a search leaves behind: the architecture, and its network with the supernet's weights."""
+"""Result of a search: the architecture, and its network with the supernet's weights."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.engine.folder import RunFolder
 from archwright.engine.weights import save_network
-from archwright.graph import Architecture
+from archwright.graph import Architecture, Network
 from archwright.graph.passes.restriction import restrict
-from archwright.io.typed import read_fields, result_of
+from archwright.io.schema import read_as, result_of, to_json
 from archwright.lowering import GraphModule
-from archwright.nas.budget.limits import costs_from_json, costs_to_json
+from archwright.nas.budget.budget import costs_from_json, costs_to_json
 from archwright.spaces import Size, Space, read_architecture, write_architecture
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """Architecture that a search found, and its network.
 
-    `params` and `macs` are those of the discrete network as published, at the search's own size;
-    `accuracy` is the percent of held-out images that the derived network gets right with the
+    `params` and `macs` are those of the derived network, which the folder holds;
+    `published_params` and `published_macs` those of the architecture as published, at the same
+    size; `accuracy` is the percent of held-out images that the derived network gets right with the
     supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
     `limits` are those of them that were limited, `feasible` says whether the limits hold, and
     `counted_at` is that size; `front` are the points that were derived beside it (see
@@ -35,6 +36,8 @@ class SearchResult:
     architecture: Architecture
     params: int
     macs: int
+    published_params: int
+    published_macs: int
     accuracy: float
     seconds: float
     out: Path
@@ -48,8 +51,8 @@ class SearchResult:
         """The result as a machine reads it: the architecture as text, the folder as a string."""
         text = write_architecture(self.architecture)
         costs = None if self.costs is None else costs_to_json(self.costs)
-        content = {**asdict(self), "architecture": text, "out": str(self.out), "costs": costs}
-        return {name: value for name, value in content.items() if value is not None}
+        content = to_json(replace(self, costs=None), skip_none=True)
+        return {**content, "architecture": text, **({} if costs is None else {"costs": costs})}
 
     @classmethod
     def from_json(cls, content: dict[str, Any], space: Space | None = None) -> "SearchResult":
@@ -59,24 +62,18 @@ class SearchResult:
             RunError: a field is missing, or of another type.
         """
         where = result_of(content["out"])
-        given = read_fields(_KINDS, content, where) | read_fields(
-            _OPTIONAL, content, where, needed=set()
-        )
-        given["architecture"] = read_architecture(given["architecture"], space)
-        if "costs" in given:
-            given["costs"] = costs_from_json(given["costs"])
-        return cls(**given)
+        held = dict(content)
+        text = read_as(_Found, held, where).architecture
+        costs = read_as(dict[str, float | None], held.pop("costs", None) or {}, where)
+        found = read_as(cls, {**held, "architecture": read_architecture(text, space)}, where)
+        return replace(found, costs=costs_from_json(costs) or None)
 
 
-_KINDS: dict[str, Any] = {
-    **{"architecture": str, "params": int, "macs": int, "accuracy": float, "seconds": float},
-    "out": Path,
-}
-_OPTIONAL: dict[str, Any] = {
-    **{"feasible": bool, "costs": dict[str, float | None], "limits": dict[str, float]},
-    **{"counted_at": Size, "front": tuple[dict[str, Any], ...]},
-}
-"""The fields of a result in the log, and those that some have."""
+@dataclass(frozen=True)
+class _Found:
+    """The architecture of a result in the log, which is text there."""
+
+    architecture: str
 
 
 def save_derived_network(
@@ -86,8 +83,8 @@ def save_derived_network(
     architecture: Architecture,
     images: data.ImageData,
     batches: data.Batches,
-) -> float:
-    """Write architecture and inherited weights; return the accuracy on held-out images (percent).
+) -> tuple[Network, float]:
+    """Write the derived network; return its graph, and its accuracy on held-out images (percent).
 
     The derived network takes its batch statistics from `batches` first, since the supernet's are
     those of the mixture.
@@ -99,4 +96,4 @@ def save_derived_network(
     assert top1 is not None, "a data set has test images"
     if fabric.is_global_zero:
         save_network(folder, architecture, derived)
-    return round(top1, 4)
+    return derived.network, round(top1, 4)

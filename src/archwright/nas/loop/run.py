@@ -23,7 +23,7 @@ from archwright.engine.setup import (
     training_batches,
 )
 from archwright.graph import Architecture, Network
-from archwright.graph.passes.shrinking import shrink
+from archwright.graph.passes.shrinking import Shrinking
 from archwright.graph.passes.simplification import check_pointwise, simplify
 from archwright.io.files import write_json
 from archwright.lowering import FusedNetwork, GraphModule
@@ -191,7 +191,7 @@ class SearchRun:
     def _shrink(self, bilevel: Bilevel, left: Tensor) -> None:
         """Restrict the graph to what is left, simplify it and lower it again."""
         assert self.left is not None, "asked for where something is dropped"
-        graph = shrink(bilevel.network.network, self.left.numbers(left))
+        graph = Shrinking(self.left.numbers(left))(bilevel.network.network).network
         graph = simplify(graph, self.config.simplification)
         with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
             bilevel.shrink(self._lowered(graph), left)
@@ -351,13 +351,20 @@ class SearchRun:
         """Leave the run folder complete; the network has the weights of that supernet."""
         folder = keeper.folder
         front = None if points is None else tuple(point.to_json() for point in points)
-        cost = graph_cost(self.space.discrete(architecture, self.size))
-        top1 = save_derived_network(
+        published = graph_cost(self.space.discrete(architecture, self.size))
+        network, top1 = save_derived_network(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
-        seconds = keeper.tick()
+        cost, seconds = graph_cost(network), keeper.tick()
         result = SearchResult(
-            *(architecture, cost.params, cost.macs, top1, seconds, folder.path),
+            architecture=architecture,
+            params=cost.params,
+            macs=cost.macs,
+            published_params=published.params,
+            published_macs=published.macs,
+            accuracy=top1,
+            seconds=seconds,
+            out=folder.path,
             feasible=self.terms.feasible(architecture),
             costs=self.terms.costs(architecture),
             limits=self.terms.limits,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing_extensions import override
 
 from archwright.graph import Network
-from archwright.graph.passes.partial_channels import sample_channels
+from archwright.graph.passes.partial_channels import ChannelSampling
 from archwright.nas.methods.darts import Darts
 from archwright.nas.parameters.alpha import Alpha
 from archwright.nas.recipe import Recipe
@@ -40,7 +40,7 @@ class PcDarts(Darts):
 
     @override
     def supernet(self, network: Network) -> Network:
-        return sample_channels(network, self.partial)
+        return ChannelSampling(self.partial)(network).network
 
     @override
     def alpha(self, network: Network, deviation: float) -> Alpha:

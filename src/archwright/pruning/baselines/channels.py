@@ -13,16 +13,15 @@ from torch import Tensor, nn
 from archwright.backends.optional import optional
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError, GraphError
-from archwright.graph import BatchNorm, Conv, GlobalAvgPool, Linear, ReLU, Subsample
-from archwright.graph.ops import Pool
-from archwright.graph.passes.resizing import resized, without_zeros
+from archwright.graph import Network
+from archwright.graph.passes.edge_removal import EdgeRemoval
+from archwright.graph.passes.resizing import Resizing
 from archwright.lowering import GraphModule
 from archwright.pruning.baselines.widths import rounded
 
 Ranking = Literal["layer", "network"]
 """Where channels compete: in their layer, each of which loses the same share, or all of them."""
 
-_FOLLOWED = (Conv, BatchNorm, Linear, ReLU, Pool, GlobalAvgPool, Subsample)
 _HALVINGS = 10
 _NEAR = 0.995
 """No finer than this is looked for, in units of the MACs that are asked for."""
@@ -71,17 +70,13 @@ def _pruner(
     """What removes a share of the channels from a copy of `whole`, and rounds what is left."""
     pruning = optional("torch_pruning")
     for module in whole.network.modules():
-        other = isinstance(module.primitive, Conv) and (
-            module.primitive.norm is not None
-            or module.primitive.groups not in (1, module.primitive.c_out)
-        )
-        if other or not (isinstance(module.primitive, _FOLLOWED) or module.primitive.zero):
+        if not (module.primitive.resizable or module.primitive.zero):
             raise ConfigError(
                 f"channel pruning cannot follow {module.primitive.label()}"
                 f"{f' ({module.slot})' if module.slot else ''}: leave --methods channels out"
             )
     try:
-        network = without_zeros(whole.network)
+        network = EdgeRemoval()(whole.network).network
     except GraphError as error:
         raise ConfigError(f"channel pruning: {error}; leave --methods channels out") from None
     weights = whole.state_dict()
@@ -142,11 +137,16 @@ def _gone(part: Tensor, scores: Tensor, weak: Tensor, round_to: int | None) -> T
 
 
 def _macs(module: GraphModule) -> int:
-    return graph_cost(resized(module.network, dict(module.slots.items())), live=True).macs
+    return graph_cost(_resized(module), live=True).macs
+
+
+def _resized(module: GraphModule) -> Network:
+    """Return the graph of a module whose parts were made narrower."""
+    return Resizing(dict(module.slots.items()))(module.network).network
 
 
 def rebuilt(pruned: GraphModule) -> GraphModule:
     """A fresh module of `pruned`, whose modules were made narrower, with its weights."""
-    module = GraphModule(resized(pruned.network, dict(pruned.slots.items())))
+    module = GraphModule(_resized(pruned))
     module.load_state_dict(pruned.state_dict())
     return module.to(next(pruned.parameters()))

@@ -4,10 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from archwright.graph import Cell, Choice, Expr, Network, Shape, verify
+from archwright.graph import Cell, Expr, Network, Shape, verify
+from archwright.graph.passes.diagnostics import ignore
 from archwright.graph.passes.simplification import Simplification, simplify, simplify_expr
-from archwright.graph.passes.simplification.diagnostics import Outcome
-from archwright.graph.passes.simplification.rewriting import map_choices
+from archwright.graph.passes.simplification.rewriting import PartialSharing
+from archwright.graph.passes.simplification.rule import Rule
 from archwright.graph.passes.simplification.settings import Pointwise
 from archwright.graph.passes.simplification.sharing import distribute
 from archwright.graph.traverse import map_edges
@@ -26,11 +27,8 @@ def merged(expr: Expr, pointwise: Pointwise, shape: Shape = SHAPE) -> Expr:
 
 
 def distributed(expr: Expr, shape: Shape = SHAPE) -> Expr:
-    def apply(choice: Choice) -> Expr:
-        outcome: Outcome = distribute(choice, shape)
-        return choice if outcome.expr is None else outcome.expr
-
-    return map_choices(expr, apply)
+    alone = PartialSharing(rules=(Rule("pms", "exact", ("sum",), distribute),))
+    return alone.rewrite(expr, shape, ignore)
 
 
 @pytest.mark.parametrize("pointwise", POLICIES)

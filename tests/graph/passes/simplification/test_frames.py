@@ -13,10 +13,12 @@ from archwright.errors import GraphError
 from archwright.graph import Chain, Choice, Conv, chain
 from archwright.graph.kernel_frame import Frame
 from archwright.graph.passes.simplification.merging import merge
+from archwright.graph.passes.simplification.rule import Site
+from archwright.graph.passes.simplification.settings import Simplification
 from archwright.lowering.kernels import Merged, Term, geometry, merged_kernels
 
 from ....strategies import seeded
-from .edges import C, edge, network
+from .edges import SHAPE, C, edge, network
 
 CONVS = st.builds(
     lambda kernel, dilation: Conv(C, C, kernel, 1, dilation, groups=C),
@@ -86,9 +88,9 @@ def test_kernels_lie_where_their_taps_are(convs: list[Conv], seed: int) -> None:
 @settings(max_examples=100)
 @given(convs=st.lists(CONVS, min_size=2, max_size=5), skip=st.booleans())
 def test_merging_never_takes_more_taps(convs: list[Conv], skip: bool) -> None:
-    outcome = merge(edge(*convs, *([Chain()] if skip else [])), "shared")
-    assume(outcome.expr is not None)
-    top = outcome.expr
+    result = merge(edge(*convs, *([Chain()] if skip else [])), Site(SHAPE, Simplification()))
+    assume(result.expr is not None)
+    top = result.expr
     assert isinstance(top, Choice)
     merged = [top] if top.form == "kernel" else [o.body for o in top.options]
     for group in merged:

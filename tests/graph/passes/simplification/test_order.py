@@ -3,40 +3,26 @@
 What docs/simplification.md says of it.
 """
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archwright.graph import Choice, Expr, Shape, verify
-from archwright.graph.passes.simplification import (
-    Simplification,
-    count_modules,
-    rewriting,
-    simplify_expr,
-)
-from archwright.graph.passes.simplification.diagnostics import Outcome
+from archwright.graph.passes.diagnostics import ignore
+from archwright.graph.passes.simplification import Simplification, count_modules, simplify_expr
+from archwright.graph.passes.simplification.rewriting import ModuleSharing
+from archwright.graph.passes.simplification.rules import RULES
 from archwright.graph.traverse import map_edges
 from archwright.spaces import Size, get_space
 
 from .edges import SHAPE, alike, answers_of, assert_one_hot, network
 
 SHARING = Simplification(merge=False, norm=False)
-RULES = rewriting._rules
-
-
-def floating_first(
-    choice: Choice, shape: Shape, chosen: Simplification
-) -> tuple[Callable[[], Outcome], ...]:
-    *others, floating = RULES(choice, shape, chosen)
-    return (floating, *others)
+FLOATING_FIRST = ModuleSharing(SHARING, tuple(sorted(RULES, key=lambda rule: rule.stage != "fms")))
 
 
 def other_way(expr: Expr, shape: Shape) -> Expr:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rewriting, "_rules", floating_first)
-        return simplify_expr(expr, shape, SHARING)
+    return FLOATING_FIRST.rewrite(expr, shape, ignore)
 
 
 @settings(max_examples=30)

@@ -36,7 +36,7 @@ from archwright.spaces import get_space
 from ....strategies import ALL_SPACES, any_space, architectures, images, networks, seeded, tiny
 from .edges import POINT, SHAPE, C, alike, answers_of, assert_one_hot, edge, network
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "my_space.py"
+EXAMPLE = Path(__file__).parents[4] / "examples" / "my_space.py"
 
 SETTINGS = [
     Simplification(fms=False, merge=False, norm=False),

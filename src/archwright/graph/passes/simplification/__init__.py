@@ -1,10 +1,13 @@
 """TopoNAS: rewritings of a supernet's edges that make it smaller (module sharing, linear merge)."""
 
 from archwright.graph.passes.simplification.checks import check_pointwise
-from archwright.graph.passes.simplification.diagnostics import Note
 from archwright.graph.passes.simplification.explain import StageReport, explain_expr
 from archwright.graph.passes.simplification.module_count import ModuleCount, count_modules
-from archwright.graph.passes.simplification.rewriting import simplify, simplify_expr
+from archwright.graph.passes.simplification.rewriting import (
+    simplification_passes,
+    simplify,
+    simplify_expr,
+)
 from archwright.graph.passes.simplification.settings import (
     STAGES,
     Simplification,
@@ -15,7 +18,6 @@ from archwright.graph.passes.simplification.settings import (
 __all__ = [
     "STAGES",
     "ModuleCount",
-    "Note",
     "Simplification",
     "StageReport",
     "check_pointwise",
@@ -23,6 +25,7 @@ __all__ = [
     "explain_expr",
     "parse_stages",
     "simplification",
+    "simplification_passes",
     "simplify",
     "simplify_expr",
 ]

@@ -1,4 +1,4 @@
-"""Whether what is asked for can be done to a space at all."""
+"""Checks that settings of simplification apply to a space."""
 
 from archwright.errors import ConfigError
 from archwright.graph import Network

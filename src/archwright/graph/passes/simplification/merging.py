@@ -1,4 +1,4 @@
-"""Linear merge and kernel normalisation (TopoNAS, sections 3.4 and 3.5).
+"""The rules of linear merge and kernel normalisation (TopoNAS, sections 3.4 and 3.5).
 
 Legend: S candidates that stand next to a weighted sum and are convolutions, K_i their kernels.
 """
@@ -11,52 +11,46 @@ from archwright.graph import Chain, Choice, Conv, Expr, Op, Option, chain
 from archwright.graph.expr import map_modules
 from archwright.graph.kernel_frame import Frame, Signature, signature
 from archwright.graph.ops import KernelNorm
-from archwright.graph.passes.simplification.diagnostics import (
-    Note,
-    Outcome,
-    declined,
-    fired,
-    listed,
-)
+from archwright.graph.passes.diagnostics import listed
+from archwright.graph.passes.simplification.rule import RewriteResult, Site, no_match, rewritten
 from archwright.graph.passes.simplification.settings import Pointwise
 
 
-def merge(choice: Choice, pointwise: Pointwise) -> Outcome:
-    """sum_S p_i conv(x; K_i)  ->  conv(x; sum_S p_i K_i), kernels in a common frame (eq. 14-16).
+def merge(choice: Choice, site: Site) -> RewriteResult:
+    """Merge convolutions: sum_S p_i conv(x; K_i) -> conv(x; sum_S p_i K_i), in a common frame.
 
-    Exact. Kernels are put together as long as the frame that holds them has no more taps than
-    they have apart. The identity joins a group that it is a convolution in. Separable convs are
-    merged with their pointwise convs, unless those are to be shared.
+    Kernels are put together as long as the frame that holds them has no more taps than they have
+    apart. The identity joins a group that it is a convolution in. Separable convs are merged with
+    their pointwise convs, unless those are to be shared.
     """
-    if choice.form != "sum":
-        return Outcome(None)
+    pointwise = site.pointwise
     found = {p: own for p, o in enumerate(choice.options) if (own := _centred(o.body)) is not None}
-    notes: list[Note] = []
+    refusals: list[str] = []
     taken: dict[int, tuple[int, ...]] = {}
     for own, positions in _groups(found).items():
         if len(positions) < 2 or (own.separable and pointwise == "shared"):
             continue
         free = [p for p in _identities(choice, own) if p not in taken]
-        for cluster in _clusters(choice, [*positions, *free], notes):
+        for cluster in _clusters(choice, [*positions, *free], refusals):
             if len(cluster) > 1:
                 taken.update(dict.fromkeys(cluster, tuple(cluster)))
     if not taken:
-        reasons = [*_unlike(choice, found, pointwise), *notes]
-        return Outcome(None, tuple(reasons))
-    options: list[Option] = []
-    for cluster in dict.fromkeys(taken.values()):
-        option = _merged(choice, cluster, pointwise)
-        options.append(option)
-        notes.append(fired("merge", choice, _said(choice, cluster, option)))
+        return no_match("merge", choice, *_unlike(choice, found, pointwise), *refusals)
+    clusters = list(dict.fromkeys(taken.values()))
+    options = [_merged(choice, cluster, pointwise) for cluster in clusters]
+    texts = [_describe(choice, c, o) for c, o in zip(clusters, options, strict=True)]
+    apart = no_match("merge", choice, *refusals).diagnostics
+    done = rewritten("merge", choice, options[0].body, *texts)
+    done = replace(done, diagnostics=(*apart, *done.diagnostics))
     if len(options) == 1 and options[0].members == choice.given:
-        return Outcome(options[0].body, tuple(notes))
+        return done
     options += [option for p, option in enumerate(choice.options) if p not in taken]
     ordered = tuple(sorted(options, key=lambda o: min(o.members)))
-    return Outcome(replace(choice, options=ordered), tuple(notes))
+    return replace(done, expr=replace(choice, options=ordered))
 
 
 def _centred(body: Expr) -> Signature | None:
-    """The signature of a convolution that a common frame holds: kernels of odd size only.
+    """Return the signature of a convolution that a common frame holds: kernels of odd size only.
 
     Those of even size make one pixel less than the frame around them.
     """
@@ -73,21 +67,21 @@ def _groups(found: dict[int, Signature]) -> dict[Signature, list[int]]:
 
 
 def _identities(choice: Choice, found: Signature) -> list[int]:
-    """Options that are the identity, if a convolution of this signature can be it."""
+    """Return the options that are the identity, if a convolution of this signature can be it."""
     whole_or_depthwise = found.groups in (1, found.c_in)
     if found.step > 1 or found.c_in != found.c_out or found.separable or not whole_or_depthwise:
         return []
     return [p for p, option in enumerate(choice.options) if option.body == Chain()]
 
 
-def _clusters(choice: Choice, positions: Sequence[int], notes: list[Note]) -> list[list[int]]:
-    """The options in groups whose common frame has no more taps than their kernels apart.
+def _clusters(choice: Choice, positions: Sequence[int], reasons: list[str]) -> list[list[int]]:
+    """Group options whose common frame has no more taps than their kernels apart.
 
-    What keeps an option out of a group is noted.
+    The reasons why an option stays out of all groups are added to `reasons`.
     """
     clusters: list[list[int]] = []
     for position in sorted(positions, key=lambda p: -_frame(choice, [p]).taps):
-        refusals: list[Note] = []
+        refusals: list[str] = []
         for cluster in clusters:
             together = _frame(choice, [*cluster, position]).taps
             apart = _frame(choice, cluster).taps + _frame(choice, [position]).taps
@@ -95,11 +89,10 @@ def _clusters(choice: Choice, positions: Sequence[int], notes: list[Note]) -> li
                 cluster.append(position)
                 break
             convs = _convs(choice, [*cluster, position])
-            text = f"one frame for {convs} has {together} taps, apart they have {apart}"
-            refusals += declined("merge", choice, text).notes
+            refusals.append(f"one frame for {convs} has {together} taps, apart they have {apart}")
         else:
             clusters.append([position])
-            notes += refusals
+            reasons += refusals
     return [sorted(cluster) for cluster in clusters]
 
 
@@ -116,7 +109,7 @@ def _merged(choice: Choice, cluster: Sequence[int], pointwise: Pointwise) -> Opt
     return Option(union, Choice(choice.decision, options, union, form))
 
 
-def _said(choice: Choice, cluster: Sequence[int], option: Option) -> str:
+def _describe(choice: Choice, cluster: Sequence[int], option: Option) -> str:
     assert isinstance(option.body, Choice), "a merged option is a choice"
     if option.body.form == "stack":
         return f"{_convs(choice, cluster)} are one convolution, side by side"
@@ -128,22 +121,19 @@ def _convs(choice: Choice, positions: Sequence[int]) -> str:
     return listed(str(choice.options[position].body) for position in sorted(positions))
 
 
-def _unlike(choice: Choice, found: dict[int, Signature], pointwise: Pointwise) -> tuple[Note, ...]:
-    """Why no two options of `choice` are convolutions that could be merged, if none are."""
+def _unlike(choice: Choice, found: dict[int, Signature], pointwise: Pointwise) -> list[str]:
+    """Return why no two options of `choice` are convolutions that could be merged, if none are."""
     if len(found) < 2:
-        text = f"{'only one' if found else 'no'} candidate is a single convolution here"
-        return declined("merge", choice, text).notes
+        return [f"{'only one' if found else 'no'} candidate is a single convolution here"]
     groups = _groups(found)
     if len(groups) < len(found):
         if pointwise == "shared" and any(own.separable for own in groups):
-            text = "separable convolutions are merged with their pointwise convs apart or dense"
-            return declined("merge", choice, text).notes
-        return ()
+            return ["separable convolutions are merged with their pointwise convs apart or dense"]
+        return []
     first, second, *_ = found.items()
     unlike = [f.name for f in fields(Signature) if _differ(first[1], second[1], f.name)]
     words = listed(_WORDS[name] for name in unlike)
-    text = f"{_convs(choice, (first[0], second[0]))} differ in {words}"
-    return declined("merge", choice, text).notes
+    return [f"{_convs(choice, (first[0], second[0]))} differ in {words}"]
 
 
 def _differ(one: Signature, other: Signature, name: str) -> bool:
@@ -159,28 +149,28 @@ _WORDS = {
 }
 
 
-def normalise(choice: Choice, norm: KernelNorm) -> Outcome:
-    """K_i -> (K_i - mean) / scale for every convolution of a group (eq. 28); sharing.
+def normalise(choice: Choice, site: Site) -> RewriteResult:
+    """Normalise the convolutions of a group: K_i -> (K_i - mean) / scale.
 
     Applied to learned kernels with more than one tap, where at least two candidates of the choice
     are convolutions of one signature: elsewhere a batch norm of the candidate's own undoes any
     scale already.
     """
+    norm = site.norm
     found = [signature(option.body) for option in choice.options]
     alike = [p for p, own in enumerate(found) if own is not None and found.count(own) > 1]
     if not alike:
-        return declined("norm", choice, "no two candidates are convolutions of one kind")
+        return no_match("norm", choice, "no two candidates are convolutions of one kind")
     options = list(choice.options)
     for position in alike:
         body = map_modules(options[position].body, lambda module, _: _normed(module, norm))
         options[position] = replace(options[position], body=body)
-    made = replace(choice, options=tuple(options))
     changed = [p for p in alike if options[p] != choice.options[p]]
     if not changed:
         text = f"{_convs(choice, alike)} have a single tap, or are normalised already"
-        return declined("norm", choice, text)
+        return no_match("norm", choice, text)
     text = f"{_convs(choice, changed)} to unit {norm.scale} of each {norm.granularity}"
-    return Outcome(made, (fired("norm", choice, text),))
+    return rewritten("norm", choice, replace(choice, options=tuple(options)), text)
 
 
 def _normed(module: Op, norm: KernelNorm) -> Op:

@@ -1,4 +1,4 @@
-"""How many modules an expression has, counted as in Table II of the TopoNAS paper."""
+"""The number of modules of an expression, counted as in Table II of the TopoNAS paper."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from archwright.graph import Chain, Choice, Concat, Conv, Expr, Op
 
 @dataclass(frozen=True)
 class ModuleCount:
-    """Convolutions and other modules; zero and identity are none."""
+    """Numbers of convolutions and of other modules; zero and identity are none."""
 
     conv: int
     non_conv: int
 
     @property
     def total(self) -> int:
-        """All modules."""
+        """Return the number of all modules."""
         return self.conv + self.non_conv
 
 
 def count_modules(expr: Expr) -> ModuleCount:
-    """The modules of `expr`; a depthwise conv with the pointwise conv behind it is one.
+    """Count the modules of `expr`; a depthwise conv with the pointwise conv behind it is one.
 
     Convolutions that were merged are one.
     """
@@ -28,7 +28,7 @@ def count_modules(expr: Expr) -> ModuleCount:
 
 
 def _count(expr: Expr, *, after_depthwise: bool) -> tuple[int, int, bool]:
-    """Convs, other modules, and whether `expr` ends in a depthwise conv."""
+    """Count convs and other modules; return also whether `expr` ends in a depthwise conv."""
     match expr:
         case Op(Conv() as conv):
             belongs = conv.pointwise and after_depthwise

@@ -1,11 +1,15 @@
-"""The passes in their order, on an expression and on a network.
+"""The passes of simplification, in their order, on an expression and on a network.
 
 Sharing comes first, to a fixed point (TopoNAS, algorithm 1); then kernels are normalised, and
 then merged, so that what is merged is what was normalised.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from typing_extensions import override
 
 from archwright.graph import (
     Chain,
@@ -20,40 +24,190 @@ from archwright.graph import (
     chain,
 )
 from archwright.graph.expr import choices, map_modules, out_shape
-from archwright.graph.ops import KernelNorm
-from archwright.graph.passes.simplification.diagnostics import Note, Outcome, Report, silent
-from archwright.graph.passes.simplification.merging import merge, normalise
-from archwright.graph.passes.simplification.settings import Simplification
-from archwright.graph.passes.simplification.sharing import (
-    distribute,
-    share_floating,
-    share_partial,
+from archwright.graph.passes.contract import (
+    NO_NEW_SLOTS,
+    SAME_DECISIONS,
+    SAME_SHAPES,
+    UNIFORM_KERNELS,
+    VALID,
+    Pass,
+    register,
+    run_passes,
 )
+from archwright.graph.passes.diagnostics import Diagnostic, Report, ignore
+from archwright.graph.passes.simplification.rule import Rule, Site
+from archwright.graph.passes.simplification.rules import RULES
+from archwright.graph.passes.simplification.settings import Simplification, Stage
 from archwright.graph.traverse import map_edges
 
 
+@dataclass(frozen=True)
+class RewritePass(Pass):
+    """Pass that applies the rules of its stages to the choices on the edges of cells.
+
+    The switches of `settings` (`pms`, `fms`, `merge`, `norm`) choose among passes, and change
+    nothing in a pass itself.
+    """
+
+    settings: Simplification = field(default_factory=Simplification)
+    rules: tuple[Rule, ...] = RULES
+
+    stages: ClassVar[tuple[Stage, ...]]
+    keeps = (SAME_SHAPES, SAME_DECISIONS, NO_NEW_SLOTS)
+
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        return map_edges(network, lambda body, shape: self.rewrite(body, shape, report))
+
+    @abstractmethod
+    def rewrite(self, expr: Expr, shape: Shape, report: Report) -> Expr:
+        """Return `expr`, which reads features of `shape`, after the pass."""
+
+    def first_match(self, choice: Choice, shape: Shape, report: Report) -> Expr | None:
+        """Return what the first rule that fires makes of `choice`; report why not if none does."""
+        reasons: list[Diagnostic] = []
+        for rule in self.rules:
+            if rule.stage not in self.stages:
+                continue
+            result = rule(choice, Site(shape, self.settings))
+            if result.expr is not None:
+                _report_all(report, result.diagnostics)
+                return result.expr
+            reasons += result.diagnostics
+        _report_all(report, reasons)
+        return None
+
+
+@register
+@dataclass(frozen=True)
+class ModuleSharing(RewritePass):
+    """Partial and floating sharing, and of all that they make, to a fixed point."""
+
+    name = "module sharing"
+    kind = "sharing"
+    stages = ("pms", "fms")
+
+    @override
+    def rewrite(self, expr: Expr, shape: Shape, report: Report) -> Expr:
+        return _with_decisions(self._share(expr, shape, report), expr)
+
+    def _share(self, expr: Expr, shape: Shape, report: Report) -> Expr:
+        if isinstance(expr, Choice):
+            rewritten = self.first_match(expr, shape, report)
+            if rewritten is not None:
+                return self._share(rewritten, shape, report)
+            inner = map_parts(expr, shape, lambda part, at: self._share(part, at, report))
+            # what was made inside may have something in common with what stands beside it
+            return expr if inner == expr else self._share(inner, shape, report)
+        return map_parts(expr, shape, lambda part, at: self._share(part, at, report))
+
+
+@register
+@dataclass(frozen=True)
+class PartialSharing(ModuleSharing):
+    """Partial sharing alone: common heads and tails."""
+
+    name = "partial sharing"
+    stages = ("pms",)
+
+
+@register
+@dataclass(frozen=True)
+class FloatingSharing(ModuleSharing):
+    """Floating sharing alone: common middles."""
+
+    name = "floating sharing"
+    stages = ("fms",)
+
+
+@dataclass(frozen=True)
+class _Everywhere(RewritePass):
+    """Pass that rewrites every choice once, inner ones first."""
+
+    @override
+    def rewrite(self, expr: Expr, shape: Shape, report: Report) -> Expr:
+        expr = map_parts(expr, shape, lambda part, at: self.rewrite(part, at, report))
+        made = self.first_match(expr, shape, report) if isinstance(expr, Choice) else None
+        return expr if made is None else made
+
+
+@register
+@dataclass(frozen=True)
+class KernelNormalisation(_Everywhere):
+    """Normalisation of the kernels that stand for choice in a weighted sum."""
+
+    name = "kernel normalisation"
+    kind = "sharing"
+    ensures = (VALID, UNIFORM_KERNELS)
+    stages = ("norm",)
+
+    @override
+    def apply(self, network: Network, report: Report) -> Network:
+        return _agreed(super().apply(network, report))
+
+
+@register
+@dataclass(frozen=True)
+class LinearMerge(_Everywhere):
+    """Merge of weighted sums of convolutions to convolutions with a weighted sum of kernels."""
+
+    name = "linear merge"
+    kind = "exact"
+    stages = ("merge",)
+
+
+def simplification_passes(settings: Simplification) -> tuple[RewritePass, ...]:
+    """Return the passes of the stages that are on, in their order."""
+    passes: list[RewritePass] = []
+    if settings.pms and settings.fms:
+        passes.append(ModuleSharing(settings))
+    elif settings.pms or settings.fms:
+        passes.append((PartialSharing if settings.pms else FloatingSharing)(settings))
+    if settings.norm:
+        passes.append(KernelNormalisation(settings))
+    if settings.merge:
+        passes.append(LinearMerge(settings))
+    return tuple(passes)
+
+
 def simplify(network: Network, settings: Simplification) -> Network:
-    """`network` with every edge simplified."""
-    simplified = map_edges(network, lambda body, shape: simplify_expr(body, shape, settings))
-    return _agreed(simplified) if settings.norm else simplified
+    """Return `network` with every edge simplified."""
+    return run_passes(network, simplification_passes(settings)).network
 
 
 def simplify_expr(
-    expr: Expr, shape: Shape, settings: Simplification, report: Report = silent
+    expr: Expr, shape: Shape, settings: Simplification, report: Report = ignore
 ) -> Expr:
-    """`expr`, which reads features of `shape`, after all stages that are on."""
-    if settings.pms or settings.fms:
-        expr = _with_decisions(share(expr, shape, settings, report), expr)
-    if settings.norm:
-        norm = KernelNorm(settings.granularity, settings.scale)
-        expr = _everywhere(expr, lambda choice: normalise(choice, norm), report)
-    if settings.merge:
-        expr = _everywhere(expr, lambda choice: merge(choice, settings.pointwise), report)
+    """Return `expr`, which reads features of `shape`, after all stages that are on."""
+    for one in simplification_passes(settings):
+        expr = one.rewrite(expr, shape, report)
     return expr
 
 
+def map_parts(expr: Expr, shape: Shape, function: Callable[[Expr, Shape], Expr]) -> Expr:
+    """Return `expr` with its parts replaced; each is given with the shape that it reads.
+
+    The parts are the items of a chain, the branches of a concatenation, the bodies of the options
+    of a choice; a module has none.
+    """
+    match expr:
+        case Op():
+            return expr
+        case Chain(items):
+            made: list[Expr] = []
+            for item in items:
+                made.append(function(item, shape))
+                shape = out_shape(item, shape)
+            return chain(*made)
+        case Concat(branches):
+            return Concat(tuple(function(branch, shape) for branch in branches))
+        case Choice(_, options):
+            bodies = (Option(o.members, function(o.body, shape)) for o in options)
+            return replace(expr, options=tuple(bodies))
+
+
 def _with_decisions(shared: Expr, expr: Expr) -> Expr:
-    """`shared` with every decision of `expr`, also where all of its candidates were the same.
+    """Return `shared` with every decision of `expr`, also if all of its candidates were the same.
 
     Such a decision chooses among identities: a search still has an answer to find.
     """
@@ -66,95 +220,13 @@ def _with_decisions(shared: Expr, expr: Expr) -> Expr:
     return shared
 
 
-def share(expr: Expr, shape: Shape, settings: Simplification, report: Report = silent) -> Expr:
-    """Partial and floating sharing of `expr` and of all that they make, to a fixed point."""
-    match expr:
-        case Op():
-            return expr
-        case Chain(items):
-            shared: list[Expr] = []
-            for item in items:
-                shared.append(share(item, shape, settings, report))
-                shape = out_shape(item, shape)
-            return chain(*shared)
-        case Concat(branches):
-            return Concat(tuple(share(branch, shape, settings, report) for branch in branches))
-        case Choice():
-            rewritten = _first_rule(expr, shape, settings, report)
-            if rewritten is not None:
-                return share(rewritten, shape, settings, report)
-            inner = _with_bodies(expr, lambda body: share(body, shape, settings, report))
-            # what was made inside may have something in common with what stands beside it
-            return expr if inner == expr else share(inner, shape, settings, report)
-
-
-def _first_rule(
-    choice: Choice, shape: Shape, settings: Simplification, report: Report
-) -> Expr | None:
-    """What the first rule that applies makes of `choice`; why not, if none does."""
-    reasons: list[Note] = []
-    for rule in _rules(choice, shape, settings):
-        outcome = rule()
-        if outcome.expr is not None:
-            _tell(report, outcome.notes)
-            return outcome.expr
-        reasons += outcome.notes
-    _tell(report, reasons)
-    return None
-
-
-def _rules(
-    choice: Choice, shape: Shape, settings: Simplification
-) -> tuple[Callable[[], Outcome], ...]:
-    """The rules that are on, in the order in which they are tried."""
-    atomic = settings.pointwise != "shared"
-    rules: tuple[Callable[[], Outcome], ...] = ()
-    if settings.pms:
-        rules += (
-            lambda: share_partial(choice, atomic=atomic),
-            lambda: distribute(choice, shape),
-        )
-    if settings.fms:
-        rules += (lambda: share_floating(choice, shape, atomic=atomic),)
-    return rules
-
-
-def _tell(report: Report, notes: "tuple[Note, ...] | list[Note]") -> None:
-    for note in notes:
-        report(note)
-
-
-def _everywhere(expr: Expr, rule: Callable[[Choice], Outcome], report: Report) -> Expr:
-    """`expr` with a rule applied to every choice, inner ones first."""
-
-    def apply(choice: Choice) -> Expr:
-        outcome = rule(choice)
-        _tell(report, outcome.notes)
-        return choice if outcome.expr is None else outcome.expr
-
-    return map_choices(expr, apply)
-
-
-def map_choices(expr: Expr, function: Callable[[Choice], Expr]) -> Expr:
-    """`expr` with every choice replaced, inner ones first."""
-    match expr:
-        case Op():
-            return expr
-        case Chain(items):
-            return chain(*(map_choices(item, function) for item in items))
-        case Concat(branches):
-            return Concat(tuple(map_choices(branch, function) for branch in branches))
-        case Choice():
-            return function(_with_bodies(expr, lambda body: map_choices(body, function)))
-
-
-def _with_bodies(choice: Choice, function: Callable[[Expr], Expr]) -> Choice:
-    options = (replace(option, body=function(option.body)) for option in choice.options)
-    return replace(choice, options=tuple(options))
+def _report_all(report: Report, diagnostics: "tuple[Diagnostic, ...] | list[Diagnostic]") -> None:
+    for diagnostic in diagnostics:
+        report(diagnostic)
 
 
 def _agreed(network: Network) -> Network:
-    """`network` without the norm of kernels whose slot also stands where none was given one.
+    """Return `network` without the norm of kernels whose slot also stands where none was given one.
 
     One slot is one module; only users who share slots themselves can meet this.
     """

@@ -1,14 +1,14 @@
-"""What of TopoNAS is switched on, and how."""
+"""Settings of simplification: the stages of TopoNAS that are on, and how they work."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from archwright.errors import ConfigError, unknown
 
 STAGES = ("pms", "fms", "merge", "norm")
 """Partial and floating module sharing, linear merge, kernel normalisation."""
 
+Stage = Literal["pms", "fms", "norm", "merge"]
 Pointwise = Literal["shared", "apart", "dense"]
 Granularity = Literal["kernel", "filter"]
 Scale = Literal["deviation", "norm"]
@@ -16,7 +16,7 @@ Scale = Literal["deviation", "norm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Simplification:
-    """The stages that are applied, and the choices that the paper leaves open.
+    """Stages that are applied, and the choices that the paper leaves open.
 
     `pointwise` says what becomes of the pointwise convs of separable ones: `shared` among the
     candidates like any module, kept `apart` side by side, or merged with their depthwise conv to
@@ -34,7 +34,7 @@ class Simplification:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The names of the stages that are on."""
+        """Return the names of the stages that are on."""
         return tuple(stage for stage in STAGES if getattr(self, stage))
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Simplification:
 
 
 def parse_stages(text: str) -> frozenset[str]:
-    """The stages named by `none`, `all`, or names joined by `+`.
+    """Return the stages named by `none`, `all`, or names joined by `+`.
 
     Raises:
         ConfigError: a name is unknown (the nearest one is given), or there twice.
@@ -70,7 +70,7 @@ def simplification(
     granularity: Granularity = "filter",
     scale: Scale = "norm",
 ) -> Simplification:
-    """The simplification that `--simplify TEXT` asks for.
+    """Return the simplification that `--simplify TEXT` asks for.
 
     Raises:
         ConfigError: as `parse_stages`, or a choice is made for a stage that is off.
@@ -89,23 +89,3 @@ def simplification(
             )
     on = {stage: stage in stages for stage in STAGES}
     return Simplification(**on, pointwise=pointwise, granularity=granularity, scale=scale)
-
-
-def from_settings(settings: Mapping[str, Any]) -> Simplification:
-    """The simplification that a run's recorded settings ask for.
-
-    Raises:
-        ConfigError: as `parse_stages`.
-    """
-    return simplification(
-        settings.get("simplify", "none"),
-        pointwise=settings.get("pointwise", "shared"),
-        granularity=settings.get("granularity", "filter"),
-        scale=settings.get("scale", "norm"),
-    )
-
-
-def recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a run's recorded settings that `from_settings` reads."""
-    names = ("simplify", "pointwise", "granularity", "scale")
-    return {name: settings[name] for name in names if name in settings}

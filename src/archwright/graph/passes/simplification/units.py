@@ -1,11 +1,11 @@
-"""How rewriting sees a candidate: as a row of units that are shared whole or not at all."""
+"""Candidates as rows of units, each of which is shared as a whole or not at all."""
 
 from archwright.graph import Chain, Choice, Concat, Conv, Expr, Op, chain
 from archwright.graph.expr import map_modules
 
 
-def units(body: Expr, *, atomic: bool) -> tuple[Expr, ...]:
-    """The parts of `body` in series; with `atomic`, a separable conv is one part.
+def split_units(body: Expr, *, atomic: bool) -> tuple[Expr, ...]:
+    """Return the parts of `body` in series; with `atomic`, a separable conv is one part.
 
     A separable conv is a depthwise conv with the pointwise conv right behind it.
     """
@@ -22,12 +22,12 @@ def units(body: Expr, *, atomic: bool) -> tuple[Expr, ...]:
 
 
 def has_separable(expr: Expr) -> bool:
-    """Whether there is a separable conv anywhere in `expr`."""
+    """Return whether there is a separable conv anywhere in `expr`."""
     match expr:
         case Op():
             return False
         case Chain(items):
-            if len(units(expr, atomic=True)) < len(items):
+            if len(split_units(expr, atomic=True)) < len(items):
                 return True
             return any(map(has_separable, items))
         case Concat(branches):
@@ -36,13 +36,13 @@ def has_separable(expr: Expr) -> bool:
             return any(has_separable(option.body) for option in options)
 
 
-def anonymous(expr: Expr) -> Expr:
-    """`expr` without its slots: two units that are equal so can share one module."""
+def without_slots(expr: Expr) -> Expr:
+    """Return `expr` without its slots: two units that are then equal can share one module."""
     return map_modules(expr, lambda module, path: Op(module.primitive))
 
 
-def joined(row: tuple[Expr, ...]) -> Chain:
-    """The units of a row in series again."""
+def as_chain(row: tuple[Expr, ...]) -> Chain:
+    """Return the units of a row in series again."""
     return chain(*row)
 
 

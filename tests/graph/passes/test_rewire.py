@@ -35,7 +35,7 @@ from archwright.graph.passes.rewire import (
 from archwright.lowering import GraphModule
 from archwright.spaces import Size, get_space, read_architecture
 
-from ..strategies import ALL_SPACES, any_space, architectures, images, seeded, tiny
+from ...strategies import ALL_SPACES, any_space, architectures, images, seeded, tiny
 
 CELLS = {
     "darts": "darts-v2",

@@ -1,4 +1,4 @@
-"""Post-training static quantisation: weights and features become 8-bit integers.
+"""Post-training static quantisation of ONNX files: weights and features become 8-bit integers.
 
 Ranges of features are those seen on calibration images; weights have a scale for each output
 channel. Batch norms are folded into their convolutions first, so that what is rounded is what is
@@ -18,11 +18,11 @@ from archwright.backends.optional import optional
 from archwright.errors import silenced
 
 
-def to_int8(content: bytes, batches: Iterable[Tensor], texts: Mapping[str, str]) -> bytes:
-    """The ONNX file `content` with 8-bit weights and features.
+def to_int8(content: bytes, batches: Iterable[Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return the ONNX file `content` with 8-bit weights and features, and other metadata.
 
-    `batches` are the calibration images [B, C, H, W], normalised; `texts` become its metadata.
-    It takes and gives float32 as `content` does.
+    `batches` are the calibration images [B, C, H, W], normalised. The file
+    takes and gives float32 as `content` does.
 
     Raises:
         ConfigError: onnx or onnxruntime is not installed.
@@ -47,12 +47,12 @@ def to_int8(content: bytes, batches: Iterable[Tensor], texts: Mapping[str, str])
         )
         model = onnx.load(str(made))
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, dict(texts))
+    onnx.helper.set_model_props(model, dict(metadata))
     return model.SerializeToString()
 
 
 def _reader(quantization: Any, batches: Iterator[Tensor]) -> Any:
-    """Calibration images as onnxruntime reads them: the next batch, or None at the end."""
+    """Return calibration images as onnxruntime reads them: the next batch, or None at the end."""
 
     class Reader(quantization.CalibrationDataReader):
         def get_next(self) -> dict[str, Any] | None:

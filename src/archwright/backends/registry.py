@@ -1,0 +1,95 @@
+"""Registry of backends: every export format by name.
+
+Names and limits are read by the command line, which does not wait for torch.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from archwright.backends.contract import Backend
+from archwright.backends.formats import Weights
+from archwright.errors import ConfigError, unknown
+from archwright.io.plugins import load_plugin, plugins
+
+BACKENDS: dict[str, str] = {
+    "onnx": "archwright.backends.onnx:Onnx",
+    "torch": "archwright.backends.torch_export:TorchExport",
+    "executorch": "archwright.backends.executorch:Executorch",
+}
+"""Where each backend of the package is; a string, so that listing them imports none."""
+
+PLUGINS = "archwright.backends"
+"""Group of the entry points through which other packages add backends."""
+
+
+def places() -> dict[str, str]:
+    """Return where each backend is: those of the package, then those of other installed ones."""
+    more = {name: place for name, place in plugins(PLUGINS).items() if name not in BACKENDS}
+    return {**BACKENDS, **more}
+
+
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = Literal[tuple(places())]
+    """The name of a backend: options of this type take what is registered."""
+
+
+def get_backend(name: str) -> Backend:
+    """Return the backend of that name.
+
+    Raises:
+        ConfigError: there is none (the nearest name is given), the package that adds it cannot be
+            imported, or what it adds is no backend of that name.
+    """
+    found = places()
+    if name not in found:
+        raise ConfigError(unknown("format", name, found))
+    return _loaded(name, found[name])
+
+
+def backends() -> Iterator[Backend]:
+    """Yield every backend, those of the package first.
+
+    Raises:
+        ConfigError: as `get_backend`.
+    """
+    yield from map(get_backend, places())
+
+
+def backend_of(path: Path) -> Backend | None:
+    """Return the backend whose files are named like `path`; None if it is none of an exported file.
+
+    Raises:
+        ConfigError: as `get_backend`.
+    """
+    return next((backend for backend in backends() if backend.suffix == path.suffix), None)
+
+
+def check_format(form: Format, weights: Weights, out: Path) -> None:
+    """Check that a file of the format can have such weights, and that it is named after it.
+
+    Raises:
+        ConfigError: it cannot, or it is not (the flag is named).
+    """
+    backend = get_backend(form)
+    backend.require_weights(weights)
+    if out.suffix != backend.suffix:
+        raise ConfigError(
+            f"--out {out} must end in {backend.suffix}, as files of --format {form} do"
+        )
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder: name a file in it")
+
+
+@cache
+def _loaded(name: str, place: str) -> Backend:
+    found: Any = load_plugin(place)
+    if not (isinstance(found, type) and issubclass(found, Backend) and found.name == name):
+        raise ConfigError(
+            f"{place} is no backend named {name!r}: make it a subclass of "
+            f"archwright.backends.Backend with that name"
+        )
+    return found()

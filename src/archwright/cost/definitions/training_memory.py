@@ -1,0 +1,42 @@
+"""Memory of activations, in training."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from archwright.cost.contract import Cost, CostContext, Kind
+
+if TYPE_CHECKING:
+    from archwright.cost.decision_table import DecisionTable
+    from archwright.cost.model import CostModel
+    from archwright.graph import Network
+
+
+class TrainingMemory(Cost):
+    """Megabytes (10^6 bytes) that a training step on one image in float32 keeps for backward."""
+
+    kind: ClassVar[Kind] = "fitted"
+
+    @override
+    def build(self, layout: "DecisionTable", context: CostContext) -> "CostModel":
+        from archwright.cost.additive import additive
+        from archwright.cost.memory import activation_bytes, kept_bytes
+        from archwright.cost.model import GraphCostModel
+
+        return GraphCostModel(
+            name=self.name,
+            layout=layout,
+            exact=lambda network: activation_bytes(network) / 1e6,
+            parts=additive(layout, kept_bytes).times(1e-6),
+        )
+
+    @override
+    def of_network(self, network: "Network", context: CostContext) -> float:
+        from archwright.cost.memory import activation_bytes
+
+        return activation_bytes(network) / 1e6
+
+
+TRAINING_MEMORY_MB = TrainingMemory(
+    name="training_memory_mb", title="memory in training", unit="MB"
+)

@@ -1,0 +1,162 @@
+"""The lines of a run's log that a report reads, each event with its fields and their types.
+
+A number is a float here also where it is whole: a report only writes it down.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from archwright.spaces import Size
+
+
+@dataclass(frozen=True)
+class Event:
+    """The kind of a line."""
+
+    event: str | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """The begin of a run, or of its continuation."""
+
+    decisions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    params: float | None = None
+    versions: dict[str, Any] = field(default_factory=dict[str, Any])
+    hardware: str | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics that an epoch may log; percent, nats, seconds."""
+
+    train_loss: float | None = None
+    train_top1: float | None = None
+    valid_loss: float | None = None
+    valid_top1: float | None = None
+    test_loss: float | None = None
+    test_top1: float | None = None
+    test_top5: float | None = None
+    lr: float | None = None
+    entropy: float | None = None
+    gap: float | None = None
+    eigenvalue: float | None = None
+    seconds: float | None = None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics that were logged, by name."""
+        return known({each.name: getattr(self, each.name) for each in fields(Metrics)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch(Metrics):
+    """The end of an epoch of the network `name`; see `read_run.Epoch`."""
+
+    epoch: int
+    name: str = ""
+    alpha: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    skips: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    gates: dict[str, float | None] = field(default_factory=dict[str, float | None])
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An early stop: the rule, and the epoch (from 0) whose alpha was taken."""
+
+    rule: str
+    taken: int
+
+
+@dataclass(frozen=True)
+class Supernet:
+    """A supernet of an ensemble that has ended."""
+
+    number: int
+    seed: int
+    architecture: str
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that the run's network was exported to, and its measurements."""
+
+    file: str
+    format: str
+    weights: str
+    bytes: float | None = None
+    top1: float | None = None
+    latency_ms: float | None = None
+    latency_spread_ms: float | None = None
+    runtime: str = ""
+    batch_size: float | None = None
+    threads: float | None = None
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The nodes that a pruning deleted, by cell, and the kind of each cell.
+
+    `top1` is that of the network before it was fine-tuned.
+    """
+
+    deleted: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    kinds: dict[str, str] = field(default_factory=dict[str, str])
+    top1: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The measurements of a network."""
+
+    architecture: str | None = None
+    channels: float | None = None
+    params: float | None = None
+    macs: float | None = None
+    accuracy: float | None = None
+    top1: float | None = None
+    top5: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Measured):
+    """A network of a table of results."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontPoint:
+    """A point of a Pareto front."""
+
+    costs: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Measured):
+    """The end of a run; `counted_at` is the size that costs are counted at."""
+
+    rows: tuple[Row, ...] = ()
+    seconds: float | None = None
+    front: tuple[FrontPoint, ...] = ()
+    costs: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    limits: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    counted_at: Size | None = None
+
+
+EVENTS: Mapping[str | None, type[Any]] = {
+    "start": Start,
+    "epoch": Epoch,
+    "stop": Stop,
+    "supernet": Supernet,
+    "export": Export,
+    "pruned": Pruned,
+    "result": Result,
+}
+
+
+def known(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    """Leave out the numbers that are not known."""
+    return {name: value for name, value in numbers.items() if value is not None}
