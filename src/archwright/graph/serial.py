@@ -142,11 +142,11 @@ def _step_to_json(step: Step) -> dict[str, Any]:
 def _expr_to_json(expr: Expr) -> Any:
     match expr:
         case Op(primitive, slot):
-            name = getattr(primitive, "kind", type(primitive).__name__)
-            if primitive_types().get(name) is not type(primitive):
+            name, own = getattr(primitive, "kind", ""), type(primitive)
+            if primitive_types().get(name) is not own:
                 raise GraphError(
-                    f"{name} is no primitive that a network file can name: "
-                    f"{unknown('primitive', name, primitive_types())}"
+                    f"{own.__name__} is no primitive that a network file can name: decorate the "
+                    f"class with register_primitive"
                 )
             return {"op": name, **({"slot": slot} if slot else {}), **_values(primitive)}
         case Chain(items):

@@ -93,7 +93,7 @@ class BuildConfig(Targets, LimitOptions):
 
     @property
     def file(self) -> Path:
-        """Path of the exported file."""
+        """The exported file."""
         return self.out / f"model{get_backend(self.format).suffix}"
 
     @property

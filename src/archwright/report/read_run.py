@@ -1,4 +1,4 @@
-"""Read a run folder into typed values; every fault is one RunError line."""
+"""What a run folder says, read into typed values; what is wrong with it is one RunError line."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ KINDS = ("search", "train", "prune")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """Cell: input nodes first, then nodes that sum their edges; some of them are the output."""
+    """A cell: input nodes first, then nodes that sum their edges, some of which are the output."""
 
     kind: str
     inputs: int
@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Architecture as text and as cells."""
+    """An architecture as text and as cells."""
 
     space: str
     text: str
@@ -45,10 +45,10 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """Epoch of one network; `values` contains the metrics that were logged.
+    """One epoch of one network; `values` holds the metrics that were logged.
 
-    `skips` is, for each kind of cell, the fraction of decisions whose strongest candidate is a skip
-    connection. The name of a gate is that of its node: `cell0:2`.
+    `skips` is, for each kind of cell, the share of its decisions that a skip leads. A gate is that
+    of a node: `cell0:2`.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Measurements of one discrete network."""
+    """What was measured of one discrete network."""
 
     name: str
     architecture: str | None = None
@@ -74,7 +74,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Result of a run: its own network first, then those it is compared with."""
+    """How a run ended: the network it is about first, then those it is compared with."""
 
     rows: tuple[Row, ...]
     seconds: float | None
@@ -84,7 +84,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """Supernet of an ensemble: its folder, and the architecture that it alone would derive."""
+    """One of several supernets that decided together: its folder, and what it found by itself."""
 
     folder: str
     seed: int
@@ -93,7 +93,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Run folder; `result` is None while the run has not finished."""
+    """A run folder; `result` is None while the run has not finished."""
 
     name: str
     kind: str
@@ -112,12 +112,12 @@ class Run:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Networks in the log, in the order met; "" if it names none."""
+        """The networks that the log tells apart, in the order met; "" if it names none."""
         return tuple(dict.fromkeys(epoch.name for epoch in self.epochs))
 
     @property
     def seconds(self) -> float | None:
-        """Seconds that the run took, or has taken so far."""
+        """How long the run took, or has taken so far."""
         if self.result is not None and self.result.seconds is not None:
             return self.result.seconds
         return max(
@@ -217,7 +217,7 @@ _REMEDY = "restore it, or run again"
 
 
 def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
-    """Return epochs in order, networks in the order met; of a repeated epoch, the last record."""
+    """Return epochs in order, networks in the order met; of an epoch run again, the last record."""
     found: dict[tuple[str, int], Epoch] = {}
     order: dict[str, int] = {}
     for where, line in lines:

@@ -57,9 +57,9 @@ def read_architecture(text: str, space: Space | None = None) -> Architecture:
     """Read an architecture from a file, a run folder, a published name or a notation.
 
     Notations are the NAS-Bench-201 string, the DARTS `Genotype(...)`, the digits of NAS-Bench-Macro
-    (one per block, the position of its candidate), and for any other space
-    `space:kind=cell;kind=cell`, each cell in NAS-Bench-201 bars (with one kind: `space:cell`). A
-    pruning follows the notation: `darts-v2 without cell0:2,4 fusion=linear`.
+    (one a block, the place of its candidate), and for any other space `space:kind=cell;kind=cell`,
+    each cell in NAS-Bench-201 bars (one kind alone: `space:cell`).
+    A pruning follows the notation: `darts-v2 without cell0:2,4 fusion=linear`.
 
     No text runs a Python file: the notation of a user's space requires this `space`, from
     `get_space` (see `named_space`).

@@ -182,7 +182,7 @@ class Blocks:
     `depths` are the published numbers of blocks per stage, `multipliers` the widths of the stages
     in units of C. The first block of a stage halves the resolution. `Size.cells` is the number of
     all blocks; a number other than the published one is distributed over the stages in proportion.
-    With `residual`, the output of a block is added to its input if width and resolution stay.
+    With `residual`, the input of a block is added to its output where width and resolution stay.
     """
 
     depths: tuple[int, ...]
