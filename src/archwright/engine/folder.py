@@ -114,12 +114,12 @@ class RunFolder:
 
     @property
     def network(self) -> Path:
-        """The graph of the network, in our JSON."""
+        """Path of the graph of the network, as JSON."""
         return self.path / "network.json"
 
     @property
     def unpruned(self) -> Path:
-        """The graph of the network that a pruning began with."""
+        """Path of the graph of the network before a pruning."""
         return self.path / "unpruned.json"
 
     @property

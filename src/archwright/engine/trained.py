@@ -51,7 +51,7 @@ class TrainedNetwork:
 
     @property
     def kind(self) -> str:
-        """What the run did: search, train or prune."""
+        """Kind of the run: search, train or prune."""
         return str(self.settings["kind"])
 
     @property

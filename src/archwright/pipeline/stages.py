@@ -140,7 +140,7 @@ def within_budgets(pruning: PruneConfig, config: BuildConfig, network: Network) 
 
 
 def _tighter(cost: Cost, asked: float | None, network: Network, limits: list[float]) -> float:
-    """Return the least of limits and of what is asked for, up to 1 maybe a share of the whole."""
+    """Return the least of the limits and of the target, which up to 1 may be a fraction."""
     if asked is None:
         return min(limits)
     if cost.share and asked <= 1:
