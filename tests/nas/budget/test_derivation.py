@@ -18,7 +18,7 @@ from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.derivation import Derivation
 from archwright.nas.budget.discrete_space import DiscreteSpace
-from archwright.nas.budget.lagrangian_solver import LagrangianSolver
+from archwright.nas.budget.milp_solver import MilpSolver
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.spaces.discretise import discretise, is_connected
 
@@ -128,7 +128,7 @@ def test_relaxation_comes_near_enumeration(
     budgets = budgets_of(layout, **limits)
     exact = Derivation(layout, budgets, null=True, allowed=few)
     witness = exact.derive({})
-    relaxation = LagrangianSolver(DiscreteSpace(layout, few), budgets, witness)
+    relaxation = MilpSolver(DiscreteSpace(layout, few), budgets, witness)
     same = 0
     for seed in range(4):
         weights = random_weights(layout, seed)
@@ -148,7 +148,7 @@ def test_relaxation_lists_the_best_and_others_near_it(
     budgets, weights = budgets_of(layout, macs=0.7), random_weights(layout, 3)
     exact = Derivation(layout, budgets, null=True, allowed=few)
     scores = exact.scores(weights)
-    found = LagrangianSolver(DiscreteSpace(layout, few), budgets, None).top(scores, 8)
+    found = MilpSolver(DiscreteSpace(layout, few), budgets, None).top(scores, 8)
     values = [score(layout, weights, one) for one in found]
     assert len(set(found)) == 8
     assert values == sorted(values, reverse=True)
@@ -287,7 +287,7 @@ def test_a_peak_that_no_network_has_is_refused_without_a_look_at_all_of_them(
     monkeypatch: pytest.MonkeyPatch, name: str, cells: int
 ) -> None:
     read = Mock(side_effect=peak_bytes)
-    monkeypatch.setattr("archwright.cost.registry.peak_bytes", read)
+    monkeypatch.setattr("archwright.cost.peak.peak_bytes", read)
     layout = DecisionTable(get_space(name), Size(channels=8, cells=cells, image_channels=1))
     cost = cost_model("memory_mb", layout.space, layout.size)
     least = cost.least()[0]

@@ -3,7 +3,7 @@
 Legend: E decisions, O candidates of the largest decision, J budgets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,14 +11,15 @@ import numpy as np
 
 from archwright.cost.contract import within
 from archwright.cost.decision_table import DecisionTable
+from archwright.cost.local_search import local_search
 from archwright.cost.minimum import min_cost_architecture
 from archwright.cost.model import CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget
-from archwright.nas.budget.discrete_space import ENUMERABLE, DiscreteSpace, Table
+from archwright.nas.budget.discrete_space import ENUMERABLE, DiscreteSpace, Picks, Table
 from archwright.nas.budget.exhaustive_solver import ExhaustiveSolver
-from archwright.nas.budget.lagrangian_solver import LagrangianSolver
+from archwright.nas.budget.milp_solver import MilpSolver
 from archwright.spaces.discretise import is_connected, random_architecture
 
 _LEAST = 1e-12
@@ -52,10 +53,10 @@ class Derivation:
         return self._choices.count <= ENUMERABLE
 
     @cached_property
-    def _solver(self) -> ExhaustiveSolver | LagrangianSolver:
+    def _solver(self) -> ExhaustiveSolver | MilpSolver:
         if self._enumerable:
             return ExhaustiveSolver(self._choices, self.budgets)
-        return LagrangianSolver(self._choices, self.budgets, self.feasible_start)
+        return MilpSolver(self._choices, self.budgets, self.feasible_start)
 
     @cached_property
     def feasible_start(self) -> Architecture | None:
@@ -265,23 +266,12 @@ def _descended(
     if picks is None:
         return None
 
-    def excess(architecture: Architecture) -> float:
-        return sum(
-            max(0.0, b.ratio(architecture) - 1) for b in budgets if not b.holds(architecture)
-        )
+    def excess(state: Picks) -> float:
+        one = choices.architecture(state)
+        return sum(max(0.0, b.ratio(one) - 1) for b in budgets if not b.holds(one))
 
-    best = excess(start)
-    while best > 0:
-        found = None
-        for group, places in enumerate(choices.groups):
-            for pick in range(len(places)):
-                other = picks.copy()
-                other[group] = pick
-                if choices.connected(other[None])[0]:
-                    value = excess(choices.architecture(other))
-                    if value < best:
-                        best, found = value, other
-        if found is None:
-            return None
-        picks = found
-    return choices.architecture(picks)
+    def neighbours(state: Picks) -> Iterator[Picks]:
+        return (one for one in choices.exchanges(state) if choices.connected(one[None])[0])
+
+    left, picks = local_search(picks, excess, neighbours, enough=0.0)
+    return None if left > 0 else choices.architecture(picks)

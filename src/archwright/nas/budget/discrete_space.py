@@ -134,6 +134,48 @@ class DiscreteSpace:
                 found[:, row] = edges[:, row] & fed[:, source] & used[:, target]
         return found
 
+    def live_totals(self, scores: Table, picks: Picks) -> Table:
+        """Return the sums [N] of scores [E, O] over edges that lead somewhere, of picks [N, G]."""
+        live, total = self.live(picks), np.zeros(len(picks))
+        for group, value in enumerate(self.values(scores)):
+            taken = value[picks[:, group]]
+            if self.nulls[group] is not None:  # an edge of its own
+                taken = np.where(live[:, self.groups[group][0][0][0]], taken, 0.0)
+            total += taken
+        return total
+
+    def bare(self, picks: Picks) -> Picks:
+        """Return picks [G] of the same network: null where an edge leads nowhere."""
+        live = self.live(picks[None])[0]
+        bare = picks.copy()
+        for group, null in enumerate(self.nulls):
+            if null is not None and not live[self.groups[group][null][0][0]]:
+                bare[group] = null
+        return bare
+
+    def exchanges(self, picks: Picks) -> Iterator[Picks]:
+        """Yield picks [G] that differ in one group, in the order of groups and picks."""
+        for group, places in enumerate(self.groups):
+            for pick in range(len(places)):
+                if pick != picks[group]:
+                    other = picks.copy()
+                    other[group] = pick
+                    yield other
+
+    def places(self, picks: Picks) -> list[tuple[int, int]]:
+        """Return the rows and columns of [E, O] that picks [G] take."""
+        return [at for group, pick in zip(self.groups, picks, strict=True) for at in group[pick]]
+
+    def picks_at(self, places: set[tuple[int, int]]) -> Picks | None:
+        """Return the picks [G] that take these rows and columns of [E, O]; None: none do."""
+        found: list[int] = []
+        for group in self.groups:
+            here = [pick for pick, taken in enumerate(group) if places.issuperset(taken)]
+            if not here:
+                return None
+            found.append(here[0])
+        return np.array(found)
+
     def columns(self, picks: Picks) -> Picks:
         """The candidate taken on each edge [N, E], of picks [N, G]; -1: the edge is not kept."""
         found = np.full((len(picks), len(self.layout.decisions)), -1)
@@ -168,14 +210,7 @@ class DiscreteSpace:
 
     def picks(self, architecture: Architecture) -> Picks | None:
         """The inverse of `architecture`; None if it takes what is not allowed."""
-        places = {self.layout.at(*answer) for answer in architecture.answers().items()}
-        found: list[int] = []
-        for group in self.groups:
-            here = [pick for pick, taken in enumerate(group) if places.issuperset(taken)]
-            if not here:
-                return None
-            found.append(here[0])
-        return np.array(found)
+        return self.picks_at({self.layout.at(*one) for one in architecture.answers().items()})
 
 
 def _fed(cell: CellTopology, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
