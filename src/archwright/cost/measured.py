@@ -94,8 +94,8 @@ class MeasuredCost(CostModel):
             if text not in self.known and text not in self._predicted
         }
         if new:
-            said = self.predictor(self.layout.one_hots(list(new.values())))
-            self._predicted.update(zip(new, said.tolist(), strict=True))
+            predicted = self.predictor(self.layout.one_hots(list(new.values())))
+            self._predicted.update(zip(new, predicted.tolist(), strict=True))
 
         def priced(text: str) -> float:
             if text in self.known:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import components, formatting, pruning_view
-from archwright.report.budgets import Judged, budgets
+from archwright.report.budgets import BudgetCheck, budgets
 from archwright.report.components import Pairs
 from archwright.report.palette import Palette
 from archwright.report.pareto_chart import front_figures
@@ -77,7 +77,7 @@ def _trained(training: Run) -> object:
 
 
 def story_view(
-    story: Story, judged: Sequence[Judged] = (), counted_at: str = ""
+    story: Story, judged: Sequence[BudgetCheck] = (), counted_at: str = ""
 ) -> dict[str, object]:
     """What the page shows; `counted_at` is the size that budgets were judged at, in formatting."""
     palette = Palette.of_runs(story.runs)

@@ -248,12 +248,12 @@ def test_the_span_of_a_cost(
     cost = cost_model("macs", layout.space, layout.size)
     costs = [cost.of(one) for one in usable]
     ends = (min(costs), max(costs))
-    assert Derivation(layout, (), True, few).span(cost) == pytest.approx(ends)
+    assert Derivation(layout, (), True, few).cost_range(cost) == pytest.approx(ends)
     middle = sum(ends) / 2
     held = Derivation(layout, (Budget(cost, middle),), True, few)
-    assert held.span(cost) == pytest.approx((ends[0], middle))
+    assert held.cost_range(cost) == pytest.approx((ends[0], middle))
     monkeypatch.setattr(module, "ENUMERABLE", 10)
-    assert Derivation(layout, (), True).span(cost) == pytest.approx(ends)
+    assert Derivation(layout, (), True).cost_range(cost) == pytest.approx(ends)
 
 
 def test_the_span_heeds_the_other_budgets_in_a_large_space_too(
@@ -261,7 +261,7 @@ def test_the_span_heeds_the_other_budgets_in_a_large_space_too(
 ) -> None:
     macs, other = opposed(layout)
     budgets = (Budget(macs, 6e5), Budget(other, 1.8e6))
-    exact, _ = Derivation(layout, budgets, null=True).span(macs)
+    exact, _ = Derivation(layout, budgets, null=True).cost_range(macs)
     monkeypatch.setattr(module, "ENUMERABLE", 10)
     terms = SearchConstraints(*(layout.space, SIZE, True, SIZE, budgets), front=macs)
     limits = terms.epsilon_constraints(3)
@@ -328,7 +328,9 @@ def test_of_equals_the_one_that_spends_most_is_taken(
 ) -> None:
     (budget,) = budgets_of(layout, macs=0.4)
     uniform = {d.name: [1 / len(d.candidates)] * len(d.candidates) for d in layout.decisions}
-    found = Derivation(layout, (budget,), null=True, allowed=few, spend=1.0).derive(uniform)
+    found = Derivation(layout, (budget,), null=True, allowed=few, budget_use_bonus=1.0).derive(
+        uniform
+    )
     live = cost_model("macs", layout.space, layout.size).of(found)
     within = [one for one in usable if budget.holds(one)]
     assert budget.holds(found)
@@ -357,11 +359,13 @@ def test_a_budget_that_the_strongest_holds_changes_nothing(
     cost = cost_model("macs", layout.space, layout.size)
     free = SearchConstraints(layout.space, SIZE, null=False, deployed=SIZE)
     strongest = free.derive(weights)
-    held = replace(free, budgets=(Budget(cost, cost.of(strongest)),), spend=2.0)
+    held = replace(free, budgets=(Budget(cost, cost.of(strongest)),), budget_use_bonus=2.0)
     assert held.derive(weights) == strongest
     assert held.top(weights, 3)[0] == strongest
     tight = replace(
-        free, budgets=(Budget(cost, (cost.least()[0] + cost.of(strongest)) / 2),), spend=2.0
+        free,
+        budgets=(Budget(cost, (cost.least()[0] + cost.of(strongest)) / 2),),
+        budget_use_bonus=2.0,
     )
     assert tight.feasible(tight.derive(weights))
 

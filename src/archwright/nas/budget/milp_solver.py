@@ -28,7 +28,7 @@ from archwright.cost.decision_table import CellTopology
 from archwright.cost.local_search import local_search
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget
-from archwright.nas.budget.discrete_space import DiscreteSpace, Picks, Table
+from archwright.nas.budget.discrete_space import Assignments, DiscreteSpace, Table
 from archwright.spaces.discretise import is_connected
 
 _HALVINGS = 6
@@ -94,7 +94,7 @@ class MilpSolver:
         reached = sorted(listed.values(), key=lambda picks: -self._total(scores, picks))
         return [self._choices.architecture(picks) for picks in reached]
 
-    def _best(self, scores: Table) -> tuple[Picks, list[_Row]] | None:
+    def _best(self, scores: Table) -> tuple[Assignments, list[_Row]] | None:
         """Return the best picks, and the rows beside the structure that they were found under."""
         if not all(self._choices.groups):
             return None
@@ -107,7 +107,9 @@ class MilpSolver:
             return None if found is None else (found, cuts)
         return self._tightened(scores, found)
 
-    def _tightened(self, scores: Table, relaxed: Picks) -> tuple[Picks, list[_Row]] | None:
+    def _tightened(
+        self, scores: Table, relaxed: Assignments
+    ) -> tuple[Assignments, list[_Row]] | None:
         """Return what is best where budgets that do not add up rule out the `relaxed` optimum.
 
         Their surrogates' limits lie together at a part of the way from the least values to those of
@@ -136,14 +138,14 @@ class MilpSolver:
             return None
         return max(ends, key=lambda picks: self._total(scores, picks)), held
 
-    def _climbed(self, scores: Table, picks: Picks) -> Picks:
+    def _climbed(self, scores: Table, picks: Assignments) -> Assignments:
         """Return the end of a climb by exchanges of one group's pick."""
         totals = {picks.tobytes(): self._total(scores, picks)}
 
-        def loss(state: Picks) -> float:
+        def loss(state: Assignments) -> float:
             return -totals[state.tobytes()] if self._admits(state) else np.inf
 
-        def neighbours(state: Picks) -> Iterator[Picks]:
+        def neighbours(state: Assignments) -> Iterator[Assignments]:
             state = self._bare(state)  # an edge that leads nowhere takes no budget from the rest
             tried = np.array(list(self._choices.exchanges(state)))
             reached = self._choices.live_totals(scores, tried)
@@ -156,12 +158,12 @@ class MilpSolver:
         _, end = local_search(picks, loss, neighbours, gain=_GAIN, first_of=_CHECKS)
         return self._bare(end)
 
-    def _bare(self, picks: Picks) -> Picks:
+    def _bare(self, picks: Assignments) -> Assignments:
         """Return the same network, the null candidate on edges that lead nowhere, if admitted."""
         bare = self._choices.bare(picks)
         return bare if self._admits(bare) else picks
 
-    def _solve(self, scores: Table, rows: Iterable[_Row]) -> Picks | None:
+    def _solve(self, scores: Table, rows: Iterable[_Row]) -> Assignments | None:
         """Return the picks [G] of the largest sum of scores [E, O]; None: there are none."""
         every = [*self._rows, *rows]
         data = [value for row, _, _ in every for value in row.values()]
@@ -247,25 +249,25 @@ class MilpSolver:
     def _coefficients(self, table: Table) -> dict[int, float]:
         return {v: float(table[place]) for place, v in self._variable.items() if table[place]}
 
-    def _cut(self, picks: Picks) -> _Row:
+    def _cut(self, picks: Assignments) -> _Row:
         """The row that rules out one architecture."""
         places = self._choices.places(picks)
         return {self._variable[place]: 1.0 for place in places}, -np.inf, len(places) - 1
 
-    def _sum(self, table: Table, picks: Picks | None) -> float:
+    def _sum(self, table: Table, picks: Assignments | None) -> float:
         return 0.0 if picks is None else sum(float(table[at]) for at in self._choices.places(picks))
 
-    def _total(self, scores: Table, picks: Picks) -> float:
+    def _total(self, scores: Table, picks: Assignments) -> float:
         return float(self._choices.live_totals(scores, picks[None])[0])
 
-    def _admits(self, picks: Picks) -> bool:
+    def _admits(self, picks: Assignments) -> bool:
         """Whether the network is within all budgets, exactly, and uses the image."""
         key = picks.tobytes()
         if key not in self._admitted:
             self._admitted[key] = self._costed(picks)
         return self._admitted[key]
 
-    def _costed(self, picks: Picks) -> bool:
+    def _costed(self, picks: Assignments) -> bool:
         if not self._choices.connected(picks[None])[0]:
             return False
         for budget in self._exact:
