@@ -101,7 +101,7 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
         pixels = terms.space.image_size  # networks for full images, searched on small ones
         terms = replace(terms, deployed=replace(terms.deployed, image_size=pixels))
         cost = cost_model("macs", terms.space, terms.deployed)
-        least, most = Derivation(terms.layout, (), terms.null).span(cost)
+        least, most = Derivation(terms.layout, (), terms.null).cost_range(cost)
         limit = least + SHARE * (most - least)
         for seed in parse_seeds(asked.seeds):
             asks: dict[str, dict[str, Any]] = {"budget": {"max_macs": limit}}

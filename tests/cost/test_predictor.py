@@ -13,9 +13,9 @@ from typing_extensions import override
 
 from archwright.cost import DecisionTable
 from archwright.cost.additive import macs
+from archwright.cost.connectivity import ConnectivityFeatures
 from archwright.cost.measured import MeasuredCost
-from archwright.cost.patterns import ConnectivityFeatures
-from archwright.cost.predictor import Predictor, _members, _quantile, fit_predictor
+from archwright.cost.predictor import Predictor, _fits, _quantile, fit_predictor
 from archwright.errors import GenotypeError
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget
@@ -52,8 +52,8 @@ def learned(device: str, samples: int = 150) -> tuple[Predictor, Tensor, Tensor]
         [known[text] for text in texts[:samples]],
     )
     others = texts[samples:]
-    said = found(LAYOUT.one_hots([read_architecture(text) for text in others]))
-    return found, said, torch.tensor([known[text] for text in others], dtype=torch.float64)
+    predicted = found(LAYOUT.one_hots([read_architecture(text) for text in others]))
+    return found, predicted, torch.tensor([known[text] for text in others], dtype=torch.float64)
 
 
 def correlation(one: Tensor, other: Tensor) -> float:
@@ -114,14 +114,14 @@ def test_every_space_is_learned(name: str) -> None:
     [("raspi4", 0.96), ("edgegpu", 0.96), ("edgetpu", 0.985), ("fpga", 0.995)],
 )
 def test_devices_from_150_samples(device: str, wanted: float) -> None:
-    _, said, known = learned(device)
-    assert correlation(said, known) > wanted
+    _, predicted, known = learned(device)
+    assert correlation(predicted, known) > wanted
 
 
 @pytest.mark.parametrize("device", ["raspi4", "edgegpu", "edgetpu", "fpga"])
 def test_a_bound_is_rarely_exceeded(device: str) -> None:
-    found, said, known = learned(device)
-    assert (known > said + found.margin).double().mean() < 0.06
+    found, predicted, known = learned(device)
+    assert (known > predicted + found.margin).double().mean() < 0.06
     assert found.margin < 0.5 * known.std()
 
 
@@ -136,8 +136,8 @@ def test_few_residuals_are_taken_to_be_normal() -> None:
 
 @pytest.mark.parametrize("device", ["raspi4", "edgegpu", "edgetpu"])
 def test_a_bound_from_few_architectures_is_not_exceeded_often(device: str) -> None:
-    found, said, known = learned(device, 24)
-    assert (known > said + found.margin).double().mean() < 0.08
+    found, predicted, known = learned(device, 24)
+    assert (known > predicted + found.margin).double().mean() < 0.08
 
 
 @pytest.mark.slow
@@ -149,25 +149,25 @@ def test_a_bound_from_few_architectures_is_not_exceeded_often(device: str) -> No
     ],
 )
 def test_devices_from_300_samples(device: str, wanted: float) -> None:
-    _, said, known = learned(device, 300)
-    assert correlation(said, known) > wanted
+    _, predicted, known = learned(device, 300)
+    assert correlation(predicted, known) > wanted
 
 
 def test_leaving_out_in_closed_form_is_leaving_out() -> None:
     generator = torch.Generator().manual_seed(0)
     examples = torch.randn(12, 3, generator=generator, dtype=torch.float64)
     wanted = examples[:, 0].sin() + 0.1 * torch.randn(12, generator=generator, dtype=torch.float64)
-    for member in _members(examples, wanted):
+    for fit in _fits(examples, wanted):
         distance = torch.cdist(examples, examples).square()
-        kernel = member.linear * examples @ examples.T
-        kernel = kernel + (-distance / (2 * member.length**2)).exp()
+        kernel = fit.linear * examples @ examples.T
+        kernel = kernel + (-distance / (2 * fit.length**2)).exp()
         # the noise that was chosen follows from the duals of any one example
-        noise = float(((wanted - kernel @ member.duals) / member.duals).median())
+        noise = float(((wanted - kernel @ fit.duals) / fit.duals).median())
         for out in range(12):
             kept = [index for index in range(12) if index != out]
             inner = kernel[kept][:, kept] + noise * torch.eye(11, dtype=torch.float64)
-            said = kernel[out, kept] @ torch.linalg.solve(inner, wanted[kept])
-            assert float(said) == pytest.approx(float(member.left_out[out]), abs=1e-6)
+            predicted = kernel[out, kept] @ torch.linalg.solve(inner, wanted[kept])
+            assert float(predicted) == pytest.approx(float(fit.left_out[out]), abs=1e-6)
 
 
 def test_the_same_table_gives_the_same_predictor() -> None:
@@ -185,9 +185,9 @@ def test_it_is_differentiable_in_the_weights() -> None:
     weights = torch.rand(6, 5, dtype=torch.float64).softmax(dim=-1).requires_grad_()
     assert torch.autograd.gradcheck(found, (weights,), fast_mode=True)
     single = weights.detach().float().requires_grad_()
-    said = found(single)
-    said.backward()
-    assert said.dtype == torch.float32
+    predicted = found(single)
+    predicted.backward()
+    assert predicted.dtype == torch.float32
     assert single.grad is not None
     assert single.grad.dtype == torch.float32
     assert single.grad.any()
@@ -209,9 +209,9 @@ class Elsewhere(Tensor):
 def test_weights_may_be_on_another_device() -> None:
     found, _, _ = learned("raspi4")
     weights = torch.rand(6, 5).softmax(dim=-1)
-    said = found(weights.as_subclass(Elsewhere))
-    assert isinstance(said, Elsewhere)
-    assert torch.equal(said.cpu(), found(weights))
+    predicted = found(weights.as_subclass(Elsewhere))
+    assert isinstance(predicted, Elsewhere)
+    assert torch.equal(predicted.cpu(), found(weights))
 
 
 def sampled(values: dict[str, float]) -> MeasuredCost:

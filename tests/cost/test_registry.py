@@ -23,9 +23,8 @@ from archwright.errors import ConfigError
 from archwright.nas.budget.budget import Budget, costs_from_json, costs_to_json
 from archwright.nas.config import SearchConfig
 from archwright.pipeline.config import BuildConfig
-from archwright.pipeline.result import Verdict
 from archwright.pruning.config import PruneConfig
-from archwright.report.budgets import Judged, budgets
+from archwright.report.budgets import BudgetCheck, budgets
 from archwright.spaces import Size, get_space
 from archwright.spaces.discretise import random_architecture
 
@@ -120,15 +119,15 @@ def test_limits_are_compared_and_kept(cost: Cost) -> None:
     target = cost.as_target(3.0, CostContext(weight_bytes=1))
     assert target is None or target[0] in target_costs()
     assert (target is not None) or not cost.target_help
-    verdict = Verdict(cost=cost.name, limit=3.0, predicted=3.0, value=3.0, measured=False)
-    assert verdict.holds
+    check = BudgetCheck(cost=cost.name, limit=3.0, predicted=3.0, value=3.0, measured=False)
+    assert check.holds
 
 
 def test_it_prints_and_serialises(cost: Cost, tmp_path: Path) -> None:
     layout = DecisionTable(get_space("nasbench201"), SPACES["nasbench201"])
     assert cost.format(12.345) == ("12" if cost.count else f"12.35 {cost.unit}")
-    verdict = Verdict(cost=cost.name, limit=3.0, predicted=3.0, value=3.5, measured=False)
-    (row,) = budgets([Judged(**verdict.to_json())])
+    check = BudgetCheck(cost=cost.name, limit=3.0, predicted=3.0, value=3.5, measured=False)
+    (row,) = budgets([check])
     assert (row["name"], row["holds"]) == (cost.heading, "no")
     budget = Budget(cost.build(layout, context(cost, layout, tmp_path)), 3.0)
     assert (budget.flag, budget.number(7)) == (cost.flag, cost.format(7))
@@ -201,11 +200,11 @@ cell = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
 main(["inspect", "--architecture", cell])
 from archwright.cost.registry import get_cost
 from archwright.nas.config import SearchConfig
-from archwright.report.budgets import Judged, budgets
+from archwright.report.budgets import BudgetCheck, budgets
 config = SearchConfig(out=Path("out"), max_steps=3, objective="macs=1")
 print("limits", config.limits)
-judged = Judged(cost="steps", limit=3, predicted=2, value=4, measured=False, holds=False)
-print("row", budgets([judged])[0]["name"], get_cost("steps").format(4))
+check = BudgetCheck(cost="steps", limit=3, predicted=2, value=4, measured=False)
+print("row", budgets([check])[0]["name"], get_cost("steps").format(4))
 """
 
 

@@ -122,7 +122,7 @@ def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
     terms = replace(asked.searching.terms, deployed=SIZE, front=macs)
     limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
     along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
-    monkeypatch.setattr(SearchConstraints, "along_front", lambda self, count: along)
+    monkeypatch.setattr(SearchConstraints, "epsilon_constraints", lambda self, count: along)
     assert [point.limit for point in asked.judge.front(terms, asked.weights, 3)] == limits[1:]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from archwright.errors import RunError
 from archwright.report import result_rows, write_report
-from archwright.report.budgets import Judged
+from archwright.report.budgets import BudgetCheck
 
 from . import samples
 
@@ -172,8 +172,8 @@ def test_a_command_that_asked_for_all_stands_once(three: tuple[Path, Path, Path]
 
 def test_budgets_stand_beside_what_the_network_takes(three: tuple[Path, Path, Path]) -> None:
     judged = (
-        Judged(cost="latency_ms", limit=5, predicted=4, value=5.25, measured=True, holds=False),
-        Judged(cost="macs", limit=2e8, predicted=1.5e8, value=1.2e8, measured=False, holds=True),
+        BudgetCheck(cost="latency_ms", limit=5, predicted=4, value=5.25, measured=True),
+        BudgetCheck(cost="macs", limit=2e8, predicted=1.5e8, value=1.2e8, measured=False),
     )
     page = write_report(three, budgets=judged, counted_at="channels 8, images 1x20x20")
     html = section(page.read_text(), "Budgets")

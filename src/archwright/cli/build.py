@@ -7,7 +7,8 @@ from archwright.cli.console import Show, decimals
 from archwright.pipeline.config import BuildConfig
 
 if TYPE_CHECKING:
-    from archwright.pipeline.result import BuildResult, Verdict
+    from archwright.pipeline.result import BuildResult
+    from archwright.report.budgets import BudgetCheck
 
 
 def _run(config: BuildConfig) -> "BuildResult":
@@ -42,7 +43,7 @@ def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
     return {**result.to_json(), "data_summary": RunFolder(result.out).data_summary()}
 
 
-def _judged(budget: "Verdict") -> tuple[str, ...]:
+def _judged(budget: "BudgetCheck") -> tuple[str, ...]:
     numbers = (f"{number:,.6g}" for number in (budget.limit, budget.predicted, budget.value))
     return (budget.cost, *numbers, "yes" if budget.holds else "no")
 

@@ -11,8 +11,8 @@ from typing import NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import Counted, DecisionTable
-from archwright.cost.located_ops import LocatedOp, Operation, split
+from archwright.cost.decision_table import DecisionTable, EdgeFilter
+from archwright.cost.located_ops import LocatedOp, Operation, searchable_and_fixed
 from archwright.graph import Architecture
 
 _RIDGES = (1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -30,7 +30,7 @@ class AdditiveCost:
     layout: DecisionTable
     constant: float
     table: Tensor
-    counted: Counted = "picked"
+    counted: EdgeFilter = "picked"
 
     def __call__(self, weights: Tensor) -> Tensor:
         """The cost [...] expected under weights [..., E, O] of the supernet's candidates."""
@@ -55,7 +55,7 @@ def additive(
     cost: Callable[[LocatedOp], float],
     *,
     constant: float = 0.0,
-    counted: Counted = "picked",
+    counted: EdgeFilter = "picked",
 ) -> AdditiveCost:
     """The cost of networks whose parts have known costs, and which cost `constant` beyond them.
 
@@ -68,7 +68,7 @@ def additive(
             known[place.operation] = cost(place)
         return known[place.operation]
 
-    searched, fixed = split(layout.network)
+    searched, fixed = searchable_and_fixed(layout.network)
     table = layout.zeros()
     for decision, place in searched:
         table[layout.at(decision, place.name)] += priced(place)
@@ -97,7 +97,7 @@ def fit(
     picked = layout.one_hots(architectures)
     fits = {
         which: ridge(layout.counted(picked, which).flatten(1), values)
-        for which in get_args(Counted)
+        for which in get_args(EdgeFilter)
     }
     which = min(fits, key=lambda one: fits[one].error)
     slopes, constant, _ = fits[which]

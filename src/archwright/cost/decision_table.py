@@ -16,7 +16,7 @@ from archwright.graph import Architecture, Decision, Network, decision_name
 from archwright.graph.expr import is_zero
 from archwright.spaces import CellSpec, Size, Space
 
-Counted = Literal["picked", "used", "live"]
+EdgeFilter = Literal["picked", "used", "live"]
 """Which edges count: all that are picked; those on a way to the output of their cell; of these only
 those that something reaches from its input, too."""
 
@@ -98,7 +98,7 @@ class DecisionTable:
         """The wirings of all kinds."""
         return tuple(self.kinds.values())
 
-    def counted(self, weights: Tensor, which: "Counted") -> Tensor:
+    def counted(self, weights: Tensor, which: "EdgeFilter") -> Tensor:
         """Weights [..., E, O], each times the weight with which its edge is of that sort.
 
         An edge is fed and used with the probability that one of the ways to it and from it lets

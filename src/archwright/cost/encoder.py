@@ -84,6 +84,6 @@ class GraphEncoder(nn.Module):
         used = torch.einsum("...eo,eod->...ed", live, own)
         state = self.edge(torch.cat([mean, used, open_], dim=-1))
         for update in self.rounds:
-            heard = torch.einsum("kef,...fd->...ekd", self._around, state * open_).flatten(-2)
-            state = state + cast(Tensor, update(torch.cat([state, heard], dim=-1)))
+            messages = torch.einsum("kef,...fd->...ekd", self._around, state * open_).flatten(-2)
+            state = state + cast(Tensor, update(torch.cat([state, messages], dim=-1)))
         return state

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from archwright.cost.decision_table import CellTopology, DecisionTable
-from archwright.cost.located_ops import split
+from archwright.cost.located_ops import searchable_and_fixed
 from archwright.graph import INPUT, Cell
 
 _CHARGE = 0.1
@@ -172,7 +172,7 @@ def _sizes(layout: DecisionTable) -> list[Tensor]:
     Each in units of the largest one, and again as a logarithm.
     """
     costs = [layout.zeros() for _ in range(4)]
-    searched, _ = split(layout.network)
+    searched, _ = searchable_and_fixed(layout.network)
     for decision, place in searched:
         at = layout.at(decision, place.name)
         made = place.made

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import cast, get_args
 
 from archwright.cost.additive import additive
-from archwright.cost.decision_table import Counted, DecisionTable
+from archwright.cost.decision_table import DecisionTable, EdgeFilter
 from archwright.cost.files import Row, positive, read_rows
-from archwright.cost.located_ops import LocatedOp, Operation, split
+from archwright.cost.located_ops import LocatedOp, Operation, searchable_and_fixed
 from archwright.cost.measured import MeasuredCost
 from archwright.cost.model import AdditiveCostModel, CostModel
 from archwright.errors import ArchwrightError, ConfigError, unknown
@@ -33,7 +33,7 @@ def operations(layout: DecisionTable) -> dict[Operation, LocatedOp]:
 
     An identity on an edge is one, since its summand is added; one before a cell is not.
     """
-    searched, fixed = split(layout.network)
+    searched, fixed = searchable_and_fixed(layout.network)
     parts = [place for _, place in searched if not is_zero(place.body)]
     parts += [place for place in fixed if not is_free(place)]
     return {place.operation: place for place in parts}
@@ -114,10 +114,10 @@ def _by_operation(
     return AdditiveCostModel(name=name, layout=layout, parts=parts)
 
 
-def _counted(path: Path, rows: Sequence[Row]) -> Counted:
+def _counted(path: Path, rows: Sequence[Row]) -> EdgeFilter:
     """Which edges take time, if the table says so in a column of that name."""
     found = {str(row.get("counted") or "picked") for row in rows}
-    known = get_args(Counted)
+    known = get_args(EdgeFilter)
     for one in sorted(found):
         if one not in known:
             raise ConfigError(f"{path}: {unknown('value of counted', one, known)}")
@@ -126,7 +126,7 @@ def _counted(path: Path, rows: Sequence[Row]) -> Counted:
             f"{path} has rows with counted {' and '.join(sorted(found))}: its operations were not "
             f"measured alike, profile them together"
         )
-    return cast(Counted, next(iter(found)))
+    return cast(EdgeFilter, next(iter(found)))
 
 
 def _require_all(

@@ -61,7 +61,7 @@ class LocatedOp:
         return sum(found)
 
 
-def places(network: Network) -> Iterator[LocatedOp]:
+def located_ops(network: Network) -> Iterator[LocatedOp]:
     """Every input, edge and plain step of a network.
 
     A cell that joins several nodes copies them: that is a place, too.
@@ -89,11 +89,11 @@ def _fixed(body: Expr, shape: Shape) -> LocatedOp:
     return LocatedOp(str(body), body, shape)
 
 
-def split(network: Network) -> tuple[list[tuple[str, LocatedOp]], list[LocatedOp]]:
+def searchable_and_fixed(network: Network) -> tuple[list[tuple[str, LocatedOp]], list[LocatedOp]]:
     """The candidates of a network by the name of their decision, and what stands fixed."""
     searched: list[tuple[str, LocatedOp]] = []
     fixed: list[LocatedOp] = []
-    for place in places(network):
+    for place in located_ops(network):
         match place.body:
             case Choice(decision, options) as choice:
                 searched += [

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
 from archwright.cost.decision_table import DecisionTable
-from archwright.cost.minimum import first_connected, improved, min_cost_architecture
+from archwright.cost.minimum import first_connected, min_cost_architecture, near_minimum
 from archwright.cost.model import CostModel
 from archwright.cost.predictor import Predictor, fit_predictor
 from archwright.errors import ConfigError, unknown
@@ -94,8 +94,8 @@ class MeasuredCost(CostModel):
             if text not in self.known and text not in self._predicted
         }
         if new:
-            said = self.predictor(self.layout.one_hots(list(new.values())))
-            self._predicted.update(zip(new, said.tolist(), strict=True))
+            predicted = self.predictor(self.layout.one_hots(list(new.values())))
+            self._predicted.update(zip(new, predicted.tolist(), strict=True))
 
         def priced(text: str) -> float:
             if text in self.known:
@@ -122,7 +122,7 @@ class MeasuredCost(CostModel):
     @override
     def least(self) -> tuple[float, Architecture]:
         start = min_cost_architecture(self.layout, self.surrogate.table)
-        found = improved(self.layout, start, self.bound)
+        found = near_minimum(self.layout, start, self.bound)
         ranked = map(self._read, sorted(self.known, key=self.known.__getitem__))
         measured = first_connected(self.layout, ranked)
         if measured is None or found[0] < self.bound(measured):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from archwright.cost.decision_table import DecisionTable
+from archwright.cost.local_search import local_search
 from archwright.graph import Architecture, CellGenotype, EdgeOp, decision_name
 from archwright.spaces import CellSpec, EdgeSpec
 from archwright.spaces.discretise import is_connected
@@ -77,20 +78,15 @@ def _way_through(
     return min(ends, key=lambda way: way[0])[1] if ends else []
 
 
-def improved(
+def near_minimum(
     layout: DecisionTable, start: Architecture, cost: Callable[[Architecture], float]
 ) -> tuple[float, Architecture]:
-    """The least cost that is reached from `start` by exchanging a candidate at a time."""
-    best, found = cost(start), start
-    while True:
-        better = min(
-            ((cost(one), one) for one in _neighbours(layout, found) if _uses_image(layout, one)),
-            key=lambda pair: pair[0],
-            default=(best, found),
-        )
-        if not better[0] < best:
-            return best, found
-        best, found = better
+    """Return the least cost that is reached from `start` by exchanging a candidate at a time."""
+
+    def neighbours(one: Architecture) -> Iterator[Architecture]:
+        return (other for other in _neighbours(layout, one) if _uses_image(layout, other))
+
+    return local_search(start, cost, neighbours)
 
 
 def first_connected(

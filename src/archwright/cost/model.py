@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from archwright.cost.additive import AdditiveCost, fit
 from archwright.cost.decision_table import DecisionTable
-from archwright.cost.minimum import improved, min_cost_architecture
+from archwright.cost.minimum import min_cost_architecture, near_minimum
 from archwright.graph import Architecture, Network
 from archwright.spaces.discretise import random_architecture
 
@@ -91,7 +91,7 @@ class CostModel(ABC):
         Where costs do not add up it is the smallest found by exchanging one candidate at a time,
         from the cheapest by the surrogate on.
         """
-        return improved(
+        return near_minimum(
             self.layout, min_cost_architecture(self.layout, self.surrogate.table), self.bound
         )
 

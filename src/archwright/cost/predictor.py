@@ -4,10 +4,10 @@ A Gaussian process on the patterns of a graph: a linear part and a squared-expon
 
     k(x, x') = a x x' + exp(-|x - x'|^2 / 2 l^2),
 
-of three sets of features: what is picked (some compilers run everything), how often what is
-connected how (others drop, fold or fuse), and all of that edge by edge. Which kernels speak, and
-how loudly, is decided by what they say of each architecture when it is left out, which has a closed
-form; so nothing is tuned by hand, and the same residuals say how far a prediction may be off.
+of three sets of features: what is picked (some compilers run everything), counts of candidates by
+their connections (others drop, fold or fuse), and all of that edge by edge. The weights of the
+kernels are fitted to their leave-one-out predictions, which have a closed form; so nothing is tuned
+by hand, and the same residuals bound the error of a prediction.
 
 Legend: N measured architectures, M kernels, E decisions, O candidates of the largest decision,
 F features.
@@ -25,8 +25,8 @@ from scipy.optimize import nnls
 from scipy.special import stdtrit
 from torch import Tensor
 
+from archwright.cost.connectivity import ConnectivityFeatures, Groups
 from archwright.cost.decision_table import DecisionTable
-from archwright.cost.patterns import ConnectivityFeatures, Groups
 from archwright.graph import Architecture
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
@@ -36,7 +36,7 @@ _LINEAR = (0.1, 1.0, 10.0)
 _NOISES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 """Variances of the measurements' noise, in units of the costs' variance."""
 _RISK = 0.02
-"""So rarely may a bound be below the cost that is measured afterwards."""
+"""Probability with which a bound may be below the cost that is measured afterwards."""
 _TINY = 1e-12
 
 
@@ -45,63 +45,61 @@ class Predictor:
     """A cost, predicted from the weights of candidates; differentiable in them.
 
     Attributes:
-        margin: what a bound allows for, of the cost's own unit.
+        margin: distance of a bound from the prediction, in the cost's unit.
         error: the root of the mean squared leave-one-out error, in that unit.
     """
 
-    patterns: ConnectivityFeatures
-    views: tuple["View", ...]
+    connectivity: ConnectivityFeatures
+    mixtures: tuple["KernelMixture", ...]
     mean: float
     margin: float
     error: float
 
     def __call__(self, weights: Tensor) -> Tensor:
-        """The cost [...] of weights [..., E, O]: of an architecture, if they are one-hot.
+        """Return the cost [...] of weights [..., E, O]: of an architecture, if they are one-hot.
 
-        It is computed where what was learned lies, on the CPU, in double precision.
+        It is computed on the CPU, where the fit lies, in double precision.
         """
-        groups = self.patterns(weights.cpu().double())
-        said = torch.stack([view(groups) for view in self.views]).sum(dim=0)
-        return (self.mean + said).to(weights)
+        groups = self.connectivity(weights.cpu().double())
+        predicted = torch.stack([mixture(groups) for mixture in self.mixtures]).sum(dim=0)
+        return (self.mean + predicted).to(weights)
 
 
 def fit_predictor(
     layout: DecisionTable, architectures: Sequence[Architecture], costs: Sequence[float]
 ) -> Predictor:
-    """Learn from known costs [N]; the same architectures give the same predictor."""
-    patterns = ConnectivityFeatures(layout)
-    groups = patterns(layout.one_hots(architectures))
+    """Fit a predictor to known costs [N]; the same architectures give the same predictor."""
+    connectivity = ConnectivityFeatures(layout)
+    groups = connectivity(layout.one_hots(architectures))
     values = torch.tensor(costs, dtype=torch.float64)
     mean, scale = float(values.mean()), max(float(values.std(correction=0)), _TINY)
     wanted = (values - mean) / scale
-    views = [Features.of(groups, names) for names in _sets(groups)]
-    members = [
-        (number, member)
-        for number, view in enumerate(views)
-        for member in _members(view.examples, wanted)
+    features = [Features.of(groups, names) for names in _sets(groups)]
+    fits = [
+        (number, fit) for number, one in enumerate(features) for fit in _fits(one.examples, wanted)
     ]
-    left_out = torch.stack([member.left_out for _, member in members], dim=1)
+    left_out = torch.stack([fit.left_out for _, fit in fits], dim=1)
     shares, _ = nnls(left_out.numpy(), wanted.numpy())
     shares = shares / max(float(shares.sum()), _TINY)
     residuals = (wanted - left_out @ torch.from_numpy(shares)).numpy() * scale
-    spoken = [
-        View.of(
-            view, [(m, scale * s) for (at, m), s in zip(members, shares, strict=True) if at == n]
+    mixtures = [
+        KernelMixture.of(
+            one, [(m, scale * s) for (at, m), s in zip(fits, shares, strict=True) if at == n]
         )
-        for n, view in enumerate(views)
+        for n, one in enumerate(features)
     ]
     error = float(np.sqrt(np.mean(residuals**2)))
-    return Predictor(patterns, tuple(spoken), mean, _quantile(residuals, 1 - _RISK), error)
+    return Predictor(connectivity, tuple(mixtures), mean, _quantile(residuals, 1 - _RISK), error)
 
 
 def _sets(groups: Groups) -> tuple[tuple[str, ...], ...]:
-    """What is picked; counts over all edges of a kind; everything."""
+    """Return groups of features: what is picked; counts over all edges of a kind; all of them."""
     return ("picked",), ("sums", "joins", "heads"), tuple(groups)
 
 
 @dataclass(frozen=True)
 class Features:
-    """Some groups of features, around their mean, in units of their root mean square."""
+    """Groups of features, around their mean, in units of their root mean square."""
 
     names: tuple[str, ...]
     centre: Tensor
@@ -110,19 +108,19 @@ class Features:
 
     @classmethod
     def of(cls, groups: Groups, names: tuple[str, ...]) -> "Features":
-        """Those of measured architectures [N, F]."""
+        """Return the features of measured architectures [N, F]."""
         joined = torch.cat([groups[name] for name in names], dim=-1)
         centre = joined.mean(dim=0)
         scale = max(float((joined - centre).square().sum(dim=1).mean().sqrt()), _TINY)
         return cls(names, centre, scale, (joined - centre) / scale)
 
     def __call__(self, groups: Groups) -> Tensor:
-        """The same features [..., F] of others."""
+        """Return the same features [..., F] of other architectures."""
         return (torch.cat([groups[name] for name in self.names], dim=-1) - self.centre) / self.scale
 
 
-class Member(NamedTuple):
-    """A kernel's fit: its duals [N], and what it says of each one that is left out [N]."""
+class KernelFit(NamedTuple):
+    """Fit of a kernel: its duals [N], and its leave-one-out predictions [N]."""
 
     length: float
     linear: float
@@ -132,8 +130,8 @@ class Member(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
-    """What all kernels on one set of features say together."""
+class KernelMixture:
+    """Weighted sum of the kernels on one set of features."""
 
     features: Features
     slopes: Tensor
@@ -141,40 +139,40 @@ class View:
     duals: Tensor
 
     @classmethod
-    def of(cls, features: Features, members: Sequence[tuple[Member, float]]) -> "View":
-        """Members, each times its share."""
+    def of(cls, features: Features, fits: Sequence[tuple[KernelFit, float]]) -> "KernelMixture":
+        """Return the sum of fits, each times its share."""
         slopes = sum(
-            (share * m.linear * (features.examples.T @ m.duals) for m, share in members),
+            (share * m.linear * (features.examples.T @ m.duals) for m, share in fits),
             torch.zeros_like(features.centre),
         )
-        heard = [(m, share) for m, share in members if share > 0]
-        lengths = torch.tensor([m.length for m, _ in heard], dtype=torch.float64)
-        duals = [share * m.duals for m, share in heard]
+        positive = [(m, share) for m, share in fits if share > 0]
+        lengths = torch.tensor([m.length for m, _ in positive], dtype=torch.float64)
+        duals = [share * m.duals for m, share in positive]
         none = features.examples.new_zeros(0, len(features.examples))
         return cls(features, slopes, lengths, torch.stack(duals) if duals else none)
 
     def __call__(self, groups: Groups) -> Tensor:
-        """Their share of the cost [...]."""
+        """Return their part of the cost [...]."""
         x = self.features(groups)
-        said = x @ self.slopes
+        predicted = x @ self.slopes
         if len(self.lengths):
             distance = _distances(x, self.features.examples)[..., None, :]  # [..., 1, N]
             near = (-distance / (2 * self.lengths[:, None].square())).exp()
-            said = said + (near * self.duals).sum(dim=(-2, -1))
-        return said
+            predicted = predicted + (near * self.duals).sum(dim=(-2, -1))
+        return predicted
 
 
-def _members(examples: Tensor, wanted: Tensor) -> list[Member]:
-    """For each length, the kernel with the smallest leave-one-out error.
+def _fits(examples: Tensor, wanted: Tensor) -> list[KernelFit]:
+    """Return, for each length, the kernel with the smallest leave-one-out error.
 
-    Left out, example i is said to be wanted_i - duals_i / inverse_ii (Rasmussen and Williams,
-    Gaussian Processes for Machine Learning, MIT Press 2006, eq. 5.12).
+    The prediction of example i, left out, is wanted_i - duals_i / inverse_ii (Rasmussen and
+    Williams, Gaussian Processes for Machine Learning, MIT Press 2006, eq. 5.12).
     """
     product, distance = examples @ examples.T, _distances(examples, examples)
-    found: list[Member] = []
+    found: list[KernelFit] = []
     for length in _LENGTHS:
         near = (-distance / (2 * length**2)).exp()
-        tried: list[Member] = []
+        tried: list[KernelFit] = []
         for linear in _LINEAR:
             values, vectors = torch.linalg.eigh(linear * product + near)
             values, turned = values.clamp(min=0.0), vectors.T @ wanted
@@ -183,19 +181,19 @@ def _members(examples: Tensor, wanted: Tensor) -> list[Member]:
                 duals = vectors @ (inverse * turned)
                 residuals = duals / (vectors.square() @ inverse)
                 error = float(residuals.square().mean())
-                tried.append(Member(length, linear, duals, wanted - residuals, error))
-        found.append(min(tried, key=lambda member: member.error))
+                tried.append(KernelFit(length, linear, duals, wanted - residuals, error))
+        found.append(min(tried, key=lambda fit: fit.error))
     return found
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances [..., N] of x [..., F] from y [N, F]."""
+    """Return squared distances [..., N] of x [..., F] from y [N, F]."""
     squares = x.square().sum(dim=-1, keepdim=True) + y.square().sum(dim=-1)
     return (squares - 2 * x @ y.T).clamp(min=0.0)
 
 
 def _quantile(residuals: NDArray[np.float64], level: float) -> float:
-    """The conformal quantile: one more residual is at most this with a probability of `level`.
+    """Return the conformal quantile: a further residual is at most this with probability `level`.
 
     Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005. Where there
     are too few residuals to say (fewer than 49 for 0.98), what it were if they were normal: the

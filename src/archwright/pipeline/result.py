@@ -4,34 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archwright.cost.registry import get_cost
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.pruning.result import Measured
+from archwright.report.budgets import BudgetCheck
 from archwright.spaces import Size
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """A budget beside what the final network costs, in the unit of the cost's name.
-
-    `predicted` is what the search reckoned with, before anything was pruned; `measured` says
-    whether `value` was measured on the exported file, else it is counted or predicted.
-    """
-
-    cost: str
-    limit: float
-    predicted: float
-    value: float
-    measured: bool
-
-    @property
-    def holds(self) -> bool:
-        """Whether the final network is within the budget."""
-        return get_cost(self.cost).holds(self.value, self.limit)
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field, and whether it holds."""
-        return {**to_json(self), "holds": self.holds}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +40,7 @@ class BuildResult:
     latency_ms: float
     latency_spread_ms: float
     feasible: bool | None
-    budgets: tuple[Verdict, ...]
+    budgets: tuple[BudgetCheck, ...]
     counted_at: Size
     file: Path
     report: Path

@@ -26,15 +26,14 @@ from archwright.errors import ArchwrightError, RunError
 from archwright.io.files import write_bytes, write_json
 from archwright.nas.loop.result import SearchResult
 from archwright.nas.loop.search import search
+from archwright.pipeline.budget_check import check_budgets
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.plan import Plan, make_plan
 from archwright.pipeline.profiling import measure_machine
 from archwright.pipeline.result import BuildResult, Stage
-from archwright.pipeline.verdict import verdicts
 from archwright.pruning.result import Measured, PruneResult
 from archwright.pruning.run import prune
 from archwright.report import write_report
-from archwright.report.budgets import Judged
 from archwright.spaces import get_space, write_architecture
 from archwright.training.run import TrainResult, train
 
@@ -137,9 +136,8 @@ class _Build:
         result = self._result(found, trained, pruned, exported)
         runs = [plan.search.out, plan.training.out]
         runs += [] if pruned is None else [pruned.out]
-        judged = [Judged(**budget.to_json()) for budget in result.budgets]
         at = self.plan.size.text
-        write_report(runs, self.config.page, budgets=judged, counted_at=at)
+        write_report(runs, self.config.page, budgets=result.budgets, counted_at=at)
         self.folder.log.write("result", **result.to_json())
         return result
 
@@ -191,7 +189,7 @@ class _Build:
         exported: Mapping[str, Any],
     ) -> BuildResult:
         final = load_network(self.plan.export.run, self.plan.space)
-        budgets = verdicts(self.config, found, final, exported)
+        budgets = check_budgets(self.config, found, final, exported)
         noted = {**self._noted(), "export": exported["seconds"]}
         stages = tuple(Stage(name=name, seconds=noted[name]) for name in self.plan.stages)
         kept = self.folder.path / "architecture.json"

@@ -16,10 +16,10 @@ from scipy.optimize import lsq_linear
 from archwright.backends import Timing
 from archwright.backends.timing import benchmark_interleaved
 from archwright.cost.additive import AdditiveCost, additive
-from archwright.cost.decision_table import Counted, DecisionTable
+from archwright.cost.decision_table import DecisionTable, EdgeFilter
 from archwright.cost.files import Row
 from archwright.cost.latency import OVERHEAD, operations
-from archwright.cost.located_ops import LocatedOp, Operation, split
+from archwright.cost.located_ops import LocatedOp, Operation, searchable_and_fixed
 from archwright.graph import (
     INPUT,
     Architecture,
@@ -73,7 +73,7 @@ class Profile:
     """Operations of a layout, the overhead first, and whole networks that they were fitted to."""
 
     layout: DecisionTable
-    counted: Counted
+    counted: EdgeFilter
     measured: tuple[Measured, ...]
     networks: int
     median_error: float
@@ -103,7 +103,7 @@ def profile(
     runtime: Runtime,
     *,
     networks: int = 16,
-    counted: Counted = "used",
+    counted: EdgeFilter = "used",
     timer: Timer = benchmark_interleaved,
 ) -> Profile:
     """Measure every operation of a layout, and `networks` whole ones (one at least).
@@ -199,13 +199,15 @@ def _fitted(
     alone: Mapping[Operation, Timing],
     wanted: NDArray[np.float64],
     *,
-    counted: Counted,
+    counted: EdgeFilter,
 ) -> Profile:
     """Scale each kind of operation so that the parts add up to whole networks.
 
     Least squares of relative errors; a factor is pulled to 1 as far as the networks leave it open.
     """
-    candidates = {place.operation: place.name for _, place in split(layout.network)[0]}
+    candidates = {
+        place.operation: place.name for _, place in searchable_and_fixed(layout.network)[0]
+    }
     kinds = [OVERHEAD.name, _FIXED, *layout.space.candidates]
     kind = {
         operation: OVERHEAD.name if operation == OVERHEAD else candidates.get(operation, _FIXED)
@@ -242,7 +244,7 @@ def _fitted(
 
 
 def _sums(
-    layout: DecisionTable, known: Mapping[Operation, float], *, counted: Counted
+    layout: DecisionTable, known: Mapping[Operation, float], *, counted: EdgeFilter
 ) -> AdditiveCost:
     """What the known operations add up to; all others cost nothing."""
 

@@ -13,6 +13,7 @@ from itertools import chain, combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.cost.local_search import local_search
 from archwright.graph import Node
 
 Shares = Callable[[frozenset[Node]], Sequence[float]]
@@ -52,19 +53,23 @@ def _sets(nodes: Sequence[Node]) -> list[frozenset[Node]]:
 
 
 def _descended(whole: Vector, saved: Sequence[Vector], weights: Vector) -> tuple[int, ...]:
-    """The set of each cell: best for these weights, then changed while the worst cost falls."""
-    picks = [int((some @ weights).argmin()) for some in saved]
-    total = whole + sum(some[at] for some, at in zip(saved, picks, strict=True))
-    falls = True
-    while falls:
-        falls = False
+    """Return the set of each cell: best for these weights, then changed while the worst falls."""
+
+    def total(picks: tuple[int, ...]) -> Vector:
+        return whole + sum(some[at] for some, at in zip(saved, picks, strict=True))
+
+    def worst(picks: tuple[int, ...]) -> float:
+        return float(total(picks).max())
+
+    def neighbours(picks: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Yield the best exchange of each cell."""
+        left = total(picks)
         for cell, some in enumerate(saved):
-            others = total - some[picks[cell]]
-            worst = (others + some).max(axis=1)  # [S]
-            best = int(worst.argmin())
-            if worst[best] < total.max() - 1e-12:
-                picks[cell], total, falls = best, others + some[best], True
-    return tuple(picks)
+            best = int((left - some[picks[cell]] + some).max(axis=1).argmin())  # of [S]
+            yield (*picks[:cell], best, *picks[cell + 1 :])
+
+    start = tuple(int((some @ weights).argmin()) for some in saved)
+    return local_search(start, worst, neighbours, gain=1e-12)[1]
 
 
 def _grid(count: int) -> Iterator[Vector]:

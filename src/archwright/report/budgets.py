@@ -1,17 +1,21 @@
-"""Budgets beside what the network costs in the end: a table of the page."""
+"""Budgets beside the costs of the final network: a table of the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from archwright.cost.registry import get_cost
 from archwright.report import formatting
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A limit on a cost, what the search reckoned with, and what the final network takes.
+class BudgetCheck:
+    """A budget beside the cost of the final network, in the unit of the cost's name.
 
-    `measured`: that was measured on the exported file, else it is counted or predicted.
+    Attributes:
+        predicted: the cost by which the search kept the budget, before anything was pruned.
+        measured: whether `value` was measured on the exported file, else it is counted or
+            predicted.
     """
 
     cost: str
@@ -19,11 +23,19 @@ class Judged:
     predicted: float
     value: float
     measured: bool
-    holds: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether the final network is within the budget."""
+        return get_cost(self.cost).holds(self.value, self.limit)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every field, and whether it holds."""
+        return {**asdict(self), "holds": self.holds}
 
 
-def budgets(judged: Sequence[Judged]) -> list[dict[str, str]]:
-    """The rows of the table, as text."""
+def budgets(checks: Sequence[BudgetCheck]) -> list[dict[str, str]]:
+    """Return the rows of the table, as text."""
     return [
         {
             "name": get_cost(one.cost).heading,
@@ -33,7 +45,7 @@ def budgets(judged: Sequence[Judged]) -> list[dict[str, str]]:
             "how": "measured" if one.measured else "counted or predicted",
             "holds": "yes" if one.holds else "no",
         }
-        for one in judged
+        for one in checks
     ]
 
 

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from archwright.engine.folder import read_config
 from archwright.errors import RunError
 from archwright.io import files
-from archwright.report.budgets import Judged
+from archwright.report.budgets import BudgetCheck
 from archwright.report.comparison import comparison_view
 from archwright.report.read_run import Row, Run, load_run
 from archwright.report.run_page import page_runs, page_view
@@ -19,7 +19,7 @@ def write_report(
     runs: Sequence[Path],
     out: Path | None = None,
     *,
-    budgets: Sequence[Judged] = (),
+    budgets: Sequence[BudgetCheck] = (),
     counted_at: str = "",
 ) -> Path:
     """Write the page of one run, of a search and its later stages, or a comparison.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import components, formatting, pruning_view
-from archwright.report.budgets import Judged, budgets
+from archwright.report.budgets import BudgetCheck, budgets
 from archwright.report.components import Pairs
 from archwright.report.palette import Palette
 from archwright.report.pareto_chart import front_figures
@@ -79,7 +79,7 @@ def _trained(training: Run) -> object:
 
 
 def page_view(
-    page: PageRuns, judged: Sequence[Judged] = (), counted_at: str = ""
+    page: PageRuns, judged: Sequence[BudgetCheck] = (), counted_at: str = ""
 ) -> dict[str, object]:
     """Return the content of the page; `counted_at` is the size at which budgets were checked, as
     text.

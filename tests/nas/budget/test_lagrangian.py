@@ -92,7 +92,7 @@ def test_the_same_defaults_hold_budgets_on_every_space(space: str, part: float) 
     assert cost.of(dearest) > limit
     assert float(pressure.multipliers) > 0
     # next to nothing is left of the excess: the derivation, which is exact, does the rest
-    left = float(cost.expected(pressure.outcome(weights))) - limit
+    left = float(cost.expected(pressure.expected_selection(weights))) - limit
     assert left < 0.15 * (cost.of(dearest) - limit)
 
 

@@ -67,7 +67,9 @@ class AugmentedLagrangian:
         self._rate = _ASCENT / max(1, steps)
         self._index: tuple[tuple[Decision, ...], _Places, _Places] | None = None
         self._known: dict[Architecture, list[float]] = {}
-        uniform = self.outcome(_divided(layout.connecting, layout.connecting.sum(1, keepdim=True)))
+        uniform = self.expected_selection(
+            _divided(layout.connecting, layout.connecting.sum(1, keepdim=True))
+        )
         self._objective = [
             (model, weight / max(float(model.expected(uniform)), 1e-12))
             for model, weight in objective
@@ -75,7 +77,7 @@ class AugmentedLagrangian:
 
     def penalty(self, decisions: tuple[Decision, ...], strengths: Tensor) -> Tensor:
         """What joins alpha's loss, of the strengths [E, O] of a search's decisions."""
-        weights = self.outcome(self._placed(decisions, strengths.double()))
+        weights = self.expected_selection(self._placed(decisions, strengths.double()))
         total = weights.new_zeros(())
         for budget, multiplier in zip(self._budgets, self.multipliers.tolist(), strict=True):
             over = budget.cost.expected(weights) / budget.limit - 1
@@ -98,7 +100,7 @@ class AugmentedLagrangian:
         pairs = zip(self._budgets, self._known[found], strict=True)
         self.costs = {budget.cost.name: ratio * budget.limit for budget, ratio in pairs}
 
-    def outcome(self, strengths: Tensor) -> Tensor:
+    def expected_selection(self, strengths: Tensor) -> Tensor:
         """The weights [E, O] with which candidates are expected in what is derived.
 
         Edges into a node that keeps k of them share k; elsewhere null candidates only count if

@@ -37,7 +37,7 @@ class SearchConstraints:
         objective: weights of costs in alpha's loss.
         front: the cost along which a front is derived, if one is asked for.
         regularity: weight of how irregular an answer is.
-        spend: what taking all of the budgets is worth in the score of an answer, nats a decision.
+        budget_use_bonus: what using all of the budgets adds to a score, in nats a decision.
         allowed: the candidates that are left of each decision; None: all.
     """
 
@@ -49,7 +49,7 @@ class SearchConstraints:
     objective: tuple[tuple[CostModel, float], ...] = ()
     front: CostModel | None = None
     regularity: float = 0.0
-    spend: float = 0.0
+    budget_use_bonus: float = 0.0
     allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
@@ -82,7 +82,7 @@ class SearchConstraints:
 
     @cached_property
     def _derivation(self) -> Derivation:
-        return Derivation(self.layout, self.budgets, self.null, self.allowed, self.spend)
+        return Derivation(self.layout, self.budgets, self.null, self.allowed, self.budget_use_bonus)
 
     @cached_property
     def _unlimited(self) -> "SearchConstraints":
@@ -143,7 +143,7 @@ class SearchConstraints:
         Each comes with the terms that have it as a budget beside the others.
         """
         assert self.front is not None, "asked for with a front"
-        least, largest = self._derivation.span(self.front)
+        least, largest = self._derivation.cost_range(self.front)
         others = tuple(budget for budget in self.budgets if budget.cost != self.front)
         limits = [least + (largest - least) * part / (count - 1) for part in range(count)]
         return [(x, replace(self, budgets=(Budget(self.front, x), *others))) for x in limits]
@@ -216,7 +216,7 @@ def build_constraints(
     terms = SearchConstraints(
         *(space, size, null, deployed, budgets, objective, front),
         regularity=options.regularity,
-        spend=options.spend,
+        budget_use_bonus=options.spend,
     )
     if terms.derivation is not None:
         terms.derivation.require_feasible()

@@ -3,7 +3,7 @@
 Legend: E decisions, O candidates of the largest decision, J budgets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,14 +11,15 @@ import numpy as np
 
 from archwright.cost.contract import within
 from archwright.cost.decision_table import DecisionTable
+from archwright.cost.local_search import local_search
 from archwright.cost.minimum import min_cost_architecture
 from archwright.cost.model import CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget
-from archwright.nas.budget.discrete_space import ENUMERABLE, DiscreteSpace, Table
+from archwright.nas.budget.discrete_space import ENUMERABLE, Assignments, DiscreteSpace, Table
 from archwright.nas.budget.exhaustive_solver import ExhaustiveSolver
-from archwright.nas.budget.lagrangian_solver import LagrangianSolver
+from archwright.nas.budget.milp_solver import MilpSolver
 from archwright.spaces.discretise import is_connected, random_architecture
 
 _LEAST = 1e-12
@@ -32,16 +33,16 @@ class Derivation:
     """Derivation within budgets, if there are any, and of what uses the image.
 
     Without `null` and budgets an edge that may be null is never given up: then null counts as much
-    as the weakest candidate beside it. `allowed` narrows the space (see `DiscreteSpace`). With
-    `spend`, an architecture that takes all of its budgets scores that many nats a decision more
-    than one that takes nothing.
+    as the weakest candidate beside it. `allowed` narrows the space (see `DiscreteSpace`). An
+    architecture that uses all of its budgets scores `budget_use_bonus` nats a decision more than
+    one that uses nothing.
     """
 
     layout: DecisionTable
     budgets: tuple[Budget, ...]
     null: bool
     allowed: Mapping[str, Sequence[str]] | None = None
-    spend: float = 0.0
+    budget_use_bonus: float = 0.0
 
     @cached_property
     def _choices(self) -> DiscreteSpace:
@@ -52,10 +53,10 @@ class Derivation:
         return self._choices.count <= ENUMERABLE
 
     @cached_property
-    def _solver(self) -> ExhaustiveSolver | LagrangianSolver:
+    def _solver(self) -> ExhaustiveSolver | MilpSolver:
         if self._enumerable:
             return ExhaustiveSolver(self._choices, self.budgets)
-        return LagrangianSolver(self._choices, self.budgets, self.feasible_start)
+        return MilpSolver(self._choices, self.budgets, self.feasible_start)
 
     @cached_property
     def feasible_start(self) -> Architecture | None:
@@ -127,7 +128,7 @@ class Derivation:
         Where an edge may be null: log(strength / null's strength), so that null adds nothing, as an
         edge that leads nowhere does. Where nodes keep some of their edges:
         log(strength / uniform share + 1), since a strength far below the share is noise. To this
-        comes what a candidate spends of the budgets (see `spend`).
+        comes what a candidate spends of the budgets (see `budget_use_bonus`).
         """
         layout = self.layout
         strengths = np.zeros(tuple(layout.zeros().shape))
@@ -158,7 +159,7 @@ class Derivation:
         offered = self._choices.offered
         least = np.where(offered, total, np.inf).min(axis=1, keepdims=True)
         above = np.where(offered, total - np.where(np.isfinite(least), least, 0.0), 0.0)
-        return self.spend * len(layout.decisions) / max(1, len(self.budgets)) * above
+        return self.budget_use_bonus * len(layout.decisions) / max(1, len(self.budgets)) * above
 
     def draw(self, count: int, seed: int) -> list[Architecture]:
         """So many architectures within the budgets, drawn uniformly where that is possible.
@@ -181,7 +182,7 @@ class Derivation:
         assert found is not None, "checked before anything started"
         return found
 
-    def span(self, cost: CostModel) -> tuple[float, float]:
+    def cost_range(self, cost: CostModel) -> tuple[float, float]:
         """The smallest and the largest value of a cost within the budgets, as far as it is known.
 
         Where architectures are too many to go through, the ends are those that were found.
@@ -265,23 +266,12 @@ def _descended(
     if picks is None:
         return None
 
-    def excess(architecture: Architecture) -> float:
-        return sum(
-            max(0.0, b.ratio(architecture) - 1) for b in budgets if not b.holds(architecture)
-        )
+    def excess(state: Assignments) -> float:
+        one = choices.architecture(state)
+        return sum(max(0.0, b.ratio(one) - 1) for b in budgets if not b.holds(one))
 
-    best = excess(start)
-    while best > 0:
-        found = None
-        for group, places in enumerate(choices.groups):
-            for pick in range(len(places)):
-                other = picks.copy()
-                other[group] = pick
-                if choices.connected(other[None])[0]:
-                    value = excess(choices.architecture(other))
-                    if value < best:
-                        best, found = value, other
-        if found is None:
-            return None
-        picks = found
-    return choices.architecture(picks)
+    def neighbours(state: Assignments) -> Iterator[Assignments]:
+        return (one for one in choices.exchanges(state) if choices.connected(one[None])[0])
+
+    left, picks = local_search(picks, excess, neighbours, enough=0.0)
+    return None if left > 0 else choices.architecture(picks)

@@ -22,7 +22,7 @@ from archwright.graph import Architecture, CellGenotype, EdgeOp, decision_name
 from archwright.spaces import CellSpec, EdgeSpec
 
 Table = NDArray[np.float64]
-Picks = NDArray[np.intp]
+Assignments = NDArray[np.intp]
 """A pick's number for each group: [G], or [N, G]."""
 
 ENUMERABLE = 200_000
@@ -71,7 +71,7 @@ class DiscreteSpace:
         return math.prod(len(group) for group in self.groups)
 
     @cached_property
-    def all(self) -> Picks:
+    def all(self) -> Assignments:
         """Every architecture [N, G]; ask only where `count` is small."""
         sizes = [len(group) for group in self.groups]
         return np.stack(np.unravel_index(np.arange(self.count), sizes), axis=1)
@@ -105,14 +105,14 @@ class DiscreteSpace:
             for g in self.groups
         )
 
-    def _opened(self, picks: Picks) -> NDArray[np.bool_]:
+    def _opened(self, picks: Assignments) -> NDArray[np.bool_]:
         """The edges [N, E] that let something through, of picks [N, G]."""
         edges = np.zeros((len(picks), len(self.layout.decisions)), dtype=bool)
         for group, opened in enumerate(self._open):
             edges |= opened[picks[:, group]]
         return edges
 
-    def connected(self, picks: Picks) -> NDArray[np.bool_]:
+    def connected(self, picks: Assignments) -> NDArray[np.bool_]:
         """Whether every cell lets its inputs through to its output [N], of picks [N, G]."""
         edges = self._opened(picks)
         through = np.ones(len(picks), dtype=bool)
@@ -120,7 +120,7 @@ class DiscreteSpace:
             through &= _fed(cell, edges)[:, list(cell.spec.output)].any(axis=1)
         return through
 
-    def live(self, picks: Picks) -> NDArray[np.bool_]:
+    def live(self, picks: Assignments) -> NDArray[np.bool_]:
         """The edges [N, E] that are on an open way through their cell, of picks [N, G]."""
         edges = self._opened(picks)
         found = np.zeros_like(edges)
@@ -134,7 +134,49 @@ class DiscreteSpace:
                 found[:, row] = edges[:, row] & fed[:, source] & used[:, target]
         return found
 
-    def columns(self, picks: Picks) -> Picks:
+    def live_totals(self, scores: Table, picks: Assignments) -> Table:
+        """Return the sums [N] of scores [E, O] over edges that lead somewhere, of picks [N, G]."""
+        live, total = self.live(picks), np.zeros(len(picks))
+        for group, value in enumerate(self.values(scores)):
+            taken = value[picks[:, group]]
+            if self.nulls[group] is not None:  # an edge of its own
+                taken = np.where(live[:, self.groups[group][0][0][0]], taken, 0.0)
+            total += taken
+        return total
+
+    def bare(self, picks: Assignments) -> Assignments:
+        """Return picks [G] of the same network: null where an edge leads nowhere."""
+        live = self.live(picks[None])[0]
+        bare = picks.copy()
+        for group, null in enumerate(self.nulls):
+            if null is not None and not live[self.groups[group][null][0][0]]:
+                bare[group] = null
+        return bare
+
+    def exchanges(self, picks: Assignments) -> Iterator[Assignments]:
+        """Yield picks [G] that differ in one group, in the order of groups and picks."""
+        for group, places in enumerate(self.groups):
+            for pick in range(len(places)):
+                if pick != picks[group]:
+                    other = picks.copy()
+                    other[group] = pick
+                    yield other
+
+    def places(self, picks: Assignments) -> list[tuple[int, int]]:
+        """Return the rows and columns of [E, O] that picks [G] take."""
+        return [at for group, pick in zip(self.groups, picks, strict=True) for at in group[pick]]
+
+    def picks_at(self, places: set[tuple[int, int]]) -> Assignments | None:
+        """Return the picks [G] that take these rows and columns of [E, O]; None: none do."""
+        found: list[int] = []
+        for group in self.groups:
+            here = [pick for pick, taken in enumerate(group) if places.issuperset(taken)]
+            if not here:
+                return None
+            found.append(here[0])
+        return np.array(found)
+
+    def columns(self, picks: Assignments) -> Assignments:
         """The candidate taken on each edge [N, E], of picks [N, G]; -1: the edge is not kept."""
         found = np.full((len(picks), len(self.layout.decisions)), -1)
         for group, alternatives in enumerate(self.groups):
@@ -154,7 +196,7 @@ class DiscreteSpace:
                     found[at] = True
         return found
 
-    def architecture(self, picks: Sequence[int] | Picks) -> Architecture:
+    def architecture(self, picks: Sequence[int] | Assignments) -> Architecture:
         """The architecture of picks [G]."""
         taken: dict[str, str] = {}
         for group, pick in zip(self.groups, picks, strict=True):
@@ -166,16 +208,9 @@ class DiscreteSpace:
         cells = {kind: _genotype(kind, spec, taken) for kind, spec in kinds.items()}
         return Architecture(space.name, cells, space.origin)
 
-    def picks(self, architecture: Architecture) -> Picks | None:
+    def picks(self, architecture: Architecture) -> Assignments | None:
         """The inverse of `architecture`; None if it takes what is not allowed."""
-        places = {self.layout.at(*answer) for answer in architecture.answers().items()}
-        found: list[int] = []
-        for group in self.groups:
-            here = [pick for pick, taken in enumerate(group) if places.issuperset(taken)]
-            if not here:
-                return None
-            found.append(here[0])
-        return np.array(found)
+        return self.picks_at({self.layout.at(*one) for one in architecture.answers().items()})
 
 
 def _fed(cell: CellTopology, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:

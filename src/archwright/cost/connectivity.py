@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from archwright.cost.decision_table import CellTopology, DecisionTable
-from archwright.cost.located_ops import split
+from archwright.cost.located_ops import searchable_and_fixed
 from archwright.graph import Chain, Expr, Op, Primitive
 
 Groups = Mapping[str, Tensor]
@@ -129,7 +129,10 @@ class ConnectivityFeatures:
         """For each beginning, for each node of each kind, the candidates that begin so there."""
         layout = self.layout
         known: dict[tuple[str, tuple[Primitive, ...]], dict[int, list[tuple[int, int]]]] = {}
-        bodies = {layout.at(decision, p.name): p.body for decision, p in split(layout.network)[0]}
+        bodies = {
+            layout.at(decision, p.name): p.body
+            for decision, p in searchable_and_fixed(layout.network)[0]
+        }
         for kind, cell in layout.kinds.items():
             for row, source, _ in cell.edges:
                 for column in range(len(layout.decisions[row].candidates)):

@@ -9,27 +9,27 @@ from archwright.cost.registry import get_cost
 from archwright.engine.trained import TrainedNetwork
 from archwright.nas.loop.result import SearchResult
 from archwright.pipeline.config import BuildConfig
-from archwright.pipeline.result import Verdict
+from archwright.report.budgets import BudgetCheck
 
 
-def verdicts(
+def check_budgets(
     config: BuildConfig, found: SearchResult, final: TrainedNetwork, exported: Mapping[str, Any]
-) -> tuple[Verdict, ...]:
-    """Return a verdict on each budget.
+) -> tuple[BudgetCheck, ...]:
+    """Return a check of each budget.
 
     Latency is that of the exported file on this machine; what a device of HW-NAS-Bench takes, and
     energy, cannot be measured here: they are those of the network before it was pruned.
     """
     predicted = found.costs or {}
     context = CostContext(weight_bytes=WEIGHT_BYTES[config.weights])
-    made: list[Verdict] = []
+    made: list[BudgetCheck] = []
     for name, limit in config.limits.items():
         cost = get_cost(name)
         measured = cost.profiled and config.latency_device is None
         value = exported[name] if measured else cost.of_network(final.network, context)
         value = predicted[name] if value is None else value
         made.append(
-            Verdict(
+            BudgetCheck(
                 cost=name, limit=limit, predicted=predicted[name], value=value, measured=measured
             )
         )
