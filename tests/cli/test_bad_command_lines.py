@@ -91,7 +91,7 @@ TRAIN = ("train", "--out", "runs/x", "--architecture", "darts-v2")
         (("report", "x", "--out", "."), "--out . is a folder: name a file"),
         (
             ("inspect",),
-            "inspect needs --architecture TEXT, or --space TEXT for a supernet",
+            "inspect needs a run, --architecture TEXT, or --space TEXT for a supernet",
         ),
         (("inspect", "--space", "darts", "--cells", "0"), "--cells must be above 0, got 0"),
     ],

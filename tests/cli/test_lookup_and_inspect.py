@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from archwright.cost import graph_cost
 from archwright.graph import Architecture
-from archwright.spaces import SPACES, read_architecture, write_architecture
+from archwright.graph.serial import network_to_text
+from archwright.spaces import SPACES, Size, get_space, read_architecture, write_architecture
 from archwright.tables.nasbench201 import decode, lookup
 
 BEST = (
@@ -238,3 +240,36 @@ def test_inspect_takes_one_source_of_latencies(call, words: tuple[str, ...], mes
     done = call("inspect", *words)
     assert done.code == 2
     assert message in done.err
+
+
+def test_inspect_shows_a_network_step_by_step(call, tmp_path: Path) -> None:
+    space, size = get_space("nasbench201"), Size(channels=4, cells=1, image_size=8)
+    network = space.discrete(read_architecture(BEST), size)
+    file = tmp_path / "network.json"
+    file.write_text(network_to_text(network))
+    facts = json.loads(call("inspect", str(file), "--json").out)
+    cost, live = graph_cost(network), graph_cost(network, live=True)
+    assert (facts["params"], facts["macs"]) == (cost.params, cost.macs)
+    assert (facts["live_params"], facts["live_macs"]) == (live.params, live.macs)
+    assert (facts["image"], facts["logits"], facts["decisions"]) == ([3, 8, 8], [10, 1, 1], {})
+    steps = {step["name"]: step for step in facts["steps"]}
+    assert list(steps) == [step.name for step in network.steps]
+    assert sum(step["params"] for step in facts["steps"]) == cost.params
+    assert sum(step["macs"] for step in facts["steps"]) == cost.macs
+    assert steps["cell0"]["shape"] == [4, 8, 8]
+    assert steps["cell0"]["text"].startswith("cell cell: 0->1: relu")
+    done = call("inspect", str(file))
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["all", "10x1x1", f"{cost.params:,}", f"{cost.macs:,}"] in rows
+
+
+def test_inspect_takes_a_run_alone(call, tmp_path: Path) -> None:
+    done = call("inspect", str(tmp_path), "--space", "darts")
+    assert (done.code, done.err) == (
+        2,
+        "archwright: error: --space is of no use with a run: leave one of them out\n",
+    )
+    done = call("inspect", str(tmp_path))
+    assert "is no run folder: it has no config.json" in done.err
+    done = call("inspect", str(tmp_path / "network.json"))
+    assert f"no network at {tmp_path / 'network.json'}: finish the run with --resume" in done.err

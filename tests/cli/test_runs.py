@@ -67,7 +67,11 @@ def test_inspect_counts_as_the_search_did(call, found: Path) -> None:
     facts = json.loads(call("inspect", "--architecture", found, "--json").out)
     assert (facts["classes"], facts["image_size"], facts["image_channels"]) == (10, 8, 1)
     assert (facts["channels"], facts["cells"]) == (4, 1)
-    assert (facts["params"], facts["macs"]) == (result["params"], result["macs"])
+    published = result["published_params"], result["published_macs"]
+    assert (facts["params"], facts["macs"]) == published
+    own = json.loads(call("inspect", found, "--json").out)
+    assert (own["params"], own["macs"]) == (result["params"], result["macs"])
+    assert own["network"] == str(found / "network.json")
     done = call("inspect", "--architecture", found, "--image-channels", 3, "--classes", 7, "--json")
     facts = json.loads(done.out)
     assert (facts["classes"], facts["image_size"], facts["image_channels"]) == (7, 8, 3)

@@ -194,8 +194,31 @@ def test_damage_is_one_line(trained: Path, tmp_path: Path) -> None:
     other = read_architecture("darts-v1").to_json()
     folder.architecture.write_text(json.dumps(other))
     config = json.loads(folder.config.read_text())
-    with pytest.raises(RunError, match=r"run is no network of the architecture beside it: only "):
+    with pytest.raises(RunError, match=r"is of another architecture than config\.json beside it"):
         scored(folder.path)
+    folder.architecture.write_bytes(RunFolder(trained).architecture.read_bytes())
+    graph = folder.network.read_text()
+    for text, message in (
+        (graph.replace('"kernel": 3', '"kernel": 5'), r"network\.json of the run: slots.* is \["),
+        (graph.replace('"slot": "stem', '"slot": "root'), "only network.json has slots.root"),
+        (
+            graph.replace('"image": [1, 8, 8]', '"image": [1, 9, 9]'),
+            "is of images 1x9x9, and",
+        ),
+        (
+            graph.replace('"c_in": 4', '"c_in": 5'),
+            r"network\.json: steps 2 .*5 -> 4 channels do not div",
+        ),
+        (graph[:100], r"network\.json is damaged: it is no JSON; restore the file"),
+    ):
+        folder.network.write_text(text)
+        with pytest.raises(RunError, match=message) as caught:
+            scored(folder.path)
+        assert "\n" not in str(caught.value)
+    folder.network.unlink()
+    with pytest.raises(RunError, match=r"no network at .*network\.json: finish the run with"):
+        scored(folder.path)
+    folder.network.write_text(graph)
     folder.config.write_text(json.dumps({**config, "mean": None}))
     with pytest.raises(RunError, match=r"config\.json does not say its mean: make the run again"):
         scored(folder.path)

@@ -17,6 +17,7 @@ from archwright.engine.folder import RunFolder, read_config
 from archwright.engine.log import RunLog
 from archwright.engine.trained import load_network
 from archwright.errors import ArchwrightError, ConfigError, GenotypeError, RunError
+from archwright.graph.serial import network_from_text
 from archwright.nas.loop.result import SearchResult
 from archwright.nas.loop.search import search
 from archwright.report.page import write_report
@@ -26,7 +27,7 @@ from archwright.training.run import TrainResult, train
 from .helpers import CELL, files, tiny_search, tiny_training
 from .mutated import mutations
 
-NAMES = ("config.json", "architecture.json", "log.jsonl")
+NAMES = ("config.json", "architecture.json", "network.json", "log.jsonl")
 SAMPLED = 12
 """So many damages of a file are tried in the gate, spread over all; the slow test tries each."""
 
@@ -123,7 +124,9 @@ def test_bytes_that_no_run_wrote(tmp_path: Path, content: bytes) -> None:
     log.write_bytes(b"{" + content.replace(b"\n", b"") + b"\n")
     with pytest.raises(RunError, match=r"log\.jsonl is damaged: line 1 is no record"):
         RunLog(log).records()
-    for name in NAMES:
+    with pytest.raises(RunError, match=r"network\.json is damaged: it is no JSON|holds no network"):
+        network_from_text(content, "network.json")
+    for name in ("config.json", "architecture.json", "log.jsonl"):
         (tmp_path / name).unlink()
 
 

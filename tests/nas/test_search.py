@@ -54,7 +54,7 @@ def test_a_search_leaves_a_complete_folder(tmp_path: Path) -> None:
     result = search(tiny_search(tmp_path / "out"))
     assert files(result.out) == [
         *("architecture.json", "checkpoints/last.pt", "config.json"),
-        *("log.jsonl", "weights.safetensors"),
+        *("log.jsonl", "network.json", "weights.safetensors"),
     ]
     records = RunLog(result.out / "log.jsonl").records()
     assert [r["event"] for r in records] == ["start", "epoch", "epoch", "epoch", "result"]

@@ -335,4 +335,4 @@ def test_the_public_name(trained: Path, tmp_path: Path) -> None:
         run=trained, out=tmp_path / "out", macs=0.9, score="random", epochs=0, batch_size=48
     )
     assert isinstance(config, PruneConfig)
-    assert isinstance(archwright.pruning(config), archwright.PruneResult)
+    assert isinstance(archwright.prune(config), archwright.PruneResult)

@@ -167,10 +167,10 @@ def test_a_search_of_a_part_of_the_channels_is_inherited(tmp_path: Path, fabric:
     trained = load_network(tmp_path / "out")
     assert trained.network == network
     assert abs(rival.macs - own.macs) < abs(own.published_macs - own.macs)
-    settings: dict[str, Any] = {"score": "random", "epochs": 0}
+    settings: dict[str, Any] = {"score": "random", "epochs": 0, "macs": 0.9}
     pruned = prune(tiny_pruning(tmp_path / "out", tmp_path / "pruned", **settings))
     assert (pruned.params_before, pruned.macs_before) == (found.params, found.macs)
-    assert pruned.macs_after <= 0.8 * found.macs
+    assert pruned.macs_after <= 0.9 * found.macs
     assert pruned.macs_after < pruned.published_macs
     left = load_network(tmp_path / "pruned")
     assert left.cost.macs == pruned.macs_after

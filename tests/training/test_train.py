@@ -44,7 +44,7 @@ def test_a_training_leaves_a_complete_folder(tmp_path: Path) -> None:
     result = train(tiny_training(tmp_path / "out", against=("hand-made", "random")))
     assert files(result.out) == [
         *("architecture.json", "checkpoints/best.pt", "checkpoints/last.pt", "config.json"),
-        *("log.jsonl", "weights.safetensors"),
+        *("log.jsonl", "network.json", "weights.safetensors"),
     ]
     records = RunLog(result.out / "log.jsonl").records()
     assert [r["event"] for r in records] == ["start", *["epoch"] * 9, "result"]

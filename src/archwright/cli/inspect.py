@@ -2,13 +2,14 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
 from archwright.cli.console import Show, count, shorten
-from archwright.engine.options import require, require_kinds, require_positive
+from archwright.cli.inspect_network import network_facts, show_network
+from archwright.engine.options import require, require_kinds, require_positive, require_unused
 
 if TYPE_CHECKING:
     from archwright.graph import Architecture, Network
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectConfig:
-    """Say what a network costs: of an architecture, or the supernet of a space."""
+    """Say what a network costs: that of a run, of an architecture, or the supernet of a space."""
 
+    network: Path | None = None
+    """A run folder, or a network.json in one, whose network is shown step by step (else
+    --architecture or --space)."""
     architecture: str | None = None
     """An architecture file, a run folder, a published name (darts-v2), or a notation (else
     --space)."""
@@ -49,7 +53,14 @@ class InspectConfig:
         """
         require_kinds(self)
         given = self.architecture is not None or self.space is not None
-        require(given, "inspect needs --architecture TEXT, or --space TEXT for a supernet")
+        require(
+            given or self.network is not None,
+            "inspect needs a run, --architecture TEXT, or --space TEXT for a supernet",
+        )
+        if self.network is not None:
+            others = (field.name for field in fields(self) if field.name != "network")
+            require_unused(self, *others, beside="a run")
+            return
         require_positive(self, "channels", "cells", "classes", "image_size", "image_channels")
         sources = (self.latency_device, self.latency_table)
         require(
@@ -63,6 +74,8 @@ class InspectConfig:
 
 def _run(config: InspectConfig) -> dict[str, Any]:
     """What there is to say, as JSON has it."""
+    if config.network is not None:
+        return network_facts(config.network)
     from archwright.cost import activation_bytes, graph_cost
     from archwright.spaces import (
         get_space,
@@ -192,6 +205,8 @@ def _size(
 
 
 def _show(facts: dict[str, Any], show: Show) -> dict[str, Any]:
+    if "network" in facts:
+        return show_network(facts, show)
     from archwright.cost import COSTS
     from archwright.spaces import Size
 
@@ -219,4 +234,4 @@ def _row(head: str, facts: dict[str, Any], prefix: str) -> tuple[str, str, str]:
     return head, count(facts[f"{prefix}params"]), count(facts[f"{prefix}macs"])
 
 
-command = Command(name="inspect", config=InspectConfig, run=_run, show=_show)
+command = Command(name="inspect", config=InspectConfig, run=_run, show=_show, positional="network")

@@ -7,6 +7,7 @@ from archwright.errors import GraphError, RunError
 from archwright.graph import Architecture, Network
 from archwright.graph.serial import network_from_text, network_to_text
 from archwright.io.files import write_json, write_text
+from archwright.io.schema import RESTORE
 from archwright.spaces import write_architecture
 
 
@@ -57,7 +58,7 @@ def read_graph(path: Path) -> Network:
     try:
         return network_from_text(content, str(path))
     except GraphError as error:
-        raise RunError(f"{error}; restore the file, or make the run again") from None
+        raise RunError(f"{error}; {RESTORE}") from None
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:

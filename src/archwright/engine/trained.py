@@ -14,7 +14,7 @@ from archwright.engine.weights import State, checkpoint_weights, load_weights, r
 from archwright.errors import RunError
 from archwright.graph import Architecture, Network, Shape, walk_network
 from archwright.lowering import GraphModule
-from archwright.spaces import Size, Space, read_architecture, space_of
+from archwright.spaces import Size, Space, read_architecture, space_of, write_architecture
 
 KINDS = ("search", "train", "prune")
 """Runs that leave a network."""
@@ -90,7 +90,7 @@ def load_network(path: Path, given: Space | None = None) -> TrainedNetwork:
     folder = run_folder_of(path)
     settings = read_config(folder.path)
     if settings.get("kind") == "build":
-        return load_network(folder.path / _last_stage(folder.path), given)
+        return load_network(stage_folder(folder.path).path, given)
     if settings.get("kind") not in KINDS:
         raise RunError(
             f"{folder.path} is the run of {settings.get('kind')}, which leaves no network: give "
@@ -101,6 +101,7 @@ def load_network(path: Path, given: Space | None = None) -> TrainedNetwork:
     in_checkpoint = path.suffix == ".pt" and path.is_file()
     state = _in_checkpoint(path, folder, settings) if in_checkpoint else load_weights(folder)
     architecture = read_architecture(str(folder.architecture))
+    _require_architecture(folder, settings, architecture)
     space = space_of(architecture, given)
     size = Size(
         channels=settings["channels"],
@@ -142,12 +143,34 @@ def require_size(path: Path, network: Network, size: Size) -> None:
             )
 
 
-def _last_stage(build: Path) -> str:
-    """Return the stage whose network a build handed over; until then the last that left one."""
-    exported = RunFolder(build).log.last("export") or {}
-    if "network" in exported:
-        return exported["network"]
-    return next((name for name in ("pruned", "network") if (build / name).is_dir()), "search")
+def stage_folder(run: Path) -> RunFolder:
+    """Return the run folder with the network of the run in `run`: of a build, that of a stage.
+
+    That is the one whose network it handed over; until then the last that left one.
+
+    Raises:
+        RunError: there is no run there, or its log is damaged.
+    """
+    if read_config(run).get("kind") != "build":
+        return RunFolder(run)
+    exported = RunFolder(run).log.last("export") or {}
+    left = next((name for name in ("pruned", "network") if (run / name).is_dir()), "search")
+    return RunFolder(run / exported.get("network", left))
+
+
+def _require_architecture(
+    folder: RunFolder, settings: Mapping[str, Any], architecture: Architecture
+) -> None:
+    """Check that the architecture is the one that the run was asked to train or to prune."""
+    if settings["kind"] == "search":  # which found it itself
+        return
+    if settings["kind"] == "prune":
+        architecture = replace(architecture, pruning=None)
+    if write_architecture(architecture) != settings["architecture"]:
+        raise RunError(
+            f"{folder.architecture} is of another architecture than config.json beside it: restore "
+            f"the run folder as it was"
+        )
 
 
 def _in_checkpoint(path: Path, folder: RunFolder, settings: Mapping[str, Any]) -> State:

@@ -18,9 +18,9 @@ Equal networks have equal texts. Version 1, where EXPR stands for an expression:
 """
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, Literal, cast, get_type_hints
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, Literal, TypedDict, TypeVar, cast, get_type_hints
 
 from archwright.errors import GraphError, RunError, unknown
 from archwright.graph.expr import Chain, Choice, Concat, Decision, Expr, Op, Option, located
@@ -29,7 +29,7 @@ from archwright.graph.ops import primitive_types
 from archwright.graph.primitive import Primitive, Shape
 from archwright.graph.verify import verify
 from archwright.io.files import decoded
-from archwright.io.schema import read_fields
+from archwright.io.schema import RESTORE, read_as
 
 FORMAT = "archwright network"
 VERSION = 1
@@ -41,8 +41,11 @@ _DEPTH = 100
 _MOST = 2**40
 """Weights of a module that are read: a larger number is damage, and overflows in torch."""
 
+T = TypeVar("T")
 Place = str
 """Position in a file, as the text of an error names it."""
+Decisions = Mapping[str, Decision]
+"""The decisions of the file, by name."""
 
 
 def network_to_text(network: Network) -> str:
@@ -63,9 +66,7 @@ def network_from_text(text: str | bytes, where: Place) -> Network:
     try:
         content = decoded(text)
     except ValueError:
-        raise RunError(
-            f"{where} is damaged: it is no JSON; restore the file, or make the run again"
-        ) from None
+        raise _damaged(f"{where} is damaged: it is no JSON") from None
     return network_from_json(content, where)
 
 
@@ -100,25 +101,22 @@ def network_from_json(content: object, where: Place) -> Network:
         GraphError: the graph breaks a rule (see `verify`).
     """
     _require_version(content, where)
-    kinds = {
-        **{"format": str, "version": int, "image": tuple[int, ...], "steps": list[Any]},
-        **{"decisions": dict[str, tuple[str, ...]], "output": str, "auxiliary": str},
+    held = _read(_Network, content, where)
+    if min(held.image) < 1:
+        raise _damaged(f"{where}: image is {list(held.image)}, and sizes are at least 1")
+    decisions = {
+        name: _decision(name, candidates, where) for name, candidates in held.decisions.items()
     }
-    held = _fields(kinds, content, where)
-    image = held["image"]
-    if len(image) != 3 or min(image) < 1:
-        raise _damaged(f"{where}: image is {list(image)}, not channels, height and width")
-    decisions = {name: _decision(name, held["decisions"], where) for name in held["decisions"]}
     steps = [
         _step(step, f"{where}: steps {number}", decisions)
-        for number, step in enumerate(held["steps"], 1)
+        for number, step in enumerate(held.steps, 1)
     ]
-    network = Network(Shape(*image), tuple(steps), held["auxiliary"])
+    network = Network(Shape(*held.image), tuple(steps), held.auxiliary)
     with located("{}", where):
         verify(network)
-    if held["output"] != network.output:
+    if held.output != network.output:
         raise _damaged(
-            f"{where}: output is {held['output']!r}, and the last step is {network.output!r}"
+            f"{where}: output is {held.output!r}, and the last step is {network.output!r}"
         )
     if list(decisions.values()) != list(network.decisions()):
         raise _damaged(f"{where}: decisions are not those of the steps, in their order")
@@ -188,15 +186,73 @@ def _require_version(content: object, where: Place) -> None:
         )
 
 
-def _fields(
-    kinds: Mapping[str, Any], content: object, where: Place, optional: Collection[str] = ()
-) -> dict[str, Any]:
-    """Read exactly these fields; their texts are printable, so that every error is one line."""
-    held = read_fields(kinds, content, where, needed=set(kinds) - set(optional))
-    for name in cast("dict[str, Any]", content):
-        if name not in kinds:
-            raise _damaged(f"{where}: {unknown('field', name, kinds)}")
-    for name, value in held.items():
+@dataclass(frozen=True)
+class _Network:
+    format: str
+    version: int
+    image: tuple[int, int, int]
+    decisions: dict[str, tuple[str, ...]]
+    steps: list[Any]
+    output: str
+    auxiliary: str
+
+
+@dataclass(frozen=True)
+class _Step:
+    name: str
+    inputs: tuple[str, ...]
+    body: Any = None
+    cell: Any = None
+
+
+@dataclass(frozen=True)
+class _Cell:
+    kind: str
+    inputs: list[Any]
+    nodes: int
+    edges: list[Any]
+    output: tuple[int, ...]
+
+
+_Edge = TypedDict("_Edge", {"from": int, "to": int, "body": Any})
+
+
+@dataclass(frozen=True)
+class _Op:
+    op: str
+    slot: str = ""
+
+
+@dataclass(frozen=True)
+class _Concat:
+    concat: list[Any]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    choice: str
+    form: Literal["sum", "kernel", "stack"]
+    options: list[Any]
+    given: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Option:
+    of: tuple[str, ...]
+    body: Any
+
+
+def _read(kind: type[T], content: object, where: Place) -> T:
+    """Read exactly the fields of `kind`; its texts are printable, so that every error is one line.
+
+    Raises:
+        RunError: a field is missing, unknown or of another type (it is named).
+    """
+    held = read_as(kind, content, where, finite=False)
+    names = get_type_hints(kind)
+    for name, value in cast("dict[str, Any]", content).items():
+        if name not in names:
+            raise _damaged(f"{where}: {unknown('field', name, names)}")
         if isinstance(value, str):
             _require_printable(value, f"{where}: {name}")
     return held
@@ -208,47 +264,44 @@ def _require_printable(text: str, where: Place) -> None:
 
 
 def _damaged(fact: str) -> RunError:
-    return RunError(f"{fact}; restore the file, or make the run again")
+    return RunError(f"{fact}; {RESTORE}")
 
 
-def _decision(name: str, table: Mapping[str, tuple[str, ...]], where: Place) -> Decision:
-    for text in (name, *table[name]):
+def _decision(name: str, candidates: tuple[str, ...], where: Place) -> Decision:
+    for text in (name, *candidates):
         _require_printable(text, f"{where}: decisions")
-    if len(set(table[name])) < len(table[name]):
+    if len(set(candidates)) < len(candidates):
         raise _damaged(f"{where}: decisions: {name} has two candidates of one name")
-    return Decision(name, table[name])
+    return Decision(name, candidates)
 
 
-def _step(content: object, where: Place, decisions: Mapping[str, Decision]) -> Step:
-    kinds: dict[str, Any] = {"name": str, "inputs": tuple[str, ...], "body": Any, "cell": Any}
-    held = _fields(kinds, content, where, optional=("body", "cell"))
-    where = f"{where} ({held['name']})"
-    if len(held) != 3:
+def _step(content: object, where: Place, decisions: Decisions) -> Step:
+    held = _read(_Step, content, where)
+    where = f"{where} ({held.name})"
+    if (held.body is None) == (held.cell is None):
         raise _damaged(f"{where} needs either a body or a cell")
-    if "body" in held:
-        body = _expr(held["body"], f"{where}: body", decisions)
-        return Step(held["name"], body, held["inputs"])
-    cell = _cell(held["cell"], f"{where}: cell", decisions)
-    return Step(held["name"], cell, held["inputs"])
+    if held.cell is None:
+        body = _expr(held.body, f"{where}: body", decisions)
+    else:
+        body = _cell(held.cell, f"{where}: cell", decisions)
+    return Step(held.name, body, held.inputs)
 
 
-def _cell(content: object, where: Place, decisions: Mapping[str, Decision]) -> Cell:
-    kinds = {"kind": str, "inputs": list[Any], "nodes": int, "edges": list[Any]}
-    held = _fields({**kinds, "output": tuple[int, ...]}, content, where)
+def _cell(content: object, where: Place, decisions: Decisions) -> Cell:
+    held = _read(_Cell, content, where)
     inputs = [
         _expr(given, f"{where}: inputs {number}", decisions)
-        for number, given in enumerate(held["inputs"], 1)
+        for number, given in enumerate(held.inputs, 1)
     ]
     edges: list[Edge] = []
-    for number, edge in enumerate(held["edges"], 1):
-        place = f"{where}: edges {number}"
-        given = _fields({"from": int, "to": int, "body": Any}, edge, place)
-        body = _expr(given["body"], f"{place}: body", decisions)
+    for number, edge in enumerate(held.edges, 1):
+        given = _read(_Edge, edge, f"{where}: edges {number}")
+        body = _expr(given["body"], f"{where}: edges {number}: body", decisions)
         edges.append(Edge(given["from"], given["to"], body))
-    return Cell(held["kind"], tuple(inputs), held["nodes"], tuple(edges), held["output"])
+    return Cell(held.kind, tuple(inputs), held.nodes, tuple(edges), held.output)
 
 
-def _expr(content: object, where: Place, decisions: Mapping[str, Decision], depth: int = 0) -> Expr:
+def _expr(content: object, where: Place, decisions: Decisions, depth: int = 0) -> Expr:
     if depth > _DEPTH:
         raise _damaged(f"{where.partition(': body')[0]}: expressions are nested too deeply")
 
@@ -258,63 +311,57 @@ def _expr(content: object, where: Place, decisions: Mapping[str, Decision], dept
             for number, item in enumerate(items, 1)
         )
 
-    if isinstance(content, list):
-        return Chain(parts(cast("list[Any]", content)))
-    kinds = [name for name in ("op", "concat", "choice") if isinstance(content, dict)]
-    kinds = [name for name in kinds if name in cast("dict[str, Any]", content)]
-    if len(kinds) != 1:
-        raise _damaged(
-            f"{where} is no expression: it is neither a list nor an op, concat or choice"
-        )
-    if kinds == ["op"]:
-        return _op(cast("dict[str, Any]", content), where)
-    if kinds == ["concat"]:
-        return Concat(parts(_fields({"concat": list[Any]}, content, where)["concat"]))
-    return _choice(content, where, decisions, depth)
+    match content:
+        case list():
+            return Chain(parts(cast("list[Any]", content)))
+        case {"op": _}:
+            return _op(cast("dict[str, Any]", content), where)
+        case {"concat": _}:
+            return Concat(parts(_read(_Concat, content, where).concat))
+        case {"choice": _}:
+            return _choice(content, where, decisions, depth)
+        case _:
+            raise _damaged(
+                f"{where} is no expression: it is neither a list nor an op, concat or choice"
+            )
 
 
 def _op(content: Mapping[str, Any], where: Place) -> Op:
-    own = {"op": str, "slot": str}
-    held = _fields(own, {name: content[name] for name in own if name in content}, where, ("slot",))
+    own = get_type_hints(_Op)
+    held = _read(_Op, {name: content[name] for name in own if name in content}, where)
     table = primitive_types()
-    if held["op"] not in table:
-        raise _damaged(f"{where}: {unknown('primitive', held['op'], table)}")
+    if held.op not in table:
+        raise _damaged(f"{where}: {unknown('primitive', held.op, table)}")
     given = {name: value for name, value in content.items() if name not in own}
-    primitive = _primitive(table[held["op"]], given, f"{where} ({held['op']})")
-    return Op(primitive, held.get("slot", ""))
+    return Op(_primitive(table[held.op], given, f"{where} ({held.op})"), held.slot)
 
 
 def _primitive(kind: type[Primitive], content: Mapping[str, Any], where: Place) -> Primitive:
-    hints = get_type_hints(kind)
-    kinds = {field.name: hints[field.name] for field in fields(kind)}
-    defaults = [field.name for field in fields(kind) if field.default is not MISSING]
-    held = _fields(kinds, content, where, optional=defaults)
     with located("{}", where):
-        primitive = kind(**held)
+        primitive = read_as(kind, content, where)
+    names = [field.name for field in fields(kind)]
+    for name in content:
+        if name not in names:
+            raise _damaged(f"{where}: {unknown('field', name, names)}")
     if primitive.params > _MOST:
         raise _damaged(f"{where} has {primitive.params} weights, which is too many")
     return primitive
 
 
-def _choice(content: object, where: Place, decisions: Mapping[str, Decision], depth: int) -> Choice:
-    kinds: dict[str, Any] = {
-        **{"choice": str, "form": Literal["sum", "kernel", "stack"], "options": list[Any]},
-        "given": tuple[str, ...],
-    }
-    held = _fields(kinds, content, where, optional=("given",))
-    name = held["choice"]
-    if name not in decisions:
-        raise _damaged(f"{where}: {unknown('decision', name, decisions)}")
-    decision = decisions[name]
+def _choice(content: object, where: Place, decisions: Decisions, depth: int) -> Choice:
+    held = _read(_Choice, content, where)
+    if held.choice not in decisions:
+        raise _damaged(f"{where}: {unknown('decision', held.choice, decisions)}")
+    decision = decisions[held.choice]
     options: list[Option] = []
-    for number, option in enumerate(held["options"], 1):
+    for number, option in enumerate(held.options, 1):
         place = f"{where}: options {number}"
-        given = _fields({"of": tuple[str, ...], "body": Any}, option, place)
-        members = _members(given["of"], decision, f"{place}: of")
-        options.append(Option(members, _expr(given["body"], place, decisions, depth + 1)))
-    names = held.get("given", decision.candidates)
+        given = _read(_Option, option, place)
+        members = _members(given.of, decision, f"{place}: of")
+        options.append(Option(members, _expr(given.body, place, decisions, depth + 1)))
+    names = decision.candidates if held.given is None else held.given
     members = _members(names, decision, f"{where}: given")
-    return Choice(decision, tuple(options), members, held["form"])
+    return Choice(decision, tuple(options), members, held.form)
 
 
 def _members(names: tuple[str, ...], decision: Decision, where: Place) -> frozenset[int]:

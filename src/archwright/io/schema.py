@@ -42,25 +42,6 @@ def read_as(
         raise RunError(f"{where} holds a text that is not valid Unicode: {remedy}") from None
 
 
-def read_fields(
-    kinds: Mapping[str, Any], content: object, where: str, *, needed: set[str] | None = None
-) -> dict[str, Any]:
-    """Read the fields of these types from a JSON object; all are needed, or those of `needed`.
-
-    Raises:
-        RunError: as `read_as`.
-    """
-    held = read_as(dict[str, Any], content, where, finite=False)
-    for name in kinds:
-        if name not in held and (needed is None or name in needed):
-            raise RunError(f"{where} lacks its {name}: {RESTORE}")
-    return {
-        name: read_as(kind, held[name], f"{where}: {name}", finite=kind is float)
-        for name, kind in kinds.items()
-        if name in held
-    }
-
-
 def read_json(kind: type[T], path: Path, *, remedy: str = RESTORE) -> T:
     """Read the JSON file at `path` as `kind`.
 
