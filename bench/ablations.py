@@ -63,7 +63,7 @@ def parts(asked: argparse.Namespace) -> Iterator[Case]:
     """Each part, seed by seed."""
     for seed in parse_seeds(asked.seeds):
         for number, (part, options) in enumerate(PARTS.items()):
-            config = SearchConfig(
+            config = SearchConfig.from_settings(
                 **options,
                 method="diffgraph",
                 preset="proxy",

@@ -25,7 +25,7 @@ from archwright.bench.budgets_table import budgets as page
 from archwright.bench.budgets_table import budgets_overview, budgets_summary, budgets_table
 from archwright.errors import ConfigError, RunError
 from archwright.nas.loop.ensemble import SupernetEnsemble
-from archwright.nas.presets import PRESETS
+from archwright.nas.methods import METHODS
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DEVICES
@@ -277,7 +277,9 @@ def test_settings_that_are_wrong(changes: dict[str, Any], message: str) -> None:
 def test_cases_of_another_preset_are_refused(
     done: BudgetsConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PRESETS["proxy"]["diffgraph"], "alpha_lr", 0.5)
+    own = METHODS["diffgraph"].presets
+    changed = {**own, "proxy": {**own["proxy"], "alpha_lr": 0.5}}
+    monkeypatch.setattr(METHODS["diffgraph"], "presets", changed)
     with pytest.raises(RunError, match=r"was measured with options=.*: repeat its settings"):
         bench_budgets(done)
 

@@ -19,8 +19,7 @@ from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import from_settings
 from archwright.lowering import GraphModule
-from archwright.nas.config import METHOD_OPTIONS
-from archwright.nas.methods import get_method
+from archwright.nas.methods import get_method, options_of
 from archwright.spaces import Size, Space, read_architecture, space_of, write_architecture
 from archwright.training.network_spec import stored_entrant
 
@@ -194,8 +193,8 @@ def _network(
 ) -> Network:
     """The graph that a run's weights are of."""
     if settings["kind"] == "search":
-        options = {name: settings.get(name) for name in METHOD_OPTIONS}
-        method = get_method(settings["method"], **options)
+        name = settings["method"]
+        method = get_method(name, **{one: settings.get(one) for one in options_of(name)})
         supernet = method.supernet(space.supernet(size))
         return restrict(simplify(supernet, from_settings(settings)), architecture)
     return stored_entrant(settings, space, architecture, size).trained(auxiliary=False)

@@ -18,8 +18,8 @@ from archwright.engine.schedule import cosine
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.nas.bilevel.unrolled import second_order
 from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
-from archwright.nas.method import Method, Progress, weights_by_decision
-from archwright.nas.parameters.alpha import Logits
+from archwright.nas.method import Method, Progress
+from archwright.nas.parameters.alpha import Logits, weights_by_decision
 from archwright.nas.parameters.ranking import candidate_trees
 from archwright.nas.parameters.ranking import nested as nested_strengths
 from archwright.nas.recipe import Recipe, Unroll

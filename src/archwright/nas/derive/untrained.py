@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from archwright.graph import Architecture, Network
-from archwright.nas.method import Method, weights_by_decision
+from archwright.nas.method import Method
 from archwright.nas.monitor.statistics import Weights
+from archwright.nas.parameters.alpha import weights_by_decision
 from archwright.nas.parameters.ranking import candidate_trees, nested
 from archwright.nas.recipe import Derivation
 from archwright.spaces import Size, Space

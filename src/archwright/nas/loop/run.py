@@ -29,7 +29,7 @@ from archwright.io.files import write_json
 from archwright.lowering import FusedNetwork, GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.budget.constraints import SearchConstraints, build_constraints
-from archwright.nas.config import METHOD_OPTIONS, SearchConfig, require_alpha
+from archwright.nas.config import SearchConfig, require_alpha
 from archwright.nas.derive.oneshot import best_of
 from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint
 from archwright.nas.loop.result import SearchResult, save_derived_network
@@ -132,7 +132,7 @@ class SearchRun:
         """What was settled of the options."""
         config, size, method = self.config, self.size, self.method
         return {
-            **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
+            **asdict(method),
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
             **self.space.settings,
             **{"channels": size.channels, "cells": size.cells, "limit": config.limit},

@@ -3,6 +3,7 @@
 Legend: E decisions, O candidates of the largest decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.graph import Cell, Network, choices
+from archwright.graph import Cell, Decision, Network, choices
 from archwright.lowering import logits_table
+from archwright.nas.method import Method
 
 
 @dataclass(frozen=True)
@@ -108,3 +110,19 @@ def target_nodes(network: Network) -> tuple[int, ...]:
     places = [nodes.get(decision.name, (decision.name,)) for decision in network.decisions()]
     numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
     return tuple(numbers[place] for place in places)
+
+
+@torch.no_grad()
+def weights_by_decision(
+    method: Method, logits: Logits, decisions: Sequence[Decision]
+) -> dict[str, list[float]]:
+    """Return the expected weights, a list for each decision in its candidates' order.
+
+    They are computed in float64, so that ties are those of alpha and not of rounding.
+    """
+    presence = None if logits.presence is None else logits.presence.double()
+    rows = method.expected_weights(Logits(logits.candidates.double(), presence)).cpu()
+    return {
+        decision.name: rows[row, : len(decision.candidates)].tolist()
+        for row, decision in enumerate(decisions)
+    }
