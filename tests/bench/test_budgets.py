@@ -159,10 +159,10 @@ def test_supernets_answer_together(tmp_path: Path) -> None:
     cases = bench_budgets(config)[1]
     searched = replace(config.search(0), finalists=2)
     assert searched.out.name.endswith("-x2-0")
-    asked = SupernetEnsemble.of(searched)
+    asked = SupernetEnsemble.load(searched)
     assert len(asked.members) == 2
     for one in cases:
-        found = asked.answer(config.within(0, one.device, one.budget_ms))
+        found = asked.derive(config.within(0, one.device, one.budget_ms))
         assert one.architecture == write_architecture(found)
 
 

@@ -89,7 +89,7 @@ def test_two_steps_of_either_lowering_agree(
         assert one.isfinite().all()
         torch.testing.assert_close(two, one, rtol=1e-6, atol=1e-9 * float(one.abs().max()))
     for row, (weights, again) in enumerate(
-        zip(run.weights().values(), other.weights().values(), strict=True)
+        zip(run.weights_by_decision().values(), other.weights_by_decision().values(), strict=True)
     ):
         assert len(weights) == len(run.network.decisions[row].candidates)
         assert sum(weights) > 0

@@ -36,7 +36,7 @@ from archwright.nas.budget.limits import ROUNDING
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.ensemble import SupernetEnsemble
 from archwright.nas.loop.search import search
-from archwright.nas.loop.trained import Answering, TrainedSupernet
+from archwright.nas.loop.trained import TrainedSearch, TrainedSupernet
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DATASETS
@@ -212,7 +212,7 @@ class _Bench:
                 print(f"{done}/{len(wanted)} {_line(case)}", file=sys.stderr, flush=True)
         return held, cases
 
-    def _supernet(self, seed: int) -> Answering:
+    def _supernet(self, seed: int) -> TrainedSearch:
         """The one search of a seed, run to its end; or what it would begin with."""
         config = self.config.search(seed)
         if self.config.untrained:
@@ -221,11 +221,13 @@ class _Bench:
         config = replace(config, finalists=1)
         search(config)
         config = replace(config, finalists=self.config.finalists)
-        return TrainedSupernet.of(config) if config.supernets == 1 else SupernetEnsemble.of(config)
+        return (
+            TrainedSupernet.load(config) if config.supernets == 1 else SupernetEnsemble.load(config)
+        )
 
     def _case(
         self,
-        asked: Answering | None,
+        asked: TrainedSearch | None,
         seed: int,
         place: tuple[str, float | None, float],
     ) -> Case:
@@ -235,8 +237,8 @@ class _Bench:
         if asked is None:
             own = within if config.penalty is None else config.weighed(seed, device)
             seconds = search(own).seconds
-            asked = TrainedSupernet.of(own) if own.supernets == 1 else SupernetEnsemble.of(own)
-        found = asked.choose(self._within(asked, within))
+            asked = TrainedSupernet.load(own) if own.supernets == 1 else SupernetEnsemble.load(own)
+        found = asked.select(self._within(asked, within))
         taken = round(time.monotonic() - started, 3) if seconds is None else seconds
         return Case(
             seed=seed,
@@ -249,7 +251,7 @@ class _Bench:
             seconds=taken,
         )
 
-    def _within(self, asked: Answering, config: SearchConfig) -> SearchConstraints:
+    def _within(self, asked: TrainedSearch, config: SearchConfig) -> SearchConstraints:
         """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
         if self.config.separate:
             return asked.terms(config)

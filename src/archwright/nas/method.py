@@ -30,15 +30,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is."""
+    """Progress of a search."""
 
     epoch: int
     epochs: int
     progress: float
     """Fraction of all steps that are done, 0 to 1."""
 
-    def between(self, first: float, last: float) -> float:
-        """A line from `first` in the first epoch to `last` in the last, constant in each."""
+    def linear(self, first: float, last: float) -> float:
+        """Interpolate linearly from `first` in the first epoch to `last` in the last."""
         return first + (last - first) * self.epoch / max(1, self.epochs - 1)
 
 
@@ -133,14 +133,14 @@ class Method(ABC):
         """Whether candidates and connections of little weight are pruned during the search."""
         return False
 
-    def strengths(self, logits: "Tensor") -> "Tensor":
+    def candidate_weights(self, logits: "Tensor") -> "Tensor":
         """Return the expected weight of each candidate [E, O], its edge's own weight left out."""
         return logits.softmax(dim=-1)
 
     def expected_weights(self, logits: "Logits") -> "Tensor":
         """Return the expected weight of each candidate [E, O]; architectures are derived by it."""
-        rows = self.strengths(logits.candidates)
-        return rows if logits.presence is None else rows * logits.presence[:, None]
+        rows = self.candidate_weights(logits.candidates)
+        return rows if logits.edge_weights is None else rows * logits.edge_weights[:, None]
 
     def penalty(self, logits: "Tensor", moment: Progress) -> "Tensor | None":
         """Return a scalar that is added to alpha's loss; None: nothing."""
@@ -157,6 +157,6 @@ class Method(ABC):
         return 1
 
     @property
-    def drawn(self) -> int:
+    def num_samples(self) -> int:
         """Number of architectures that are drawn where alpha does not learn."""
         return 0

@@ -88,13 +88,13 @@ class DiffGraph(Darts):
     ) -> "Alpha":
         from archwright.nas.parameters.encoded import EncodedAlpha
 
-        return EncodedAlpha.around(alpha, network, encoding) if self.encoder else alpha
+        return EncodedAlpha.from_alpha(alpha, network, encoding) if self.encoder else alpha
 
     @override
     def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
         from archwright.nas.parameters.estimators import draw
 
-        tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
+        tau = self.tau * (self.tau_min / self.tau) ** moment.linear(0.0, 1.0)
         return draw(logits, tau, self.estimator)
 
     @property

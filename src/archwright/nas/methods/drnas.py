@@ -39,7 +39,7 @@ class DrNas(Darts):
         return Mixture.from_weights(dirichlet(_concentration(logits)))
 
     @override
-    def strengths(self, logits: "Tensor") -> "Tensor":
+    def candidate_weights(self, logits: "Tensor") -> "Tensor":
         concentration = _concentration(logits)
         return concentration / concentration.sum(dim=-1, keepdim=True)
 

@@ -54,5 +54,5 @@ class Gdas(Darts):
         from archwright.nas.parameters.noise import gumbel
 
         noisy = logits.log_softmax(dim=-1) + gumbel(logits)
-        tau = moment.between(self.tau, self.tau_min)
+        tau = moment.linear(self.tau, self.tau_min)
         return Mixture.straight_through(noisy / tau, only_sample=True)

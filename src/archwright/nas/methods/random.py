@@ -30,7 +30,7 @@ class Random(Darts):
 
     @property
     @override
-    def drawn(self) -> int:
+    def num_samples(self) -> int:
         return 1
 
 
@@ -50,7 +50,7 @@ class RandomWithSharing(Darts):
 
     @property
     @override
-    def drawn(self) -> int:
+    def num_samples(self) -> int:
         return self.samples
 
     @override

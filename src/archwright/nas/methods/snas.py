@@ -52,5 +52,5 @@ class Snas(Darts):
         from archwright.lowering import Mixture
         from archwright.nas.parameters.noise import gumbel
 
-        tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
+        tau = self.tau * (self.tau_min / self.tau) ** moment.linear(0.0, 1.0)
         return Mixture.from_logits((logits.log_softmax(dim=-1) + gumbel(logits)) / tau)
