@@ -114,7 +114,7 @@ def test_what_the_parser_checks_the_configuration_checks_too(command: Command) -
     flags = flags_of(command)
     needed = {f.name: Path("x") if f.kind is Path else "x" for f in flags if f.required}
     for flag in flags:
-        if flag.section == METHOD:  # see tests/nas/test_contract.py
+        if flag.section == METHOD:  # see tests/nas/methods/test_contract.py
             continue
         given: dict[str, Any] = {**needed, flag.name: "no-such-word"}
         if flag.kind is Path:

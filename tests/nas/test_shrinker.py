@@ -260,7 +260,7 @@ def test_multipliers_look_at_what_is_left(tmp_path: Path, monkeypatch: pytest.Mo
             assert weights[name][at] > 0
         update_multipliers(self, weights)
 
-    monkeypatch.setattr(AugmentedLagrangian, "ascend", look)
+    monkeypatch.setattr(AugmentedLagrangian, "update_multipliers", look)
     deployed = {"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8}
     search(shrinking(tmp_path / "out", keep_null=False, max_macs=1e6, **deployed))
     assert gone

@@ -24,8 +24,8 @@ from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.stages import search_config
 from archwright.spaces import get_space, read_architecture
 
-from ..engine.helpers import tiny_search
-from ..strategies import any_space, tiny
+from ...engine.helpers import tiny_search
+from ...strategies import any_space, tiny
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

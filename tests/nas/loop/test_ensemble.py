@@ -19,7 +19,7 @@ from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.stages import search_config
 from archwright.spaces import get_space, write_architecture
 
-from ..engine.helpers import tiny_search, traces
+from ...engine.helpers import tiny_search, traces
 
 
 def two(out: Path, **changes: Any) -> SearchConfig:

@@ -26,7 +26,7 @@ from archwright.nas.parameters.encoded import EncodedAlpha
 from archwright.nas.parameters.graph_alpha import GraphAlpha
 from archwright.spaces import Size, get_space, read_architecture
 
-from ..engine.helpers import tiny_search, traces
+from ...engine.helpers import tiny_search, traces
 
 SIZE = Size(channels=4, cells=1, image_size=8, image_channels=1)
 DEPLOYED = {"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8}
@@ -122,7 +122,7 @@ def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
     terms = replace(asked.run.terms, deployed=SIZE, front=macs)
     limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
     along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
-    monkeypatch.setattr(SearchConstraints, "along_front", lambda self, count: along)
+    monkeypatch.setattr(SearchConstraints, "epsilon_constraints", lambda self, count: along)
     assert [
         point.limit for point in asked.evaluator.pareto_front(terms, asked.weights, 3)
     ] == limits[1:]

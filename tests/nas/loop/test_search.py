@@ -28,7 +28,7 @@ from archwright.spaces import Size, get_space, read_architecture, write_architec
 from archwright.spaces.discretise import discretise
 from archwright.training.network_spec import NetworkSpec
 
-from ..engine.helpers import files, interrupted, tiny_search, traces
+from ...engine.helpers import files, interrupted, tiny_search, traces
 
 SIZES: dict[str, dict[str, int]] = {
     "nasbench201": {"channels": 4, "cells": 1},

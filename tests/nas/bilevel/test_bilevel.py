@@ -15,7 +15,7 @@ from archwright.nas.methods.darts import Darts
 from archwright.nas.recipe import Recipe
 from archwright.spaces import Size, get_space
 
-from .oracle import EDGES, Oracle
+from ..oracle import EDGES, Oracle
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

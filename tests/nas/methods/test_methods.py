@@ -21,7 +21,7 @@ from archwright.nas.methods.pc_darts import PcDarts
 from archwright.nas.methods.snas import Snas
 from archwright.spaces import Size, get_space
 
-from .oracle import EDGES, Join, Oracle
+from ..oracle import EDGES, Join, Oracle
 
 SEED = 27
 """At which samples are conv, skip, skip: a search that draws only none learns nothing."""

@@ -24,7 +24,7 @@ from archwright.nas.monitor.statistics import OperationRoles
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, Space, get_space
 
-from ..engine.helpers import interrupted, tiny_search, traces
+from ...engine.helpers import interrupted, tiny_search, traces
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -16,7 +16,7 @@ from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
 
-from ..engine.helpers import CELL, files, tiny_search, tiny_training, traces
+from ...engine.helpers import CELL, files, tiny_search, tiny_training, traces
 
 pytestmark = pytest.mark.slow
 
