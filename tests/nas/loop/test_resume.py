@@ -45,7 +45,7 @@ def test_a_resumed_search_ends_as_if_it_had_never_stopped(
     assert len(again) == 9 - done
 
 
-@pytest.mark.parametrize("place", ["hand_over", "graph_cost"])
+@pytest.mark.parametrize("place", ["save_derived_network", "graph_cost"])
 def test_a_search_stopped_at_the_very_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: dict[str, Any], place: str
 ) -> None:

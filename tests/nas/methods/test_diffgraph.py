@@ -189,7 +189,7 @@ def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
     compared: list[int] = []
     monkeypatch.setattr(
         selection.OneShotEvaluator,
-        "best",
+        "successive_halving",
         lambda self, architectures, count=4: (
             compared.append(len(architectures)) or architectures[0]
         ),

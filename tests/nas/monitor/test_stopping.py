@@ -109,7 +109,7 @@ def test_a_search_that_stops_takes_the_alpha_of_before(stopped: Any) -> None:
     assert load_run(stopped.out).result is not None
 
 
-@pytest.mark.parametrize("place", ["hand_over", "graph_cost"])
+@pytest.mark.parametrize("place", ["save_derived_network", "graph_cost"])
 def test_a_search_killed_after_it_stopped_stays_stopped(
     stopped: Any, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
