@@ -25,7 +25,7 @@ from archwright.cost import cost_model
 from archwright.engine.device import describe_hardware, versions
 from archwright.nas.budget.derivation import Derivation
 from archwright.nas.config import SearchConfig
-from archwright.nas.loop.run import prepare
+from archwright.nas.loop.run import build_run
 from archwright.nas.loop.search import search
 from archwright.spaces import write_architecture
 
@@ -63,7 +63,7 @@ def parts(asked: argparse.Namespace) -> Iterator[Case]:
     """Yield the search with each part changed, seed by seed."""
     for seed in parse_seeds(asked.seeds):
         for number, (part, options) in enumerate(PARTS.items()):
-            config = SearchConfig(
+            config = SearchConfig.from_settings(
                 **options,
                 method="diffgraph",
                 preset="proxy",
@@ -97,7 +97,7 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
             resume=True,
             out=asked.runs / "none",
         )
-        terms = prepare(plain).terms
+        terms = build_run(plain).terms
         pixels = terms.space.image_size  # networks for full images, searched on small ones
         terms = replace(terms, deployed=replace(terms.deployed, image_size=pixels))
         cost = cost_model("macs", terms.space, terms.deployed)

@@ -52,10 +52,8 @@ def test_each_part_is_switched_for_each_seed(tmp_path: Path) -> None:
     plain = SearchConfig(method="diffgraph", preset="proxy", out=tmp_path)
     assert settings_hash(plain) not in hashes
     encoder, shrunk = configs[:2]
-    assert (encoder.encoder, shrunk.progressive) == (True, True)
-    assert replace(encoder, encoder=None, out=tmp_path) == replace(
-        shrunk, progressive=None, out=tmp_path
-    )
+    assert (encoder.options, shrunk.options) == ({"encoder": True}, {"progressive": True})
+    assert replace(encoder, options={}, out=tmp_path) == replace(shrunk, options={}, out=tmp_path)
 
 
 def test_parts_are_searched_with_reported_seeds_only_where_they_are_frozen(tmp_path: Path) -> None:

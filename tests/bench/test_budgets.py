@@ -24,7 +24,7 @@ from archwright.bench.budgets.run import bench_budgets
 from archwright.bench.budgets.tables import budgets_overview, budgets_table
 from archwright.errors import ConfigError, RunError
 from archwright.nas.loop.ensemble import SupernetEnsemble
-from archwright.nas.presets import PRESETS
+from archwright.nas.methods import METHODS
 from archwright.spaces import write_architecture
 from archwright.tables import nasbench201
 from archwright.tables.nasbench201 import DEVICES
@@ -161,10 +161,10 @@ def test_supernets_answer_together(tmp_path: Path) -> None:
     cases = bench_budgets(config).rows
     searched = replace(config.search(0), finalists=2)
     assert searched.out.name.endswith("-x2-0")
-    asked = SupernetEnsemble.of(searched)
+    asked = SupernetEnsemble.load(searched)
     assert len(asked.members) == 2
     for one in cases:
-        found = asked.answer(config.within(0, one.device, one.budget_ms))
+        found = asked.derive(config.within(0, one.device, one.budget_ms))
         assert one.architecture == write_architecture(found)
 
 
@@ -284,7 +284,9 @@ def test_settings_that_are_wrong(changes: dict[str, Any], message: str) -> None:
 def test_cases_of_another_preset_are_refused(
     done: BudgetsConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PRESETS["proxy"]["diffgraph"], "alpha_lr", 0.5)
+    own = METHODS["diffgraph"].presets
+    changed = {**own, "proxy": {**own["proxy"], "alpha_lr": 0.5}}
+    monkeypatch.setattr(METHODS["diffgraph"], "presets", changed)
     with pytest.raises(RunError, match=r"was measured with options=.*: repeat its settings"):
         bench_budgets(done)
 

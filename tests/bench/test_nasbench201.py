@@ -18,7 +18,7 @@ from archwright.bench.supernet.config import SupernetConfig
 from archwright.bench.supernet.run import bench_supernet
 from archwright.errors import ConfigError, RunError
 from archwright.nas.loop.result import SearchResult
-from archwright.nas.presets import PRESETS
+from archwright.nas.methods import METHODS
 
 TINY: dict[str, Any] = {
     **{"data": "digits", "channels": 4, "cells": 1, "epochs": 1, "batch_size": 16},
@@ -57,7 +57,7 @@ def test_every_search_is_in_the_file(done: Nasbench201Config) -> None:
         assert result["architecture"] == search.architecture
         assert result["seconds"] == search.seconds
         assert search.cpu_seconds is not None
-        assert search.options == PRESETS["proxy"][search.arm.method]
+        assert search.options == METHODS[search.arm.method].presets["proxy"]
         assert (search.images, search.peak_bytes) == ("scikit-learn digits", None)
         assert (search.saved_bytes is None) == (search.arm.method == "random")
         assert search.settings_hash == settings_hash(done.search(search.arm, search.seed))
@@ -186,7 +186,7 @@ def test_other_settings_are_refused(done: Nasbench201Config) -> None:
 def test_a_preset_that_has_changed_is_refused(
     done: Nasbench201Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PRESETS["proxy"], "gdas", {"epochs": 7})
+    monkeypatch.setattr(METHODS["gdas"], "presets", {"proxy": {"epochs": 7}})
     with pytest.raises(RunError, match="holds searches of gdas with other settings than preset"):
         bench_nasbench201(done)
 

@@ -14,7 +14,7 @@ from archwright.bench.rank.config import RankConfig
 from archwright.bench.rank.rankings import Ranking, Rankings, agreements, read_rankings
 from archwright.bench.rank.run import bench_rank, sample
 from archwright.errors import ConfigError, RunError
-from archwright.nas.presets import PRESETS
+from archwright.nas.methods import METHODS
 from archwright.spaces import Size, get_space, write_architecture
 from archwright.spaces.discretise import is_connected
 from archwright.tables import nasbench201
@@ -148,7 +148,7 @@ def test_the_bench_scores_every_architecture_with_every_supernet(done: RankConfi
     for one in held.rankings:
         assert len(one.one_shot) == 4
         assert all(0 <= score <= 100 for score in one.one_shot)
-        assert one.options == PRESETS["proxy"]["darts"]
+        assert one.options == METHODS["darts"].presets["proxy"]
     assert held.command.endswith(
         "--methods darts --simplify none,all --seeds 0 --samples 4 --data digits "
         "--preset proxy --test-limit 32 --device cpu --threads 1 "
@@ -186,7 +186,7 @@ def test_other_settings_are_refused(
 def test_a_preset_that_changed_is_refused(
     done: RankConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PRESETS["proxy"], "darts", {"epochs": 7})
+    monkeypatch.setattr(METHODS["darts"], "presets", {"proxy": {"epochs": 7}})
     with pytest.raises(RunError, match="holds supernets of darts with other settings than"):
         bench_rank(done)
 
@@ -211,5 +211,5 @@ def test_an_impossible_setting_is_named(
 
 def test_what_drops_candidates_keeps_all_of_them_here(tmp_path: Path) -> None:
     config = tiny(tmp_path, methods="diffgraph,darts", preset="paper")
-    kept = [config.search(one, 0).progressive for one in config.arms]
+    kept = [config.search(one, 0).options.get("progressive") for one in config.arms]
     assert kept == [False, False, None, None]

@@ -13,7 +13,7 @@ import pytest
 
 import archwright
 from archwright.cli.command import Command, Group
-from archwright.cli.flags import flags_of
+from archwright.cli.flags import METHOD, flags_of
 from archwright.cli.main import COMMANDS
 from archwright.engine.options import choices
 from archwright.errors import ConfigError
@@ -114,6 +114,8 @@ def test_what_the_parser_checks_the_configuration_checks_too(command: Command) -
     flags = flags_of(command)
     needed = {f.name: Path("x") if f.kind is Path else "x" for f in flags if f.required}
     for flag in flags:
+        if flag.section == METHOD:  # see tests/nas/methods/test_contract.py
+            continue
         given: dict[str, Any] = {**needed, flag.name: "no-such-word"}
         if flag.kind is Path:
             with pytest.raises(ConfigError, match=r"^--.* must be a pathlib.Path, got 'no-such-w"):

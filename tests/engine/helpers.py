@@ -75,7 +75,7 @@ def tiny_search(out: Path, **changes: Any) -> SearchConfig:
         **{"channels": 4, "cells": 1, "epochs": 3, "batch_size": 16},
         **{"limit": 96, "test_limit": 40, "device": "cpu"},
     }
-    return SearchConfig(out=out, **{**settings, **changes})
+    return SearchConfig.from_settings(out=out, **{**settings, **changes})
 
 
 def tiny_training(out: Path, **changes: Any) -> TrainConfig:

@@ -87,7 +87,7 @@ def test_a_search_holds_its_folder_to_its_end(
             pass
         seen.append("held")
 
-    monkeypatch.setattr("archwright.nas.loop.run.Searching._log_epoch", look)
+    monkeypatch.setattr("archwright.nas.loop.run.SearchRun._log_epoch", look)
     search(tiny_search(tmp_path / "run", epochs=1, supernets=supernets))
     assert seen == ["held"] * supernets
     assert not [name for name in files(tmp_path) if name.endswith(".lock")]

@@ -44,7 +44,11 @@ def test_what_every_run_refuses(make: Any, changed: dict[str, Any], message: str
         ({"alpha_betas": (0.5, 1.0)}, "--alpha-betas must be at least 0 and below 1, got 1.0"),
         ({"alpha_init": -1e-3}, "--alpha-init must not be negative"),
         ({"lowering": "fusd"}, "unknown lowering 'fusd': did you mean 'fused'?"),
-        ({"estimator": "hard"}, "unknown estimator 'hard'"),
+        (
+            {"method": "diffgraph", "options": {"estimator": "hard"}},
+            "unknown estimator 'hard': known are ",
+        ),
+        ({"method": "gdas", "options": {"tau": 0.0}}, r"--tau must be above 0, got 0\.0"),
         ({"alpha_start": -1}, "--alpha-start must not be negative"),
     ],
 )

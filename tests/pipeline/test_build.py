@@ -23,7 +23,7 @@ from archwright.engine.log import RunLog
 from archwright.engine.trained import load_network
 from archwright.errors import ConfigError, RunError
 from archwright.nas.bilevel.bilevel import Bilevel
-from archwright.nas.loop.run import prepare
+from archwright.nas.loop.run import build_run
 from archwright.pipeline import run as builder
 from archwright.pipeline.plan import make_plan
 from archwright.pipeline.result import BuildResult
@@ -280,7 +280,7 @@ def test_the_file_is_that_of_what_is_asked_for_and_of_the_network_as_it_is(
 def test_budgets_count_for_the_size_that_is_built(tmp_path: Path, changes: dict[str, Any]) -> None:
     settings = {"macs": None, "finetune_epochs": None, "max_params": 1e9, **changes}
     plan = make_plan(tiny_build(tmp_path / "out", **settings))
-    assert prepare(plan.search).terms.deployed == plan.size
+    assert build_run(plan.search).terms.deployed == plan.size
     assert (plan.training.channels, plan.training.cells) == (plan.size.channels, plan.size.cells)
 
 

@@ -1,10 +1,13 @@
 """Contract of a sub-command: its configuration, its function, and the display of its result."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.cli.console import Show
+
+if TYPE_CHECKING:
+    from archwright.cli.flags import Flag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +16,9 @@ class Command:
 
     `run` executes the configuration; `show` displays its result, and returns the content of
     `--json`. `positional` names the option that is given without a flag. The name of a command in a
-    group includes the name of the group: `bench supernet`.
+    group includes the name of the group: `bench supernet`. `derived_flags` gives flags that replace
+    those of its fields, or are in the section `flags.METHOD`: the values of these are the entries
+    of its field `options`.
     """
 
     name: str
@@ -21,6 +26,7 @@ class Command:
     run: Callable[[Any], Any]
     show: Callable[[Any, Show], Any]
     positional: str = ""
+    derived_flags: "Callable[[], Iterable[Flag]]" = tuple
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
@@ -20,11 +21,17 @@ _DERIVED = (Limits, Targets)
 """Classes that are made, with the texts of their fields in their metadata."""
 _OWN = {"data", "seeds", "out"}
 """What is shown among a command's own options nevertheless."""
+METHOD = "options of methods"
+"""The section of flags that are no fields of the configuration, but entries of its `options`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """An option of a sub-command; `kind` is its type without None, `section` its place in help."""
+    """An option of a sub-command; `kind` is its type without None, `section` its place in help.
+
+    `unset` is the meaning of None, if the configuration states it; `hint` the behaviour without the
+    flag, if its default does not say it.
+    """
 
     name: str
     kind: Any
@@ -33,7 +40,7 @@ class Flag:
     section: str
     positional: bool = False
     unset: str | None = None
-    """What None stands for, if the configuration says it."""
+    hint: str = ""
 
     @property
     def required(self) -> bool:
@@ -83,27 +90,33 @@ class Flag:
 
 def flags_of(command: Command) -> tuple[Flag, ...]:
     """Every flag of a sub-command: required ones first, those that all have last."""
-    found = [*_read(command.config, command), *_read(Output, command)]
-    order = {command.name: 0, "run": 1, "output": 2}
-    return tuple(sorted(found, key=lambda flag: (order[flag.section], not flag.required)))
+    shared = {
+        field.name for cls in _SHARED if issubclass(command.config, cls) for field in fields(cls)
+    }
+    found: dict[str, Flag] = {}
+    for flag in read_flags(command.config, command.name):
+        section = "run" if flag.name in shared - _OWN else command.name
+        positional = flag.name == command.positional
+        found[flag.name] = replace(flag, section=section, positional=positional)
+    found |= {flag.name: flag for flag in command.derived_flags()}
+    found |= {flag.name: flag for flag in read_flags(Output, "output")}
+    order = {command.name: 0, METHOD: 1, "run": 2, "output": 3}
+    return tuple(sorted(found.values(), key=lambda flag: (order[flag.section], not flag.required)))
 
 
-def _read(config: type, command: Command) -> Iterator[Flag]:
+def read_flags(config: type, section: str) -> Iterator[Flag]:
+    """Yield a flag for each field of a dataclass, with the string under the field as its text."""
     hints, texts = get_type_hints(config), _texts(config)
-    shared = {f.name for cls in _SHARED if issubclass(config, cls) for f in fields(cls)} - _OWN
     for field in fields(config):
-        if not field.metadata.get("flag", True):
-            continue
-        section = "run" if field.name in shared else command.name
-        yield Flag(
-            name=field.name,
-            kind=without_none(hints[field.name]),
-            default=field.default,
-            text=field.metadata.get("help") or texts.get(field.name, ""),
-            unset=field.metadata.get("unset"),
-            section="output" if config is Output else section,
-            positional=field.name == command.positional,
-        )
+        if field.metadata.get("flag", True):
+            yield Flag(
+                name=field.name,
+                kind=without_none(hints[field.name]),
+                default=field.default,
+                text=field.metadata.get("help") or texts.get(field.name, ""),
+                unset=field.metadata.get("unset"),
+                section=section,
+            )
 
 
 def _metavar(kind: Any) -> str:
@@ -113,19 +126,28 @@ def _metavar(kind: Any) -> str:
 
 
 def _texts(config: type) -> dict[str, str]:
-    """The string under each field, as a line; a class's own before those of its bases."""
+    """Return the string under each field, as a line; a class's own before those of its bases."""
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
-        if not is_dataclass(cls) or cls in _DERIVED:
-            continue
+        if is_dataclass(cls) and cls not in _DERIVED:
+            found |= _own_texts(cls)
+    return found
+
+
+@cache
+def _own_texts(cls: type) -> dict[str, str]:
+    found: dict[str, str] = {}
+    try:
         source = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-        for statement, after in pairwise(cast(ast.ClassDef, source.body[0]).body):
-            match statement, after:
-                case (
-                    ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(text))),
-                ):
-                    found[name] = " ".join(text.split())
-                case _:
-                    pass
+    except (OSError, TypeError):  # a class that was typed in has no file
+        return found
+    for statement, after in pairwise(cast(ast.ClassDef, source.body[0]).body):
+        match statement, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = " ".join(text.split())
+            case _:
+                pass
     return found

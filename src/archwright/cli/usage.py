@@ -81,6 +81,8 @@ def _hint(flag: Flag) -> str:
     """Return the behaviour without the flag, unless its text states it."""
     if flag.required:
         return "(required)"
+    if flag.hint:
+        return flag.hint
     if flag.default is False or "(else " in flag.text or "by default" in flag.text.lower():
         return ""
     if flag.default is None:

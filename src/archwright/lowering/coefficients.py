@@ -110,8 +110,8 @@ def probability(
     the group has no mass (TopoNAS, eq. 7).
     """
     if members is None:
-        assert mixture.presence is not None, "a plan has it where the mixture has"
-        return mixture.presence
+        assert mixture.edge_weights is not None, "a plan has it where the mixture has"
+        return mixture.edge_weights
     if given is None:
         return mixture.weights[:, list(members)].sum(dim=1)
     conditional = mixture.conditional(slice(None), given)

@@ -93,7 +93,7 @@ class FusedNetwork(GraphModule):
             images = images.contiguous(memory_format=torch.channels_last)
         if mixture is not None and mixture.sample is not None:
             return super().forward(images, mixture)  # a path of its own: nothing runs side by side
-        present = mixture is not None and mixture.presence is not None
+        present = mixture is not None and mixture.edge_weights is not None
         program = self._program(self.training, present=present)
         executor = Executor(self, program, mixture)
         values: dict[int, Value] = {IMAGE: images}

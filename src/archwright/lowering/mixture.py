@@ -29,7 +29,7 @@ class Mixture:
     edge; the weights of the rest join there as scalars of value zero, which carry their gradient
     (Dong and Yang, GDAS, CVPR 2019). Conditional weights are then not asked for.
 
-    `presence` [E] weighs all that the edge of a decision gives, what passes its candidates by
+    `edge_weights` [E] weighs all that the edge of a decision gives, what passes its candidates by
     included (Xu et al., PC-DARTS, eq. 5). It stands at the very end of the edge: a batch norm that
     all candidates share would take it away. None: 1.
     """
@@ -38,7 +38,7 @@ class Mixture:
     log_weights: Tensor
     hard: bool = False
     sample: tuple[int, ...] | None = None
-    presence: Tensor | None = None
+    edge_weights: Tensor | None = None
 
     @classmethod
     def from_logits(cls, logits: Tensor) -> "Mixture":
@@ -88,8 +88,8 @@ class Mixture:
 
     def times(self, factors: Tensor) -> "Mixture":
         """Return the mixture with the edge of each decision multiplied by its factor of [E]."""
-        presence = factors if self.presence is None else self.presence * factors
-        return replace(self, presence=presence)
+        edge_weights = factors if self.edge_weights is None else self.edge_weights * factors
+        return replace(self, edge_weights=edge_weights)
 
     def conditional(self, rows: int | slice, given: Sequence[int]) -> Tensor:
         """Return p(candidate | given) of some decisions, over the candidates in `given`."""

@@ -197,8 +197,8 @@ class _Weights:
         self._scalars = (
             [] if mixture is None else [row.unbind() for row in mixture.weights.unbind()]
         )
-        present = None if mixture is None else mixture.presence
-        self._presence = () if present is None else present.unbind()
+        present = None if mixture is None else mixture.edge_weights
+        self._edge_weights = () if present is None else present.unbind()
         self._known: dict[tuple[str, frozenset[int], frozenset[int]], Tensor] = {}
 
     @property
@@ -226,11 +226,11 @@ class _Weights:
         return made
 
     def of_edge(self, body: Expr, made: Tensor) -> Tensor:
-        """Multiply the output of an edge by its presence."""
-        if not self._presence:
+        """Multiply the output of an edge by its weight."""
+        if not self._edge_weights:
             return made
         decisions = dict.fromkeys(choice.decision.name for choice in choices(body))
-        return reduce(mul, (self._presence[self._rows[name]] for name in decisions), made)
+        return reduce(mul, (self._edge_weights[self._rows[name]] for name in decisions), made)
 
     def runs(self, body: Expr) -> bool:
         """Return whether an edge is executed: not where one of its decisions has no sample."""

@@ -1,11 +1,15 @@
 """The configuration of a search."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal, Self
+
+from typing_extensions import override
 
 from archwright.cost.registry import get_cost
 from archwright.engine.options import (
+    NO_FLAG,
     require,
     require_fraction,
     require_not_negative,
@@ -21,19 +25,11 @@ from archwright.graph.passes.simplification.settings import (
     simplification,
 )
 from archwright.nas.budget.options import BudgetOptions
-from archwright.nas.methods import get_method, options_of
+from archwright.nas.method import Method
+from archwright.nas.methods import METHODS, get_method, options_of
 from archwright.nas.monitor.stopping import StopRule
 from archwright.nas.presets import preset_options
-from archwright.nas.recipe import Derivation, Estimator, Recipe, Unroll, at_share
-
-if TYPE_CHECKING:
-    from archwright.nas.method import Method
-
-METHOD_OPTIONS = (
-    *("unroll", "beta_decay", "partial", "edge_normalisation", "tau", "tau_min", "samples"),
-    *("estimator", "draws", "encoder", "progressive", "factored_null"),
-)
-"""The options that only some methods have."""
+from archwright.nas.recipe import Derivation, Recipe, at_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,37 +41,12 @@ class SearchConfig(BudgetOptions):
     space: str = "nasbench201"
     """nasbench201, darts, spos, or a Python file that declares a space."""
     method: str = "darts"
-    """darts, darts-2nd, beta-darts, pc-darts, gdas, drnas, snas, diffgraph, random-ws or
-    random."""
+    """Search method, by its name in the registry `nas.methods`."""
     preset: str = "paper"
-    """Settings that go together: paper (as published), doubled (beta-darts for twice the epochs),
-    or proxy (minutes on two cores). What is given beside it counts."""
-    unroll: Unroll | None = None
-    """How darts-2nd takes its second-order term: by finite differences, or exactly."""
-    beta_decay: float | None = None
-    """Factor of the beta-decay at the end of beta-darts."""
-    partial: int | None = None
-    """pc-darts searches one of so many parts of the channels."""
-    edge_normalisation: bool | None = None
-    """Whether pc-darts weighs the edges of a node, too."""
-    tau: float | None = None
-    """Temperature of gdas, snas and diffgraph in the first epoch."""
-    tau_min: float | None = None
-    """Temperature of gdas, snas and diffgraph in the last epoch."""
-    samples: int | None = None
-    """Architectures that random-ws draws and compares."""
-    estimator: Estimator | None = None
-    """How diffgraph's samples pass their gradient on: soft ones as they are, hard ones straight
-    through, by ReinMax, or averaged over noise (Gumbel-Rao)."""
-    draws: int | None = None
-    """Samples that a step of diffgraph's alpha averages, each on its part of the batch."""
-    encoder: bool | None = None
-    """Whether a graph encoder conditions what diffgraph weighs operations and connections by."""
-    progressive: bool | None = None
-    """Whether diffgraph drops operations and connections of little weight on the way."""
-    factored_null: bool | None = None
-    """Whether diffgraph learns how much a connection weighs apart from which operation is on it;
-    otherwise the null candidate is one of a softmax over all of them."""
+    """Settings that go together, such as paper (as published) or proxy (minutes on two cores); a
+    setting that is given beside it counts."""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False, metadata=NO_FLAG)
+    """Options of the method itself, by name; on the command line each is a flag of its own."""
     supernets: int = 1
     """Train so many supernets one after the other, from seeds of their own, in folders within
     --out, and let them decide together: by the mean of their candidates' weights, and of the
@@ -157,8 +128,6 @@ class SearchConfig(BudgetOptions):
         )
         require_not_negative(self, "lr_min", "weight_decay", "alpha_weight_decay", "warmup_epochs")
         require_not_negative(self, "alpha_init", "alpha_start", "alpha_lr_min")
-        require_positive(self, "partial", "tau", "tau_min", "samples", "draws")
-        require_not_negative(self, "beta_decay")
         require_fraction(self, "momentum", "alpha_betas")
         require_positive(self, "supernets")
         require(
@@ -175,6 +144,34 @@ class SearchConfig(BudgetOptions):
             "--recompute is of the fused lowering: leave it out, or --lowering naive",
         )
         _ = self.simplification
+        if self.method in METHODS:
+            require_own_names(self.method)
+            METHODS[self.method].check_options(self.options)
+
+    @classmethod
+    def from_settings(cls, **settings: Any) -> Self:
+        """Return the configuration of flat settings, as the command line and run folders have them.
+
+        A name that is none of a search's own settings is an option of its method; None: not given.
+
+        Raises:
+            ConfigError: a setting is out of range (its flag is named).
+        """
+        return cls(**_nested(settings, {}))
+
+    def with_settings(self, **settings: Any) -> Self:
+        """Return the configuration with flat settings in place of its own, as `from_settings`.
+
+        Raises:
+            ConfigError: a setting is out of range (its flag is named).
+        """
+        return replace(self, **_nested(settings, self.options))
+
+    @override
+    def settings(self) -> dict[str, Any]:
+        values = super().settings()
+        options = values.pop("options")
+        return {**values, **options}
 
     @property
     def simplification(self) -> Simplification:
@@ -186,15 +183,16 @@ class SearchConfig(BudgetOptions):
             scale=self.scale,
         )
 
-    def with_preset(self) -> "SearchConfig":
-        """The configuration with what its preset says of options that are not given.
+    def with_preset(self) -> Self:
+        """Return the configuration with the settings of its preset that are not given.
 
         Raises:
             ConfigError: there is no such preset, or it has nothing to say of the method; or it
                 makes images smaller, and costs are limited or weighed for no stated size.
         """
         options = preset_options(self.preset, self.method, self.space)
-        left = {name: value for name, value in options.items() if getattr(self, name) is None}
+        given = self.settings()
+        left = {name: value for name, value in options.items() if given.get(name) is None}
         if self.data == "digits" and not under_root("digits", self.data_root):  # of one size
             left.pop("image_size", None)
         if self.epochs is not None and "alpha_start" in left:
@@ -206,41 +204,40 @@ class SearchConfig(BudgetOptions):
                 f"costs count at the size that the found network will see: give that size with "
                 f"--deploy-image-size"
             )
-        return replace(self, **left)
+        return self.with_settings(**left)
 
-    def build_method(self) -> "Method":
-        """The search method, with its options.
+    def build_method(self) -> Method:
+        """Return the search method, with its options.
 
         Raises:
             ConfigError: there is none of that name, it has no such option, or two contradict each
                 other.
         """
-        options = {name: getattr(self, name) for name in METHOD_OPTIONS}
-        if self.pareto is not None and self.progressive:
-            raise ConfigError(
-                "--pareto and --progressive contradict each other: a front needs what is cheap and "
-                "what is dear to the end; leave out one of the two"
-            )
-        if self.supernets > 1 and self.progressive:
-            raise ConfigError(
-                "--supernets and --progressive contradict each other: supernets that drop "
-                "candidates cannot compare each other's; leave out one of the two"
-            )
-        whole = self.pareto is not None or self.supernets > 1
-        if whole and "progressive" in options_of(self.method):
-            options["progressive"] = False
-        return get_method(self.method, **options)
+        method = get_method(self.method, **self.options)
+        if self.pareto is not None:
+            asked, reason = "--pareto", "a front needs what is cheap and what is dear to the end"
+        elif self.supernets > 1:
+            asked = "--supernets"
+            reason = "supernets that drop candidates cannot compare each other's"
+        else:
+            return method
+        for name, value in method.unpruned.items():
+            if self.options.get(name, value) != value:
+                raise ConfigError(
+                    f"{asked} and --{name.replace('_', '-')} contradict each other: {reason}; "
+                    f"leave out one of the two"
+                )
+        return replace(method, **method.unpruned)
 
-    def ensemble_member(self, number: int) -> "SearchConfig":
-        """One of the supernets that decide together: a search of its own, which can be resumed."""
+    def ensemble_member(self, number: int) -> Self:
+        """Return the search of one supernet of an ensemble, which can be resumed by itself."""
         priced = {*self.limits, *self.objective_weights}
         useless: tuple[str, ...] = ()  # without the front, which is the panel's
         if not priced:
             useless += ("deploy_channels", "deploy_cells", "deploy_image_size")
         if all(get_cost(name).kind != "measured" for name in priced):
             useless += ("latency_device", "latency_table")
-        return replace(
-            self,
+        return self.with_settings(
             **dict.fromkeys(useless),
             out=self.out / f"supernet{number}",
             seed=self.supernets * self.seed + number,
@@ -249,7 +246,7 @@ class SearchConfig(BudgetOptions):
             finalists=1,  # the panel compares them
             spend=self.spend if self.limits else BudgetOptions.spend,
             pareto=None,
-            **({"progressive": False} if "progressive" in options_of(self.method) else {}),
+            **METHODS[self.method].unpruned,
         )
 
     def recipe(self, published: Recipe) -> Recipe:
@@ -267,7 +264,29 @@ class SearchConfig(BudgetOptions):
         return Recipe(**{**asdict(published), **chosen})
 
 
-def require_alpha(method: "Method", config: SearchConfig) -> None:
+def _nested(settings: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return flat settings with the method's options among them within `options`."""
+    names = {one.name for one in fields(SearchConfig)}
+    kept = {name: value for name, value in settings.items() if name in names}
+    own = {name: value for name, value in settings.items() if name not in names}
+    merged = {**options, **kept.get("options", {}), **own}
+    return {**kept, "options": {name: v for name, v in merged.items() if v is not None}}
+
+
+def require_own_names(method: str) -> None:
+    """Check that no option of a method has the name of a setting of every search.
+
+    Raises:
+        ConfigError: one has (it is named).
+    """
+    for name in sorted(options_of(method) & {one.name for one in fields(SearchConfig)}):
+        raise ConfigError(
+            f"method {method!r}: its option {name} has the name of a setting of every search: "
+            f"rename it"
+        )
+
+
+def require_alpha(method: Method, config: SearchConfig) -> None:
     """Check that what is asked of the answer can be told from alpha.
 
     Raises:

@@ -81,3 +81,12 @@ class Recipe:
 def at_share(epoch: int, whole: int, epochs: int) -> int:
     """The epoch of `epochs` that is as far along as `epoch` is of `whole`, rounded down."""
     return epoch * epochs // whole
+
+
+def require_annealing(tau: float, tau_min: float) -> None:
+    """Check that a temperature can fall from `tau` to `tau_min`.
+
+    Raises:
+        ConfigError: it cannot (the flags are named).
+    """
+    require(tau_min <= tau, f"--tau-min {tau_min:g} must not be above --tau {tau:g}")

@@ -17,7 +17,7 @@ from archwright.graph import Architecture, Network
 from archwright.graph.passes.rewire import deletable
 from archwright.lowering import GraphModule
 from archwright.nas.config import SearchConfig
-from archwright.nas.loop.run import prepare
+from archwright.nas.loop.run import build_run
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.stages import (
     TABLE,
@@ -112,7 +112,7 @@ def make_plan(config: BuildConfig) -> Plan:
     search = search_config(config, space, images.image_size)
     size = _final_size(config, space, search, images)
     if not (search.out / "config.json").exists():  # else it was checked when it started
-        prepare(search_config(_before_profile(config), space, images.image_size))
+        build_run(search_config(_before_profile(config), space, images.image_size))
     stand_in = reference_architecture(space, size)
     network = space.discrete(stand_in, size)
     if config.prunes and not deletable(network):

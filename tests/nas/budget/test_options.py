@@ -94,12 +94,15 @@ def test_what_is_about_alpha_needs_a_method_that_learns(flag: str, options: dict
 def test_a_front_needs_all_candidates() -> None:
     config = SearchConfig(out=Path("out"), method="diffgraph", pareto=3)
     assert not config.build_method().progressive_shrinking
+    shrinking = {"progressive": True}
     with pytest.raises(
         ConfigError,
         match=r"^--pareto and --progressive contradict each other: a front needs what is cheap and "
         r"what is dear to the end; leave out one of the two$",
     ):
-        SearchConfig(out=Path("out"), method="diffgraph", pareto=3, progressive=True).build_method()
+        SearchConfig(
+            out=Path("out"), method="diffgraph", pareto=3, options=shrinking
+        ).build_method()
     assert not SearchConfig(out=Path("out"), pareto=3).build_method().progressive_shrinking
 
 

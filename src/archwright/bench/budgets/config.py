@@ -20,7 +20,7 @@ from archwright.engine.options import (
 from archwright.errors import ConfigError, unknown
 from archwright.graph.passes.simplification.settings import parse_stages
 from archwright.nas.config import SearchConfig
-from archwright.nas.methods import get_method, options_of
+from archwright.nas.methods import METHODS, get_method
 from archwright.nas.presets import preset_options
 from archwright.tables.nasbench201 import DEVICES
 
@@ -153,13 +153,12 @@ class BudgetsConfig(SearchBenchOptions):
 
     def search(self, seed: int) -> SearchConfig:
         """Return the search of a seed, without a budget; an unfinished one is resumed."""
-        known = options_of(self.method)
         chosen: dict[str, Any] = {"encoder": self.encoder, "progressive": self.progressive}
-        whole = not self.separate or self.supernets > 1
-        if whole and "progressive" in known:
-            chosen["progressive"] = False  # what one budget has no use for, another needs
+        if not self.separate or self.supernets > 1:
+            # a candidate that one budget has no use for, another needs
+            chosen |= METHODS[self.method].unpruned
         own = ("method", "preset", "simplify", "finalists", "supernets")
-        return SearchConfig(
+        return SearchConfig.from_settings(
             **self.shared(),
             **{name: getattr(self, name) for name in own},
             **chosen,

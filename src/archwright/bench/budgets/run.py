@@ -18,7 +18,7 @@ from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.ensemble import SupernetEnsemble
 from archwright.nas.loop.search import search
-from archwright.nas.loop.trained import Answering, TrainedSupernet
+from archwright.nas.loop.trained import TrainedSearch, TrainedSupernet
 from archwright.spaces import write_architecture
 
 
@@ -44,7 +44,7 @@ class _BudgetsRun:
         self.config = config
         device = make_fabric(config.device, config.precision).device
         self.empty = Cases(**config.conditions(device))
-        self._supernet: tuple[int, Answering] | None = None
+        self._supernet: tuple[int, TrainedSearch] | None = None
         self._terms: dict[tuple[str, float | None], SearchConstraints] = {}
 
     def run(self) -> Cases:
@@ -63,13 +63,13 @@ class _BudgetsRun:
             describe=_line,
         )
 
-    def _supernet_of(self, seed: int) -> Answering:
+    def _supernet_of(self, seed: int) -> TrainedSearch:
         if self._supernet is None or self._supernet[0] != seed:
             self._supernet = None  # the one before is not kept while the next is trained
             self._supernet = seed, self._train_supernet(seed)
         return self._supernet[1]
 
-    def _train_supernet(self, seed: int) -> Answering:
+    def _train_supernet(self, seed: int) -> TrainedSearch:
         """Run the one search of a seed; if untrained, return what it would begin with."""
         config = self.config.search(seed)
         if self.config.untrained:
@@ -78,7 +78,9 @@ class _BudgetsRun:
         config = replace(config, finalists=1)
         search(config)
         config = replace(config, finalists=self.config.finalists)
-        return TrainedSupernet.of(config) if config.supernets == 1 else SupernetEnsemble.of(config)
+        return (
+            TrainedSupernet.load(config) if config.supernets == 1 else SupernetEnsemble.load(config)
+        )
 
     def _case(self, seed: int, place: Place) -> Case:
         (device, percentile, limit), config = place, self.config
@@ -88,8 +90,10 @@ class _BudgetsRun:
         if supernet is None:
             own = within if config.penalty is None else config.weighed(seed, device)
             seconds = search(own).seconds
-            supernet = TrainedSupernet.of(own) if own.supernets == 1 else SupernetEnsemble.of(own)
-        found = supernet.choose(self._within(supernet, within))
+            supernet = (
+                TrainedSupernet.load(own) if own.supernets == 1 else SupernetEnsemble.load(own)
+            )
+        found = supernet.select(self._within(supernet, within))
         taken = round(time.monotonic() - started, 3) if seconds is None else seconds
         return Case(
             seed=seed,
@@ -102,7 +106,7 @@ class _BudgetsRun:
             seconds=taken,
         )
 
-    def _within(self, supernet: Answering, config: SearchConfig) -> SearchConstraints:
+    def _within(self, supernet: TrainedSearch, config: SearchConfig) -> SearchConstraints:
         """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
         if self.config.separate:
             return supernet.terms(config)
@@ -130,3 +134,8 @@ def _line(case: Case) -> str:
         f"seed {case.seed}, {case.device} within {case.budget_ms:.4g} ms: "
         f"{case.architecture} {latency}, regret {regrets}, {case.seconds:.0f} s"
     )
+
+
+def _load(config: SearchConfig) -> TrainedSearch:
+    """Load the supernet, or the ensemble, of an ended search."""
+    return TrainedSupernet.load(config) if config.supernets == 1 else SupernetEnsemble.load(config)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from archwright.cost import saved_bytes
 from archwright.nas.config import SearchConfig
-from archwright.nas.loop.run import prepare
+from archwright.nas.loop.run import build_run
 from archwright.nas.method import Progress
 
 _DRAWS = 8
@@ -22,13 +22,13 @@ def step_bytes(config: SearchConfig) -> int | None:
     all weights and to alpha are wanted; each storage counts once, weights left out. Where a method
     runs only a sample, it is the mean over some draws, always the same. None: it trains nothing.
     """
-    run = prepare(config)
+    run = build_run(config)
     method, recipe, fabric = run.method, run.recipe, run.fabric
     if not method.trains:
         return None
     size, device = run.size, fabric.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        bilevel = run.begin()
+        bilevel = run.build_bilevel()
         torch.manual_seed(0)
         images = torch.randn(recipe.batch_size, *size.image, device=device)
         labels = torch.randint(size.classes, (recipe.batch_size,), device=device)
@@ -37,8 +37,8 @@ def step_bytes(config: SearchConfig) -> int | None:
             logits = bilevel.alpha()
             mixture = method.mixture(logits.candidates, Progress(0, recipe.epochs, 0.0))
             sampled.append(mixture.sample is not None)
-            if logits.presence is not None:
-                mixture = mixture.times(logits.presence)
+            if logits.edge_weights is not None:
+                mixture = mixture.times(logits.edge_weights)
             with fabric.autocast():
                 scores, _ = bilevel.network(images, mixture)
                 return functional.cross_entropy(scores.float(), labels)

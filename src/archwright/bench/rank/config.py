@@ -1,7 +1,7 @@
 """Configuration of the study of rank quality."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +13,7 @@ from archwright.bench.nasbench201.config import Nasbench201Config
 from archwright.engine.options import require, require_positive
 from archwright.errors import ConfigError
 from archwright.nas.config import SearchConfig
-from archwright.nas.methods import options_of
+from archwright.nas.methods import METHODS
 
 if TYPE_CHECKING:
     from archwright.bench.rank.rankings import Ranking
@@ -76,8 +76,7 @@ class RankConfig(SearchBenchOptions):
     def search(self, arm: Arm, seed: int) -> SearchConfig:
         """Return the search that trains a supernet; it drops nothing: all are to be ranked."""
         config = self.bench.search(arm, seed)
-        progressive_shrinking = "progressive" in options_of(arm.method)
-        return replace(config, progressive=False) if progressive_shrinking else config
+        return config.with_settings(**METHODS[arm.method].unpruned)
 
     @classmethod
     def command(cls, settings: dict[str, Any], rankings: "Sequence[Ranking]") -> str:

@@ -21,7 +21,7 @@ from archwright.errors import RunError
 from archwright.graph import Architecture
 from archwright.nas.config import SearchConfig
 from archwright.nas.derive.oneshot import one_shot_accuracy
-from archwright.nas.loop.run import prepare
+from archwright.nas.loop.run import build_run
 from archwright.nas.loop.search import search
 from archwright.nas.presets import preset_options
 from archwright.spaces import Size, get_space, write_architecture
@@ -120,8 +120,8 @@ def _scores(
     config: SearchConfig, architectures: Sequence[Architecture], count: int
 ) -> tuple[list[float], str]:
     """Return one-shot accuracies with the supernet of an ended search, and the images' title."""
-    searching = prepare(config)
-    bilevel = searching.begin()
+    searching = build_run(config)
+    bilevel = searching.build_bilevel()
     path = RunFolder(config.out).checkpoint("last")
     state = load_checkpoint(path)
     with loading(path):

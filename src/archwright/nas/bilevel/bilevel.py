@@ -18,10 +18,9 @@ from archwright.engine.schedule import cosine
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.nas.bilevel.unrolled import second_order
 from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
-from archwright.nas.method import Method, Progress, weights_by_decision
-from archwright.nas.parameters.alpha import Logits
-from archwright.nas.parameters.ranking import candidate_trees
-from archwright.nas.parameters.ranking import nested as nested_strengths
+from archwright.nas.method import Method, Progress
+from archwright.nas.parameters.alpha import Logits, weights_by_decision
+from archwright.nas.parameters.ranking import candidate_trees, hierarchical_scores
 from archwright.nas.recipe import Recipe, Unroll
 
 if TYPE_CHECKING:
@@ -45,9 +44,10 @@ class Bilevel:
         *,
         nested: bool = False,
     ) -> None:
-        """A search of `network`; the `encoding` of its graph is what alpha is conditioned by.
+        """Build a search of `network`; the `encoding` of its graph conditions alpha.
 
-        With `nested`, candidates that share modules are ranked as a group first (see `nesting`).
+        With `nested`, candidates that share modules are ranked as a group first (see
+        `hierarchical_scores`).
         """
         self.fabric = fabric
         self.pressure = pressure
@@ -72,7 +72,7 @@ class Bilevel:
         """Train `network`, with an optimiser that knows nothing yet."""
         recipe = self.recipe
         self.network = network.to(self.fabric.device).train()
-        self._nests = candidate_trees(network.network)
+        self._trees = candidate_trees(network.network)
         if isinstance(network, FusedNetwork):
             network.keeps_all = self.method.unrolling == "exact"
         self._weights = [p for p in self.network.parameters() if p.requires_grad]
@@ -119,9 +119,9 @@ class Bilevel:
         return self.method.learns and moment.epoch >= self.recipe.alpha_start
 
     def mixture(self, logits: Logits, moment: Progress) -> Mixture:
-        """What the method makes of logits at that moment, its noise drawn anew."""
+        """Map logits to weights of candidates by the method, its noise drawn anew."""
         mixture = self.method.mixture(logits.candidates, moment)
-        return mixture if logits.presence is None else mixture.times(logits.presence)
+        return mixture if logits.edge_weights is None else mixture.times(logits.edge_weights)
 
     def _weight_step(self, batch: Batch, moment: Progress) -> None:
         self.weight_optimiser.zero_grad()
@@ -146,7 +146,7 @@ class Bilevel:
         average_over_processes(self.fabric, gradients)
         self.alpha_optimiser.step()
         if self.pressure is not None:
-            self.pressure.update_multipliers(self.standing())
+            self.pressure.update_multipliers(self.ranking_scores())
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         self.valid_meter.add(loss, scores, batch[1], norm)
 
@@ -221,19 +221,19 @@ class Bilevel:
         ordered = reversed(meters.items()) if self.recipe.alpha_first else meters.items()
         require_finite(epoch, dict(ordered))
 
-    def standing(self) -> dict[str, list[float]]:
-        """What candidates are ranked by: a list a decision, in its candidates' order."""
-        weights = self.weights()
-        return nested_strengths(self._nests, weights) if self.nested else weights
+    def ranking_scores(self) -> dict[str, list[float]]:
+        """Return the ranking score of each candidate, a list for each decision in its order."""
+        weights = self.weights_by_decision()
+        return hierarchical_scores(self._trees, weights) if self.nested else weights
 
     @torch.no_grad()
-    def weights(self) -> dict[str, list[float]]:
-        """What candidates are expected to weigh: a list a decision, in its candidates' order."""
+    def weights_by_decision(self) -> dict[str, list[float]]:
+        """Return the expected weights, a list for each decision in its candidates' order."""
         return weights_by_decision(self.method, self.alpha(), self.network.decisions)
 
     @torch.no_grad()
-    def strengths(self) -> Tensor:
-        """What candidates are ranked by [E, O] at the moment."""
+    def expected_weights(self) -> Tensor:
+        """Return the expected weight of each candidate [E, O]."""
         return self.method.expected_weights(self.alpha())
 
     def state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One-shot accuracy: what an architecture reaches with the weights of the supernet."""
+"""One-shot accuracy: the accuracy of an architecture with the weights of the supernet."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def one_shot_accuracy(
     fabric: "Fabric", supernet: GraphModule, architecture: Architecture, batches: LabelledBatches
 ) -> float:
-    """Percent of images that the supernet gets right with all weight on one architecture."""
-    return mixture_accuracy(fabric, supernet, alone(supernet, architecture), batches)
+    """Return the accuracy in percent of one architecture with the supernet's weights."""
+    return mixture_accuracy(fabric, supernet, one_hot_mixture(supernet, architecture), batches)
 
 
-def alone(supernet: GraphModule, architecture: Architecture) -> Mixture:
-    """All weight on one architecture, and nothing else executed."""
+def one_hot_mixture(supernet: GraphModule, architecture: Architecture) -> Mixture:
+    """Return the mixture with all weight on one architecture; nothing else is executed."""
     like = next(supernet.parameters())
     return Mixture.one_hot(supernet.decisions, architecture.answers(), like=like, only_sample=True)
 
@@ -34,7 +34,7 @@ def alone(supernet: GraphModule, architecture: Architecture) -> Mixture:
 def mixture_accuracy(
     fabric: "Fabric", supernet: GraphModule, mixture: Mixture, batches: LabelledBatches
 ) -> float:
-    """Percent of images that the supernet gets right with these weights of its candidates."""
+    """Return the accuracy in percent of the supernet with these weights of its candidates."""
     top1 = mixture_score(fabric, supernet, mixture, batches).top1
     assert top1 is not None, "there is at least one batch"
     return top1
@@ -44,7 +44,7 @@ def mixture_accuracy(
 def mixture_score(
     fabric: "Fabric", supernet: GraphModule, mixture: Mixture, batches: LabelledBatches
 ) -> Meter:
-    """Loss and accuracy of the supernet with these weights of its candidates.
+    """Return loss and accuracy of the supernet with these weights of its candidates.
 
     Batch norms take the statistics of each batch, since the supernet's running ones are those of
     other mixtures; running statistics move as they do in training.
@@ -58,8 +58,8 @@ def mixture_score(
     return meter.over_processes()
 
 
-def draw(space: Space, size: Size, count: int, seed: int) -> list[Architecture]:
-    """So many connected architectures, each drawn uniformly; the same ones for the same seed."""
+def sample_architectures(space: Space, size: Size, count: int, seed: int) -> list[Architecture]:
+    """Draw connected architectures uniformly; the same ones for the same seed."""
     generator = np.random.default_rng(seed)
     return [random_architecture(space, size, generator) for _ in range(count)]
 
@@ -70,7 +70,7 @@ def best_of(
     architectures: Sequence[Architecture],
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
 ) -> Architecture:
-    """The one of the highest one-shot accuracy on the same batches; the first wins a tie."""
+    """Return the architecture of the highest one-shot accuracy; the first one wins a tie."""
     if len(architectures) == 1:
         return architectures[0]
     held = list(batches)

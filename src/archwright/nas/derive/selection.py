@@ -1,7 +1,7 @@
-"""The answer of a search: finalists, compared with the supernet's weights; and whole fronts.
+"""Selection of the architecture, and Pareto fronts: finalists compared by the supernet's weights.
 
-What alpha learned ranks architectures by a sum over their parts. The strongest of them are compared
-as wholes: by the loss that each has alone with the supernet's weights, on images of alpha's half.
+Alpha ranks architectures by a sum over their parts. The top-ranked ones are compared as wholes: by
+the one-shot loss of each with the supernet's weights, on images of alpha's half.
 """
 
 import math
@@ -20,24 +20,24 @@ from archwright.nas.bilevel.bilevel import Batch, Bilevel
 from archwright.nas.budget.budget import costs_to_json
 from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.regularity import Regularity
-from archwright.nas.derive.oneshot import alone, mixture_score
+from archwright.nas.derive.oneshot import mixture_score, one_hot_mixture
 from archwright.nas.method import Method
 from archwright.nas.monitor.collapse import without_side_effects
 from archwright.nas.monitor.statistics import Weights
 from archwright.spaces import write_architecture
 
 _FIRST, _LAST = 4, 64
-"""Batches that all finalists see, and that the last two see at most."""
+"""Batches for all finalists, and at most for the last two."""
 _REGULAR = 32
 """Finalists where regularity counts and no others are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParetoPoint:
-    """An architecture of a front.
+    """An architecture of a Pareto front.
 
-    `limit` is the budget that it was derived for, on the `cost` of that name; `costs` is what it
-    takes, `accuracy` the percent of alpha's images that it gets right with the supernet's weights.
+    `limit` is the budget that it was derived for, on the `cost` of that name; `costs` are its own,
+    `accuracy` is its one-shot accuracy on alpha's images, percent.
     """
 
     cost: str
@@ -47,7 +47,7 @@ class ParetoPoint:
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
-        """The point as JSON has it."""
+        """Return the point as JSON has it."""
         text = write_architecture(self.architecture)
         costs = costs_to_json(self.costs)
         asked = {"cost": self.cost, "limit": self.limit}
@@ -55,10 +55,10 @@ class ParetoPoint:
 
 
 class ArchitectureEvaluator(ABC):
-    """Compares architectures as wholes."""
+    """Comparison of architectures as wholes."""
 
     def __init__(self, terms: SearchConstraints, method: Method, *, finalists: int | None) -> None:
-        """`finalists` None: as many as the terms, and the method that alpha is of, call for."""
+        """Build an evaluator; `finalists` None: the number that constraints and method call for."""
         self._method = method
         self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
         asked = finalists is not None or not terms.regularity
@@ -66,17 +66,22 @@ class ArchitectureEvaluator(ABC):
 
     @abstractmethod
     def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
-        """Loss and accuracy (percent) of an architecture on the first `count` batches."""
+        """Return loss and accuracy (percent) of an architecture on the first `count` batches."""
 
-    def choose(self, terms: SearchConstraints, weights: Weights) -> Architecture:
-        """The best within the terms of those that weights speak for."""
+    def select(self, terms: SearchConstraints, weights: Weights) -> Architecture:
+        """Select the best feasible architecture among the top-ranked ones."""
         count = self._finalists
         if count is None:
             count = self._method.finalists if terms.argmax_infeasible(weights) else 1
-        return self.best(terms.top(weights, count))
+        return self.successive_halving(terms.top(weights, count))
 
-    def best(self, architectures: Sequence[Architecture], count: int = _FIRST) -> Architecture:
-        """The one of the least loss; the better half sees twice as many batches, and so on."""
+    def successive_halving(
+        self, architectures: Sequence[Architecture], count: int = _FIRST
+    ) -> Architecture:
+        """Return the architecture of the least loss.
+
+        Each round keeps the better half, and compares it on twice as many batches.
+        """
         left = list(dict.fromkeys(architectures))
         while len(left) > 1:
             losses = {one: self._ranked(one, count) for one in left}
@@ -85,27 +90,29 @@ class ArchitectureEvaluator(ABC):
         return left[0]
 
     def accuracy(self, architecture: Architecture) -> float:
-        """Percent of the most images that anything sees."""
+        """Return the accuracy (percent) on the largest number of batches in use."""
         return self.mean(architecture, _LAST)[1]
 
     def _ranked(self, architecture: Architecture, count: int) -> float:
-        """What architectures are ranked by, the least first: nats."""
+        """Return the loss with the weight of irregularity, in nats; the least is the best."""
         irregular = self._regularity and self._irregular.of(architecture)
         return self.mean(architecture, count)[0] + self._regularity * irregular
 
-    def front(self, terms: SearchConstraints, weights: Weights, count: int) -> list[ParetoPoint]:
-        """So many architectures, at budgets from the least possible to the largest.
+    def pareto_front(
+        self, terms: SearchConstraints, weights: Weights, count: int
+    ) -> list[ParetoPoint]:
+        """Derive `count` architectures, at budgets from the least possible to the largest.
 
-        With `finalists`, the winner within a smaller budget stands for election in the next, too.
-        Limits within which nothing is found beside the other budgets are left out.
+        With `finalists`, the winner of a smaller budget is a finalist of the next one, too. Limits
+        within which nothing is feasible beside the other budgets are left out.
         """
         points: list[ParetoPoint] = []
         for limit, within in terms.epsilon_constraints(count):
             if not within.is_feasible:
                 continue
-            chosen = self.choose(within, weights)
+            chosen = self.select(within, weights)
             if points and self._finalists not in (None, 1):
-                chosen = self.best([points[-1].architecture, chosen], count=_LAST)
+                chosen = self.successive_halving([points[-1].architecture, chosen], count=_LAST)
             costs = within.costs(chosen)
             assert costs is not None, "a front has a cost"
             assert terms.front is not None, "limits are along it"
@@ -122,7 +129,7 @@ class ArchitectureEvaluator(ABC):
 
 
 class OneShotEvaluator(ArchitectureEvaluator):
-    """Compares by the weights of one supernet; what was seen of an architecture is kept."""
+    """Comparison by the weights of one supernet; losses per architecture are kept."""
 
     def __init__(
         self,
@@ -145,7 +152,7 @@ class OneShotEvaluator(ArchitectureEvaluator):
         seen = self._seen.setdefault(architecture, [])
         network, fabric = self._bilevel.network, self._bilevel.fabric
         if len(seen) < min(count, len(self._held)):
-            mixture = alone(network, architecture)
+            mixture = one_hot_mixture(network, architecture)
             with without_side_effects(self._bilevel):
                 for batch in self._held[len(seen) : count]:
                     score = mixture_score(fabric, network, mixture, [batch])
@@ -156,15 +163,19 @@ class OneShotEvaluator(ArchitectureEvaluator):
 
 
 class EnsembleEvaluator(ArchitectureEvaluator):
-    """Several judges, each of a supernet of its own; the mean of what they see counts."""
+    """Comparison by the mean loss over several supernets."""
 
     def __init__(
-        self, judges: Sequence[OneShotEvaluator], terms: SearchConstraints, *, finalists: int | None
+        self,
+        members: Sequence[ArchitectureEvaluator],
+        terms: SearchConstraints,
+        *,
+        finalists: int | None,
     ) -> None:
-        super().__init__(terms, judges[0]._method, finalists=finalists)
-        self._judges = tuple(judges)
+        super().__init__(terms, members[0]._method, finalists=finalists)
+        self._members = tuple(members)
 
     @override
     def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
-        losses, hits = zip(*(one.mean(architecture, count) for one in self._judges), strict=True)
+        losses, hits = zip(*(one.mean(architecture, count) for one in self._members), strict=True)
         return fmean(losses), fmean(hits)

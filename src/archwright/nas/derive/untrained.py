@@ -1,13 +1,14 @@
-"""The null of every search: what its derivation finds in an alpha that has learned nothing."""
+"""The null of every search: architectures derived from an alpha that has learned nothing."""
 
 from collections.abc import Iterable, Iterator
 
 import torch
 
 from archwright.graph import Architecture, Network
-from archwright.nas.method import Method, weights_by_decision
+from archwright.nas.method import Method
 from archwright.nas.monitor.statistics import Weights
-from archwright.nas.parameters.ranking import candidate_trees, nested
+from archwright.nas.parameters.alpha import weights_by_decision
+from archwright.nas.parameters.ranking import candidate_trees, hierarchical_scores
 from archwright.nas.recipe import Derivation
 from archwright.spaces import Size, Space
 from archwright.spaces.discretise import discretise
@@ -40,7 +41,7 @@ def untrained_architectures(
     derivation: Derivation = "flat",
     null: bool | None = None,
 ) -> Iterator[Architecture]:
-    """Yield what a search by `method` on the supernet `network` would find if nothing were learned.
+    """Yield architectures that `method` derives on the supernet `network` from initial alphas.
 
     The derivation is the search's own, without budgets; `null` says whether the null candidate may
     win (None: as the method has it).
@@ -49,5 +50,5 @@ def untrained_architectures(
     deviation = method.recipe(space.name).alpha_init
     trees = candidate_trees(network)
     for weights in untrained_weights(method, network, deviation, seeds):
-        ranked = nested(trees, weights) if derivation == "nested" else weights
+        ranked = hierarchical_scores(trees, weights) if derivation == "nested" else weights
         yield discretise(space, size, ranked, null=null)

@@ -1,8 +1,8 @@
-"""Several supernets that decide together.
+"""Ensembles of supernets.
 
-What one supernet's alpha ends at depends on its first weights and on the order of the images. What
-several are agreed on depends on them less: the weights of their candidates are averaged, and
-finalists compared by the mean of their losses.
+The alpha of one supernet depends on its initial weights and on the order of the images; the mean
+over several depends on them less. The ranking scores of candidates are averaged, and finalists
+compared by the mean of their losses.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from archwright.engine.checkpointer import Checkpointer
 from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.config import SearchConfig
-from archwright.nas.derive.selection import ArchitectureEvaluator, EnsembleEvaluator
+from archwright.nas.derive.selection import EnsembleEvaluator
 from archwright.nas.loop.result import SearchResult
 from archwright.nas.loop.run import SearchRun, resume_or_run, search_single
-from archwright.nas.loop.trained import Answering, TrainedSupernet
+from archwright.nas.loop.trained import TrainedSearch, TrainedSupernet
 from archwright.nas.monitor.statistics import Weights
 from archwright.spaces import write_architecture
 
@@ -34,58 +34,48 @@ def search_ensemble(config: SearchConfig) -> SearchResult:
 
 
 def _decide(run: SearchRun, keeper: Checkpointer) -> SearchResult:
-    """Every supernet that is left, then the architecture."""
+    """Train the remaining supernets, then derive the architecture."""
     config = run.config
     keeper.restore()
-    run.log_start(keeper, run.begin())
+    run.log_start(keeper, run.build_bilevel())
     seconds = 0.0
     for number in range(config.supernets):
-        ensemble_member = config.ensemble_member(number)
-        found = search_single(ensemble_member)
+        member = config.ensemble_member(number)
+        found = search_single(member)
         seconds += found.seconds
         text = write_architecture(found.architecture)
-        keeper.folder.log.write(
-            "supernet", number=number, seed=ensemble_member.seed, architecture=text
-        )
+        keeper.folder.log.write("supernet", number=number, seed=member.seed, architecture=text)
     keeper.count(seconds)
-    several = SupernetEnsemble.of(config)
-    architecture = several.panel.choose(run.terms, several.weights)
-    count = config.pareto
-    points = None if count is None else several.panel.front(run.terms, several.weights, count)
-    return run.conclude(keeper, several.members[0].bilevel, architecture, points)
+    ensemble = SupernetEnsemble.load(config)
+    evaluator, weights, count = ensemble.evaluator, ensemble.weights, config.pareto
+    architecture = evaluator.select(run.terms, weights)
+    points = None if count is None else evaluator.pareto_front(run.terms, weights, count)
+    return run.conclude(keeper, ensemble.members[0].bilevel, architecture, points)
 
 
-@dataclass(frozen=True)
-class SupernetEnsemble(Answering):
-    """Supernets that were trained, asked for one answer; see `TrainedSupernet`."""
+@dataclass(frozen=True, kw_only=True)
+class SupernetEnsemble(TrainedSearch):
+    """Several trained supernets, of which the mean counts; see `TrainedSupernet`."""
 
     members: tuple[TrainedSupernet, ...]
-    panel: EnsembleEvaluator
-    weights: Weights
 
     @classmethod
-    def of(cls, config: SearchConfig) -> Self:
-        """The supernets of a search, each of which must have ended.
+    def load(cls, config: SearchConfig) -> Self:
+        """Load the supernets of a search, each of which must have ended.
 
         Raises:
-            RunError, ConfigError, DataError: as `TrainedSupernet.of`.
+            RunError, ConfigError, DataError: as `TrainedSupernet.load`.
         """
         members = tuple(
-            TrainedSupernet.of(config.ensemble_member(n)) for n in range(config.supernets)
+            TrainedSupernet.load(config.ensemble_member(n)) for n in range(config.supernets)
         )
-        terms = members[0].searching.terms
-        panel = EnsembleEvaluator([one.judge for one in members], terms, finalists=config.finalists)
-        return cls(members, panel, average([one.weights for one in members]))
-
-    @property
-    @override
-    def jury(self) -> ArchitectureEvaluator:
-        return self.panel
-
-    @property
-    @override
-    def first(self) -> SearchRun:
-        return self.members[0].searching
+        run, evaluators = members[0].run, [one.evaluator for one in members]
+        return cls(
+            members=members,
+            run=run,
+            evaluator=EnsembleEvaluator(evaluators, run.terms, finalists=config.finalists),
+            weights=average([one.weights for one in members]),
+        )
 
     @override
     def terms(self, options: BudgetOptions) -> SearchConstraints:
@@ -93,5 +83,5 @@ class SupernetEnsemble(Answering):
 
 
 def average(members: Sequence[Weights]) -> Weights:
-    """The mean weight of each candidate."""
+    """Return the mean score of each candidate."""
     return {name: np.mean([one[name] for one in members], axis=0).tolist() for name in members[0]}

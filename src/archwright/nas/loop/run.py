@@ -1,4 +1,4 @@
-"""A search by one supernet: images, the loop, the architecture that it found."""
+"""A search by one supernet: images, the loop, the derived architecture."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -29,7 +29,7 @@ from archwright.io.files import write_json
 from archwright.lowering import FusedNetwork, GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.budget.constraints import SearchConstraints, build_constraints
-from archwright.nas.config import METHOD_OPTIONS, SearchConfig, require_alpha
+from archwright.nas.config import SearchConfig, require_alpha
 from archwright.nas.derive.oneshot import best_of
 from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint
 from archwright.nas.loop.result import SearchResult, save_derived_network
@@ -59,12 +59,12 @@ def search_single(config: SearchConfig) -> SearchResult:
 def resume_or_run(
     config: SearchConfig, go: Callable[["SearchRun", Checkpointer], SearchResult]
 ) -> SearchResult:
-    """What a run folder says that has ended, else what `go` makes of it.
+    """Return the result of a run folder that has ended, else run `go` in it.
 
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
     """
-    run = prepare(config)
+    run = build_run(config)
     with open_run_folder(run.fabric, config, "search", run.images, run.resolved) as folder:
         finished = folder.result()
         if finished is None:
@@ -72,8 +72,8 @@ def resume_or_run(
     return SearchResult.from_json({**finished, "out": str(config.out)}, run.space)
 
 
-def prepare(config: SearchConfig) -> "SearchRun":
-    """All of a search that can be checked before anything starts.
+def build_run(config: SearchConfig) -> "SearchRun":
+    """Build a search and check all of it that can be checked before anything starts.
 
     Raises:
         ConfigError, DataError: as `search`.
@@ -99,7 +99,7 @@ def prepare(config: SearchConfig) -> "SearchRun":
 
 
 class SearchRun:
-    """One search while it runs."""
+    """A search by one supernet while it runs."""
 
     keeper: Checkpointer
     watch: CollapseMonitor
@@ -118,9 +118,9 @@ class SearchRun:
         self.space, self.size = terms.space, terms.size
         self.recipe, self.images = recipe, images
         self.method, self.supernet = method, supernet
-        self.left: ProgressiveShrinker | None = None
+        self.shrinker: ProgressiveShrinker | None = None
         if method.progressive_shrinking:
-            self.left = ProgressiveShrinker(supernet, alpha_start=recipe.alpha_start)
+            self.shrinker = ProgressiveShrinker(supernet, alpha_start=recipe.alpha_start)
         weights_set, alpha_set = data.search_split(images.train)
         self.weights_batches, self.alpha_batches = (
             training_batches(fabric, config, images, recipe.batch_size, stream=stream, part=part)
@@ -129,10 +129,10 @@ class SearchRun:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """What was settled of the options."""
+        """The resolved settings: of the method, its recipe and the space."""
         config, size, method = self.config, self.size, self.method
         return {
-            **{name: getattr(method, name) for name in METHOD_OPTIONS if hasattr(method, name)},
+            **asdict(method),
             **{**asdict(self.recipe), "watch": config.watch, "keep_null": config.keep_null},
             **self.space.settings,
             **{"channels": size.channels, "cells": size.cells, "limit": config.limit},
@@ -140,10 +140,10 @@ class SearchRun:
         }
 
     def run(self, keeper: Checkpointer) -> SearchResult:
-        """Every step that is left, then the architecture."""
+        """Run the remaining steps, then derive the architecture."""
         self.keeper = keeper
-        bilevel = self.begin()
-        self.watch = self.watching(bilevel)
+        bilevel = self.build_bilevel()
+        self.watch = self.build_monitor(bilevel)
         state = keeper.restore()
         epoch, step = 0, 0
         if state:
@@ -160,14 +160,14 @@ class SearchRun:
         title = f"search {self.space.name}"
         with ProgressBar(title, total, done, visible=keeper.writes) as progress:
             for current in range(epoch, epochs):
-                if self.watch.taken is not None:
+                if self.watch.stop_epoch is not None:
                     break
                 self._epoch(bilevel, current, step, progress)
                 step = 0
         return self._finish(bilevel)
 
-    def begin(self) -> Bilevel:
-        """The supernet with its first weights."""
+    def build_bilevel(self) -> Bilevel:
+        """Return the supernet and alpha with their initial values."""
         torch.manual_seed(self.config.seed)
         method = self.method
         return Bilevel(
@@ -181,26 +181,27 @@ class SearchRun:
         )
 
     def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint, with what was left then."""
-        if self.left is not None:
-            self.left.load_state(state["left"])
-            for left in self.left.history:
-                self._shrink(bilevel, left)
+        """Go on from a checkpoint, with the candidates that remained then."""
+        if self.shrinker is not None:
+            self.shrinker.load_state(state["left"])
+            for remaining in self.shrinker.history:
+                self._shrink(bilevel, remaining)
         bilevel.load_state(state)
 
-    def _shrink(self, bilevel: Bilevel, left: Tensor) -> None:
-        """Restrict the graph to what is left, simplify it and lower it again."""
-        assert self.left is not None, "asked for where something is dropped"
-        graph = Shrinking(self.left.numbers(left))(bilevel.network.network).network
+    def _shrink(self, bilevel: Bilevel, remaining: Tensor) -> None:
+        """Restrict the graph to the remaining candidates, simplify it and lower it again."""
+        assert self.shrinker is not None, "asked for where candidates are pruned"
+        numbers = self.shrinker.numbers(remaining)
+        graph = Shrinking(numbers)(bilevel.network.network).network
         graph = simplify(graph, self.config.simplification)
         with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
-            bilevel.shrink(self._lowered(graph), left)
-        self.terms = self.terms.narrowed(self.left.allowed(left))
+            bilevel.shrink(self._lowered(graph), remaining)
+        self.terms = self.terms.narrowed(self.shrinker.allowed(remaining))
         if bilevel.pressure is not None:
             bilevel.pressure.narrow(self.terms.strongest)
 
-    def watching(self, bilevel: Bilevel) -> CollapseMonitor:
-        """Who looks for signs of collapse."""
+    def build_monitor(self, bilevel: Bilevel) -> CollapseMonitor:
+        """Return the monitor that measures indicators of collapse."""
         return CollapseMonitor(
             bilevel,
             OperationRoles.of(self.space.supernet(self.size)),
@@ -210,8 +211,8 @@ class SearchRun:
         )
 
     def _state(self, bilevel: Bilevel, epoch: int, step: int) -> dict[str, Any]:
-        """All that a resumed search goes on from: `step` steps of the epoch are done."""
-        left = {} if self.left is None else {"left": self.left.state()}
+        """Return the state that a resumed search needs; `step` steps of the epoch are done."""
+        left = {} if self.shrinker is None else {"left": self.shrinker.state()}
         kept = {"epoch": epoch, "step": step, "watch": self.watch.state()}
         return {**kept, **left, **bilevel.state()}
 
@@ -219,22 +220,23 @@ class SearchRun:
     def _alpha_steps(self) -> int:
         return (self.recipe.epochs - self.recipe.alpha_start) * len(self.weights_batches)
 
-    def judge(self, bilevel: Bilevel) -> OneShotEvaluator:
-        """Who compares finalists."""
+    def build_evaluator(self, bilevel: Bilevel) -> OneShotEvaluator:
+        """Return the evaluator that compares finalists by the weights of the supernet."""
         finalists = self.config.finalists
         return OneShotEvaluator(bilevel, self.alpha_batches, self.terms, finalists=finalists)
 
-    def _answer(self, bilevel: Bilevel) -> tuple[Architecture, list[ParetoPoint] | None]:
-        """The architecture, and a front if one is asked for.
+    def _derive(self, bilevel: Bilevel) -> tuple[Architecture, list[ParetoPoint] | None]:
+        """Return the architecture, and a Pareto front if one is asked for.
 
-        What alpha speaks for is compared as a whole; of a method that draws, the best one drawn.
+        Where alpha learns, the top-ranked architectures are compared; otherwise the best of a
+        random sample is taken.
         """
         if self.method.learns:
-            judge, strengths = self.judge(bilevel), self.watch.strengths
-            found = judge.choose(self.terms, strengths)
-            pareto = self.config.pareto
-            return found, None if pareto is None else judge.front(self.terms, strengths, pareto)
-        drawn = self.terms.draw(self.method.drawn, self.config.seed)
+            evaluator, scores = self.build_evaluator(bilevel), self.watch.ranking_scores
+            found, count = evaluator.select(self.terms, scores), self.config.pareto
+            front = None if count is None else evaluator.pareto_front(self.terms, scores, count)
+            return found, front
+        drawn = self.terms.draw(self.method.num_samples, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.network, drawn, seen), None
 
@@ -254,8 +256,8 @@ class SearchRun:
             along = (epoch + step / steps) / self.recipe.epochs
             moment = Progress(epoch, self.recipe.epochs, along)
             bilevel.step(weights_batch, alpha_batch, moment)
-            if self.left is not None and bilevel.learns(moment):
-                self.left.observe(bilevel.strengths())
+            if self.shrinker is not None and bilevel.learns(moment):
+                self.shrinker.observe(bilevel.expected_weights())
             self.keeper.after_step(
                 step,
                 steps,
@@ -266,23 +268,23 @@ class SearchRun:
         self._log_epoch(bilevel, epoch, progress)
         bilevel.train_meter.reset()
         bilevel.valid_meter.reset()
-        if self.left is not None and self.left.drop(
+        if self.shrinker is not None and self.shrinker.prune(
             Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs),
             lambda allowed: self.terms.narrowed(allowed).is_feasible,
         ):
-            self._shrink(bilevel, self.left.left)
+            self._shrink(bilevel, self.shrinker.remaining)
         self.keeper.save(self._state(bilevel, epoch + 1, 0))
 
     def _endless(
         self, batches: data.Batches, epoch: int, start: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches without end: the halves may differ by a batch."""
+        """Yield batches without end: the halves may differ by a batch."""
         yield from batches.epoch(epoch, start % len(batches))
         while True:
             yield from batches.epoch(epoch)
 
     def log_start(self, keeper: Checkpointer, bilevel: Bilevel) -> None:
-        """Write down what is searched, and where."""
+        """Log the search space's decisions, versions and hardware."""
         keeper.folder.log.write(
             "start",
             kind="search",
@@ -315,31 +317,31 @@ class SearchRun:
         )
 
     def _learned(self, bilevel: Bilevel, epoch: int) -> dict[str, Any]:
-        """What there is to say of alpha at the end of an epoch."""
-        weights, strengths = bilevel.weights(), bilevel.standing()
-        architecture = self.terms.derive(strengths)
+        """Return what is logged of alpha at the end of an epoch."""
+        weights, scores = bilevel.weights_by_decision(), bilevel.ranking_scores()
+        architecture = self.terms.derive(scores)
         moment = Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
-        signs = self.watch.look(weights, strengths, architecture, moment)
+        metrics = self.watch.observe(weights, scores, architecture, moment)
         return {
             "alpha": weights,
-            **asdict(signs),
+            **asdict(metrics),
             **({} if bilevel.pressure is None else bilevel.pressure.record()),
             **self._size(bilevel),
             "architecture": write_architecture(architecture),
         }
 
     def _size(self, bilevel: Bilevel) -> dict[str, int]:
-        """How large the supernet was in an epoch, where it shrinks."""
-        if self.left is None:
+        """Return the size of the supernet in an epoch, where it shrinks."""
+        if self.shrinker is None:
             return {}
         macs = graph_cost(bilevel.network.network).macs
-        return {**self.left.record(), "supernet_macs": macs}
+        return {**self.shrinker.record(), "supernet_macs": macs}
 
     def _finish(self, bilevel: Bilevel) -> SearchResult:
-        folder, taken = self.keeper.folder, self.watch.taken
-        if taken is not None and self.keeper.writes:
-            folder.log.write("stop", rule=self.config.stop_early, taken=taken.epoch)
-        return self.conclude(self.keeper, bilevel, *self._answer(bilevel))
+        folder, stopped = self.keeper.folder, self.watch.stop_epoch
+        if stopped is not None and self.keeper.writes:
+            folder.log.write("stop", rule=self.config.stop_early, taken=stopped.epoch)
+        return self.conclude(self.keeper, bilevel, *self._derive(bilevel))
 
     def conclude(
         self,
@@ -348,7 +350,7 @@ class SearchRun:
         architecture: Architecture,
         points: list[ParetoPoint] | None,
     ) -> SearchResult:
-        """Leave the run folder complete; the network has the weights of that supernet."""
+        """Complete the run folder; the network inherits the weights of that supernet."""
         folder = keeper.folder
         front = None if points is None else tuple(point.to_json() for point in points)
         published = graph_cost(self.space.discrete(architecture, self.size))

@@ -1,7 +1,8 @@
-"""A search that has ended, asked again: its one supernet answers to other budgets, too."""
+"""A search that has ended, loaded again: its supernet is used for other budgets, too."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import Self
 
 from typing_extensions import override
 
@@ -13,63 +14,59 @@ from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.budget.constraints import SearchConstraints, build_constraints
 from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.config import SearchConfig
-from archwright.nas.derive.selection import ArchitectureEvaluator, OneShotEvaluator
-from archwright.nas.loop.run import SearchRun, prepare
+from archwright.nas.derive.selection import ArchitectureEvaluator
+from archwright.nas.loop.run import SearchRun, build_run
 from archwright.nas.monitor.statistics import Weights
 
 
-class Answering(ABC):
-    """Weights that a search has learned, from which architectures are derived again and again."""
+@dataclass(frozen=True, kw_only=True)
+class TrainedSearch(ABC):
+    """Result of training, from which architectures are derived for any budgets.
 
+    Attributes:
+        run: the search whose space, size and images all others share.
+        evaluator: compares finalists.
+        weights: the ranking scores of candidates.
+    """
+
+    run: SearchRun
+    evaluator: ArchitectureEvaluator
     weights: Weights
-
-    @property
-    @abstractmethod
-    def jury(self) -> ArchitectureEvaluator:
-        """Compares finalists."""
-
-    @property
-    @abstractmethod
-    def first(self) -> SearchRun:
-        """The search whose space, size and images all others share."""
 
     @abstractmethod
     def terms(self, options: BudgetOptions) -> SearchConstraints:
-        """Settle what `options` set.
+        """Return the constraints that `options` set.
 
         Raises:
-            ConfigError: nothing is within them.
+            ConfigError: no architecture is within them.
         """
 
     def strongest(self) -> Architecture:
         """Derive the architecture from alpha alone, whatever it costs."""
-        return replace(self.first.terms, budgets=()).derive(self.weights)
+        return replace(self.run.terms, budgets=()).derive(self.weights)
 
-    def choose(self, terms: SearchConstraints) -> Architecture:
+    def select(self, terms: SearchConstraints) -> Architecture:
         """Derive the architecture within `terms`."""
-        return self.jury.choose(terms, self.weights)
+        return self.evaluator.select(terms, self.weights)
 
-    def answer(self, options: BudgetOptions) -> Architecture:
+    def derive(self, options: BudgetOptions) -> Architecture:
         """Derive the architecture within the budgets of `options`.
 
         Raises:
-            ConfigError: nothing is within them.
+            ConfigError: no architecture is within them.
         """
-        return self.choose(self.terms(options))
+        return self.select(self.terms(options))
 
 
-@dataclass(frozen=True)
-class TrainedSupernet(Answering):
-    """What a search learned: weights of candidates, and a supernet to compare finalists with."""
+@dataclass(frozen=True, kw_only=True)
+class TrainedSupernet(TrainedSearch):
+    """A trained supernet with its alpha."""
 
-    searching: SearchRun
     bilevel: Bilevel
-    judge: OneShotEvaluator
-    weights: Weights
 
     @classmethod
-    def of(cls, config: SearchConfig) -> "TrainedSupernet":
-        """The search in the run folder of `config`, which must have ended.
+    def load(cls, config: SearchConfig) -> Self:
+        """Load the search in the run folder of `config`, which must have ended.
 
         Raises:
             RunError: it has not, or its checkpoint is damaged or of another configuration.
@@ -78,40 +75,32 @@ class TrainedSupernet(Answering):
         folder = RunFolder(config.out)
         if folder.result() is None:
             raise RunError(f"{config.out} holds no search that has ended: run it to its end first")
-        searching = prepare(config)
-        bilevel = searching.begin()
-        watch = searching.watching(bilevel)
+        run = build_run(config)
+        bilevel = run.build_bilevel()
+        monitor = run.build_monitor(bilevel)
         path = folder.checkpoint("last")
         state = load_checkpoint(path)
         with loading(path):
-            searching.restore(bilevel, state)
-            watch.load_state(state["watch"])
-        return cls(searching, bilevel, searching.judge(bilevel), watch.strengths)
+            run.restore(bilevel, state)
+            monitor.load_state(state["watch"])
+        evaluator = run.build_evaluator(bilevel)
+        return cls(run=run, bilevel=bilevel, evaluator=evaluator, weights=monitor.ranking_scores)
 
     @classmethod
-    def untrained(cls, config: SearchConfig) -> "TrainedSupernet":
-        """What the search of `config` begins with: initial alpha, and fresh weights.
+    def untrained(cls, config: SearchConfig) -> Self:
+        """Return the start of the search of `config`: initial alpha, and fresh weights.
 
         Raises:
             ConfigError, DataError: as `search`.
         """
-        searching = prepare(config)
-        bilevel = searching.begin()
-        return cls(searching, bilevel, searching.judge(bilevel), bilevel.standing())
-
-    @property
-    @override
-    def jury(self) -> ArchitectureEvaluator:
-        return self.judge
-
-    @property
-    @override
-    def first(self) -> SearchRun:
-        return self.searching
+        run = build_run(config)
+        bilevel = run.build_bilevel()
+        evaluator = run.build_evaluator(bilevel)
+        return cls(run=run, bilevel=bilevel, evaluator=evaluator, weights=bilevel.ranking_scores())
 
     @override
     def terms(self, options: BudgetOptions) -> SearchConstraints:
-        run = self.searching
+        run = self.run
         null = run.terms.null
         terms = build_constraints(options, run.space, run.size, run.images, null=null)
         return terms if run.terms.allowed is None else terms.narrowed(run.terms.allowed)

@@ -5,21 +5,35 @@ the softmax of alpha, so that the strongest candidate is held back the most. Its
 linearly from 0 over the epochs.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
 from typing_extensions import override
 
-from archwright.nas.method import Progress
-from archwright.nas.methods.darts import Darts
+from archwright.engine.options import require_not_negative
+from archwright.nas.method import Progress, option
+from archwright.nas.methods.darts import PROXY, Darts
 from archwright.nas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class BetaDarts(Darts):
     """DARTS with beta-decay."""
 
-    beta_decay: float = 50.0
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        # TopoNAS, Table III: beta-DARTS with twice the epochs
+        "doubled": {"epochs": 200},
+        # half a unit an epoch, as published
+        "proxy": {**PROXY, "beta_decay": 2.5},
+    }
+
+    beta_decay: float = option(50.0, require_not_negative)
+    """Factor of the beta-decay at the end of the search."""
 
     @override
     def recipe(self, space: str) -> Recipe:
@@ -29,6 +43,6 @@ class BetaDarts(Darts):
         )
 
     @override
-    def penalty(self, logits: Tensor, moment: Progress) -> Tensor:
+    def penalty(self, logits: "Tensor", moment: Progress) -> "Tensor":
         factor = self.beta_decay * moment.epoch / moment.epochs
         return factor * logits.logsumexp(dim=-1).mean()

@@ -5,43 +5,64 @@ gradient), annealed; alpha's step averages several samples, each on a part of th
 abstract leaves open, and how it was decided, stands in docs/diffgraph.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
 from typing_extensions import override
 
-from archwright.cost import Encoding
-from archwright.engine.options import require
-from archwright.graph import Network
-from archwright.lowering import Mixture
-from archwright.nas.method import Progress
-from archwright.nas.methods.darts import Darts
-from archwright.nas.parameters.alpha import Alpha
-from archwright.nas.parameters.encoded import EncodedAlpha
-from archwright.nas.parameters.estimators import draw
-from archwright.nas.parameters.graph_alpha import GraphAlpha
-from archwright.nas.parameters.noise import require_annealing
-from archwright.nas.recipe import Estimator, Recipe
+from archwright.engine.options import require, require_positive
+from archwright.nas.method import Progress, option
+from archwright.nas.methods.darts import PROXY, Darts
+from archwright.nas.recipe import Estimator, Recipe, require_annealing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.cost import Encoding
+    from archwright.graph import Network
+    from archwright.lowering import Mixture
+    from archwright.nas.parameters.alpha import Alpha
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiffGraph(Darts):
     """Weighted connections and operations, sampled."""
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        # softer samples: noise costs more where steps are few; one sample a step, and nothing
+        # dropped before it has had a chance
+        "proxy": {
+            **{**PROXY, "tau": 5.0, "tau_min": 1.0, "draws": 1},
+            **{"keep_null": False, "progressive": False},
+        },
+    }
+    unpruned: ClassVar[Mapping[str, Any]] = {"progressive": False}
     ranks_none: ClassVar[bool] = True
     # 4 and 16 finalists were no better within budgets on the seeds that settings are chosen on
     finalists: ClassVar[int] = 1
 
     estimator: Estimator = "soft"
-    draws: int = 4
-    tau: float = 1.0
-    tau_min: float = 0.1
+    """Gradient of samples: soft samples differentiate as they are; hard ones straight through, by
+    ReinMax, or averaged over noise (Gumbel-Rao)."""
+    draws: int = option(4, require_positive)
+    """Number of samples that a step of alpha averages, each on its part of the batch."""
+    tau: float = option(1.0, require_positive)
+    """Temperature in the first epoch."""
+    tau_min: float = option(0.1, require_positive)
+    """Temperature in the last epoch."""
     encoder: bool = False
+    """Whether a graph encoder conditions the logits of operations and connections."""
     progressive: bool = True
+    """Whether operations and connections of negligible weight are pruned during the search."""
     factored_null: bool = True
+    """Whether the weight of a connection is learned apart from the operation on it; otherwise the
+    null candidate is one of a softmax over all of them."""
 
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_annealing(self.tau, self.tau_min)
         require(
             self.factored_null or not self.encoder,
@@ -54,18 +75,26 @@ class DiffGraph(Darts):
         return replace(super().recipe(space), nesterov=False, alpha_weight_decay=0.0)
 
     @override
-    def alpha(self, network: Network, deviation: float) -> Alpha:
+    def alpha(self, network: "Network", deviation: float) -> "Alpha":
+        from archwright.nas.parameters.graph_alpha import GraphAlpha
+
         if not self.factored_null:
             return super().alpha(network, deviation)
         return GraphAlpha(network, deviation=deviation)
 
     @override
-    def with_graph_encoding(self, alpha: Alpha, network: Network, encoding: Encoding) -> Alpha:
-        return EncodedAlpha.around(alpha, network, encoding) if self.encoder else alpha
+    def with_graph_encoding(
+        self, alpha: "Alpha", network: "Network", encoding: "Encoding"
+    ) -> "Alpha":
+        from archwright.nas.parameters.encoded import EncodedAlpha
+
+        return EncodedAlpha.from_alpha(alpha, network, encoding) if self.encoder else alpha
 
     @override
-    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
-        tau = self.tau * (self.tau_min / self.tau) ** moment.between(0.0, 1.0)
+    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+        from archwright.nas.parameters.estimators import draw
+
+        tau = self.tau * (self.tau_min / self.tau) ** moment.linear(0.0, 1.0)
         return draw(logits, tau, self.estimator)
 
     @property

@@ -6,17 +6,18 @@ decay, as in its code: alpha = 0 is the uniform one. The paper's progressive sta
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn import functional
 from typing_extensions import override
 
-from archwright.lowering import Mixture
 from archwright.nas.method import Progress
 from archwright.nas.methods.darts import Darts
-from archwright.nas.parameters.noise import dirichlet
 from archwright.nas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.lowering import Mixture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +32,22 @@ class DrNas(Darts):
         )
 
     @override
-    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
+    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+        from archwright.lowering import Mixture
+        from archwright.nas.parameters.noise import dirichlet
+
         return Mixture.from_weights(dirichlet(_concentration(logits)))
 
     @override
-    def strengths(self, logits: Tensor) -> Tensor:
+    def candidate_weights(self, logits: "Tensor") -> "Tensor":
         concentration = _concentration(logits)
         return concentration / concentration.sum(dim=-1, keepdim=True)
 
 
-def _concentration(logits: Tensor) -> Tensor:
-    """elu(alpha) + 1, and 0 for padding."""
+def _concentration(logits: "Tensor") -> "Tensor":
+    """Return elu(alpha) + 1, and 0 for padding."""
+    import torch
+    from torch.nn import functional
+
     present = ~logits.isinf()
     return torch.where(present, functional.elu(torch.where(present, logits, 0.0)) + 1.0, 0.0)

@@ -5,26 +5,42 @@ gradient (eq. 3 to 5); tau falls linearly over the epochs. What is not executed 
 value zero, through which its weight receives a gradient.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
 from typing_extensions import override
 
-from archwright.lowering import Mixture
-from archwright.nas.method import Progress
-from archwright.nas.methods.darts import Darts
-from archwright.nas.parameters.noise import gumbel, require_annealing
-from archwright.nas.recipe import Recipe
+from archwright.engine.options import require_positive
+from archwright.nas.method import Progress, option
+from archwright.nas.methods.darts import PROXY, Darts
+from archwright.nas.recipe import Recipe, require_annealing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.lowering import Mixture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gdas(Darts):
     """Hard Gumbel samples, of which only the sampled path runs."""
 
-    tau: float = 10.0
-    tau_min: float = 0.1
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        # a path a step: more and cheaper steps, as in its published settings; too few of them to
+        # cool down in (docs/methods/gdas.md)
+        "proxy": {**PROXY, "epochs": 16, "alpha_lr": 1e-2, "alpha_start": 4, "tau_min": 10.0},
+    }
 
+    tau: float = option(10.0, require_positive)
+    """Temperature in the first epoch."""
+    tau_min: float = option(0.1, require_positive)
+    """Temperature in the last epoch."""
+
+    @override
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_annealing(self.tau, self.tau_min)
 
     @override
@@ -33,7 +49,10 @@ class Gdas(Darts):
         return replace(super().recipe(space), epochs=250, nesterov=True, weight_decay=5e-4)
 
     @override
-    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
+    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+        from archwright.lowering import Mixture
+        from archwright.nas.parameters.noise import gumbel
+
         noisy = logits.log_softmax(dim=-1) + gumbel(logits)
-        tau = moment.between(self.tau, self.tau_min)
+        tau = moment.linear(self.tau, self.tau_min)
         return Mixture.straight_through(noisy / tau, only_sample=True)

@@ -6,22 +6,28 @@ by the product of both. Weights are trained alone first.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from archwright.graph import Network
-from archwright.graph.passes.partial_channels import ChannelSampling
+from archwright.engine.options import require_positive
+from archwright.nas.method import option
 from archwright.nas.methods.darts import Darts
-from archwright.nas.parameters.alpha import Alpha
 from archwright.nas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from archwright.graph import Network
+    from archwright.nas.parameters.alpha import Alpha
 
 
 @dataclass(frozen=True, kw_only=True)
 class PcDarts(Darts):
     """Channel sampling, and edge normalisation."""
 
-    partial: int = 4
+    partial: int = option(4, require_positive)
+    """Number K of parts of the channels, of which one is searched."""
     edge_normalisation: bool = True
+    """Whether the edges into a node have learned weights, too."""
 
     @override
     def recipe(self, space: str) -> Recipe:
@@ -39,9 +45,13 @@ class PcDarts(Darts):
         )
 
     @override
-    def supernet(self, network: Network) -> Network:
+    def supernet(self, network: "Network") -> "Network":
+        from archwright.graph.passes.partial_channels import ChannelSampling
+
         return ChannelSampling(self.partial)(network).network
 
     @override
-    def alpha(self, network: Network, deviation: float) -> Alpha:
+    def alpha(self, network: "Network", deviation: float) -> "Alpha":
+        from archwright.nas.parameters.alpha import Alpha
+
         return Alpha(network, deviation=deviation, edges=self.edge_normalisation)

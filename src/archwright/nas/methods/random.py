@@ -6,17 +6,19 @@ are drawn, and the one that is best with the supernet's weights wins.
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor
 from typing_extensions import override
 
-from archwright.lowering import Mixture
-from archwright.nas.method import Progress
+from archwright.engine.options import require_positive
+from archwright.nas.method import Progress, option
 from archwright.nas.methods.darts import Darts
-from archwright.nas.parameters.noise import gumbel
 from archwright.nas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.lowering import Mixture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +30,18 @@ class Random(Darts):
 
     @property
     @override
-    def drawn(self) -> int:
+    def num_samples(self) -> int:
         return 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomWithSharing(Darts):
-    """Paths drawn uniformly; the best of so many architectures on alpha's images."""
+    """Paths drawn uniformly; the best of the drawn architectures on alpha's images."""
 
     learns: ClassVar[bool] = False
 
-    samples: int = 100
+    samples: int = option(100, require_positive)
+    """Number of architectures that are drawn and compared."""
 
     @override
     def recipe(self, space: str) -> Recipe:
@@ -47,10 +50,15 @@ class RandomWithSharing(Darts):
 
     @property
     @override
-    def drawn(self) -> int:
+    def num_samples(self) -> int:
         return self.samples
 
     @override
-    def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
+    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+        import torch
+
+        from archwright.lowering import Mixture
+        from archwright.nas.parameters.noise import gumbel
+
         uniform = torch.where(logits.isinf(), logits, 0.0).detach()
         return Mixture.straight_through(uniform + gumbel(uniform), only_sample=True)

@@ -1,4 +1,4 @@
-"""Looking at a search at the end of an epoch for signs that it collapses, and leaving it as it was.
+"""Indicators of collapse, measured at the end of an epoch without side effects on the search.
 
 Legend: E decisions, O candidates of the largest decision, N all numbers of alpha.
 """
@@ -41,22 +41,24 @@ _BATCHES = 2
 _PRODUCTS = 3
 """Products with the Hessian an epoch; each goes on from the vector found the epoch before."""
 _PARTS = 4
-"""The eigenvalue is that of one batch in so many parts."""
+"""The eigenvalue is measured on one of this many parts of a batch."""
 _SEED = 0
 """Of the first direction, and of the noise of methods that draw."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollapseMetrics:
-    """What is logged of an epoch.
+    """Indicators of collapse that are logged of an epoch.
 
     Attributes:
-        entropy: the mean of the decisions', nats.
-        skips: for each kind of cell, the share of its decisions that a skip leads.
-        gap: the accuracy with the method's mixture less that of the architecture that it stands
-            for, with the same weights on the same images, percentage points; None: not measured.
+        entropy: mean entropy of the decisions, nats.
+        skips: for each kind of cell, the fraction of its decisions whose strongest candidate is a
+            skip connection.
+        gap: discretisation gap: the accuracy with the method's mixture less that of the derived
+            architecture, with the same weights on the same images, percentage points; None: not
+            measured.
         eigenvalue: the largest of the Hessian of alpha's loss in alpha; None: not measured.
-        watch_seconds: what measuring took.
+        watch_seconds: time that measuring took.
     """
 
     entropy: float
@@ -69,7 +71,7 @@ class CollapseMetrics:
 def check_watch(
     method: Method, name: str, watch: bool | None, rule: StopRule, recipe: Recipe
 ) -> bool:
-    """Whether gap and curvature are measured: where alpha learns, unless they are turned off.
+    """Return whether gap and curvature are measured: where alpha learns, unless turned off.
 
     Raises:
         ConfigError: there is no alpha to be watched, or a rule needs what is not measured, or more
@@ -91,7 +93,7 @@ def check_watch(
 
 
 class CollapseMonitor:
-    """What is known of a search, epoch by epoch, and whether it should be stopped."""
+    """Indicators of collapse, epoch by epoch, and whether a search should be stopped."""
 
     def __init__(
         self,
@@ -102,7 +104,7 @@ class CollapseMonitor:
         null: str | None,
         batches: data.Batches | None,
     ) -> None:
-        """Watch `bilevel`.
+        """Monitor `bilevel`.
 
         `null` is the candidate that cannot win, if there is one; `batches` are of alpha's images,
         None: nothing is measured that takes time.
@@ -117,13 +119,13 @@ class CollapseMonitor:
         self._direction = torch.randn(size, generator=generator).to(bilevel.fabric.device)
         self._history: list[EpochRecord] = []
 
-    def look(
-        self, weights: Weights, strengths: Weights, architecture: Architecture, moment: Progress
+    def observe(
+        self, weights: Weights, scores: Weights, architecture: Architecture, moment: Progress
     ) -> CollapseMetrics:
-        """The signs at the end of an epoch.
+        """Measure the indicators at the end of an epoch.
 
-        `weights` are those of the candidates, `strengths` what they are ranked by, which stand for
-        `architecture`.
+        `weights` are the expected weights of the candidates, `scores` their ranking scores, from
+        which `architecture` is derived.
         """
         decisions, learns = self._bilevel.network.decisions, self._bilevel.method.learns
         gap: float | None = None
@@ -137,36 +139,34 @@ class CollapseMonitor:
         if self._bilevel.learns(moment):
             seen = EpochRecord(
                 epoch=moment.epoch,
-                weights=strengths,
-                ranking=ranking(strengths, decisions, self._roles),
+                weights=scores,
+                ranking=ranking(scores, decisions, self._roles),
                 skips=max_skips(architecture, self._roles),
                 eigenvalue=eigenvalue,
             )
             self._history.append(seen)
         return CollapseMetrics(
             entropy=entropy(weights),
-            skips=skip_fraction(strengths, decisions, self._roles, null=self._null)
-            if learns
-            else {},
+            skips=skip_fraction(scores, decisions, self._roles, null=self._null) if learns else {},
             gap=gap,
             eigenvalue=eigenvalue,
             watch_seconds=seconds,
         )
 
     @property
-    def taken(self) -> EpochRecord | None:
-        """The epoch whose weights are the answer, where the search is to be stopped."""
+    def stop_epoch(self) -> EpochRecord | None:
+        """The epoch whose ranking scores count, where the search is to be stopped."""
         epoch = selected_epoch(self._rule, self._history)
         return next((seen for seen in self._history if seen.epoch == epoch), None)
 
     @property
-    def strengths(self) -> Weights:
-        """What candidates are ranked by in the answer."""
-        taken = self.taken
-        return self._bilevel.standing() if taken is None else taken.weights
+    def ranking_scores(self) -> Weights:
+        """The ranking scores that the architecture is derived from."""
+        stopped = self.stop_epoch
+        return self._bilevel.ranking_scores() if stopped is None else stopped.weights
 
     def state(self) -> dict[str, Any]:
-        """All that later epochs ask for."""
+        """Return the state that later epochs need."""
         history = [asdict(seen) for seen in self._history]
         return {"direction": self._direction, "history": history}
 
@@ -184,7 +184,7 @@ class CollapseMonitor:
         return mixed - alone
 
     def _eigenvalue(self) -> float | None:
-        """Of the loss with every candidate at its expected weight.
+        """Return the largest eigenvalue of the loss with candidates at their expected weights.
 
         By differentiating twice: where ReLUs switch, the gradient jumps, and a finite difference
         would measure little but these jumps. All that is kept for that is of a part of a batch and
@@ -229,10 +229,10 @@ def _kept_for_two(network: GraphModule) -> Generator[None]:
 
 
 def expected_mixture(bilevel: Bilevel) -> Mixture:
-    """Every candidate at its expected weight, without any noise."""
+    """Return the mixture of all candidates at their expected weights, without noise."""
     logits = bilevel.alpha()
-    mixture = Mixture.from_weights(bilevel.method.strengths(logits.candidates))
-    return mixture if logits.presence is None else mixture.times(logits.presence)
+    mixture = Mixture.from_weights(bilevel.method.candidate_weights(logits.candidates))
+    return mixture if logits.edge_weights is None else mixture.times(logits.edge_weights)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Signs of collapse that the weights of the candidates show by themselves.
+"""Indicators of collapse that are computed from the weights of candidates alone.
 
 A search collapses when it fills its cells with skip connections: they pass gradients on while the
 weights of the other candidates are still poor (Liang et al., DARTS+, 2019, section 3).
@@ -14,12 +14,12 @@ from archwright.graph import Architecture, Cell, Chain, Choice, Decision, Expr, 
 from archwright.graph.expr import modules
 
 Weights = Mapping[str, Sequence[float]]
-"""What candidates are ranked by: a list a decision, in its candidates' order."""
+"""Weights or scores of candidates: a list for each decision, in its candidates' order."""
 
 
 @dataclass(frozen=True)
 class OperationRoles:
-    """What the candidates of a space are, by decision, and its cells, by kind.
+    """Roles of the candidates of a space, by decision, and of its cells, by kind.
 
     Attributes:
         skips: the candidates that are the identity.
@@ -33,7 +33,7 @@ class OperationRoles:
 
     @classmethod
     def of(cls, network: Network) -> "OperationRoles":
-        """The roles in a space's own supernet, as it is before any pass."""
+        """Return the roles in a space's own supernet, as it is before any pass."""
         skips: dict[str, frozenset[str]] = {}
         learned: dict[str, frozenset[str]] = {}
         reductions: set[str] = set()
@@ -49,7 +49,7 @@ class OperationRoles:
 
 
 def _where(choice: Choice, holds: Callable[[Expr], bool]) -> frozenset[str]:
-    """The candidates whose expression is so."""
+    """Return the candidates whose expression satisfies a predicate."""
     return frozenset(choice.label(option) for option in choice.options if holds(option.body))
 
 
@@ -58,9 +58,9 @@ def _has_weights(body: Expr) -> bool:
 
 
 def entropy(weights: Weights) -> float:
-    """The mean entropy of the decisions in nats, the weights of each taken as shares.
+    """Return the mean entropy of the decisions in nats, the weights of each normalised.
 
-    Decisions without any weight, whose connection was dropped, do not count.
+    Decisions without any weight, whose connection was pruned, do not count.
     """
     rows = [np.asarray(row) / np.sum(row) for row in weights.values() if np.sum(row) > 0]
     return float(np.mean([-(row * np.log(row + 1e-30)).sum() for row in rows]))
@@ -69,10 +69,10 @@ def entropy(weights: Weights) -> float:
 def skip_fraction(
     weights: Weights, decisions: Iterable[Decision], roles: OperationRoles, *, null: str | None
 ) -> dict[str, float]:
-    """For each kind of cell, the share of its decisions that a skip leads.
+    """Return for each kind of cell the fraction of edges whose strongest candidate is a skip.
 
     Decisions without a skip do not count, nor do those without any weight, whose connection was
-    dropped, and kinds that have no other are left out; `null` leads nothing.
+    pruned, and kinds that have no other are left out; `null` is never the strongest.
     """
     led: defaultdict[str, list[bool]] = defaultdict(list)
     for decision in decisions:
@@ -88,7 +88,7 @@ def skip_fraction(
 def ranking(
     weights: Weights, decisions: Iterable[Decision], roles: OperationRoles
 ) -> dict[str, tuple[str, ...]]:
-    """The candidates of each decision that have weights, the strongest first."""
+    """Return the candidates of each decision that have weights, the strongest first."""
     ranks: dict[str, tuple[str, ...]] = {}
     for decision in decisions:
         value = dict(zip(decision.candidates, weights[decision.name], strict=True))
@@ -98,7 +98,7 @@ def ranking(
 
 
 def max_skips(architecture: Architecture, roles: OperationRoles) -> int:
-    """How many skips the cell has that has most of them, reductions left out."""
+    """Return the largest number of skips in one cell, reductions left out."""
     counts = dict.fromkeys(architecture.cells, 0)
     for name, candidate in architecture.answers().items():
         kind = name.rpartition("/")[0]

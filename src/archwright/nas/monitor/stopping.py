@@ -1,7 +1,7 @@
-"""When to stop a search before its last epoch, by what was seen at the end of each.
+"""Early stopping of a search, by records of the end of each epoch.
 
-A rule is a function of the epochs that were seen, so that a resumed search stops where one would
-that was never interrupted. It answers with the epoch whose alpha is to be taken, or with None.
+A rule is a function of the records so far, so that a resumed search stops where one would that was
+never interrupted. It returns the epoch whose alpha is to be taken, or None.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +11,10 @@ from statistics import fmean
 from typing import Literal
 
 StopRule = Literal["none", "skips", "stable", "eigenvalue"]
-"""What a search is stopped by."""
+"""Rule that stops a search."""
 
 _SKIPS = 2
-"""So many skips in one normal cell are too many (DARTS+, criterion 1)."""
+"""Number of skips in one normal cell that stops a search (DARTS+, criterion 1)."""
 _STABLE = 10
 """Epochs over which a ranking that is to count as settled stays the same (DARTS+, criterion 2)."""
 _WINDOW = 5
@@ -25,11 +25,11 @@ _RISE = 0.75
 
 @dataclass(frozen=True, kw_only=True)
 class EpochRecord:
-    """What rules look at, of an epoch at whose end alpha had learned.
+    """Record of the end of an epoch in which alpha learned.
 
     Attributes:
         epoch: from 0.
-        weights: what candidates are ranked by, a list a decision.
+        weights: the ranking scores of candidates, a list for each decision.
         ranking: the candidates with weights of each decision, the strongest first.
         skips: the most that one normal cell has.
         eigenvalue: the largest of the validation Hessian in alpha; None: not measured.
@@ -43,12 +43,12 @@ class EpochRecord:
 
 
 def selected_epoch(rule: StopRule, history: Sequence[EpochRecord]) -> int | None:
-    """The epoch whose alpha is the answer, if the last one of `history` is one to stop at."""
+    """Return the epoch whose alpha is taken, if the search stops at the last of `history`."""
     return _RULES[rule](history)
 
 
 def epochs_needed(rule: StopRule) -> int:
-    """How many epochs alpha must learn in before the rule can stop anything."""
+    """Return the number of epochs in which alpha must learn before the rule can stop."""
     return {"none": 0, "skips": 1, "stable": _STABLE + 1, "eigenvalue": 2 * _WINDOW}[rule]
 
 
@@ -62,8 +62,8 @@ def _skips(history: Sequence[EpochRecord]) -> int | None:
 def _stable(history: Sequence[EpochRecord]) -> int | None:
     """The candidates with weights keep their ranks (Liang et al., DARTS+, 2019)."""
     recent = history[-1 - _STABLE :]
-    with_preset = all(one.ranking == other.ranking for one, other in pairwise(recent))
-    return history[-1].epoch if len(recent) > _STABLE and with_preset else None
+    settled = all(one.ranking == other.ranking for one, other in pairwise(recent))
+    return history[-1].epoch if len(recent) > _STABLE and settled else None
 
 
 def _eigenvalue(history: Sequence[EpochRecord]) -> int | None:

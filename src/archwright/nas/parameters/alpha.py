@@ -3,6 +3,7 @@
 Legend: E decisions, O candidates of the largest decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,25 +11,26 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.graph import Cell, Network, choices
+from archwright.graph import Cell, Decision, Network, choices
 from archwright.lowering import logits_table
+from archwright.nas.method import Method
 
 
 @dataclass(frozen=True)
 class Logits:
     """What alpha says: logits of the candidates [E, O], padding being -inf.
 
-    `presence` [E] is the weight of each decision's edge among those that end in the same node;
+    `edge_weights` [E] is the weight of each decision's edge among those that end in the same node;
     None: edges have none.
     """
 
     candidates: Tensor
-    presence: Tensor | None = None
+    edge_weights: Tensor | None = None
 
     def detach(self) -> "Logits":
         """The same numbers, without gradients."""
-        presence = None if self.presence is None else self.presence.detach()
-        return Logits(self.candidates.detach(), presence)
+        edge_weights = None if self.edge_weights is None else self.edge_weights.detach()
+        return Logits(self.candidates.detach(), edge_weights)
 
 
 class Alpha(nn.Module):
@@ -70,7 +72,7 @@ class Alpha(nn.Module):
     @override
     def forward(self) -> Logits:
         candidates = self.candidates + self._padding
-        return Logits(candidates, None if self.edges is None else self._presence(self.edges))
+        return Logits(candidates, None if self.edges is None else self._edge_weights(self.edges))
 
     def groups(self, lr: float) -> list[dict[str, Any]]:
         """The parameters, and the learning rate of each, as an optimiser takes them."""
@@ -87,7 +89,7 @@ class Alpha(nn.Module):
         self._padding.masked_fill_(~left & some[:, None], -torch.inf)
         self._gone.copy_(~some)
 
-    def _presence(self, logits: Tensor) -> Tensor:
+    def _edge_weights(self, logits: Tensor) -> Tensor:
         siblings = self._nodes[:, None] == self._nodes[None, :]  # [E, E]
         there = siblings & ~self._gone[None, :]
         table = torch.where(there | self._gone[:, None], logits[None, :], -torch.inf)
@@ -108,3 +110,19 @@ def target_nodes(network: Network) -> tuple[int, ...]:
     places = [nodes.get(decision.name, (decision.name,)) for decision in network.decisions()]
     numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
     return tuple(numbers[place] for place in places)
+
+
+@torch.no_grad()
+def weights_by_decision(
+    method: Method, logits: Logits, decisions: Sequence[Decision]
+) -> dict[str, list[float]]:
+    """Return the expected weights, a list for each decision in its candidates' order.
+
+    They are computed in float64, so that ties are those of alpha and not of rounding.
+    """
+    edge_weights = None if logits.edge_weights is None else logits.edge_weights.double()
+    rows = method.expected_weights(Logits(logits.candidates.double(), edge_weights)).cpu()
+    return {
+        decision.name: rows[row, : len(decision.candidates)].tolist()
+        for row, decision in enumerate(decisions)
+    }

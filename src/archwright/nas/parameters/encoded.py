@@ -41,7 +41,7 @@ class EncodedAlpha(GraphAlpha):
         nn.init.zeros_(self.connection.weight)
 
     @classmethod
-    def around(cls, alpha: Alpha, network: Network, encoding: Encoding) -> "EncodedAlpha":
+    def from_alpha(cls, alpha: Alpha, network: Network, encoding: Encoding) -> "EncodedAlpha":
         """The same logits of each edge's own, with an encoder beside them."""
         found = cls(network, encoding, deviation=0.0)
         found.load_state_dict(alpha.state_dict(), strict=False)
@@ -64,8 +64,8 @@ class EncodedAlpha(GraphAlpha):
         with torch.no_grad():  # what is seen is where the search is, not a way for its gradient
             own = self.distribution(connections, operations)
             weights = own.candidates.exp()
-            if own.presence is not None:
-                weights = weights * own.presence[:, None]
+            if own.edge_weights is not None:
+                weights = weights * own.edge_weights[:, None]
             to_device = torch.zeros_like(weights)
             to_device[self._order] = weights
         embedded = self.encoder(to_device)[self._order]

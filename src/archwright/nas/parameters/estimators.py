@@ -32,7 +32,9 @@ def draw(log_p: Tensor, tau: float, estimator: Estimator) -> Mixture:
     if estimator == "straight-through":
         return mixture
     sample = mixture.weights.detach().round()
-    stand_in = reinmax(log_p, sample, tau) if estimator == "reinmax" else rao(log_p, sample, tau)
+    stand_in = (
+        reinmax(log_p, sample, tau) if estimator == "reinmax" else gumbel_rao(log_p, sample, tau)
+    )
     weights = sample + (stand_in - stand_in.detach())
     return Mixture(weights, mixture.log_weights, hard=True)
 
@@ -51,7 +53,9 @@ def reinmax(log_p: Tensor, sample: Tensor, tau: float) -> Tensor:
     return 2 * (log_p + apart).softmax(dim=-1) - p / 2
 
 
-def rao(log_p: Tensor, sample: Tensor, tau: float, draws: int = _CONDITIONAL_DRAWS) -> Tensor:
+def gumbel_rao(
+    log_p: Tensor, sample: Tensor, tau: float, draws: int = _CONDITIONAL_DRAWS
+) -> Tensor:
     """What stands in for a one-hot sample [..., E, O] while differentiating (less variance).
 
     Paulus, Maddison and Krause, "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient

@@ -79,4 +79,4 @@ class GraphAlpha(Alpha):
         nullable = (siblings & self._null.any(dim=1)[None, :]).any(dim=1)
         if nullable.all():
             return None
-        return torch.where(nullable, 1.0, self._presence(connections))
+        return torch.where(nullable, 1.0, self._edge_weights(connections))

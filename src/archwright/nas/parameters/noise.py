@@ -1,4 +1,4 @@
-"""Noise whose draws pass gradients on, and its temperature.
+"""Noise whose draws are differentiable (path-wise gradients).
 
 Legend: E decisions, O candidates of the largest decision.
 """
@@ -7,22 +7,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Gamma
 
-from archwright.engine.options import require
-
 
 def gumbel(like: Tensor) -> Tensor:
     """Standard Gumbel noise of the shape of `like`: -log(Exp(1)), finite."""
     exponential = torch.empty_like(like, requires_grad=False).exponential_()
     return -exponential.clamp(min=torch.finfo(like.dtype).tiny).log()
-
-
-def require_annealing(tau: float, tau_min: float) -> None:
-    """Check that a temperature can fall from `tau` to `tau_min`.
-
-    Raises:
-        ConfigError: it cannot (the flags are named).
-    """
-    require(tau_min <= tau, f"--tau-min {tau_min:g} must not be above --tau {tau:g}")
 
 
 def dirichlet(concentration: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ class CandidateTree:
     parts: tuple["CandidateTree", ...] = ()
 
 
-def nested(trees: Mapping[str, CandidateTree], weights: Weights) -> dict[str, list[float]]:
+def hierarchical_scores(
+    trees: Mapping[str, CandidateTree], weights: Weights
+) -> dict[str, list[float]]:
     """The strengths of candidates in the tree of each decision (see `candidate_trees`).
 
     The best candidate of a group has the group's whole weight; another has as much less as the root

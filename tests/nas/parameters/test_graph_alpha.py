@@ -47,7 +47,7 @@ def test_connections_and_operations_are_factored() -> None:
     assert torch.allclose(log_p[:, 0].exp(), 1 - torch.sigmoid(c))
     inside = log_p[:, 1:].exp() / torch.sigmoid(c)[:, None]
     assert torch.allclose(inside, a[:, 1:].softmax(dim=1))  # the null's own logit has no say
-    assert alpha.distribution(c, a).presence is None
+    assert alpha.distribution(c, a).edge_weights is None
 
 
 def test_an_operations_gradient_leaves_its_connection_alone() -> None:
@@ -63,10 +63,10 @@ def test_an_operations_gradient_leaves_its_connection_alone() -> None:
 
 def test_where_nothing_is_null_connections_share_their_node() -> None:
     alpha = GraphAlpha(supernet("toponas-4"), deviation=0.0)
-    presence = alpha().presence
-    assert presence is not None
+    edge_weights = alpha().edge_weights
+    assert edge_weights is not None
     by_node: dict[int, float] = {}
-    for node, share in zip(alpha._nodes.tolist(), presence.tolist(), strict=True):
+    for node, share in zip(alpha._nodes.tolist(), edge_weights.tolist(), strict=True):
         by_node[node] = by_node.get(node, 0.0) + share
     assert list(by_node.values()) == pytest.approx([1.0] * len(by_node))
 
@@ -120,8 +120,8 @@ def test_a_connection_that_is_gone_leaves_its_node_to_the_others() -> None:
     mask[row] = False
     alpha.keep(mask)
     logits = alpha()
-    assert logits.presence is not None
-    assert logits.presence[row] == 0
+    assert logits.edge_weights is not None
+    assert logits.edge_weights[row] == 0
     siblings = alpha._nodes == alpha._nodes[row]
-    assert float(logits.presence.detach()[siblings].sum()) == pytest.approx(1.0)
+    assert float(logits.edge_weights.detach()[siblings].sum()) == pytest.approx(1.0)
     assert logits.candidates.isfinite().any(dim=1).all()  # a mixture of its candidates is defined

@@ -21,7 +21,7 @@ from archwright.nas.method import Progress
 from archwright.nas.methods.gdas import Gdas
 from archwright.spaces import read_architecture
 
-from ..strategies import any_space, seeded, tiny
+from ...strategies import any_space, seeded, tiny
 
 STAGES = ("none", "pms", "pms+fms", "pms+fms+merge", "all")
 FOUND = {

@@ -18,7 +18,7 @@ from archwright.nas.method import Method, Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.methods.pc_darts import PcDarts
 
-from ..strategies import any_space, images, mixture_of, seeded, tiny
+from ...strategies import any_space, images, mixture_of, seeded, tiny
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.nas.parameters.estimators import conditional_gumbel, draw, rao, reinmax
+from archwright.nas.parameters.estimators import conditional_gumbel, draw, gumbel_rao, reinmax
 from archwright.nas.recipe import Estimator
 
 THETA = torch.tensor([[0.4, -0.3, 0.9], [-0.5, 0.6, -torch.inf]], dtype=torch.float64)
@@ -153,6 +153,6 @@ def test_stand_ins_have_the_value_that_they_are_named_for() -> None:
     p = log_p.exp()
     assert torch.allclose(reinmax(log_p, sample, 1.0), (sample + p) - p / 2)
     torch.manual_seed(0)
-    averaged = rao(log_p, sample, 0.2, draws=64)
+    averaged = gumbel_rao(log_p, sample, 0.2, draws=64)
     assert torch.allclose(averaged.sum(dim=-1), torch.ones(2).double())
     assert torch.equal(averaged.argmax(dim=-1), sample.argmax(dim=-1))

@@ -19,7 +19,7 @@ from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.stages import search_config
 from archwright.spaces import get_space, write_architecture
 
-from ..engine.helpers import tiny_search, traces
+from ...engine.helpers import tiny_search, traces
 
 
 def two(out: Path, **changes: Any) -> SearchConfig:
@@ -37,7 +37,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> SearchConfig:
 
 def members(config: SearchConfig) -> list[TrainedSupernet]:
     return [
-        TrainedSupernet.of(config.ensemble_member(number)) for number in range(config.supernets)
+        TrainedSupernet.load(config.ensemble_member(number)) for number in range(config.supernets)
     ]
 
 
@@ -49,7 +49,7 @@ def test_weights_are_averaged() -> None:
 def test_the_answer_is_that_of_the_mean(done: SearchConfig) -> None:
     first, second = members(done)
     assert first.weights != second.weights
-    terms = first.searching.terms
+    terms = first.run.terms
     found = search(replace(done, resume=True)).architecture
     assert found == terms.derive(average([first.weights, second.weights]))
     records = traces(done.out)["log"]
@@ -76,17 +76,19 @@ def test_seconds_are_those_of_all_supernets(done: SearchConfig) -> None:
 
 def test_a_panel_takes_the_mean_of_what_its_judges_see(done: SearchConfig) -> None:
     both = members(done)
-    terms = both[0].searching.terms
+    terms = both[0].run.terms
     one = terms.derive(both[0].weights)
-    seen = [ensemble_member.judge.mean(one, 1) for ensemble_member in both]
+    seen = [ensemble_member.evaluator.mean(one, 1) for ensemble_member in both]
     assert seen[0] != seen[1]
-    panel = EnsembleEvaluator(
-        [ensemble_member.judge for ensemble_member in both], terms, finalists=2
+    evaluator = EnsembleEvaluator(
+        [ensemble_member.evaluator for ensemble_member in both], terms, finalists=2
     )
-    assert panel.mean(one, 1) == pytest.approx([(a + b) / 2 for a, b in zip(*seen, strict=True)])
+    assert evaluator.mean(one, 1) == pytest.approx(
+        [(a + b) / 2 for a, b in zip(*seen, strict=True)]
+    )
     weights = average([ensemble_member.weights for ensemble_member in both])
-    best = min(terms.top(weights, 2), key=lambda one: panel.mean(one, 4)[0])
-    assert panel.choose(terms, weights) == best
+    best = min(terms.top(weights, 2), key=lambda one: evaluator.mean(one, 4)[0])
+    assert evaluator.select(terms, weights) == best
 
 
 def test_what_was_stopped_goes_on_with_the_supernet_that_is_missing(

@@ -8,7 +8,7 @@ from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
 
-from ..engine.helpers import interrupted, tiny_search, traces
+from ...engine.helpers import interrupted, tiny_search, traces
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from archwright.nas.methods.darts import Darts
 from archwright.nas.recipe import Recipe
 from archwright.spaces import Size, get_space
 
-from .oracle import EDGES, Oracle
+from ..oracle import EDGES, Oracle
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -137,7 +137,7 @@ def test_smaller_decisions_stay_padded(fabric: "Fabric", uneven: str) -> None:
         assert (run.alpha.candidates.grad[~absent] != 0).all()
     assert (run.alpha.candidates[absent] == 0).all()
     assert (run.alpha().candidates.softmax(dim=1)[absent] == 0).all()
-    weights = run.weights()
+    weights = run.weights_by_decision()
     assert [len(row) for row in weights.values()] == [2, 4, 3]
     for row in weights.values():
         assert sum(row) == pytest.approx(1)

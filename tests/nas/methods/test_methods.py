@@ -21,7 +21,7 @@ from archwright.nas.methods.pc_darts import PcDarts
 from archwright.nas.methods.snas import Snas
 from archwright.spaces import Size, get_space
 
-from .oracle import EDGES, Join, Oracle
+from ..oracle import EDGES, Join, Oracle
 
 SEED = 27
 """At which samples are conv, skip, skip: a search that draws only none learns nothing."""
@@ -189,8 +189,8 @@ def test_channel_sampling_and_edge_normalisation_written_out(plain: str) -> None
         learned.edges.copy_(edges)
     images, labels = batch()
     said = learned()
-    assert said.presence is not None
-    mixture = method.mixture(said.candidates, MIDDLE).times(said.presence)
+    assert said.edge_weights is not None
+    mixture = method.mixture(said.candidates, MIDDLE).times(said.edge_weights)
     loss = F.cross_entropy(network(images, mixture)[0], labels)
     gradients = torch.autograd.grad(loss, [learned.candidates, learned.edges])
 
@@ -240,7 +240,7 @@ def test_beta_decay_leaves_padding_out() -> None:
 def test_dirichlet_weights_have_the_mean_that_candidates_are_ranked_by() -> None:
     logits = torch.tensor([[0.5, -0.5, 1.0, -torch.inf]]).double()
     concentration = torch.tensor([1.5, math.exp(-0.5), 2.0, 0.0]).double()
-    strengths = DrNas().strengths(logits)
+    strengths = DrNas().candidate_weights(logits)
     torch.testing.assert_close(strengths[0], concentration / concentration.sum())
     torch.manual_seed(0)
     drawn = DrNas().mixture(logits.expand(20_000, -1), MIDDLE).weights
@@ -253,7 +253,7 @@ def test_dirichlet_gradients_are_those_of_the_mean() -> None:
     """Of any linear function of the weights, in expectation."""
     value = torch.tensor([1.0, -2.0, 0.5]).double()
     logits = torch.tensor([[0.5, -0.5, 1.0]]).double().requires_grad_()
-    expected = DrNas().strengths(logits)[0] @ value
+    expected = DrNas().candidate_weights(logits)[0] @ value
     (wanted,) = torch.autograd.grad(expected, logits)
     torch.manual_seed(0)
     drawn = DrNas().mixture(logits.expand(40_000, -1), MIDDLE).weights
@@ -284,7 +284,7 @@ def test_temperatures_fall_from_the_first_epoch_to_the_last(
 
 
 def test_a_search_of_one_epoch_has_the_first_temperature() -> None:
-    assert Progress(0, 1, 0.0).between(10.0, 0.1) == 10.0
+    assert Progress(0, 1, 0.0).linear(10.0, 0.1) == 10.0
 
 
 @pytest.mark.parametrize("name", ["gdas", "snas", "drnas", "random-ws"])

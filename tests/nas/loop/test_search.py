@@ -23,13 +23,13 @@ from archwright.lowering import GraphModule
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
-from archwright.nas.parameters.ranking import candidate_trees, nested
+from archwright.nas.parameters.ranking import candidate_trees, hierarchical_scores
 from archwright.report.page import write_report
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.spaces.discretise import discretise
 
-from ..engine.helpers import files, interrupted, tiny_search, traces
+from ...engine.helpers import files, interrupted, tiny_search, traces
 
 SIZES: dict[str, dict[str, int]] = {
     "nasbench201": {"channels": 4, "cells": 1},
@@ -103,7 +103,7 @@ def test_the_architecture_is_the_strongest_of_the_last_alpha(
     space = get_space("nasbench201")
     supernet = simplify(space.supernet(size), config.simplification)
     strengths = (
-        nested(candidate_trees(supernet), last["alpha"])
+        hierarchical_scores(candidate_trees(supernet), last["alpha"])
         if derivation == "nested"
         else last["alpha"]
     )

@@ -24,7 +24,7 @@ from archwright.nas.monitor.statistics import OperationRoles
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, Space, get_space
 
-from ..engine.helpers import interrupted, tiny_search, traces
+from ...engine.helpers import interrupted, tiny_search, traces
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -76,7 +76,7 @@ def architecture_of(run: Bilevel) -> Architecture:
     from archwright.spaces.discretise import discretise
 
     size = Size(channels=4, cells=1, image_size=8)
-    return discretise(get_space("nasbench201"), size, run.weights(), null=False)
+    return discretise(get_space("nasbench201"), size, run.weights_by_decision(), null=False)
 
 
 MOMENT = Progress(1, 4, 0.5)
@@ -135,9 +135,11 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
     assert parameters[1] is not None
 
     def loss(candidates: Tensor, edges: Tensor) -> Tensor:
-        presence = torch.cat([edges[:1].softmax(0), edges[1:3].softmax(0), edges[3:].softmax(0)])
+        edge_weights = torch.cat(
+            [edges[:1].softmax(0), edges[1:3].softmax(0), edges[3:].softmax(0)]
+        )
         weights = candidates.softmax(1)
-        mixture = Mixture(weights, weights.log()).times(presence)
+        mixture = Mixture(weights, weights.log()).times(edge_weights)
         scores, _ = run.network(images[:3], mixture)  # a quarter of the batch
         return functional.cross_entropy(scores, labels[:3])
 
@@ -154,7 +156,8 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
     if isinstance(run.network, FusedNetwork):
         run.network.keeps_all = False
     found = [
-        watch.look(run.weights(), run.standing(), architecture_of(run), MOMENT) for _ in range(12)
+        watch.observe(run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT)
+        for _ in range(12)
     ]
     values = [signs.eigenvalue for signs in found]
     assert values[0] is not None
@@ -179,7 +182,7 @@ def test_the_gap_is_between_the_mixture_and_its_architecture(fabric: "Fabric") -
         for name, weights in (("mixed", run.alpha.candidates.softmax(1)), ("alone", onehot)):
             scores, _ = run.network(images, Mixture.from_weights(weights))
             hits[name] += int((scores.argmax(1) == labels).sum())
-    signs = watch.look(run.weights(), run.standing(), architecture, MOMENT)
+    signs = watch.observe(run.weights_by_decision(), run.ranking_scores(), architecture, MOMENT)
     assert hits["mixed"] != hits["alone"]
     assert signs.gap == pytest.approx(100 * (hits["mixed"] - hits["alone"]) / 80)
 
@@ -189,7 +192,12 @@ def test_a_mixture_with_all_weight_on_its_architecture_has_no_gap(fabric: "Fabri
     with torch.no_grad():
         run.alpha.candidates.zero_()
         run.alpha.candidates[:, 3] = 60.0
-    assert watch.look(run.weights(), run.standing(), architecture_of(run), MOMENT).gap == 0
+    assert (
+        watch.observe(
+            run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT
+        ).gap
+        == 0
+    )
 
 
 # No trace
@@ -206,7 +214,9 @@ def test_a_look_changes_nothing(fabric: "Fabric", method: str, fused: bool) -> N
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
     alpha = [p.detach().clone() for p in run.alpha.parameters()]
     state = torch.get_rng_state()
-    signs = watch.look(run.weights(), run.standing(), architecture_of(run), MOMENT)
+    signs = watch.observe(
+        run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT
+    )
     assert signs.gap is not None
     assert signs.eigenvalue is not None
     assert torch.equal(torch.get_rng_state(), state)

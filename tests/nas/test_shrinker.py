@@ -62,7 +62,7 @@ WEAK = (0, [0.2, 0.3, 0.01, 0.39, 0.1])
 
 def test_an_operation_of_little_weight_is_dropped() -> None:
     progress = watched(rows(WEAK))
-    assert progress.drop(EARLY, yes)
+    assert progress.prune(EARLY, yes)
     left = progress.allowed()
     assert left["cell/0->1"] == ("none", "skip_connect", "nor_conv_3x3")
     assert all(len(names) == 5 for name, names in left.items() if name != "cell/0->1")
@@ -74,34 +74,34 @@ def test_not_one_whose_weight_is_uncertain() -> None:
     other = (0, [0.2, 0.1, 0.3, 0.3, 0.1])
     steady, wild = watched(rows(WEAK)), watched(*[rows(WEAK)] * 9, rows(other), times=15)
     assert wild._mean[0, 2] < 0.1
-    assert steady.drop(EARLY, yes)
-    wild.drop(EARLY, yes)
+    assert steady.prune(EARLY, yes)
+    wild.prune(EARLY, yes)
     assert "nor_conv_1x1" in wild.allowed()["cell/0->1"]
 
 
 def test_not_before_it_is_time_and_not_at_the_very_end() -> None:
     progress = watched(rows(WEAK))
-    assert not progress.drop(Progress(1, 10, 0.2), yes)
-    assert not progress.drop(Progress(9, 10, 1.0), yes)
+    assert not progress.prune(Progress(1, 10, 0.2), yes)
+    assert not progress.prune(Progress(9, 10, 1.0), yes)
     late = ProgressiveShrinker(supernet(), alpha_start=5)
-    assert not late.drop(Progress(4, 10, 0.5), yes)
-    assert not late.drop(LAST, yes)  # nothing was seen
+    assert not late.prune(Progress(4, 10, 0.5), yes)
+    assert not late.prune(LAST, yes)  # nothing was seen
 
 
 def test_connections_follow_later() -> None:
     gone = (4, [0.95, 0.02, 0.01, 0.01, 0.01])
     progress = watched(rows(gone), operation=0.0)
-    assert not progress.drop(EARLY, yes)
-    assert progress.drop(LAST, yes)
+    assert not progress.prune(EARLY, yes)
+    assert progress.prune(LAST, yes)
     assert progress.allowed()["cell/1->3"] == ("none",)
     assert progress.record() == {"operations_left": 20, "connections_left": 5}
 
 
 def test_the_last_operation_and_the_null_candidate_stay() -> None:
     progress = watched(rows((0, [0.001, 0.0, 0.0, 0.999, 0.0])))
-    assert progress.drop(EARLY, yes)
+    assert progress.prune(EARLY, yes)
     assert progress.allowed()["cell/0->1"] == ("none", "nor_conv_3x3")
-    assert not progress.drop(EARLY, yes)
+    assert not progress.prune(EARLY, yes)
 
 
 def test_an_epoch_drops_no_more_than_its_quota_the_weakest_first() -> None:
@@ -109,7 +109,7 @@ def test_an_epoch_drops_no_more_than_its_quota_the_weakest_first() -> None:
     progress = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=0.25))
     for _ in range(30):
         progress.observe(table)
-    assert progress.drop(EARLY, yes)
+    assert progress.prune(EARLY, yes)
     assert progress.record()["operations_left"] == 24 - 6
     assert all("avg_pool_3x3" not in names for names in progress.allowed().values())
 
@@ -119,21 +119,21 @@ def test_what_a_budget_needs_stays() -> None:
         return "nor_conv_1x1" in allowed["cell/0->1"]
 
     kept = watched(rows(WEAK))
-    assert kept.drop(EARLY, feasible)  # one of two weak ones is needed, the other one goes
+    assert kept.prune(EARLY, feasible)  # one of two weak ones is needed, the other one goes
     assert kept.allowed()["cell/0->1"] == ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
-    assert not watched(rows(WEAK)).drop(EARLY, lambda allowed: False)
+    assert not watched(rows(WEAK)).prune(EARLY, lambda allowed: False)
 
 
 def test_a_state_is_gone_on_from() -> None:
     first = watched(rows(WEAK))
-    first.drop(EARLY, yes)
+    first.prune(EARLY, yes)
     second = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=1.0))
     second.load_state(first.state())
     for progress in (first, second):
         for _ in range(150):
             progress.observe(rows(WEAK, (3, [0.2, 0.01, 0.39, 0.2, 0.2])))
-        assert progress.drop(LAST, yes)
-    assert torch.equal(first.left, second.left)
+        assert progress.prune(LAST, yes)
+    assert torch.equal(first.remaining, second.remaining)
     assert all(torch.equal(a, b) for a, b in zip(first.history, second.history, strict=True))
 
 
@@ -164,7 +164,7 @@ def test_weights_statistics_and_momentum_are_carried_over(
     for name, parameter in bilevel.network.named_parameters():
         state = bilevel.weight_optimiser.state[parameter]
         assert torch.equal(state["momentum_buffer"], moments[name])
-    assert set(bilevel.weights()["cell/0->1"][2::2]) == {0.0}
+    assert set(bilevel.weights_by_decision()["cell/0->1"][2::2]) == {0.0}
     bilevel.step(batch, batch, Progress(1, 2, 0.5))
     bilevel.require_finite(1)
 

@@ -16,7 +16,7 @@ from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
 
-from ..engine.helpers import CELL, files, tiny_search, tiny_training, traces
+from ...engine.helpers import CELL, files, tiny_search, tiny_training, traces
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 folder, settings, training = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
 bad_rank = int(os.environ.get("BAD_RANK", "-1"))
 seen = []
-step, epoch = Bilevel.step, module.Searching._log_epoch
+step, epoch = Bilevel.step, module.SearchRun._log_epoch
 
 def bad_step(self, weights, alpha, moment):
     if self.fabric.global_rank == bad_rank and moment.progress > 0.5:
@@ -46,9 +46,9 @@ def log_epoch(self, bilevel, *rest):
     seen.append(bilevel.alpha.candidates.detach().clone())
     epoch(self, bilevel, *rest)
 
-Bilevel.step, module.Searching._log_epoch = bad_step, log_epoch
+Bilevel.step, module.SearchRun._log_epoch = bad_step, log_epoch
 try:
-    found = module.search_alone(SearchConfig(out=folder / "search", **settings))
+    found = module.search_single(SearchConfig.from_settings(out=folder / "search", **settings))
     made = train(TrainConfig(out=folder / "train", **training)) if training else None
 except ArchwrightError as error:
     print(f"rank {os.environ.get('LOCAL_RANK', '0')}: {error}", file=sys.stderr)

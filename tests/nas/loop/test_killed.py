@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ..engine.killing import kill_often, script
+from ...engine.killing import kill_often, script
 
 SETTINGS = {
     **{"channels": 8, "cells": 1, "epochs": 12, "batch_size": 32, "limit": 640, "test_limit": 100},

@@ -14,7 +14,7 @@ from archwright.nas.monitor.statistics import (
 )
 from archwright.spaces import Size, get_space, read_architecture
 
-from ..strategies import any_space, tiny
+from ...strategies import any_space, tiny
 
 
 def roles(name: str) -> OperationRoles:

@@ -17,7 +17,7 @@ from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, write_architecture
 from archwright.spaces.discretise import discretise
 
-from ..engine.helpers import tiny_search
+from ...engine.helpers import tiny_search
 
 
 def history(
@@ -90,7 +90,7 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return 2 if len(counts) % 5 == 3 else 0
 
     counts: list[int] = []
-    monkeypatch.setattr(watch_module, "most_skips", skips)
+    monkeypatch.setattr(watch_module, "max_skips", skips)
     return tiny_search(tmp_path / "out", epochs=5, alpha_lr=0.1, stop_early="skips")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from archwright.graph import Network
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification
-from archwright.nas.parameters.ranking import CandidateTree, candidate_trees, nested
+from archwright.nas.parameters.ranking import CandidateTree, candidate_trees, hierarchical_scores
 from archwright.spaces import Size, get_space
 
 SIZES = {
@@ -30,7 +30,7 @@ def test_nothing_shared_is_ranked_as_it_weighs(space: str) -> None:
         d.name: [1.0 / (number + 1) for number in range(len(d.candidates))]
         for d in network.decisions()
     }
-    assert nested(candidate_trees(network), weights) == weights
+    assert hierarchical_scores(candidate_trees(network), weights) == weights
 
 
 def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
@@ -40,7 +40,7 @@ def test_a_shared_module_wins_by_what_its_candidates_weigh_together() -> None:
     assert list(decisions[0].candidates) == candidates
     weights = {d.name: [0.1, 0.3, 0.2, 0.25, 0.15] for d in decisions}
     expected = [0.1, 0.3, 0.45 * (0.2 / 0.25) ** 0.5, 0.45, 0.15]
-    for strengths in nested(candidate_trees(network), weights).values():
+    for strengths in hierarchical_scores(candidate_trees(network), weights).values():
         assert strengths == pytest.approx(expected, rel=1e-12)
 
 
@@ -75,7 +75,7 @@ def test_groups_nest_as_the_modules_do() -> None:
     strengths = dict(
         zip(
             first.candidates,
-            nested(candidate_trees(network), given_weights)[first.name],
+            hierarchical_scores(candidate_trees(network), given_weights)[first.name],
             strict=True,
         )
     )
@@ -95,7 +95,7 @@ def test_the_best_of_a_group_has_its_whole_weight(space: str, seed: int) -> None
     weights = {
         d.name: generator.dirichlet([1.0] * len(d.candidates)).tolist() for d in network.decisions()
     }
-    found = nested(candidate_trees(network), weights)
+    found = hierarchical_scores(candidate_trees(network), weights)
     for name, tree in candidate_trees(network).items():
         for part in tree.parts:
             mass = sum(weights[name][number] for number in part.members)
@@ -105,4 +105,4 @@ def test_the_best_of_a_group_has_its_whole_weight(space: str, seed: int) -> None
 def test_a_weight_of_zero_is_no_error() -> None:
     network = supernet("nasbench201", "all")
     weights = {d.name: [0.0, 1.0, 0.0, 0.0, 0.0] for d in network.decisions()}
-    assert nested(candidate_trees(network), weights) == weights
+    assert hierarchical_scores(candidate_trees(network), weights) == weights

@@ -18,7 +18,7 @@ from archwright.nas.config import SearchConfig
 from archwright.nas.derive import selection
 from archwright.nas.derive.selection import OneShotEvaluator, ParetoPoint
 from archwright.nas.loop.result import SearchResult
-from archwright.nas.loop.run import prepare
+from archwright.nas.loop.run import build_run
 from archwright.nas.loop.search import search
 from archwright.nas.loop.trained import TrainedSupernet
 from archwright.nas.methods import get_method
@@ -26,7 +26,7 @@ from archwright.nas.parameters.encoded import EncodedAlpha
 from archwright.nas.parameters.graph_alpha import GraphAlpha
 from archwright.spaces import Size, get_space, read_architecture
 
-from ..engine.helpers import tiny_search, traces
+from ...engine.helpers import tiny_search, traces
 
 SIZE = Size(channels=4, cells=1, image_size=8, image_channels=1)
 DEPLOYED = {"deploy_channels": 4, "deploy_cells": 1, "deploy_image_size": 8}
@@ -75,24 +75,24 @@ def test_a_search_ends_within_its_budget_and_says_so(tmp_path: Path, encoder: bo
 
 
 def test_one_supernet_answers_to_several_budgets(done: SearchConfig) -> None:
-    asked = TrainedSupernet.of(done)
+    asked = TrainedSupernet.load(done)
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
     least, answers = macs.least()[0], list[float]()
     for times in (1.0, 2.0, 100.0):
         config = replace(done, max_macs=least * times, **DEPLOYED)
-        answers.append(macs.of(asked.answer(config)))
+        answers.append(macs.of(asked.derive(config)))
         assert answers[-1] <= least * times * (1 + 1e-9)
     assert len(set(answers)) > 1
     loose = replace(done, max_macs=least * 100, **DEPLOYED)
     (log,) = (r for r in traces(done.out)["log"] if r["event"] == "result")
-    assert asked.answer(loose) == read_architecture(log["architecture"])
+    assert asked.derive(loose) == read_architecture(log["architecture"])
 
 
 def test_only_a_search_that_has_ended_is_asked_again(tmp_path: Path) -> None:
     with pytest.raises(
         RunError, match=r"^.*out holds no search that has ended: run it to its end first$"
     ):
-        TrainedSupernet.of(short(tmp_path / "out"))
+        TrainedSupernet.load(short(tmp_path / "out"))
 
 
 def test_a_front_from_one_supernet(tmp_path: Path) -> None:
@@ -117,25 +117,27 @@ def test_a_front_from_one_supernet(tmp_path: Path) -> None:
 def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = TrainedSupernet.of(done)
+    asked = TrainedSupernet.load(done)
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
-    terms = replace(asked.searching.terms, deployed=SIZE, front=macs)
+    terms = replace(asked.run.terms, deployed=SIZE, front=macs)
     limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
     along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
     monkeypatch.setattr(SearchConstraints, "epsilon_constraints", lambda self, count: along)
-    assert [point.limit for point in asked.judge.front(terms, asked.weights, 3)] == limits[1:]
+    assert [
+        point.limit for point in asked.evaluator.pareto_front(terms, asked.weights, 3)
+    ] == limits[1:]
 
 
 def test_a_small_set_of_images_is_decoded_once(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = TrainedSupernet.of(done)
-    batches, epochs = asked.searching.alpha_batches, list[int]()
+    asked = TrainedSupernet.load(done)
+    batches, epochs = asked.run.alpha_batches, list[int]()
     assert len(batches) < selection._FIRST
     original = batches.epoch
     monkeypatch.setattr(batches, "epoch", lambda epoch: epochs.append(epoch) or original(epoch))
-    asked.judge.best(asked.searching.terms.top(asked.weights, 4))
-    asked.judge.accuracy(_found(done))
+    asked.evaluator.successive_halving(asked.run.terms.top(asked.weights, 4))
+    asked.evaluator.accuracy(_found(done))
     assert epochs == [0]
 
 
@@ -154,8 +156,8 @@ def test_costs_that_are_not_known_are_none_in_json(done: SearchConfig) -> None:
 def test_finalists_are_ranked_by_loss_and_regularity(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = TrainedSupernet.of(done)
-    terms = asked.searching.terms
+    asked = TrainedSupernet.load(done)
+    terms = asked.run.terms
     c, s = "nor_conv_3x3", "skip_connect"
     plain = read_architecture(f"|{c}~0|+|none~0|{c}~1|+|none~0|none~1|{c}~2|")
     wild = read_architecture(f"|nor_conv_1x1~0|+|avg_pool_3x3~0|{c}~1|+|{s}~0|{c}~1|{s}~2|")
@@ -165,12 +167,12 @@ def test_finalists_are_ranked_by_loss_and_regularity(
         "mean",
         lambda self, one, count: (losses[one], 100 * (1 - losses[one])),
     )
-    bilevel = asked.judge._bilevel
+    bilevel = asked.bilevel
 
     def best(regularity: float) -> object:
         regular = replace(terms, regularity=regularity)
-        judge = OneShotEvaluator(bilevel, asked.searching.alpha_batches, regular, finalists=2)
-        return judge.best([plain, wild])
+        evaluator = OneShotEvaluator(bilevel, asked.run.alpha_batches, regular, finalists=2)
+        return evaluator.successive_halving([plain, wild])
 
     assert best(0.0) == wild
     assert best(1.0) == plain
@@ -183,28 +185,28 @@ def test_finalists_are_compared_where_a_budget_excludes_the_strongest(
     if method == "darts":
         done = tiny_search(tmp_path / "out", epochs=2, watch=False)
         search(done)
-    asked = TrainedSupernet.of(replace(done, finalists=None))
+    asked = TrainedSupernet.load(replace(done, finalists=None))
     compared: list[int] = []
     monkeypatch.setattr(
         selection.OneShotEvaluator,
-        "best",
+        "successive_halving",
         lambda self, architectures, count=4: (
             compared.append(len(architectures)) or architectures[0]
         ),
     )
     cost = cost_model("macs", get_space("nasbench201"), SIZE)
-    strongest = cost.of(asked.answer(done))
+    strongest = cost.of(asked.derive(done))
     for limit in (2 * strongest, (cost.least()[0] + strongest) / 2):
-        asked.answer(replace(done, max_macs=limit, **DEPLOYED))
+        asked.derive(replace(done, max_macs=limit, **DEPLOYED))
     assert compared == [1, 1, usual]
 
 
 def test_asking_leaves_the_supernet_as_it_was(done: SearchConfig) -> None:
-    asked = TrainedSupernet.of(done)
-    network = asked.judge._bilevel.network
+    asked = TrainedSupernet.load(done)
+    network = asked.bilevel.network
     before = {name: value.clone() for name, value in network.state_dict().items()}
     random = torch.get_rng_state()
-    asked.judge.accuracy(_found(done))
+    asked.evaluator.accuracy(_found(done))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -221,7 +223,7 @@ def test_the_encoder_adds_nothing_at_first_and_then_lets_edges_learn_together(sp
     layout = DecisionTable(get_space(space), size)
     torch.manual_seed(0)
     own = GraphAlpha(network, deviation=1.0)
-    encoded = EncodedAlpha.around(own, network, Encoding(layout))
+    encoded = EncodedAlpha.from_alpha(own, network, Encoding(layout))
     assert torch.equal(encoded().candidates, own().candidates)
     optimiser = torch.optim.Adam(encoded.parameters(), lr=0.05)
     place = (1, 3)
@@ -261,8 +263,8 @@ def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) ->
     """At the size that is deployed, not at that which is searched."""
     shared: dict[str, Any] = {"data": "digits", "channels": 4, "cells": 1, "method": "diffgraph"}
     device: dict[str, Any] = {"latency_device": "raspi4", "deploy_image_size": 32}
-    told = prepare(SearchConfig(**shared, out=tmp_path, **device, max_latency_ms=20))
-    other = prepare(SearchConfig(**shared, out=tmp_path, max_macs=50_000_000))
+    told = build_run(SearchConfig(**shared, out=tmp_path, **device, max_latency_ms=20))
+    other = build_run(SearchConfig(**shared, out=tmp_path, max_macs=50_000_000))
     cost = told.terms.budgets[0].cost
     assert cost.name == "latency_ms"
     assert told.terms.encoding.latency is cost.surrogate.table

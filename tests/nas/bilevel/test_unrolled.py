@@ -16,7 +16,7 @@ from archwright.nas.bilevel.unrolled import Average, second_order
 from archwright.nas.recipe import Unroll
 from archwright.spaces import Size, get_space
 
-from .oracle import Oracle
+from ..oracle import Oracle
 
 EITHER = pytest.mark.parametrize("unroll", ["finite", "exact"])
 
