@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archwright
 from archwright import data
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cli import main
 from archwright.cost import activation_bytes, graph_cost
 from archwright.cost.peak import peak_bytes
@@ -31,6 +31,7 @@ from archwright.pruning.source import read_source
 from archwright.pruning.stages import Stages
 from archwright.pruning.targets import targets_of
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.run import train
 
 from ..engine.helpers import files, tiny_training, traces
@@ -102,8 +103,9 @@ def test_the_files_hold_the_network_that_was_scored(
 ) -> None:
     network = network_of(pruned, trained)
     images = data.load("digits", limit=48, test_limit=40)
-    scored = evaluate(fabric, network, scoring_batches(fabric, images).epoch(0))
-    assert scored.top1 == pytest.approx(pruned.top1_after)
+    batches = scoring_batches(fabric, images).epoch(0)
+    scored = evaluate(fabric, CLASSIFICATION, network, batches)
+    assert scored.score == pytest.approx(pruned.top1_after)
     primitives = [module.primitive for module in network.network.modules()]
     assert any(isinstance(p, SqueezeExcite) for p in primitives)
     assert any(isinstance(p, Scale) and not p.shared for p in primitives)
@@ -116,7 +118,7 @@ def test_the_files_hold_the_network_that_was_scored(
 
 def test_it_is_exported_like_any_other(pruned: PruneResult, trained: Path) -> None:
     answer = LogitsModule(network_of(pruned, trained))
-    assert deviation(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
+    assert max_error(answer, Session(to_onnx(answer.network)), answer.network.network.image) < 1e-5
 
 
 def test_it_is_inspected_like_any_other(

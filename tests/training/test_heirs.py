@@ -17,6 +17,7 @@ from archwright.errors import RunError
 from archwright.io.tensors import pack_tensors
 from archwright.nas.loop.search import search
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.network_spec import NetworkSpec, build
 from archwright.training.run import train
 
@@ -50,7 +51,8 @@ def test_an_heir_starts_at_the_accuracy_of_its_search(
     )
     module = build(entrant, entrant.trained(auxiliary=auxiliary))
     images = data.load("digits", limit=96, test_limit=40)
-    top1 = evaluate(fabric, module, scoring_batches(fabric, images).epoch(0)).top1
+    batches = scoring_batches(fabric, images).epoch(0)
+    top1 = evaluate(fabric, CLASSIFICATION, module, batches).score
     result = RunFolder(found).result()
     assert result is not None
     assert top1 == pytest.approx(result["accuracy"])
@@ -79,7 +81,7 @@ def test_an_heir_is_read_and_resumed_without_the_folder_of_its_search(
     monkeypatch.chdir(tmp_path)
     heir = tmp_path / "project" / "heir"
     scored = evaluate_file(EvaluateConfig(file=heir))
-    assert scored.score.top1 == done.rows[0].top1
+    assert scored.score.headline == done.rows[0].top1
     assert read_config(heir)["inherited"]["simplify"] == "all"
     # the search is told by its content, wherever it lies now
     settings = {"inherit": tmp_path / "moved", "architecture": "moved", "epochs": 1}

@@ -23,6 +23,7 @@ from archwright.lowering import GraphModule
 from archwright.report.page import write_report
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.network_spec import NetworkSpec, build
 from archwright.training.run import train
 from archwright.training.trainer import Trainer
@@ -91,7 +92,9 @@ def test_best_and_last_checkpoints_and_weights_are_those_scored(
         network = discrete()
         own = {k: v for k, v in state.items() if not k.startswith("slots.auxiliary/")}
         network.load_state_dict(own)
-        return evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)).top1
+        return evaluate(
+            fabric, CLASSIFICATION, network, scoring_batches(fabric, images).epoch(0)
+        ).score
 
     best, last = (load_checkpoint(folder.checkpoint(name)) for name in ("best", "last"))
     assert score(best["network"]) == pytest.approx(row.best_top1)
@@ -160,7 +163,9 @@ def test_a_step_is_sgd_on_the_smoothed_loss_of_both_heads(
     )
     entrant = NetworkSpec("found", get_space("nasbench201"), read_architecture(CELL), SIZE)
     torch.manual_seed(0)
-    trainer = Trainer(fabric, build(entrant, entrant.trained(auxiliary=True)), config)
+    trainer = Trainer(
+        fabric, CLASSIFICATION, build(entrant, entrant.trained(auxiliary=True)), config
+    )
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 4, 5])
     start = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
 
@@ -184,7 +189,7 @@ def test_a_step_is_sgd_on_the_smoothed_loss_of_both_heads(
 
 
 def test_the_average_follows_at_its_decay(fabric: "Fabric") -> None:
-    trainer = Trainer(fabric, discrete(), tiny_training(Path("out"), ema=0.75))
+    trainer = Trainer(fabric, CLASSIFICATION, discrete(), tiny_training(Path("out"), ema=0.75))
     name = "slots.stem/0.weight"
     expected: torch.Tensor | None = None
     for _ in range(3):

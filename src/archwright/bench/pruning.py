@@ -119,7 +119,7 @@ class _Bench:
         if not made.fresh and self.config.epochs:
             stages = trained.stages(one, share, few=True)
             with trained.keeper(one, share) as keeper:
-                network = stages.tune(network, keeper, one.title, keeper.restore())
+                network = stages.finetune(network, keeper, one.title, keeper.restore())
         folder = self.config.folder(trained.seed, one, share)
         write_onnx(folder / _ONNX, network)
         macs, params = cost_of(network.network)
@@ -136,7 +136,7 @@ class _Bench:
             params_before=params_before,
             top1_before=before,
             top1_pruned=made.top1_pruned,
-            top1=trained.stages(one, share).top1(network),
+            top1=trained.stages(one, share).score(network),
             seconds=round(time.monotonic() - began, 3),
             gates=made.gates,
         )

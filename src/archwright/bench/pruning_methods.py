@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from archwright import data
 from archwright.bench.pruning_config import (
@@ -40,6 +39,7 @@ from archwright.pruning.source import Source, read_source
 from archwright.pruning.stages import GatedNetwork, PrunedNetwork, Stages
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import write_architecture
+from archwright.tasks import Batch
 from archwright.training.config import TrainConfig
 from archwright.training.network_spec import NetworkSpec
 from archwright.training.run import train
@@ -99,7 +99,7 @@ class Trained:
     def top1_before(self) -> float:
         """Percent of test images that the trained network gets right."""
         stages = self.stages(_ONWARD, 1)
-        return stages.top1(stages.unpruned())
+        return stages.score(stages.unpruned())
 
     @cached_property
     def macs(self) -> int:
@@ -120,7 +120,7 @@ class Trained:
         stages = self.stages(_ONWARD, 1, few=True, config=like)
         network = stages.unpruned()
         with self.keeper(_ONWARD, 1, like) as keeper:
-            return stages.tune(network, keeper, _ONWARD.method, keeper.restore())
+            return stages.finetune(network, keeper, _ONWARD.method, keeper.restore())
 
     def stages(
         self,
@@ -188,10 +188,10 @@ class Trained:
             return made
         to_device(made.network, self.fabric.device)
         reset_bn_statistics(made.network, torch.cat([images for images, _ in self.calibration]))
-        return replace(made, top1_pruned=self.stages(one, share).top1(made.network))
+        return replace(made, top1_pruned=self.stages(one, share).score(made.network))
 
     @cached_property
-    def calibration(self) -> list[tuple[Tensor, Tensor]]:
+    def calibration(self) -> list[Batch]:
         """Images on which statistics are taken and losses compared."""
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, self.seed)
@@ -226,7 +226,9 @@ class Trained:
         """Fewer edges."""
         score: EdgeScore = "taylor" if OPERATIONS[one.method] == "taylor" else "loss"
         macs = share * self.macs
-        network, removed = prune_edges(self.onward, macs, self.calibration, score=score)
+        network, removed = prune_edges(
+            self.images.task, self.onward, macs, self.calibration, score=score
+        )
         return Made(network, describe(self.source.network, removed))
 
     def unpruned(self, one: Contestant, share: float) -> Made:

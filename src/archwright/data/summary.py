@@ -49,5 +49,5 @@ def about(data: ImageData) -> dict[str, Any]:
 
 def _without(data: ImageData, images: ImageSet) -> list[str]:
     """The classes of which there is no image."""
-    counts = images.labels.bincount(minlength=len(data.classes)).tolist()
+    counts = images.labels.flatten().bincount(minlength=len(data.classes)).tolist()
     return [name for name, count in zip(data.classes, counts, strict=False) if not count]

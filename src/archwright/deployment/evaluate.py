@@ -1,4 +1,4 @@
-"""Scoring whatever holds a trained network: a run, a checkpoint, an exported file."""
+"""Score a trained network, wherever it is held: a run, a checkpoint, an exported file."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -20,25 +20,26 @@ from archwright.spaces import get_space
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateResult:
-    """What was scored on what, and how well it did.
+    """Network that was scored, the images, and its score.
 
-    `kind` is that of the run (search, train, prune) or the format of the file (onnx, torch,
-    executorch); `weights` are float32 or int8; `data_summary` says what the images are; `seconds`
-    are those of the scoring.
+    `task` is what it was trained to do; `kind` that of the run (search, train, prune) or the format
+    of the file (onnx, torch, executorch); `weights` are float32 or int8; `data_summary` says what
+    the images are; `seconds` are those of the scoring.
     """
 
     file: Path
     kind: str
     weights: str
     architecture: str
+    task: str
     data: str
     data_summary: dict[str, Any]
     score: Score
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a machine reads it, the score's numbers among the others."""
-        content: dict[str, Any] = {**asdict(self), **asdict(self.score), "file": str(self.file)}
+        """Return the result as a machine reads it, the score's numbers among the others."""
+        content: dict[str, Any] = {**asdict(self), **self.score.to_json(), "file": str(self.file)}
         del content["score"]
         return content
 
@@ -80,6 +81,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         kind=kind,
         weights=card.weights,
         architecture=card.architecture,
+        task=images.task.name,
         data=images.title,
         data_summary=about(images),
         score=score,

@@ -28,16 +28,16 @@ _FREE = frozenset(
     {
         CONDITIONS,
         *("out", "resume", "data_root", "data_title", "data_summary", "workers", "command"),
-        "checkpoint_seconds",
+        *("checkpoint_seconds", "task"),
     }
 )
-"""Settings that a resumed run may change: they do not touch the result."""
+"""Settings that a resumed run may change: they do not touch the result, or follow from others."""
 _FOLLOWS = frozenset({"classes", "image_channels", "mean", "std", "data_fingerprint", "inherited"})
 """What follows from the images that are asked for."""
 
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("kind", "space", "space_sha256", "architecture", "background"), str),
-    **dict.fromkeys(("data", "data_title", "data_root"), str),
+    **dict.fromkeys(("data", "data_title", "data_root", "task"), str),
     **dict.fromkeys(("method", "derivation", "simplify", "pointwise", "granularity", "scale"), str),
     **dict.fromkeys(("inherit", "fusion", "per", "score", "run", "gates"), str),
     **dict.fromkeys((CONDITIONS, "inherited", "asked", "data_summary"), dict[str, Any]),

@@ -35,7 +35,6 @@ from archwright.spaces import (
     Space,
     get_space,
     reference_architecture,
-    with_auxiliary,
     write_architecture,
 )
 from archwright.training.config import TrainConfig
@@ -181,7 +180,7 @@ def _final_size(
 
 def _head_fits(space: Space, network: Network, size: Size) -> bool:
     try:
-        with_auxiliary(network, space.skeleton.auxiliary_after(size), size.classes)
+        space.with_auxiliary(network, size)
     except ConfigError:
         return False
     return True

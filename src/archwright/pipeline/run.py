@@ -170,7 +170,8 @@ class _Build:
         if top1 is None:
             asked = {name: getattr(self.config, name) for name in ("data", "data_root")}
             limit = self.config.test_limit
-            top1 = evaluate(EvaluateConfig(file=settings.out, **asked, test_limit=limit)).score.top1
+            scored = EvaluateConfig(file=settings.out, **asked, test_limit=limit)
+            top1 = evaluate(scored).score.headline
         seconds = round(time.monotonic() - began, 3)
         exported = {
             **written.to_json(),

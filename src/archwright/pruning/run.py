@@ -96,7 +96,7 @@ class _Pruning:
         return self._tune(state)
 
     def _begin(self) -> None:
-        self.facts["top1_before"] = self.stages.top1(self.stages.unpruned())
+        self.facts["top1_before"] = self.stages.score(self.stages.unpruned())
         if self.keeper.writes:
             self.keeper.folder.log.write(
                 "start",
@@ -127,7 +127,7 @@ class _Pruning:
         cut = self.stages.cut(gated, self.targets)
         facts, pruning = self.facts, cut.pruning
         facts["deleted"] = [list(node) for node in sorted(pruning.deleted)]
-        facts["top1_pruned"] = self.stages.top1(cut.network)
+        facts["top1_pruned"] = self.stages.score(cut.network)
         facts["latency_ms"] = [None, None]
         if self.config.latency_ms is not None:
             (timed,) = (t.measured for t in self.targets if t.measured is not None)
@@ -153,11 +153,11 @@ class _Pruning:
             with loading(self.keeper.folder.checkpoint("last")):
                 network.load_state_dict(state["network"])
         held = {"stage": "tuning", "facts": self.facts}
-        network = self.stages.tune(
+        network = self.stages.finetune(
             to_device(network, self.stages.fabric.device),
             self.keeper,
             state=state if state["trainer"] else None,
-            held=lambda: held,
+            extra_state=lambda: held,
         )
         return self._finish(pruning, network)
 
@@ -166,7 +166,7 @@ class _Pruning:
         architecture = replace(source.architecture, pruning=pruning)
         about = (source.space, source.architecture, source.size)
         before = measured("unpruned", *about, facts["top1_before"])
-        top1 = self.stages.top1(network)
+        top1 = self.stages.score(network)
         after = measured("pruned", source.space, architecture, source.size, top1)
         latency_before, latency_after = facts["latency_ms"]
         result = PruneResult(

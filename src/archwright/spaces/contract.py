@@ -8,6 +8,7 @@ from archwright.errors import ConfigError
 from archwright.graph import Cell, Expr, Network, Shape
 from archwright.spaces.cells import CellSpec
 from archwright.spaces.operations import Site
+from archwright.tasks import Features
 
 MOST = {
     **{"channels": 100_000, "cells": 200},
@@ -59,7 +60,7 @@ class Size:
 
 
 class PlaceCell(Protocol):
-    """Makes the cell at a place of the skeleton, searchable or found."""
+    """Makes the cell at a place of the skeleton, searchable or found; and the task's head."""
 
     @property
     def searched(self) -> bool:
@@ -73,6 +74,10 @@ class PlaceCell(Protocol):
 
         `site` gives the cell's own width (`c_out`) and the stride of the edges that leave inputs.
         """
+        ...
+
+    def finish(self, features: Features) -> Network:
+        """Return the network of the trunk with the head of the task behind it."""
         ...
 
 

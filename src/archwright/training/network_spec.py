@@ -17,7 +17,7 @@ from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.graph.passes.simplification.settings import from_settings
 from archwright.lowering import GraphModule
-from archwright.spaces import Size, Space, reference_architecture, with_auxiliary
+from archwright.spaces import Size, Space, reference_architecture
 from archwright.spaces.discretise import random_architecture
 from archwright.training.config import Rival
 
@@ -59,8 +59,7 @@ class NetworkSpec:
         if simplified is not None:
             supernet = simplify(self.space.supernet(self.size), simplified)
             network = restrict(supernet, self.architecture)
-        after = self.space.skeleton.auxiliary_after(self.size)
-        return with_auxiliary(network, after, self.size.classes) if auxiliary else network
+        return self.space.with_auxiliary(network, self.size) if auxiliary else network
 
 
 def stored_entrant(

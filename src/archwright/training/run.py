@@ -1,6 +1,6 @@
 """A training from start to end: the network in question, then those it is compared with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ def train(config: TrainConfig) -> TrainResult:
     channels, cells = config.channels or space.train_size[0], config.cells or space.train_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
-    size = size_for(images, channels, cells)
+    space, size = replace(space, task=images.task), size_for(images, channels, cells)
     found = NetworkSpec("found", space, architecture, size, config.inherit)
     run = _Training(config, fabric, found, images)
     with open_run_folder(fabric, config, "train", images, run.resolved) as folder:
@@ -156,13 +156,14 @@ class _Training:
 
     def _train(self, entrant: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
-        trainer = Trainer(self.fabric, build(entrant, network), self.config)
+        module = build(entrant, network)
+        trainer = Trainer(self.fabric, self.images.task, module, self.config)
         loop = Loop(
             fabric=self.fabric,
             keeper=self.keeper,
             images=self.images,
             batches=self.batches,
-            held=self._held,
+            extra_state=self._held,
         )
         best = loop.run(entrant.name, trainer, state, keep_best=entrant.name == "found")
         self._finish(entrant, trainer, loop.score(trainer), best)
@@ -177,11 +178,10 @@ class _Training:
         )
 
     def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
-        assert scored.top1 is not None, "a data set has test images"
-        assert scored.top5 is not None, "and both are counted together"
+        values = scored.values()
         cost = graph_cost(entrant.network)
         text = write_architecture(entrant.architecture)
-        top1, top5, best = (round(value, 4) for value in (scored.top1, scored.top5, best))
+        top1, top5, best = (round(value, 4) for value in (values["top1"], values["top5"], best))
         self.rows.append(
             TrainedNetwork(
                 entrant.name, text, entrant.size.channels, cost.params, cost.macs, top1, top5, best

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError, GraphError
 from archwright.graph import (
@@ -47,7 +47,7 @@ def test_pruned_networks_are_networks_like_others(text: str, ranking, share: flo
     logits, _ = pruned(images())
     assert logits.shape == (2, 10)
     logits.sum().backward()  # it can be trained on
-    assert deviation(LogitsModule(pruned), Session(to_onnx(pruned)), pruned.network.image) < 1e-5
+    assert max_error(LogitsModule(pruned), Session(to_onnx(pruned)), pruned.network.image) < 1e-5
 
 
 def test_channels_of_all_layers_compete_or_not() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from archwright.backends import LogitsModule, Session, deviation, to_onnx
+from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.graph import Cell, Network, verify_discrete
@@ -25,6 +25,7 @@ from archwright.pruning.baselines.operations import (
 from archwright.pruning.baselines.scale_width import narrower
 from archwright.pruning.leave_one_out import ROUNDS
 from archwright.pruning.reconstruction import reset_bn_statistics
+from archwright.tasks import CLASSIFICATION
 
 from .nets import DARTS, NB201, entrant, graph, images, network
 
@@ -63,7 +64,7 @@ def test_a_network_without_edges_is_the_sum_of_the_others(text: str) -> None:
                     _silence(whole, step.name, at)
                     assert edge.target in step.body.inner()
     torch.testing.assert_close(made(images())[0], whole(images())[0])
-    assert deviation(LogitsModule(made), Session(to_onnx(made)), cut.image) < 1e-5
+    assert max_error(LogitsModule(made), Session(to_onnx(made)), cut.image) < 1e-5
 
 
 def _silence(whole: GraphModule, step: str, position: int) -> None:
@@ -82,7 +83,7 @@ def _silence(whole: GraphModule, step: str, position: int) -> None:
 
 def test_a_score_is_what_the_loss_changes_to_first_order() -> None:
     whole = network()
-    scores = taylor_edges(whole, [(images(), LABELS)])
+    scores = taylor_edges(CLASSIFICATION, whole, [(images(), LABELS)])
     assert list(scores) == removable(whole.network)
     key = max(scores, key=scores.__getitem__)
     step, position = key
@@ -105,7 +106,7 @@ def test_an_operation_is_tried_without_the_others_that_are_gone() -> None:
     """Its score is what the loss rises by, statistics taken anew, as it is for nodes."""
     whole = network()
     gone, *keys = removable(whole.network)
-    scores = tried_edges(whole, frozenset({gone}), [(images(), LABELS)])
+    scores = tried_edges(CLASSIFICATION, whole, frozenset({gone}), [(images(), LABELS)])
     assert list(scores) == keys
 
     def loss(removed: frozenset[EdgeKey]) -> float:
@@ -135,7 +136,7 @@ def test_operations_are_tried_again_when_others_are_gone(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(operations, "tried_edges", scores)
     both = graph_cost(without_edges(whole.network, frozenset({first, third})), live=True).macs
-    pruned, removed = prune_edges(whole, both, [(images(), LABELS)])
+    pruned, removed = prune_edges(CLASSIFICATION, whole, both, [(images(), LABELS)])
     assert seen[0] == frozenset()
     assert len(seen) == ROUNDS
     assert first in seen[1]
@@ -152,7 +153,11 @@ def _saves(network: Network, key: EdgeKey) -> bool:
 def test_what_is_left_has_the_weights_that_it_had(score: EdgeScore) -> None:
     whole = network()
     pruned, removed = prune_edges(
-        whole, 0.8 * graph_cost(whole.network).macs, [(images(), LABELS)], score=score
+        CLASSIFICATION,
+        whole,
+        0.8 * graph_cost(whole.network).macs,
+        [(images(), LABELS)],
+        score=score,
     )
     assert pruned.network == without_edges(whole.network, removed)
     assert graph_cost(pruned.network, live=True).macs <= 0.8 * graph_cost(whole.network).macs
@@ -174,8 +179,8 @@ def test_operations_that_are_gone_are_the_first_to_stay_away() -> None:
 def test_scores_leave_the_network_as_it_was() -> None:
     whole = network()
     before = {name: value.clone() for name, value in whole.state_dict().items()}
-    taylor_edges(whole, [(images(), LABELS)])
-    tried_edges(whole, frozenset(), [(images(), LABELS)])
+    taylor_edges(CLASSIFICATION, whole, [(images(), LABELS)])
+    tried_edges(CLASSIFICATION, whole, frozenset(), [(images(), LABELS)])
     assert all(torch.equal(value, before[name]) for name, value in whole.state_dict().items())
 
 

@@ -16,7 +16,7 @@ from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
 from archwright.nas.budget.derivation import Derivation
 from archwright.nas.budget.limits import Budget
 from archwright.nas.budget.options import BudgetOptions
-from archwright.nas.derive.oneshot import draw
+from archwright.nas.derive.oneshot import sample_architectures
 from archwright.nas.monitor.statistics import Weights
 from archwright.spaces import Size, Space
 from archwright.spaces.discretise import discretise
@@ -149,7 +149,7 @@ class SearchConstraints:
     def draw(self, count: int, seed: int) -> list[Architecture]:
         """So many architectures at random, within the budgets."""
         if self.derivation is None:
-            return draw(self.space, self.size, count, seed)
+            return sample_architectures(self.space, self.size, count, seed)
         return self.derivation.draw(count, seed)
 
     def pressure(self, steps: int) -> AugmentedLagrangian | None:

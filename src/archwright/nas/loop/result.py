@@ -25,8 +25,8 @@ class SearchResult:
     """What a search found.
 
     `params` and `macs` are those of the discrete network as published, at the search's own size;
-    `accuracy` is the percent of held-out images that the derived network gets right with the
-    supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
+    `accuracy` is the task's metric of the derived network on held-out images, with the supernet's
+    weights. `costs` are those that were limited or weighed, at the deployment size;
     `limits` are those of them that were limited, `feasible` says whether the limits hold, and
     `counted_at` is that size; `front` are the points that were derived beside it (see
     `ParetoPoint.to_json`). They are None where there was nothing of the kind.
@@ -87,7 +87,7 @@ def save_derived_network(
     images: data.ImageData,
     batches: data.Batches,
 ) -> float:
-    """Write architecture and inherited weights; return the accuracy on held-out images (percent).
+    """Write architecture and inherited weights; return the task's metric on held-out images.
 
     The derived network takes its batch statistics from `batches` first, since the supernet's are
     those of the mixture.
@@ -95,8 +95,9 @@ def save_derived_network(
     derived = to_device(GraphModule(restrict(supernet.network, architecture)), fabric.device)
     derived.inherit(supernet)
     recalibrate(fabric, derived, batches.epoch(0))
-    top1 = evaluate(fabric, derived, scoring_batches(fabric, images).epoch(0)).top1
-    assert top1 is not None, "a data set has test images"
+    batches_of_test = scoring_batches(fabric, images).epoch(0)
+    score = evaluate(fabric, images.task, derived, batches_of_test).score
+    assert score is not None, "a data set has test images"
     if fabric.is_global_zero:
         save_network(folder, architecture, derived)
-    return round(top1, 4)
+    return round(score, 4)
