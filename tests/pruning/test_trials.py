@@ -66,14 +66,14 @@ def test_a_node_is_tried_again_when_others_are_gone(
     first, second, third, *others = gated.gates
     seen: list[frozenset[Node]] = []
 
-    def scores(without, nodes, deleted: frozenset[Node], batches) -> Mapping[Node, float]:
+    def scores(task, without, nodes, deleted: frozenset[Node], batches) -> Mapping[Node, float]:
         seen.append(deleted)
         found = dict.fromkeys(others, 5.0) | {first: 0.1, second: 0.2, third: 1.0}
         if first in deleted:
             found[second] = 9.0
         return {node: value for node, value in found.items() if node not in deleted}
 
-    monkeypatch.setattr(stages_module, "loss_scores", scores)
+    monkeypatch.setattr(stages_module, "leave_one_out", scores)
     target = Target(name="--macs", unit="MACs", limit=98, cost=lambda p: 100.0 - len(p.deleted))
     cut = stages.cut(gated, [target])
     assert seen == [frozenset(), frozenset({first}), frozenset({first, third})]

@@ -81,7 +81,7 @@ def test_an_heir_is_read_and_resumed_without_the_folder_of_its_search(
     monkeypatch.chdir(tmp_path)
     heir = tmp_path / "project" / "heir"
     scored = evaluate_file(EvaluateConfig(file=heir))
-    assert scored.score.headline == done.rows[0].top1
+    assert scored.score.headline == done.rows[0].score
     assert read_config(heir)["inherited"]["simplify"] == "all"
     # the search is told by its content, wherever it lies now
     settings = {"inherit": tmp_path / "moved", "architecture": "moved", "epochs": 1}

@@ -57,9 +57,9 @@ def test_a_training_leaves_a_complete_folder(tmp_path: Path) -> None:
     assert [row.name for row in result.rows] == ["found", "hand-made", "random"]
     for row in result.rows:
         tops = [r["test_top1"] for r in records[1:-1] if r["name"] == row.name]
-        assert row.top1 == pytest.approx(tops[-1])
-        assert row.best_top1 == pytest.approx(max(tops))
-        assert row.top1 <= row.top5
+        assert row.score == pytest.approx(tops[-1])
+        assert row.best == pytest.approx(max(tops))
+        assert row.scores["top1"] <= row.scores["top5"]
     assert read_architecture(str(result.out)) == read_architecture(CELL)
     run = load_run(result.out)
     assert run.result is not None
@@ -97,15 +97,15 @@ def test_best_and_last_checkpoints_and_weights_are_those_scored(
         ).score
 
     best, last = (load_checkpoint(folder.checkpoint(name)) for name in ("best", "last"))
-    assert score(best["network"]) == pytest.approx(row.best_top1)
-    assert best["top1"] == pytest.approx(row.best_top1)
+    assert score(best["network"]) == pytest.approx(row.best)
+    assert best["top1"] == pytest.approx(row.best)
     tops = [r["test_top1"] for r in folder.log.records() if r["event"] == "epoch"]
     assert best["epoch"] == tops.index(max(tops))
     averaged = last["trainer"]["average"]
     state = {k.removeprefix("module."): v for k, v in averaged.items() if k != "n_averaged"}
-    assert score(state) == pytest.approx(row.top1)
+    assert score(state) == pytest.approx(row.score)
     weights = load_file(folder.weights)
-    assert score(weights) == pytest.approx(row.top1)
+    assert score(weights) == pytest.approx(row.score)
     assert all(torch.equal(weights[name], state[name]) for name in weights)
     assert any(not torch.equal(weights[name], last["trainer"]["network"][name]) for name in weights)
 

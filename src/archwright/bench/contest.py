@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from archwright.bench.counting import aten_ops, forward_macs, launches
 from archwright.bench.peak import Peak, peak_growth
 from archwright.bench.rows import Measured, rounds
 from archwright.bench.variants import Variant
 from archwright.cost import saved_bytes
+from archwright.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -158,7 +158,7 @@ class Contest:
     def _loss(self, entrant: Entrant) -> Tensor:
         images = self._images[entrant.memory_format]
         with self.fabric.autocast():
-            return functional.cross_entropy(entrant.scores(images), self.labels)
+            return CLASSIFICATION.loss(entrant.scores(images), self.labels)
 
     def _timed(self, entrant: Entrant) -> float:
         """Seconds of one step."""

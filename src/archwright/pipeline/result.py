@@ -4,9 +4,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archwright.engine.scores import rows_from_json
 from archwright.io.typed import read_dataclass, result_of
 from archwright.pruning.result import Measured
 from archwright.spaces import Size
+from archwright.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +78,17 @@ class BuildResult:
         """The result as a machine reads it."""
         paths = {name: str(getattr(self, name)) for name in ("file", "report", "out")}
         budgets = [budget.to_json() for budget in self.budgets]
-        parts = {name: [asdict(part) for part in getattr(self, name)] for name in _PARTS}
-        return {**asdict(self), **paths, **parts, "budgets": budgets}
+        rows, stages = [row.to_json() for row in self.rows], [asdict(one) for one in self.stages]
+        return {**asdict(self), **paths, "rows": rows, "stages": stages, "budgets": budgets}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
-        """The inverse of `to_json`, of a build that is now at `out`; further fields are ignored.
+    def from_json(cls, content: dict[str, Any], out: Path, task: Task) -> "BuildResult":
+        """Return the result that `to_json` wrote, of a build for that task that is now at `out`.
 
         Raises:
             RunError: a field is missing, or of another type.
         """
-        held = read_dataclass(cls, {**content, "out": str(out)}, result_of(str(out)))
+        where = result_of(str(out))
+        rows = rows_from_json(content, [task.metric], where)
+        held = read_dataclass(cls, {**content, "out": str(out), "rows": rows}, where)
         return replace(held, file=out / held.file.name, report=out / held.report.name)
-
-
-_PARTS = ("rows", "stages")

@@ -36,6 +36,7 @@ from archwright.pruning.run import prune
 from archwright.report import write_report
 from archwright.report.budgets import Judged
 from archwright.spaces import get_space, write_architecture
+from archwright.tasks import CLASSIFICATION, get_task
 from archwright.training.run import TrainResult, train
 
 _KIND = "build"
@@ -101,7 +102,8 @@ def _finished(config: BuildConfig) -> BuildResult | None:
     result = RunFolder(config.out).result()
     if result is None or not (config.file.is_file() and config.page.is_file()):
         return None
-    return BuildResult.from_json(result, config.out)
+    task = get_task(held.get("task", CLASSIFICATION.name))
+    return BuildResult.from_json(result, config.out, task)
 
 
 def _open(plan: Plan) -> RunFolder:
@@ -235,13 +237,14 @@ def _rows(
     plan: Plan, found: SearchResult, trained: TrainResult, pruned: PruneResult | None
 ) -> tuple[Measured, ...]:
     """The network after each stage, then what it is compared with."""
+    key = plan.space.task.metric.key
     first = Measured(
         name="searched",
         architecture=write_architecture(found.architecture),
         channels=read_config(plan.search.out)["channels"],
         params=found.params,
         macs=found.macs,
-        top1=found.accuracy,
+        scores={key: found.accuracy},
     )
     own, *rivals = (
         Measured(
@@ -250,7 +253,7 @@ def _rows(
             channels=row.channels,
             params=row.params,
             macs=row.macs,
-            top1=row.top1,
+            scores={key: row.score},
         )
         for row in trained.rows
     )

@@ -61,7 +61,7 @@ def prune(config: PruneConfig) -> PruneResult:
         finished = folder.result()
         if finished is None:
             return run.run(Checkpointer(folder, fabric, config.checkpoint_seconds))
-    return PruneResult.from_json({**finished, "out": str(config.out)})
+    return PruneResult.from_json({**finished, "out": str(config.out)}, images.task)
 
 
 class _Pruning:
@@ -72,6 +72,7 @@ class _Pruning:
     def __init__(self, stages: Stages, targets: list[Target]) -> None:
         self.stages, self.targets = stages, targets
         self.config, self.source = stages.config, stages.source
+        self.metric = stages.images.task.metric.key
         network, size = self.source.network, self.config.batch_size
         require_trainable(stages.fabric, self.config, network, size, "this network")
         _ = stages.batches
@@ -96,13 +97,13 @@ class _Pruning:
         return self._tune(state)
 
     def _begin(self) -> None:
-        self.facts["top1_before"] = self.stages.score(self.stages.unpruned())
+        self.facts["score_before"] = self.stages.score(self.stages.unpruned())
         if self.keeper.writes:
             self.keeper.folder.log.write(
                 "start",
                 kind="prune",
                 params=graph_cost(self.source.published).params,
-                top1=self.facts["top1_before"],
+                **{self.metric: self.facts["score_before"]},
                 versions=versions(),
                 hardware=describe_hardware(self.stages.fabric.device),
             )
@@ -127,7 +128,7 @@ class _Pruning:
         cut = self.stages.cut(gated, self.targets)
         facts, pruning = self.facts, cut.pruning
         facts["deleted"] = [list(node) for node in sorted(pruning.deleted)]
-        facts["top1_pruned"] = self.stages.score(cut.network)
+        facts["score_pruned"] = self.stages.score(cut.network)
         facts["latency_ms"] = [None, None]
         if self.config.latency_ms is not None:
             (timed,) = (t.measured for t in self.targets if t.measured is not None)
@@ -139,7 +140,7 @@ class _Pruning:
                 kinds=_kinds(self.source),
                 importance=_shown(cut.importance),
                 macs=graph_cost(rewire(self.source.published, pruning)).macs,
-                top1=facts["top1_pruned"],
+                **{self.metric: facts["score_pruned"]},
                 seconds=self.keeper.tick(),
             )
         return cut
@@ -165,9 +166,9 @@ class _Pruning:
         source, facts = self.source, self.facts
         architecture = replace(source.architecture, pruning=pruning)
         about = (source.space, source.architecture, source.size)
-        before = measured("unpruned", *about, facts["top1_before"])
-        top1 = self.stages.score(network)
-        after = measured("pruned", source.space, architecture, source.size, top1)
+        before = measured("unpruned", *about, facts["score_before"])
+        score = self.stages.score(network)
+        after = measured("pruned", source.space, architecture, source.size, score)
         latency_before, latency_after = facts["latency_ms"]
         result = PruneResult(
             architecture=after.architecture,
@@ -177,9 +178,10 @@ class _Pruning:
             params_after=after.params,
             nodes_deleted=len(pruning.deleted),
             counted_at=source.size,
-            top1_before=before.top1,
-            top1_pruned=facts["top1_pruned"],
-            top1_after=after.top1,
+            metric=self.metric,
+            score_before=before.score,
+            score_pruned=facts["score_pruned"],
+            score_after=after.score,
             latency_ms_before=latency_before,
             latency_ms_after=latency_after,
             seconds=self.keeper.tick(),

@@ -31,6 +31,7 @@ __all__ = [
     "SumAccumulator",
     "Targets",
     "Task",
+    "find_metric",
     "get_task",
     "join_outputs",
     "known_tasks",
@@ -57,6 +58,12 @@ def known_tasks() -> dict[str, str]:
                 f"uninstall one of the packages"
             )
     return found
+
+
+def find_metric(key: str) -> Metric:
+    """Return the metric of that key, of whatever task; one without a unit where none has it."""
+    metrics = (metric for name in known_tasks() for metric in get_task(name).metrics)
+    return next((one for one in metrics if one.key == key), Metric(key=key, label=key, unit=""))
 
 
 @cache

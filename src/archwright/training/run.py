@@ -1,6 +1,6 @@
 """A training from start to end: the network in question, then those it is compared with."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
 from archwright.engine.folder import read_config
 from archwright.engine.meter import Meter
+from archwright.engine.scores import row_to_json, rows_from_json
 from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
 from archwright.engine.weights import save_network
 from archwright.graph import Network
@@ -20,6 +21,7 @@ from archwright.graph.passes.simplification.settings import recorded
 from archwright.io.tensors import checksum
 from archwright.io.typed import read_dataclass, result_of
 from archwright.spaces import named_space, read_architecture, space_of, write_architecture
+from archwright.tasks import Task
 from archwright.training.config import TrainConfig
 from archwright.training.loop import Loop, augmented_batches, cutout_side
 from archwright.training.network_spec import NetworkSpec, baseline, build, inherited
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """One row of the table: a network, what it costs, and the percent of test images it gets right.
+    """Row of the table: a network, its cost, and the task's metrics on the test images.
 
-    `top1` and `top5` are those after the last epoch, `best_top1` the highest on the way.
+    Attributes:
+        scores: metrics by key after the last epoch, the one that networks are ranked by first.
+        best: the best value of that one after any epoch.
     """
 
     name: str
@@ -41,9 +45,13 @@ class TrainedNetwork:
     channels: int
     params: int
     macs: int
-    top1: float
-    top5: float
-    best_top1: float
+    scores: dict[str, float]
+    best: float
+
+    @property
+    def score(self) -> float:
+        """The metric that networks are ranked by, after the last epoch."""
+        return next(iter(self.scores.values()))
 
 
 @dataclass(frozen=True)
@@ -55,20 +63,22 @@ class TrainResult:
     out: Path
 
     def to_json(self) -> dict[str, Any]:
-        """The first row's numbers, and all rows."""
-        first = asdict(self.rows[0])
-        del first["name"], first["channels"]
-        rows = [asdict(row) for row in self.rows]
+        """Return the first row's numbers, and all rows."""
+        rows = [row_to_json(row) for row in self.rows]
+        skipped = ("name", "channels")
+        first = {name: value for name, value in rows[0].items() if name not in skipped}
         return {**first, "seconds": self.seconds, "out": str(self.out), "rows": rows}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "TrainResult":
-        """The inverse of `to_json`.
+    def from_json(cls, content: dict[str, Any], task: Task) -> "TrainResult":
+        """Return the result that `to_json` wrote, of a training for that task.
 
         Raises:
             RunError: a field is missing, or of another type.
         """
-        return read_dataclass(cls, content, result_of(content["out"]))
+        where = result_of(content["out"])
+        rows = rows_from_json(content, task.metrics, where, best=True)
+        return read_dataclass(cls, {**content, "rows": rows}, where)
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -94,7 +104,7 @@ def train(config: TrainConfig) -> TrainResult:
         finished = folder.result()
         if finished is None:
             return run.run(Checkpointer(folder, fabric, config.checkpoint_seconds))
-    return TrainResult.from_json({**finished, "out": str(config.out)})
+    return TrainResult.from_json({**finished, "out": str(config.out)}, images.task)
 
 
 class _Training:
@@ -138,7 +148,9 @@ class _Training:
         state = keeper.restore()
         if state:
             with loading(keeper.folder.checkpoint("last")):
-                self.rows = [TrainedNetwork(**row) for row in state["rows"]]
+                where, metrics = "the checkpoint", self.images.task.metrics
+                rows = rows_from_json(state, metrics, where, best=True)
+                self.rows = [read_dataclass(TrainedNetwork, row, where) for row in rows]
         elif keeper.writes:
             self._log_start()
         left = list(zip(self.entrants, self.networks, strict=True))[len(self.rows) :]
@@ -152,7 +164,7 @@ class _Training:
         return result
 
     def _held(self) -> dict[str, Any]:
-        return {"rows": [asdict(row) for row in self.rows]}
+        return {"rows": [row_to_json(row) for row in self.rows]}
 
     def _train(self, entrant: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
@@ -178,13 +190,14 @@ class _Training:
         )
 
     def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
-        values = scored.values()
         cost = graph_cost(entrant.network)
         text = write_architecture(entrant.architecture)
-        top1, top5, best = (round(value, 4) for value in (values["top1"], values["top5"], best))
+        scores = {key: round(value, 4) for key, value in scored.values().items()}
         self.rows.append(
             TrainedNetwork(
-                entrant.name, text, entrant.size.channels, cost.params, cost.macs, top1, top5, best
+                *(entrant.name, text, entrant.size.channels, cost.params, cost.macs),
+                scores=scores,
+                best=round(best, 4),
             )
         )
         if entrant.name == "found" and self.keeper.writes:
