@@ -209,3 +209,12 @@ def test_there_is_no_auxiliary_head(images: data.ImageData, tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="pixel-labelling has no auxiliary head: leave it out"):
         train(tiny_training(tmp_path / "out", auxiliary=0.4))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_training_says_its_own_metric(images: data.ImageData, tmp_path: Path) -> None:
+    config = tiny_training(tmp_path / "out", auxiliary=0.0, epochs=1)
+    result = train(config)
+    (row,) = result.to_json()["rows"]
+    assert {"miou", "pixels", "best_miou"} <= set(row)
+    assert "top1" not in row
+    assert train(replace(config, resume=True)).rows == result.rows

@@ -30,7 +30,7 @@ from archwright.graph import Network, Pruning
 from archwright.lowering import GraphModule
 from archwright.pruning.baselines.channels import prune_channels
 from archwright.pruning.baselines.operations import EdgeScore, describe, prune_edges
-from archwright.pruning.baselines.scale_width import narrower
+from archwright.pruning.baselines.scale_width import scale_width
 from archwright.pruning.calibration import calibration_batches
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.gates import gated_network
@@ -248,7 +248,7 @@ class Trained:
 
     def narrower(self, one: Contestant, share: float) -> Made:
         """The whole architecture with fewer channels, trained from fresh weights."""
-        entrant = narrower(self._entrant, share * self.macs, round_to=self.config.round_to)
+        entrant = scale_width(self._entrant, share * self.macs, round_to=self.config.round_to)
         cut = f"channels={entrant.size.channels}"
         return Made(self._trained(one, share, entrant), cut, fresh=True)
 

@@ -34,7 +34,7 @@ from archwright.pruning.gates import (
     taylor_scores,
 )
 from archwright.pruning.leave_one_out import in_rounds, leave_one_out
-from archwright.pruning.reconstruction import compensate, pruned_network
+from archwright.pruning.reconstruction import pruned_network, reconstruct
 from archwright.pruning.select import Target, attainable, choose, select
 from archwright.pruning.source import Source
 from archwright.tasks import Batch
@@ -218,7 +218,7 @@ class Stages:
         def nearer(
             importance: Mapping[Node, float], gone: frozenset[Node], part: float
         ) -> frozenset[Node]:
-            eased = [target.eased(part) for target in targets]
+            eased = [target.relaxed(part) for target in targets]
             before = replace(pruning, deleted=gone)
             return select(importance, eased, before, per_cost=config.per_cost).deleted
 
@@ -246,7 +246,7 @@ class Stages:
         config, network = self.config, self._left(gated, pruning)
         x = torch.cat([images for images, _ in self._calibration])
         anew = not config.keep_statistics
-        compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
+        reconstruct(network, gated.network, pruning.deleted, x, recalibrated=anew)
         return network
 
     def finetune(

@@ -22,7 +22,7 @@ from archwright.pruning.baselines.operations import (
     tried_edges,
     without_edges,
 )
-from archwright.pruning.baselines.scale_width import narrower
+from archwright.pruning.baselines.scale_width import scale_width
 from archwright.pruning.leave_one_out import ROUNDS
 from archwright.pruning.reconstruction import reset_bn_statistics
 from archwright.tasks import CLASSIFICATION
@@ -245,7 +245,7 @@ def test_too_few_macs_are_named_with_the_least_that_can_be() -> None:
 def test_a_narrower_network_is_the_widest_that_may_be(share: float) -> None:
     whole = entrant(channels=10)
     macs = share * whole.macs
-    made = narrower(whole, macs, round_to=1)
+    made = scale_width(whole, macs, round_to=1)
     assert made.macs <= macs
     assert made.size.channels < 10
     wider = entrant(channels=made.size.channels + 1)
@@ -263,7 +263,7 @@ def test_the_width_of_a_narrower_network_is_one_that_runs_fast(
     channels: int, round_to: int | None, share: float, expected: int
 ) -> None:
     whole = entrant(channels=channels)
-    made = narrower(whole, share * whole.macs, round_to=round_to)
+    made = scale_width(whole, share * whole.macs, round_to=round_to)
     assert made.size.channels == expected
 
 
@@ -272,4 +272,4 @@ def test_a_width_that_is_too_small_is_named() -> None:
         ConfigError,
         match=r"no width of this network comes down to 10 MACs: the narrowest has [\d,]+; ask for",
     ):
-        narrower(entrant(), 10)
+        scale_width(entrant(), 10)
