@@ -12,7 +12,7 @@ SRC = Path(__file__).parents[1] / "src" / "archwright"
 # Each may import what stands before it, and the leaves, which import nothing of archwright.
 LEAVES = ("_version", "errors", "io")
 ORDER = (
-    *("graph", "spaces", "tasks", "lowering", "tables", "data", "cost", "backends", "profiling"),
+    *("graph", "tasks", "spaces", "lowering", "tables", "data", "cost", "backends", "profiling"),
     *("engine", "nas", "training", "pruning", "deployment", "report", "pipeline", "bench", "cli"),
     "__main__",
 )

@@ -34,7 +34,8 @@ from archwright.graph.passes.restriction import restrict
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification
 from archwright.lowering import GraphModule
-from archwright.spaces import Size, get_space, read_architecture, with_auxiliary
+from archwright.spaces import Size, get_space, read_architecture
+from archwright.tasks import Classification
 
 from ..strategies import ALL_SPACES, any_space, architectures, primitives, seeded, shapes, tiny
 
@@ -115,7 +116,7 @@ def test_what_is_pruned(fusion: str, per: str) -> None:
 def test_an_auxiliary_head_is_left_behind() -> None:
     space, size = get_space("darts"), Size(channels=4, cells=3)
     network = space.discrete(read_architecture("darts-v2"), size)
-    with_head = with_auxiliary(network, "cell1", 10)
+    with_head = Classification().with_auxiliary(network, "cell1", 10)
     agree(trained(with_head))
     assert len(to_onnx(trained(with_head))) == len(to_onnx(trained(network)))
 

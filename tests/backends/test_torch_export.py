@@ -9,7 +9,8 @@ from archwright.backends.torch_export import trace
 from archwright.errors import GraphError, RunError
 from archwright.graph import Network
 from archwright.lowering import GraphModule
-from archwright.spaces import get_space, read_architecture, reference_architecture, with_auxiliary
+from archwright.spaces import get_space, read_architecture, reference_architecture
+from archwright.tasks import Classification
 
 from ..strategies import ALL_SPACES, any_space, seeded, tiny
 
@@ -21,7 +22,7 @@ def trained(network: Network) -> GraphModule:
 def pruned() -> Network:
     architecture = read_architecture("darts-v2 without cell0:2 cell1:3,4 gated=yes")
     network = get_space("darts").discrete(architecture, tiny("darts"))
-    return with_auxiliary(network, "cell1", 10)
+    return Classification().with_auxiliary(network, "cell1", 10)
 
 
 @pytest.fixture(scope="module")

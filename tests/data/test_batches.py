@@ -1,8 +1,10 @@
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from archwright.data import Augmentation, Batches, MemorySet
 from archwright.errors import DataError
@@ -10,7 +12,17 @@ from archwright.errors import DataError
 FULL = Augmentation(crop_padding=2, flip=True, cutout=4)
 
 
-def make(images: MemorySet, size: int = 8, **options: Any) -> Batches:
+class Labelled(Batches):
+    """Batches whose targets are labels."""
+
+    @override
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in super().epoch(epoch, start):
+            assert isinstance(labels, Tensor)
+            yield images, labels
+
+
+def make(images: MemorySet, size: int = 8, **options: Any) -> Labelled:
     defaults: dict[str, Any] = {
         "seed": 3,
         "stream": "weights",
@@ -19,7 +31,7 @@ def make(images: MemorySet, size: int = 8, **options: Any) -> Batches:
         "mean": (0.5, 0.4, 0.3),
         "std": (0.2, 0.25, 0.5),
     }
-    return Batches(images, size, **(defaults | options))
+    return Labelled(images, size, **(defaults | options))
 
 
 def same(first: list[tuple[Tensor, Tensor]], second: list[tuple[Tensor, Tensor]]) -> bool:

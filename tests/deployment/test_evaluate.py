@@ -31,8 +31,8 @@ def test_a_training_is_scored_as_it_scored_itself(trained: Path) -> None:
     for file in (trained, folder.weights, folder.checkpoint("last")):
         result = scored(file)
         assert result.score.loss == epochs[-1]["test_loss"]
-        assert result.score.top1 == round(epochs[-1]["test_top1"], 4)
-        assert result.score.top5 == round(epochs[-1]["test_top5"], 4)
+        assert result.score.metrics["top1"] == round(epochs[-1]["test_top1"], 4)
+        assert result.score.metrics["top5"] == round(epochs[-1]["test_top5"], 4)
         assert (result.kind, result.weights, result.score.images) == ("train", "float32", 96)
     best = max(epochs, key=lambda record: record["test_top1"])
     result = scored(folder.checkpoint("best"))
@@ -47,16 +47,16 @@ def test_a_search_is_scored_with_the_weights_that_it_handed_over(
         finished = RunFolder(folder).result()
         assert finished is not None
         result = scored(folder)
-        assert (result.kind, result.score.top1) == ("search", finished["accuracy"])
+        assert (result.kind, result.score.metrics["top1"]) == ("search", finished["accuracy"])
         assert result.architecture == finished["architecture"]
 
 
 def test_a_pruning_is_scored_finished_or_not(pruned: Path) -> None:
     finished = RunFolder(pruned).result()
     assert finished is not None
-    assert scored(pruned).score.top1 == finished["top1_after"]
+    assert scored(pruned).score.headline == finished["top1_after"]
     last = scored(RunFolder(pruned).checkpoint("last"))
-    assert (last.kind, last.score.top1) == ("prune", finished["top1_after"])
+    assert (last.kind, last.score.headline) == ("prune", finished["top1_after"])
     assert last.architecture == scored(pruned).architecture
 
 

@@ -31,7 +31,7 @@ def exported(run: Path, out: Path, **options: Any) -> ExportResult:
 
 def score(file: Path, **options: Any) -> tuple[float, float | None]:
     found = evaluate(EvaluateConfig(file=file, device="cpu", **options)).score
-    return found.top1, found.loss
+    return found.headline, found.loss
 
 
 def test_an_onnx_file_is_scored_as_the_run_is(trained: Path, tmp_path: Path) -> None:

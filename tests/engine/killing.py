@@ -14,20 +14,16 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from {module}.config import {config}
-from {module}.run import {function}
+from archwright import {config}, {function}
 
 torch.set_num_threads(1)
 {function}({config}(**{settings!r}, out=Path(sys.argv[1]), resume=True))
 """
 
 
-def script(path: Path, module: str, config: str, settings: dict[str, Any]) -> Path:
+def script(path: Path, function: str, config: str, settings: dict[str, Any]) -> Path:
     """A script that starts a run, or goes on with it, in the folder that it is given."""
-    function = module.rpartition(".")[2]
-    path.write_text(
-        SCRIPT.format(module=module, config=config, function=function, settings=settings)
-    )
+    path.write_text(SCRIPT.format(config=config, function=function, settings=settings))
     return path
 
 

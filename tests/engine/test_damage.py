@@ -4,7 +4,6 @@ import json
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -22,6 +21,7 @@ from archwright.nas.loop.result import SearchResult
 from archwright.nas.loop.search import search
 from archwright.report.page import write_report
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.run import TrainResult, train
 
 from .helpers import CELL, files, tiny_search, tiny_training
@@ -57,8 +57,12 @@ def readers(run: Path, page: Path) -> list[Callable[[], object]]:
         held, kind = RunFolder(run).result(), read_config(run).get("kind")
         if held is None:
             return None
-        cls: Any = TrainResult if kind == "train" else SearchResult
-        return json.dumps(cls.from_json({**held, "out": str(run)}).to_json(), allow_nan=False)
+        content = {**held, "out": str(run)}
+        if kind == "train":
+            read = TrainResult.from_json(content, CLASSIFICATION)
+        else:
+            read = SearchResult.from_json(content)
+        return json.dumps(read.to_json(), allow_nan=False)
 
     return [
         lambda: load_network(run),

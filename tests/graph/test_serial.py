@@ -42,7 +42,7 @@ from archwright.graph.serial import (
     network_to_text,
 )
 from archwright.lowering import GraphModule
-from archwright.spaces import Size, reference_architecture, with_auxiliary
+from archwright.spaces import Size, reference_architecture
 
 from ..engine.mutated import mutations
 from ..strategies import (
@@ -130,7 +130,7 @@ def test_sampled_resized_and_auxiliary_networks_come_back_equal(name: str) -> No
     whole = space.discrete(architecture, wide)
     lean = EdgeRemoval()(whole).network
     come_back(Resizing(dict(narrow.slots.items()))(lean).network)
-    come_back(with_auxiliary(whole, space.skeleton.auxiliary_after(wide), 3))
+    come_back(space.with_auxiliary(whole, wide))
 
 
 def test_the_text_is_for_people() -> None:

@@ -22,6 +22,7 @@ from archwright.nas.methods import get_method
 from archwright.nas.monitor.statistics import Weights
 from archwright.nas.shrinker import ProgressiveShrinker, Schedule
 from archwright.spaces import Size, get_space
+from archwright.tasks import CLASSIFICATION
 
 from ..engine.helpers import interrupted, tiny_search, traces
 
@@ -144,7 +145,9 @@ def test_weights_statistics_and_momentum_are_carried_over(
     torch.manual_seed(0)
     network = supernet() if settings is None else simplify(supernet(), settings)
     method = get_method("diffgraph")
-    bilevel = Bilevel(fabric, FusedNetwork(network), method, method.recipe("nasbench201"))
+    bilevel = Bilevel(
+        fabric, CLASSIFICATION, FusedNetwork(network), method, method.recipe("nasbench201")
+    )
     batch = torch.randn(8, 1, 8, 8), torch.arange(8)
     bilevel.step(batch, batch, Progress(0, 2, 0.0))
     before = {name: value.clone() for name, value in bilevel.network.state_dict().items()}

@@ -16,6 +16,7 @@ from archwright.pruning.gates import (
     taylor_scores,
 )
 from archwright.spaces import get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 
 from ..engine.helpers import CELL
 from ..strategies import images, seeded, tiny
@@ -69,7 +70,7 @@ def test_the_first_order_change_is_the_slope_of_the_loss() -> None:
             gate.fill_(0.5 + 0.1 * number)
     batches = [(x[:3], labels[:3]), (x[3:], labels[3:])]
     gated.train()
-    scores = taylor_scores(gated, gates, batches)
+    scores = taylor_scores(CLASSIFICATION, gated, gates, batches)
     assert gated.training
 
     def loss(batch: int) -> float:
@@ -105,7 +106,7 @@ def test_distillation_is_the_divergence_from_the_teacher() -> None:
     x = images(teacher.network, batch=4).float()
     teacher = teacher.float().train()
     logits = torch.randn(4, 10, requires_grad=True)
-    loss = distillation(teacher, 0.7, 3.0)(x, logits)
+    loss = distillation(CLASSIFICATION, teacher, 0.7, 3.0)(x, logits)
     assert not teacher.training
     wanted = torch.log_softmax(teacher(x)[0] / 3.0, 1)
     given = torch.log_softmax(logits / 3.0, 1)
@@ -114,5 +115,5 @@ def test_distillation_is_the_divergence_from_the_teacher() -> None:
     loss.backward()
     assert logits.grad is not None
     assert all(parameter.grad is None for parameter in teacher.parameters())
-    same = distillation(teacher, 1.0, 2.0)(x, teacher(x)[0])
+    same = distillation(CLASSIFICATION, teacher, 1.0, 2.0)(x, teacher(x)[0])
     assert same.item() == pytest.approx(0, abs=1e-6)

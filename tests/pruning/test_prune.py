@@ -32,6 +32,7 @@ from archwright.pruning.select import select
 from archwright.pruning.stages import Stages
 from archwright.pruning.targets import targets_of
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.run import train
 
 from ..engine.helpers import files, tiny_training, traces
@@ -69,16 +70,16 @@ def test_a_pruning_leaves_a_complete_folder(pruned: PruneResult, trained: Path) 
     events = ["start", "epoch", "epoch", "pruned", "epoch", "epoch", "result"]
     assert [record["event"] for record in records] == events
     assert [r["name"] for r in records if r["event"] == "epoch"] == ["gated"] * 2 + ["pruned"] * 2
-    assert PruneResult.from_json(records[-1]) == pruned
+    assert PruneResult.from_json(records[-1], CLASSIFICATION) == pruned
     assert json.loads(json.dumps(pruned.to_json())) == {
         name: value for name, value in records[-1].items() if name != "event"
     }
     before = RunFolder(trained).result()
     assert before is not None
-    assert pruned.top1_before == pytest.approx(before["top1"])
+    assert pruned.score_before == pytest.approx(before["top1"])
     assert (pruned.macs_before, pruned.params_before) == (before["macs"], before["params"])
-    assert pruned.top1_after == pytest.approx(records[-2]["test_top1"])
-    assert pruned.top1_pruned == records[3]["top1"]
+    assert pruned.score_after == pytest.approx(records[-2]["test_top1"])
+    assert pruned.score_pruned == records[3]["top1"]
     gates = [record["gates"] for record in records[1:3]]
     assert set(gates[0]) == set(records[3]["importance"])
     assert gates[0] != gates[1]
@@ -105,8 +106,9 @@ def test_the_files_hold_the_network_that_was_scored(
 ) -> None:
     network = network_of(pruned, trained)
     images = data.load("digits", limit=48, test_limit=40)
-    scored = evaluate(fabric, network, scoring_batches(fabric, images).epoch(0))
-    assert scored.top1 == pytest.approx(pruned.top1_after)
+    batches = scoring_batches(fabric, images).epoch(0)
+    scored = evaluate(fabric, CLASSIFICATION, network, batches)
+    assert scored.score == pytest.approx(pruned.score_after)
     primitives = [module.primitive for module in network.network.modules()]
     assert any(isinstance(p, SqueezeExcite) for p in primitives)
     assert any(isinstance(p, Scale) and not p.shared for p in primitives)
@@ -151,7 +153,7 @@ def test_darts_with_every_fusion(darts: Path, tmp_path: Path, fusion: str) -> No
     settings = {"score": "taylor", "epochs": 0, "macs": None, "params": 0.9}
     result = prune(tiny_pruning(darts, tmp_path / "out", fusion=fusion, **settings))
     assert result.params_after <= 0.9 * result.params_before
-    assert result.top1_after == result.top1_pruned
+    assert result.score_after == result.score_pruned
     architecture = read_architecture(str(result.out))
     assert architecture.pruning is not None
     assert architecture.pruning.fusion.name == fusion
@@ -181,7 +183,7 @@ def test_a_share_of_one_deletes_nothing(trained: Path, tmp_path: Path, fabric: "
     settings: dict[str, Any] = {"score": "random", "epochs": 0, "macs": 1}
     result = prune(tiny_pruning(trained, tmp_path / "out", **settings))
     assert (result.nodes_deleted, result.macs_after) == (0, result.macs_before)
-    assert result.top1_after == result.top1_before
+    assert result.score_after == result.score_before
     given, left = (load_file(run / "weights.safetensors") for run in (trained, result.out))
     assert set(given) == set(left)
     assert all(torch.equal(value, left[name]) for name, value in given.items())
@@ -251,7 +253,7 @@ def test_the_same_training_may_be_named_otherwise(
     images: dict[str, Any] = {"data": "digits", "limit": 48, "test_limit": 40}
     settings = {**images, "gates": pruned.out, "epochs": 0}
     result = prune(tiny_pruning(Path(trained.name), tmp_path / "out", **settings))
-    assert result.top1_pruned == pruned.top1_pruned
+    assert result.score_pruned == pruned.score_pruned
 
 
 def test_other_images_are_as_large_as_those_of_the_training() -> None:

@@ -71,7 +71,7 @@ def test_a_pruning_killed_at_any_moment_ends_as_if_it_had_not_been(
         **{"run": str(trained), "macs": 0.8, "gate_epochs": 3, "epochs": 3, "batch_size": 16},
         **{"calibration": 20, "score": "gate", "device": "cpu", "checkpoint_seconds": 0.05},
     }
-    path = script(tmp_path / "run.py", "archwright.pruning", "PruneConfig", settings)
+    path = script(tmp_path / "run.py", "prune", "PruneConfig", settings)
     given = repr(str(trained))
     path.write_text(path.read_text().replace(given, f"Path({given})"))
     wrong = kill_often(path, tmp_path, trials=8, seed=3)

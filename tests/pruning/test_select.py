@@ -282,7 +282,7 @@ def test_no_node_goes_in_vain(whole: Network, share: float) -> None:
 
 def test_a_target_is_eased_from_the_whole_network_on() -> None:
     target = costs(SAVES, 40)
-    assert target.eased(0.5).limit == pytest.approx(70)
-    assert target.eased(1).limit == pytest.approx(40)
-    assert target.eased(0.5).name == target.name
-    assert costs(SAVES, 200).eased(0.5).limit == 200  # nothing needs to go
+    assert target.relaxed(0.5).limit == pytest.approx(70)
+    assert target.relaxed(1).limit == pytest.approx(40)
+    assert target.relaxed(0.5).name == target.name
+    assert costs(SAVES, 200).relaxed(0.5).limit == 200  # nothing needs to go

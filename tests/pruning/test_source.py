@@ -18,6 +18,7 @@ from archwright.lowering import GraphModule
 from archwright.pruning.prunable import load_prunable, require_fit
 from archwright.pruning.run import prune
 from archwright.spaces import get_space, read_architecture, write_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.run import train
 
 from ..engine.helpers import tiny_training
@@ -58,7 +59,8 @@ def top1(path: Path, fabric: "Fabric") -> float | None:
     network = GraphModule(source.network)
     network.load_state_dict(dict(source.state))
     images = data.load("digits", limit=48, test_limit=40)
-    return evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)).top1
+    batches = scoring_batches(fabric, images).epoch(0)
+    return evaluate(fabric, CLASSIFICATION, network, batches).score
 
 
 @pytest.mark.parametrize("name", ["trained", "darts", "heir"])

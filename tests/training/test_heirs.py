@@ -22,6 +22,7 @@ from archwright.io.tensors import pack_tensors
 from archwright.nas.loop.search import search
 from archwright.pruning.run import prune
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.network_spec import NetworkSpec, build
 from archwright.training.network_spec import inherit as inherited
 from archwright.training.run import train
@@ -57,7 +58,8 @@ def test_an_heir_starts_at_the_accuracy_of_its_search(
     entrant = inherited(found, fresh)
     module = build(entrant, entrant.trained(auxiliary=auxiliary))
     images = data.load("digits", limit=96, test_limit=40)
-    top1 = evaluate(fabric, module, scoring_batches(fabric, images).epoch(0)).top1
+    batches = scoring_batches(fabric, images).epoch(0)
+    top1 = evaluate(fabric, CLASSIFICATION, module, batches).score
     result = RunFolder(found).result()
     assert result is not None
     assert top1 == pytest.approx(result["accuracy"])
@@ -86,7 +88,7 @@ def test_an_heir_is_read_and_resumed_without_the_folder_of_its_search(
     monkeypatch.chdir(tmp_path)
     heir = tmp_path / "project" / "heir"
     scored = evaluate_file(EvaluateConfig(file=heir))
-    assert scored.score.top1 == done.rows[0].top1
+    assert scored.score.headline == done.rows[0].score
     # the search is told by its content, wherever it lies now
     settings = {"inherit": tmp_path / "moved", "architecture": "moved", "epochs": 1}
     assert train(tiny_training(heir, resume=True, **settings)).rows == done.rows
@@ -152,8 +154,8 @@ def test_a_search_of_a_part_of_the_channels_is_inherited(tmp_path: Path, fabric:
     fresh = NetworkSpec("found", get_space("nasbench201"), found.architecture, SIZE)
     module = build(inherited(found.out, fresh), network)
     images = data.load("digits", limit=96, test_limit=40)
-    scored = evaluate(fabric, module, scoring_batches(fabric, images).epoch(0))
-    assert scored.top1 == pytest.approx(found.accuracy)
+    scored = evaluate(fabric, images.task, module, scoring_batches(fabric, images).epoch(0))
+    assert scored.score == pytest.approx(found.accuracy)
 
     options: dict[str, Any] = {"architecture": str(found.out), "epochs": 1, "auxiliary": 0.0}
     options |= {"against": ("hand-made",)}
@@ -175,7 +177,7 @@ def test_a_search_of_a_part_of_the_channels_is_inherited(tmp_path: Path, fabric:
     left = load_network(tmp_path / "pruned")
     assert left.cost.macs == pruned.macs_after
     assert left.unpruned == network
-    assert evaluate_file(EvaluateConfig(file=left.path)).score.top1 == pruned.top1_after
+    assert evaluate_file(EvaluateConfig(file=left.path)).score.headline == pruned.score_after
     for run in (found.out, tmp_path / "out", tmp_path / "pruned"):
         exported = export(ExportConfig(run=run, out=run / "network.onnx", repeats=1))
         assert exported.macs == load_network(run).cost.macs

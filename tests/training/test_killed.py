@@ -14,6 +14,6 @@ SETTINGS = {
 
 @pytest.mark.slow
 def test_a_training_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    path = script(tmp_path / "run.py", "archwright.training", "TrainConfig", SETTINGS)
+    path = script(tmp_path / "run.py", "train", "TrainConfig", SETTINGS)
     wrong = kill_often(path, tmp_path, trials=10, seed=2)
     assert not wrong, "\n".join(wrong)

@@ -9,13 +9,14 @@ from archwright.engine.evaluate import evaluate
 from archwright.engine.meter import Meter, require_finite
 from archwright.engine.schedule import cosine
 from archwright.errors import DivergedError
+from archwright.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
 def filled(fabric: "Fabric", *losses: float, gradients: tuple[float, ...] = ()) -> Meter:
-    meter = Meter(fabric)
+    meter = Meter(fabric, CLASSIFICATION)
     for position, loss in enumerate(losses):
         norm = torch.tensor(gradients[position]) if gradients else None
         meter.add(torch.tensor(loss), torch.eye(3), torch.arange(3), norm)
@@ -23,20 +24,19 @@ def filled(fabric: "Fabric", *losses: float, gradients: tuple[float, ...] = ()) 
 
 
 def test_means_over_images(fabric: "Fabric") -> None:
-    meter = Meter(fabric)
-    assert (meter.loss, meter.top1, meter.top5) == (None, None, None)
+    meter = Meter(fabric, CLASSIFICATION)
+    assert (meter.loss, meter.score, meter.values()) == (None, None, {})
     logits = torch.tensor([[9.0, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4]])
     meter.add(torch.tensor(2.0), logits, torch.tensor([0, 4, 5]))
     meter.add(torch.tensor(6.0), logits[:1], torch.tensor([0]))
     assert meter.loss == pytest.approx((3 * 2 + 6) / 4)
-    assert meter.top1 == 50
-    assert meter.top5 == 75
+    assert meter.values() == {"top1": 50, "top5": 75}
     meter.reset()
     assert meter.loss is None
 
 
 def test_few_classes_have_a_top5(fabric: "Fabric") -> None:
-    assert filled(fabric, 1.0).top5 == 100
+    assert filled(fabric, 1.0).values()["top5"] == 100
 
 
 def test_the_first_bad_batch_is_named(fabric: "Fabric") -> None:
@@ -72,8 +72,8 @@ def test_an_empty_part_of_a_batch_counts_nothing(fabric: "Fabric") -> None:
         (torch.zeros(2, 1, 8, 8), torch.tensor([0, 1])),
         (torch.zeros(0, 1, 8, 8), torch.zeros(0).long()),
     ]
-    meter = evaluate(fabric, Constant(), batches)  # pyright: ignore[reportArgumentType]
-    assert meter.top1 == 50
+    meter = evaluate(fabric, CLASSIFICATION, Constant(), batches)  # pyright: ignore[reportArgumentType]
+    assert meter.score == 50
     assert meter.loss is not None
 
 

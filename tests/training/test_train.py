@@ -23,6 +23,7 @@ from archwright.lowering import GraphModule
 from archwright.report.page import write_report
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 from archwright.training.network_spec import NetworkSpec, build
 from archwright.training.run import train
 from archwright.training.trainer import Trainer
@@ -56,9 +57,9 @@ def test_a_training_leaves_a_complete_folder(tmp_path: Path) -> None:
     assert [row.name for row in result.rows] == ["found", "hand-made", "random"]
     for row in result.rows:
         tops = [r["test_top1"] for r in records[1:-1] if r["name"] == row.name]
-        assert row.top1 == pytest.approx(tops[-1])
-        assert row.best_top1 == pytest.approx(max(tops))
-        assert row.top1 <= row.top5
+        assert row.score == pytest.approx(tops[-1])
+        assert row.best == pytest.approx(max(tops))
+        assert row.scores["top1"] <= row.scores["top5"]
     assert read_architecture(str(result.out)) == read_architecture(CELL)
     run = load_run(result.out)
     assert run.result is not None
@@ -91,18 +92,20 @@ def test_best_and_last_checkpoints_and_weights_are_those_scored(
         network = discrete()
         own = {k: v for k, v in state.items() if not k.startswith("slots.auxiliary/")}
         network.load_state_dict(own)
-        return evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)).top1
+        return evaluate(
+            fabric, CLASSIFICATION, network, scoring_batches(fabric, images).epoch(0)
+        ).score
 
     best, last = (load_checkpoint(folder.checkpoint(name)) for name in ("best", "last"))
-    assert score(best["network"]) == pytest.approx(row.best_top1)
-    assert best["top1"] == pytest.approx(row.best_top1)
+    assert score(best["network"]) == pytest.approx(row.best)
+    assert best["top1"] == pytest.approx(row.best)
     tops = [r["test_top1"] for r in folder.log.records() if r["event"] == "epoch"]
     assert best["epoch"] == tops.index(max(tops))
     averaged = last["trainer"]["average"]
     state = {k.removeprefix("module."): v for k, v in averaged.items() if k != "n_averaged"}
-    assert score(state) == pytest.approx(row.top1)
+    assert score(state) == pytest.approx(row.score)
     weights = load_file(folder.weights)
-    assert score(weights) == pytest.approx(row.top1)
+    assert score(weights) == pytest.approx(row.score)
     assert all(torch.equal(weights[name], state[name]) for name in weights)
     assert any(not torch.equal(weights[name], last["trainer"]["network"][name]) for name in weights)
 
@@ -160,7 +163,9 @@ def test_a_step_is_sgd_on_the_smoothed_loss_of_both_heads(
     )
     entrant = NetworkSpec("found", get_space("nasbench201"), read_architecture(CELL), SIZE)
     torch.manual_seed(0)
-    trainer = Trainer(fabric, build(entrant, entrant.trained(auxiliary=True)), config)
+    trainer = Trainer(
+        fabric, CLASSIFICATION, build(entrant, entrant.trained(auxiliary=True)), config
+    )
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 4, 5])
     start = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
 
@@ -184,7 +189,7 @@ def test_a_step_is_sgd_on_the_smoothed_loss_of_both_heads(
 
 
 def test_the_average_follows_at_its_decay(fabric: "Fabric") -> None:
-    trainer = Trainer(fabric, discrete(), tiny_training(Path("out"), ema=0.75))
+    trainer = Trainer(fabric, CLASSIFICATION, discrete(), tiny_training(Path("out"), ema=0.75))
     name = "slots.stem/0.weight"
     expected: torch.Tensor | None = None
     for _ in range(3):

@@ -64,9 +64,13 @@ class Show:
     def networks(
         self, networks: "Sequence[Row] | Sequence[NetworkResult] | Sequence[Measured]"
     ) -> None:
-        """Print one row per network: its name, its costs and its accuracy."""
+        """Print one row per network: its name, its costs and its score."""
+        from archwright.tasks import find_metric
+
+        metric = find_metric(next((key for row in networks for key in row.scores), "top1"))
+        score = f"{metric.label} {metric.unit}"
         self.table(
-            ("network", "architecture", "channels", "parameters", "MACs", "top-1 %"),
+            ("network", "architecture", "channels", "parameters", "MACs", score),
             [
                 (
                     network.name,
@@ -74,7 +78,7 @@ class Show:
                     decimals(network.channels, 0),
                     decimals(network.params, 0),
                     decimals(network.macs, 0),
-                    decimals(network.top1),
+                    decimals(network.scores[metric.key]),
                 )
                 for network in networks
             ],

@@ -17,16 +17,17 @@ def _run(config: EvaluateConfig) -> "EvaluateResult":
 
 
 def _show(result: "EvaluateResult", show: Show) -> dict[str, Any]:
-    score = result.score
+    from archwright.tasks import get_task
+
+    score, metrics = result.score, get_task(result.task).metrics
     text = shorten(result.architecture, 100)
     show.line(f"{result.kind}, {result.weights}, on {result.data}: {text}")
     show.table(
-        ("file", "top-1 %", "top-5 %", "loss", "images", "seconds"),
+        ("file", *(f"{m.label} {m.unit}" for m in metrics), "loss", "images", "seconds"),
         [
             (
                 str(result.file),
-                decimals(score.top1),
-                decimals(score.top5),
+                *(decimals(score.metrics[metric.key]) for metric in metrics),
                 decimals(score.loss, 4),
                 count(score.images),
                 decimals(result.seconds, 2),

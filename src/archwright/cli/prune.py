@@ -19,12 +19,14 @@ def _run(config: PruneConfig) -> "PruneResult":
 
 def _show(result: "PruneResult", show: Show) -> dict[str, Any]:
     from archwright.engine.folder import RunFolder
+    from archwright.tasks import find_metric
 
+    metric = find_metric(result.metric)
     show.networks(result.rows)
     left = result.macs_after / result.macs_before
     show.line(
-        f"{result.nodes_deleted} nodes deleted, {left:.1%} of the MACs left; top-1 before "
-        f"fine-tuning: {decimals(result.top1_pruned)} %"
+        f"{result.nodes_deleted} nodes deleted, {left:.1%} of the MACs left; {metric.label} before "
+        f"fine-tuning: {metric.text(result.score_pruned, 2)}"
     )
     if result.latency_ms_after is not None:
         show.line(

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
 
 from archwright.data import counter_rng
 from archwright.data.augment import Augmentation, cutout_
 from archwright.data.image_sets import ImageSet, MemorySet, Shard
 from archwright.errors import DataError
+from archwright.tasks import Batch, move
 
 
 class Batches:
@@ -78,9 +78,11 @@ class Batches:
         count = len(self.image_set)
         return count // self.batch_size if self._drop_last else -(-count // self.batch_size)
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images, normalised float32 [B, C, H, W], and labels, int64 [B], from batch `start`
-        on.
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield images, normalised float32 [B, C, H, W], and their targets, from batch `start` on.
+
+        Targets are as the image set has them (see `archwright.tasks`): labels int64 [B] of one that
+        is classified.
 
         Batch `start` equals, bit for bit, the one that `epoch(epoch)` yields at that position.
         Raises DataError for a corrupt image of a streamed set.
@@ -98,7 +100,7 @@ class Batches:
             images = pixels.float().mul_(self._scale).add_(self._shift)
             if self.augment is not None and self.augment.cutout:
                 cutout_(images, centre, self.augment.cutout)
-            yield images, labels
+            yield images, move(labels, self.device)
 
     def _shards(self, key: int, start: int) -> Iterator[Shard]:
         count = len(self.image_set)

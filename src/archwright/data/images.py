@@ -6,6 +6,7 @@ from hashlib import blake2b
 from archwright.data.augment import Augmentation
 from archwright.data.image_sets import ImageSet, StreamedSet
 from archwright.errors import DataError
+from archwright.tasks import CLASSIFICATION, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,7 @@ class ImageData:
 
     left_out, odd: what of the source was left out, and what is odd about the rest, each in words.
     augmentation: the usual one of these very images, where they have one.
+    task: what networks are trained to do on them; it says what their targets are.
     mean, std: one number a channel, in 0..1, of the training images loaded.
     fingerprint: changes with the labels, their order, the classes, the channels and the size;
         two runs with the same one saw the same split.
@@ -33,6 +35,7 @@ class ImageData:
     left_out: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
     augmentation: Augmentation | None = None
+    task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:

@@ -53,5 +53,5 @@ def about(data: ImageData) -> dict[str, Any]:
 
 def _without(data: ImageData, images: ImageSet) -> list[str]:
     """Return the classes without an image."""
-    counts = images.labels.bincount(minlength=len(data.classes)).tolist()
+    counts = images.labels.flatten().bincount(minlength=len(data.classes)).tolist()
     return [name for name, count in zip(data.classes, counts, strict=False) if not count]

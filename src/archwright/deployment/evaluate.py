@@ -24,14 +24,16 @@ from archwright.spaces import get_space
 class EvaluateResult:
     """Result of an evaluation: the network, the images and the score.
 
-    `kind` is that of the run (search, train, prune) or the format of the file; `weights` are
-    float32 or int8; `data_summary` says what the images are; `seconds` are those of the scoring.
+    `task` is what the network was trained to do; `kind` is that of the run (search, train, prune)
+    or the format of the file; `weights` are float32 or int8; `data_summary` describes the images;
+    `seconds` are those of the scoring.
     """
 
     file: Path
     kind: str
     weights: str
     architecture: str
+    task: str
     data: str
     data_summary: dict[str, Any]
     score: Score
@@ -39,7 +41,7 @@ class EvaluateResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result for a machine, the score's numbers among the others."""
-        content: dict[str, Any] = {**asdict(self), **asdict(self.score), "file": str(self.file)}
+        content: dict[str, Any] = {**asdict(self), **self.score.to_json(), "file": str(self.file)}
         del content["score"]
         return content
 
@@ -81,6 +83,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         kind=kind,
         weights=card.weights,
         architecture=card.architecture,
+        task=images.task.name,
         data=images.title,
         data_summary=about(images),
         score=score,

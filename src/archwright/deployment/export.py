@@ -175,7 +175,7 @@ def _quantised(
     fabric = make_fabric("cpu", "32-true")
     threads = torch.get_num_threads()
     own, before = (
-        score_exported(fabric, load(content, config.format, threads=threads), images).top1
+        score_exported(fabric, load(content, config.format, threads=threads), images).headline
         for content in (made[""], plain)
     )
     scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}

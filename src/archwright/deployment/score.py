@@ -1,18 +1,18 @@
-"""How well something that answers with logits tells images apart."""
+"""Score a network, or a file of one, on the test images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from archwright import data
 from archwright.engine.device import to_device
 from archwright.engine.evaluate import evaluate, scoring_batches
 from archwright.engine.meter import Meter
 from archwright.lowering import GraphModule
+from archwright.tasks import Outputs, move
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -20,37 +20,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Percent of images told right, at the first and among the first five guesses; mean loss.
+    """Metrics of a task on test images, and the mean loss.
 
-    The loss is None where it is not a finite number.
+    Attributes:
+        metrics: every metric by key, the one that networks are ranked by first.
+        loss: None where it is not a finite number.
     """
 
-    top1: float
-    top5: float
+    metrics: Mapping[str, float]
     loss: float | None
     images: int
 
+    @property
+    def headline(self) -> float:
+        """The metric that networks are ranked by."""
+        return next(iter(self.metrics.values()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers by name."""
+        return {**self.metrics, "loss": self.loss, "images": self.images}
+
 
 def score_network(fabric: "Fabric", network: GraphModule, images: data.ImageData) -> Score:
-    """The score of a network on the test images, exactly as its training takes it."""
+    """Return the score of a network on the test images, exactly as its training takes it."""
     to_device(network, fabric.device)
-    return _score(evaluate(fabric, network, scoring_batches(fabric, images).epoch(0)))
+    return _score(evaluate(fabric, images.task, network, scoring_batches(fabric, images).epoch(0)))
 
 
 @torch.no_grad()
 def score_exported(
-    fabric: "Fabric", exported: Callable[[Tensor], Tensor], images: data.ImageData
+    fabric: "Fabric", exported: Callable[[Tensor], Outputs], images: data.ImageData
 ) -> Score:
-    """The score of an exported network on the test images."""
-    meter = Meter(fabric)
-    for batch, labels in scoring_batches(fabric, images).epoch(0):
-        logits = exported(batch).to(labels.device)
-        meter.add(functional.cross_entropy(logits, labels), logits, labels)
+    """Return the score of an exported network on the test images."""
+    meter = Meter(fabric, images.task)
+    for batch, targets in scoring_batches(fabric, images).epoch(0):
+        outputs = move(exported(batch), batch.device)
+        meter.add(images.task.loss(outputs, targets), outputs, targets)
     return _score(meter)
 
 
 def _score(meter: Meter) -> Score:
-    assert meter.top1 is not None, "a data set has test images"
-    assert meter.top5 is not None, "and both are counted together"
-    top1, top5 = round(meter.top1, 4), round(meter.top5, 4)
-    return Score(top1=top1, top5=top5, loss=meter.loss, images=int(meter.sums[3]))
+    metrics = {key: round(value, 4) for key, value in meter.values().items()}
+    return Score(metrics=metrics, loss=meter.loss, images=meter.images)

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -150,3 +150,13 @@ def average_over_processes(fabric: "Fabric", tensors: list[Tensor]) -> None:
     parts = mean.split([tensor.numel() for tensor in tensors])
     for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
+
+
+def gather_states(fabric: "Fabric", state: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
+    """Return the tensors of every process by name; their shapes may differ."""
+    if fabric.world_size == 1:
+        return [state]
+    own = {name: value.cpu() for name, value in state.items()}
+    found: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(found, own)
+    return found

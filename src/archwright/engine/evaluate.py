@@ -1,4 +1,4 @@
-"""Scoring a network on images it was not trained on."""
+"""Score a network on images that it was not trained on."""
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -6,19 +6,19 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from archwright import data
 from archwright.engine.device import average_over_processes
 from archwright.engine.meter import Meter
 from archwright.lowering import GraphModule, Mixture
+from archwright.tasks import Batch, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-LabelledBatches = Iterable[tuple[Tensor, Tensor]]
-"""Batches of images [B, C, H, W] and labels [B]."""
+LabelledBatches = Iterable[Batch]
+"""Batches of images [B, C, H, W] and their targets."""
 
 
 _BATCH = 256
@@ -26,7 +26,7 @@ _BATCH = 256
 
 
 def scoring_batches(fabric: "Fabric", images: data.ImageData) -> data.Batches:
-    """The test images in their order, each process its share."""
+    """Return the test images in their order, each process its share."""
     return data.Batches(
         images.test,
         _BATCH - _BATCH % fabric.world_size,
@@ -42,18 +42,22 @@ def scoring_batches(fabric: "Fabric", images: data.ImageData) -> data.Batches:
 
 @torch.no_grad()
 def evaluate(
-    fabric: "Fabric", network: GraphModule, batches: LabelledBatches, mixture: Mixture | None = None
+    fabric: "Fabric",
+    task: Task,
+    network: GraphModule,
+    batches: LabelledBatches,
+    mixture: Mixture | None = None,
 ) -> Meter:
-    """Loss and accuracy in evaluation mode, over all processes; the mode is put back."""
+    """Return loss and metrics in evaluation mode, over all processes; the mode is put back."""
     training = network.training
     network.eval()
-    meter = Meter(fabric)
-    for images, labels in batches:
-        if not len(labels):  # a last batch may be too small for every process to have a part
+    meter = Meter(fabric, task)
+    for images, targets in batches:
+        if not len(images):  # a last batch may be too small for every process to have a part
             continue
         with fabric.autocast():
-            logits, _ = network(images, mixture)
-        meter.add(functional.cross_entropy(logits.float(), labels), logits, labels)
+            outputs, _ = network(images, mixture)
+        meter.add(task.loss(outputs, targets), outputs, targets)
     network.train(training)
     return meter.over_processes()
 

@@ -29,7 +29,7 @@ _FREE = frozenset(
     {
         CONDITIONS,
         *("out", "resume", "data_root", "data_title", "data_summary", "workers", "command"),
-        "checkpoint_seconds",
+        *("checkpoint_seconds", "task"),
     }
 )
 """Settings that a resumed run may change: they do not affect the result."""
@@ -48,6 +48,7 @@ class _Known(TypedDict, total=False):
     data: str
     data_title: str
     data_root: str
+    task: str
     method: str
     derivation: str
     simplify: str

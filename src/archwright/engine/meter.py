@@ -1,75 +1,99 @@
-"""Running means of loss and accuracy, kept on the device and resumable."""
+"""Running loss and metrics of a pass over images, kept on the device and resumable."""
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from archwright.engine.device import gather_states
 from archwright.errors import DivergedError
+from archwright.tasks import Outputs, Targets, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
 class Meter:
-    """Sums of loss, top-1 and top-5 hits, and images, over the batches added since `reset`.
+    """Loss and metrics of a task over the batches that were added since `reset`.
 
     Attributes:
-        sums: those four, and how many batches were added before one was not finite.
+        sums: the loss, images, and how many batches were added before one was not finite [3].
+        metrics: the task's accumulator.
     """
 
-    def __init__(self, fabric: "Fabric") -> None:
-        self._fabric = fabric
-        self.sums = torch.zeros(5, dtype=torch.float64, device=fabric.device)
+    def __init__(self, fabric: "Fabric", task: Task) -> None:
+        self._fabric, self._task = fabric, task
+        self.sums = torch.zeros(3, dtype=torch.float64, device=fabric.device)
+        self.metrics = task.accumulator()
 
+    @torch.no_grad()
     def add(
-        self, loss: Tensor, logits: Tensor, labels: Tensor, gradient: Tensor | None = None
+        self, loss: Tensor, outputs: Outputs, targets: Targets, gradient: Tensor | None = None
     ) -> None:
-        """Count a batch: its mean loss, logits [B, classes], labels [B].
+        """Count a batch: its mean loss, what the network gave, and what it was to give.
 
         gradient: the norm of the loss's gradient, if there is one; it must be finite too.
         """
-        ranked = logits.detach().topk(min(5, logits.shape[1]), dim=1).indices
-        hits = ranked.eq(labels[:, None])
-        count = len(labels)
-        total = loss.detach() * count
+        total = loss * len(targets)
         if gradient is not None:
-            total = total + 0 * gradient.detach()  # not a number unless the norm is finite
-        parts = (total, hits[:, 0].sum(), hits.sum(), loss.new_tensor(count))
-        self.sums[:4] += torch.stack([part.double() for part in parts])
-        self.sums[4] += torch.isfinite(self.sums[0])
+            total = total + 0 * gradient  # not a number unless the norm is finite
+        self.sums[:2] += torch.stack([total.double(), total.new_tensor(len(targets)).double()])
+        self.sums[2] += torch.isfinite(self.sums[0])
+        self.metrics.update(outputs, targets)
+
+    def merge(self, other: "Meter") -> None:
+        """Add all that another meter has counted."""
+        self.sums += other.sums
+        self.metrics.merge(other.metrics.state())
 
     def reset(self) -> None:
         """Start over."""
         self.sums.zero_()
+        self.metrics = self._task.accumulator()
 
     def over_processes(self) -> "Meter":
-        """The same of all processes together; every one of them must ask."""
-        total = Meter(self._fabric)
+        """Return the same of all processes together; every one of them must ask."""
+        total = Meter(self._fabric, self._task)
         total.sums = self._reduced(self.sums, "sum")
+        for state in gather_states(self._fabric, self.metrics.state()):
+            total.metrics.merge(state)
         return total
+
+    @property
+    def images(self) -> int:
+        """How many images were counted."""
+        return int(self.sums[1])
 
     @property
     def loss(self) -> float | None:
         """Mean loss; None if nothing was counted, or if it is not a finite number."""
-        mean = self._mean(0)
+        mean = float(self.sums[0]) / self.images if self.images else None
         return mean if mean is None or math.isfinite(mean) else None
 
-    @property
-    def top1(self) -> float | None:
-        """Percent of images whose label has the largest logit."""
-        return self._percent(1)
+    def values(self) -> dict[str, float]:
+        """Return every metric of the task by key; {} if nothing was counted."""
+        return self.metrics.compute()
 
     @property
-    def top5(self) -> float | None:
-        """Percent of images whose label is among the five largest logits."""
-        return self._percent(2)
+    def score(self) -> float | None:
+        """The metric that networks are ranked by; None if nothing was counted."""
+        return self.values().get(self._task.metric.key)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that was counted, as a checkpoint holds it."""
+        return {"sums": self.sums, "metrics": dict(self.metrics.state())}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.reset()
+        self.sums.copy_(state["sums"])
+        self.metrics.merge(state["metrics"])
 
     def first_bad(self) -> int | None:
         """The first batch, from 0, whose loss or gradient was not finite in any process."""
-        health = torch.stack([torch.isfinite(self.sums[0]).double(), self.sums[4]])
+        health = torch.stack([torch.isfinite(self.sums[0]).double(), self.sums[2]])
         finite, good = self._reduced(health, "min").tolist()
         return None if finite else int(good)
 
@@ -79,14 +103,6 @@ class Meter:
         result = self._fabric.all_reduce(values.clone(), reduce_op=how)
         assert isinstance(result, Tensor), "a tensor goes in, a tensor comes out"
         return result
-
-    def _mean(self, index: int) -> float | None:
-        count = float(self.sums[3])
-        return float(self.sums[index]) / count if count else None
-
-    def _percent(self, index: int) -> float | None:
-        mean = self._mean(index)
-        return None if mean is None else 100.0 * mean
 
 
 def require_finite(epoch: int, meters: Mapping[str, Meter]) -> None:

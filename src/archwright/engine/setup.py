@@ -138,6 +138,7 @@ def _about(options: RunOptions, images: data.ImageData) -> dict[str, Any]:
         "classes": list(images.classes),
         "image_size": images.image_size,
         "image_channels": images.channels,
+        "task": images.task.name,
         "background": options.background or data.BACKGROUND,
         "white_level": options.white_level or data.WHITE_LEVEL,
         # Rounded: a resume compares them, perhaps on a machine that sums in another order.

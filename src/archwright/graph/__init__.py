@@ -15,7 +15,7 @@ from archwright.graph.expr import (
     name_slots,
 )
 from archwright.graph.genotype import Architecture, CellGenotype, EdgeOp, Origin, decision_name
-from archwright.graph.network import INPUT, Cell, Edge, Network, Step
+from archwright.graph.network import INPUT, Cell, Edge, Network, Step, expression_step
 from archwright.graph.ops import (
     AvgPool,
     BatchNorm,
@@ -78,6 +78,7 @@ __all__ = [
     "concat",
     "connected",
     "decision_name",
+    "expression_step",
     "name_slots",
     "named_fusion",
     "primitive_types",

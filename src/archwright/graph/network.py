@@ -7,8 +7,8 @@ a plain expression that reads the outputs of earlier steps.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from archwright.graph.expr import Choice, Decision, Expr, Op, choices, modules
-from archwright.graph.primitive import Shape
+from archwright.graph.expr import Choice, Decision, Expr, Op, chain, choices, modules, name_slots
+from archwright.graph.primitive import Primitive, Shape
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Step:
     name: str
     body: Expr | Cell
     inputs: tuple[str, ...]
+
+
+def expression_step(name: str, source: str, *parts: Expr | Primitive) -> Step:
+    """Return the step that applies `parts` in turn, its slots named after it."""
+    return Step(name, name_slots(chain(*parts), name), (source,))
 
 
 INPUT = "input"

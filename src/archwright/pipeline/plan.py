@@ -35,7 +35,6 @@ from archwright.spaces import (
     Space,
     get_space,
     reference_architecture,
-    with_auxiliary,
     write_architecture,
 )
 from archwright.training.config import TrainConfig
@@ -63,7 +62,7 @@ class Plan:
             **{**asked, **self.space.settings},
             **{"channels": size.channels, "cells": size.cells, "classes": self.images["classes"]},
             **{"image_size": size.image_size, "image_channels": size.image_channels},
-            **{"data_summary": self.images, "asked": asked},
+            **{"data_summary": self.images, "asked": asked, "task": self.space.task.name},
         }
 
     @property
@@ -108,7 +107,8 @@ def make_plan(config: BuildConfig) -> Plan:
         DataError: the images cannot be used.
         GraphError: networks of the space cannot be said in the format.
     """
-    space, images = get_space(config.space), load_images(config)
+    images = load_images(config)
+    space = replace(get_space(config.space), task=images.task)
     search = search_config(config, space, images.image_size)
     size = _final_size(config, space, search, images)
     if not (search.out / "config.json").exists():  # else it was checked when it started
@@ -172,7 +172,7 @@ def _final_size(
 
 def _head_fits(space: Space, network: Network, size: Size) -> bool:
     try:
-        with_auxiliary(network, space.skeleton.auxiliary_after(size), size.classes)
+        space.with_auxiliary(network, size)
     except ConfigError:
         return False
     return True

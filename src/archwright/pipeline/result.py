@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archwright.engine.scores import rows_from_json
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.pruning.result import Measured
 from archwright.report.budgets import BudgetCheck
 from archwright.spaces import Size
+from archwright.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +53,21 @@ class BuildResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON."""
-        return {**to_json(self), "budgets": [budget.to_json() for budget in self.budgets]}
+        rows = [row.to_json() for row in self.rows]
+        return {
+            **to_json(self),
+            "rows": rows,
+            "budgets": [budget.to_json() for budget in self.budgets],
+        }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any], out: Path) -> "BuildResult":
-        """Return the inverse of `to_json` for a build that is now at `out`; further fields are
-        ignored.
+    def from_json(cls, content: dict[str, Any], out: Path, task: Task) -> "BuildResult":
+        """Return the inverse of `to_json` for a build for that task that is now at `out`.
 
         Raises:
             RunError: a field is missing, or of another type.
         """
-        held = read_as(cls, {**content, "out": str(out)}, result_of(str(out)))
+        where = result_of(str(out))
+        rows = rows_from_json(content, [task.metric], where)
+        held = read_as(cls, {**content, "out": str(out), "rows": rows}, where)
         return replace(held, file=out / held.file.name, report=out / held.report.name)

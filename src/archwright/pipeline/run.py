@@ -35,6 +35,7 @@ from archwright.pruning.result import Measured, PruneResult
 from archwright.pruning.run import prune
 from archwright.report import write_report
 from archwright.spaces import get_space, write_architecture
+from archwright.tasks import CLASSIFICATION, get_task
 from archwright.training.run import TrainResult, train
 
 _KIND = "build"
@@ -100,7 +101,8 @@ def _finished(config: BuildConfig) -> BuildResult | None:
     result = RunFolder(config.out).result()
     if result is None or not (config.file.is_file() and config.page.is_file()):
         return None
-    return BuildResult.from_json(result, config.out)
+    task = get_task(held.get("task", CLASSIFICATION.name))
+    return BuildResult.from_json(result, config.out, task)
 
 
 def _open(plan: Plan) -> RunFolder:
@@ -170,7 +172,8 @@ class _Build:
         if top1 is None:
             asked = {name: getattr(self.config, name) for name in ("data", "data_root")}
             limit = self.config.test_limit
-            top1 = evaluate(EvaluateConfig(file=settings.out, **asked, test_limit=limit)).score.top1
+            scored = EvaluateConfig(file=settings.out, **asked, test_limit=limit)
+            top1 = evaluate(scored).score.headline
         seconds = round(time.monotonic() - began, 3)
         exported = {
             **written.to_json(),
@@ -234,6 +237,7 @@ def _rows(
     plan: Plan, found: SearchResult, trained: TrainResult, pruned: PruneResult | None
 ) -> tuple[Measured, ...]:
     """Return the network after each stage, then the networks for comparison."""
+    key = plan.space.task.metric.key
     first = Measured(
         name="searched",
         architecture=write_architecture(found.architecture),
@@ -242,7 +246,7 @@ def _rows(
         macs=found.macs,
         published_params=found.published_params,
         published_macs=found.published_macs,
-        top1=found.accuracy,
+        scores={key: found.accuracy},
     )
     own, *rivals = (
         Measured(
@@ -253,7 +257,7 @@ def _rows(
             macs=row.macs,
             published_params=row.published_params,
             published_macs=row.published_macs,
-            top1=row.top1,
+            scores={key: row.score},
         )
         for row in trained.rows
     )

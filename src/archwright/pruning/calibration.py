@@ -1,10 +1,9 @@
-"""The images on which what stands in for deleted nodes is fitted."""
+"""Images on which the replacements of deleted nodes are fitted."""
 
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from archwright import data
+from archwright.tasks import Batch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -15,10 +14,10 @@ _BATCH = 256
 
 def calibration_batches(
     fabric: "Fabric", images: data.ImageData, count: int, seed: int
-) -> list[tuple[Tensor, Tensor]]:
-    """`count` of the training images (all, if there are fewer) as they are, in batches.
+) -> list[Batch]:
+    """Return `count` of the training images (all, if there are fewer) as they are, in batches.
 
-    A sample by the seed: images [B, C, H, W] and labels [B], neither shifted nor cut.
+    A sample by the seed: images [B, C, H, W] and their targets, neither shifted nor cut.
     """
     count = min(count, len(images.train))
     batches = data.Batches(
@@ -31,10 +30,10 @@ def calibration_batches(
         shuffle=True,
         device=fabric.device,
     )
-    found: list[tuple[Tensor, Tensor]] = []
-    for given, labels in batches.epoch(0):
-        found.append((given[:count], labels[:count]))
-        count -= len(labels)
+    found: list[Batch] = []
+    for given, targets in batches.epoch(0):
+        found.append((given[:count], targets[:count]))
+        count -= len(given)
         if count <= 0:
             break
     return found

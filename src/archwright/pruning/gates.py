@@ -1,4 +1,4 @@
-"""Gates on the nodes of a network, and what they say of each node's importance.
+"""Gates on the nodes of a network, and the importance of nodes that follows from them.
 
 Legend: B batch, C channels, H height, W width; g the gate of a node, L the loss.
 """
@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from archwright.engine.evaluate import LabelledBatches
 from archwright.graph import Network, Node, Pruning
 from archwright.graph.passes.rewire import deletable, gate_slot, rewire
 from archwright.lowering import GraphModule
+from archwright.tasks import Outputs, Task
 from archwright.training.trainer import LossTerm
 
 Gates = dict[Node, nn.Parameter]
@@ -21,7 +21,7 @@ Gates = dict[Node, nn.Parameter]
 
 
 def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[GraphModule, Gates]:
-    """The network of `whole` with its weights `state` and a gate of one on every node."""
+    """Return the network of `whole` with its weights `state`, and a gate of one on every node."""
     module = GraphModule(rewire(whole, Pruning(gated=True)))
     module.load_state_dict({**module.state_dict(), **state})
     gates = {
@@ -31,30 +31,34 @@ def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[GraphMod
 
 
 def sparsity(gates: Gates, strength: float) -> LossTerm:
-    """The term that draws gates to zero: `strength` times the sum of |g|."""
+    """Return the term that draws gates to zero: `strength` times the sum of |g|."""
 
-    def term(images: Tensor, logits: Tensor) -> Tensor:
+    def term(images: Tensor, outputs: Outputs) -> Tensor:
         return strength * torch.cat([gate.flatten() for gate in gates.values()]).abs().sum()
 
     return term
 
 
 def gate_scores(gates: Gates) -> dict[Node, float]:
-    """|g| of each node."""
+    """Return |g| of each node."""
     return {node: abs(float(gate.detach())) for node, gate in gates.items()}
 
 
-def taylor_scores(gated: GraphModule, gates: Gates, batches: LabelledBatches) -> dict[Node, float]:
-    """Mean over batches of |g dL/dg|, in evaluation mode: what L changes, to first order, without
-    the node (Molchanov et al., Importance Estimation for Neural Network Pruning, CVPR 2019).
+def taylor_scores(
+    task: Task, gated: GraphModule, gates: Gates, batches: LabelledBatches
+) -> dict[Node, float]:
+    """Return the mean over batches of |g dL/dg| for each node, in evaluation mode.
+
+    This is the change of L without the node, to first order (Molchanov et al., Importance
+    Estimation for Neural Network Pruning, CVPR 2019).
     """
     training = gated.training
     gated.eval()
     totals = torch.zeros(len(gates), dtype=torch.float64)
     count = 0
-    for images, labels in batches:
-        logits, _ = gated(images)
-        loss = functional.cross_entropy(logits.float(), labels)
+    for images, targets in batches:
+        outputs, _ = gated(images)
+        loss = task.loss(outputs, targets)
         gradients = torch.autograd.grad(loss, list(gates.values()), materialize_grads=True)
         parts = [
             float((gate.detach() * gradient).abs())
@@ -67,5 +71,5 @@ def taylor_scores(gated: GraphModule, gates: Gates, batches: LabelledBatches) ->
 
 
 def random_scores(nodes: Sequence[Node], seed: int) -> dict[Node, float]:
-    """A number for each node, drawn uniformly."""
+    """Return a number for each node, drawn uniformly."""
     return dict(zip(nodes, np.random.default_rng(seed).random(len(nodes)).tolist(), strict=True))

@@ -31,7 +31,7 @@ def pruned_network(whole: Network, pruning: Pruning, gated: GraphModule) -> Grap
 
 
 @torch.no_grad()
-def compensate(
+def reconstruct(
     pruned: GraphModule,
     gated: GraphModule,
     deleted: frozenset[Node],

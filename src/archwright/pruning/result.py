@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archwright.engine.scores import row_to_json, rows_from_json, score_of
 from archwright.engine.trained import TrainedNetwork
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.spaces import Size, write_architecture
+from archwright.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Row of the table: a network, its cost, and the percent of test images that it gets right.
+    """Row of the table: a network, its cost, and the task's metric on the test images.
 
     `published_params` and `published_macs` are those of its architecture as published, which
     differ where weights were inherited from a search.
@@ -24,10 +26,19 @@ class Measured:
     macs: int
     published_params: int
     published_macs: int
-    top1: float
+    scores: dict[str, float]
+
+    @property
+    def score(self) -> float:
+        """The metric that networks are ranked by."""
+        return next(iter(self.scores.values()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as JSON has it, the metric under its own key."""
+        return row_to_json(self)
 
 
-def measured(name: str, one: TrainedNetwork, top1: float) -> Measured:
+def measured(name: str, one: TrainedNetwork, score: float) -> Measured:
     """Return the row of a network."""
     cost, published = one.cost, one.published_cost
     return Measured(
@@ -38,19 +49,20 @@ def measured(name: str, one: TrainedNetwork, top1: float) -> Measured:
         macs=cost.macs,
         published_params=published.params,
         published_macs=published.macs,
-        top1=round(top1, 4),
+        scores={one.space.task.metric.key: round(score, 4)},
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneResult:
-    """Network before and after; accuracies are in percent of test images.
+    """Network before and after; scores are the task's metric on the test images.
 
     Attributes:
         architecture: what is left, as text.
         published_params: parameters of what is left, as published; `published_macs` alike.
         nodes_deleted: their number, over all cells.
-        top1_pruned: right after nodes were deleted and fusions fitted, before the fine-tuning.
+        metric: the metric's key, under which scores are written: `top1_before` and so on.
+        score_pruned: right after nodes were deleted and fusions fitted, before the fine-tuning.
         counted_at: the size of the network, which costs are counted and measured at.
         latency_ms_before: as it was measured; None where there is no target for it.
         rows: the pruned network, and the unpruned one.
@@ -65,9 +77,10 @@ class PruneResult:
     published_macs: int
     nodes_deleted: int
     counted_at: Size
-    top1_before: float
-    top1_pruned: float
-    top1_after: float
+    metric: str
+    score_before: float
+    score_pruned: float
+    score_after: float
     latency_ms_before: float | None
     latency_ms_after: float | None
     seconds: float
@@ -75,14 +88,24 @@ class PruneResult:
     rows: tuple[Measured, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The result as the log has it."""
-        return to_json(self)
+        """Return the result as the log has it."""
+        content = to_json(self)
+        del content["metric"]
+        keys = {f"score_{when}": f"{self.metric}_{when}" for when in _SCORED}
+        renamed = {keys.get(name, name): value for name, value in content.items()}
+        return {**renamed, "rows": [row.to_json() for row in self.rows]}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "PruneResult":
-        """The inverse of `to_json`; further fields are ignored.
+    def from_json(cls, content: dict[str, Any], task: Task) -> "PruneResult":
+        """Return the result that `to_json` wrote, for that task; further fields are ignored.
 
         Raises:
             RunError: a field is missing, or of another type.
         """
-        return read_as(cls, content, result_of(content["out"]))
+        where, key = result_of(content["out"]), task.metric.key
+        given = {f"score_{when}": score_of(content, f"{key}_{when}", where) for when in _SCORED}
+        rows = rows_from_json(content, [task.metric], where)
+        return read_as(cls, {**content, **given, "metric": key, "rows": rows}, where)
+
+
+_SCORED = ("before", "pruned", "after")

@@ -63,7 +63,7 @@ def prune(config: PruneConfig) -> PruneResult:
         finished = folder.result()
         if finished is None:
             return run.run(Checkpointer(folder, fabric, config.checkpoint_seconds))
-    return PruneResult.from_json({**finished, "out": str(config.out)})
+    return PruneResult.from_json({**finished, "out": str(config.out)}, images.task)
 
 
 class _Pruning:
@@ -74,6 +74,7 @@ class _Pruning:
     def __init__(self, stages: Stages, targets: list[Target]) -> None:
         self.stages, self.targets = stages, targets
         self.config, self.source = stages.config, stages.source
+        self.metric = stages.images.task.metric.key
         network, size = self.source.network, self.config.batch_size
         require_trainable(stages.fabric, self.config, network, size, "this network")
         _ = stages.batches
@@ -98,13 +99,13 @@ class _Pruning:
         return self._tune(state)
 
     def _begin(self) -> None:
-        self.facts["top1_before"] = self.stages.top1(self.stages.unpruned())
+        self.facts["score_before"] = self.stages.score(self.stages.unpruned())
         if self.keeper.writes:
             self.keeper.folder.log.write(
                 "start",
                 kind="prune",
                 params=self.source.cost.params,
-                top1=self.facts["top1_before"],
+                **{self.metric: self.facts["score_before"]},
                 versions=versions(),
                 hardware=describe_hardware(self.stages.fabric.device),
             )
@@ -129,7 +130,7 @@ class _Pruning:
         cut = self.stages.cut(gated, self.targets)
         facts, pruning = self.facts, cut.pruning
         facts["deleted"] = [list(node) for node in sorted(pruning.deleted)]
-        facts["top1_pruned"] = self.stages.top1(cut.network)
+        facts["score_pruned"] = self.stages.score(cut.network)
         facts["latency_ms"] = [None, None]
         if self.config.latency_ms is not None:
             (timed,) = (t.measured for t in self.targets if t.measured is not None)
@@ -144,7 +145,7 @@ class _Pruning:
                 kinds=_kinds(self.source),
                 importance=_shown(cut.importance),
                 macs=graph_cost(cut.network.network).macs,
-                top1=facts["top1_pruned"],
+                **{self.metric: facts["score_pruned"]},
                 seconds=self.keeper.tick(),
             )
         return cut
@@ -158,11 +159,11 @@ class _Pruning:
             with loading(self.keeper.folder.checkpoint("last")):
                 network.load_state_dict(state["network"])
         held = {"stage": "tuning", "facts": self.facts}
-        network = self.stages.tune(
+        network = self.stages.finetune(
             to_device(network, self.stages.fabric.device),
             self.keeper,
             state=state if state["trainer"] else None,
-            held=lambda: held,
+            extra_state=lambda: held,
         )
         return self._finish(pruning, network)
 
@@ -170,8 +171,8 @@ class _Pruning:
         source, facts = self.source, self.facts
         architecture = replace(source.architecture, pruning=pruning)
         pruned = replace(source, architecture=architecture, network=network.network)
-        before = measured("unpruned", source, facts["top1_before"])
-        after = measured("pruned", pruned, self.stages.top1(network))
+        before = measured("unpruned", source, facts["score_before"])
+        after = measured("pruned", pruned, self.stages.score(network))
         latency_before, latency_after = facts["latency_ms"]
         result = PruneResult(
             architecture=after.architecture,
@@ -183,9 +184,10 @@ class _Pruning:
             published_macs=after.published_macs,
             nodes_deleted=len(pruning.deleted),
             counted_at=source.size,
-            top1_before=before.top1,
-            top1_pruned=facts["top1_pruned"],
-            top1_after=after.top1,
+            metric=self.metric,
+            score_before=before.score,
+            score_pruned=facts["score_pruned"],
+            score_after=after.score,
             latency_ms_before=latency_before,
             latency_ms_after=latency_after,
             seconds=self.keeper.tick(),

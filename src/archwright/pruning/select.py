@@ -42,7 +42,7 @@ class Target:
         """What is left, in units of what may be."""
         return self.cost(pruning) / self.limit
 
-    def eased(self, part: float) -> "Target":
+    def relaxed(self, part: float) -> "Target":
         """A part of the way to this one, from the whole network on."""
         whole = self.cost(Pruning())
         return replace(self, limit=max(self.limit, whole + part * (self.limit - whole)))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from archwright import data
 from archwright.engine.checkpoint import load_checkpoint, loading
@@ -36,8 +35,9 @@ from archwright.pruning.gates import (
     taylor_scores,
 )
 from archwright.pruning.leave_one_out import in_rounds, leave_one_out
-from archwright.pruning.reconstruction import compensate, pruned_network
+from archwright.pruning.reconstruction import pruned_network, reconstruct
 from archwright.pruning.select import Target, attainable, choose, select
+from archwright.tasks import Batch
 from archwright.training.loop import Loop, augmented_batches, cutout_side
 from archwright.training.trainer import Trainer
 
@@ -95,12 +95,12 @@ class Stages:
         module.load_state_dict(dict(self.source.state))
         return to_device(module, self.fabric.device)
 
-    def top1(self, network: GraphModule) -> float:
-        """Percent of test images that a network gets right."""
+    def score(self, network: GraphModule) -> float:
+        """Return the task's metric of a network on the test images."""
         batches = scoring_batches(self.fabric, self.images)
-        top1 = evaluate(self.fabric, network, batches.epoch(0)).top1
-        assert top1 is not None, "a data set has test images"
-        return round(top1, 4)
+        score = evaluate(self.fabric, self.images.task, network, batches.epoch(0)).score
+        assert score is not None, "a data set has test images"
+        return round(score, 4)
 
     def gated(self) -> GatedNetwork:
         """The network with gates, all of them one."""
@@ -111,19 +111,20 @@ class Stages:
         self,
         keeper: Checkpointer,
         state: State | None = None,
-        held: Callable[[], State] = dict,
-        noted: Callable[[Gates], State] = lambda gates: {},
+        extra_state: Callable[[], State] = dict,
+        extra_log: Callable[[Gates], State] = lambda gates: {},
     ) -> GatedNetwork:
-        """The network with learned gates, in as many epochs as are asked for, or from `state` on.
+        """Learn gates in as many epochs as are asked for, or from `state` on; return the network.
 
-        Checkpoints hold what is `held` besides; `noted` is what the log of an epoch has of gates.
+        `extra_state` gives what checkpoints hold besides, `extra_log` what the log of an epoch has
+        of gates.
         """
         config, gated = self.config, self.gated()
         torch.manual_seed(config.seed)
         recipe = config.recipe(epochs=config.gate_epochs, lr=config.gate_lr)
         term = sparsity(gated.gates, config.sparsity)
-        trainer = Trainer(self.fabric, gated.network, recipe, term)
-        self._loop(keeper, held, lambda: noted(gated.gates)).run("gated", trainer, state)
+        trainer = Trainer(self.fabric, self.images.task, gated.network, recipe, term)
+        self._loop(keeper, extra_state, lambda: extra_log(gated.gates)).run("gated", trainer, state)
         return gated
 
     def learned_gates(self, run: Path) -> GatedNetwork:
@@ -181,7 +182,8 @@ class Stages:
             return random_scores(tuple(gated.gates), config.seed)
         if config.score == "loss":
             return self._tried(gated, frozenset())
-        return taylor_scores(gated.network, gated.gates, self._calibration)
+        task, batches = self.images.task, self._calibration
+        return taylor_scores(task, gated.network, gated.gates, batches)
 
     def _tried(self, gated: GatedNetwork, deleted: frozenset[Node]) -> dict[Node, float]:
         """What the loss rises by when each node that is left follows the `deleted`."""
@@ -192,10 +194,11 @@ class Stages:
         def without(nodes: frozenset[Node]) -> GraphModule:
             return self._fitted(gated, replace(pruning, deleted=nodes))
 
-        return leave_one_out(without, tuple(gated.gates), deleted, self._calibration)
+        nodes = tuple(gated.gates)
+        return leave_one_out(self.images.task, without, nodes, deleted, self._calibration)
 
     @cached_property
-    def _calibration(self) -> list[tuple[Tensor, Tensor]]:
+    def _calibration(self) -> list[Batch]:
         """Images that fusions are fitted and losses compared on, the same for every trial."""
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, config.seed)
@@ -215,7 +218,7 @@ class Stages:
         def nearer(
             importance: Mapping[Node, float], gone: frozenset[Node], part: float
         ) -> frozenset[Node]:
-            eased = [target.eased(part) for target in targets]
+            eased = [target.relaxed(part) for target in targets]
             before = replace(pruning, deleted=gone)
             return select(importance, eased, before, per_cost=config.per_cost).deleted
 
@@ -243,38 +246,41 @@ class Stages:
         config, network = self.config, self._left(gated, pruning)
         x = torch.cat([images for images, _ in self._calibration])
         anew = not config.keep_statistics
-        compensate(network, gated.network, pruning.deleted, x, recalibrated=anew)
+        reconstruct(network, gated.network, pruning.deleted, x, recalibrated=anew)
         return network
 
-    def tune(
+    def finetune(
         self,
         network: GraphModule,
         keeper: Checkpointer,
         name: str = "pruned",
         state: State | None = None,
-        held: Callable[[], State] = dict,
+        extra_state: Callable[[], State] = dict,
     ) -> GraphModule:
         """Fine-tune any network on the images of the run, or go on from `state`; the network."""
-        config = self.config
+        config, task = self.config, self.images.task
         if not config.epochs:
             return network
         torch.manual_seed(config.seed)
         term = None
         if config.distill:
-            term = distillation(self.unpruned(), config.distill, config.temperature)
+            term = distillation(task, self.unpruned(), config.distill, config.temperature)
         recipe = config.recipe(epochs=config.epochs, lr=config.lr)
-        trainer = Trainer(self.fabric, network, recipe, term)
-        self._loop(keeper, held, dict).run(name, trainer, state)
+        trainer = Trainer(self.fabric, task, network, recipe, term)
+        self._loop(keeper, extra_state, dict).run(name, trainer, state)
         return trainer.eval_network
 
     def _loop(
-        self, keeper: Checkpointer, held: Callable[[], State], noted: Callable[[], State]
+        self,
+        keeper: Checkpointer,
+        extra_state: Callable[[], State],
+        extra_log: Callable[[], State],
     ) -> Loop:
         return Loop(
             fabric=self.fabric,
             keeper=keeper,
             images=self.images,
             batches=self.batches,
-            held=held,
-            noted=noted,
+            extra_state=extra_state,
+            extra_log=extra_log,
         )

@@ -71,6 +71,11 @@ class Row:
     top1: float | None = None
     top5: float | None = None
 
+    @property
+    def scores(self) -> dict[str, float | None]:
+        """Metrics by key, the one that networks are ranked by first."""
+        return {"top1": self.top1}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:

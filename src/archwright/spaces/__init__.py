@@ -12,7 +12,7 @@ from archwright.spaces.notation import (
 )
 from archwright.spaces.operations import Candidate, Site
 from archwright.spaces.registry import SPACES, get_space, space_of
-from archwright.spaces.skeletons import Blocks, Staged, TwoInput, with_auxiliary
+from archwright.spaces.skeletons import Blocks, Staged, TwoInput
 from archwright.spaces.space import Space
 
 __all__ = [
@@ -36,6 +36,5 @@ __all__ = [
     "read_architecture",
     "reference_architecture",
     "space_of",
-    "with_auxiliary",
     "write_architecture",
 ]

@@ -8,6 +8,7 @@ from archwright.errors import ConfigError
 from archwright.graph import Cell, Expr, Network, Shape
 from archwright.spaces.cells import CellSpec
 from archwright.spaces.operations import Site
+from archwright.tasks import Features
 
 MOST = {
     **{"channels": 100_000, "cells": 200},
@@ -60,7 +61,7 @@ class Size:
 
 
 class PlaceCell(Protocol):
-    """Factory of the cells of a skeleton, searchable or found."""
+    """Factory of the cells of a skeleton, searchable or found, and of the task's head."""
 
     @property
     def searched(self) -> bool:
@@ -75,6 +76,10 @@ class PlaceCell(Protocol):
         `site` contains the cell's own width (`c_out`) and the stride of the edges that leave
         inputs.
         """
+        ...
+
+    def finish(self, features: Features) -> Network:
+        """Return the network of the trunk with the head of the task behind it."""
         ...
 
 

@@ -5,7 +5,7 @@ Legend: C channels of the first stage, N cells, L cells in all.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any
 
 from archwright.errors import ConfigError
 from archwright.graph import (
@@ -16,19 +16,17 @@ from archwright.graph import (
     Conv,
     Edge,
     Expr,
-    GlobalAvgPool,
-    Linear,
     Network,
-    Primitive,
     ReLU,
     Step,
     chain,
+    expression_step,
     name_slots,
-    walk_network,
 )
 from archwright.spaces.cells import CellSpec, dense_cell
 from archwright.spaces.contract import PlaceCell, Size
 from archwright.spaces.operations import Site, factorised_reduction
+from archwright.tasks import Features
 
 _LARGE_IMAGE = 96
 """Side in pixels from which the DARTS stem first reduces the image by a factor of eight."""
@@ -51,9 +49,12 @@ class Staged:
         return {self.kind: self.cell}
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """Return stem, stages, and a classifier behind a last activation."""
+        """Return stem, stages, and a head behind a last activation."""
         made = size.channels * self.multipliers[0]
-        steps = [_step("stem", INPUT, Conv(size.image_channels, made, 3), BatchNorm(made))]
+        steps = [
+            expression_step("stem", INPUT, Conv(size.image_channels, made, 3), BatchNorm(made))
+        ]
+        maps: list[str] = []
         for stage, multiplier in enumerate(self.multipliers):
             width = size.channels * multiplier
             if stage:
@@ -68,9 +69,9 @@ class Staged:
                 cell = place(self.kind, name, (given,), (width,), Site(width, width))
                 steps.append(Step(name, cell, (steps[-1].name,)))
                 made = width * len(cell.output)
-        head = (BatchNorm(made), ReLU(), GlobalAvgPool(), Linear(made, size.classes))
-        steps.append(_step("head", steps[-1].name, *head))
-        return Network(size.image, tuple(steps))
+            maps.append(steps[-1].name)
+        neck = (BatchNorm(made), ReLU())
+        return place.finish(_features(size, steps, maps, neck=neck, width=made))
 
     def auxiliary_after(self, size: Size) -> str:
         """Return the last cell before the last stage, if there are several."""
@@ -117,7 +118,7 @@ class TwoInput:
         return {"normal": self.normal, "reduce": self.reduce}
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """Return stem, cells, and a classifier on the pooled features.
+        """Return stem, cells, and a head on the features of the last one.
 
         Raises:
             ConfigError: there are too few cells or channels.
@@ -129,7 +130,10 @@ class TwoInput:
         steps, widths, reduced = self._stem(size)
         width = size.channels
         reductions = {size.cells // 3, 2 * size.cells // 3}
+        maps: list[str] = []
         for position in range(size.cells):
+            if position in reductions:
+                maps.append(steps[-1].name)
             kind = "reduce" if position in reductions else "normal"
             stride = 2 if kind == "reduce" else 1
             width *= stride
@@ -144,23 +148,25 @@ class TwoInput:
             steps.append(Step(name, cell, (before.name, last.name)))
             widths = (widths[1], width * len(cell.output))
             reduced = kind == "reduce"
-        head = (GlobalAvgPool(), Linear(widths[1], size.classes))
-        steps.append(_step("head", steps[-1].name, *head))
-        return Network(size.image, tuple(steps))
+        maps.append(steps[-1].name)
+        return place.finish(_features(size, steps, maps, width=widths[1]))
 
     def _stem(self, size: Size) -> tuple[list[Step], tuple[int, int], bool]:
         """Return the first steps, the last two widths, and whether their resolutions differ."""
         width = size.channels
         if size.image_size < _LARGE_IMAGE:
             parts = (Conv(size.image_channels, 3 * width, 3), BatchNorm(3 * width))
-            return [_step("stem", INPUT, *parts)], (3 * width, 3 * width), False
+            return [expression_step("stem", INPUT, *parts)], (3 * width, 3 * width), False
         half = width // 2
         first = (
             *(Conv(size.image_channels, half, 3, 2), BatchNorm(half), ReLU()),
             *(Conv(half, width, 3, 2), BatchNorm(width)),
         )
         second = (ReLU(), Conv(width, width, 3, 2), BatchNorm(width))
-        steps = [_step("stem0", INPUT, *first), _step("stem1", "stem0", *second)]
+        steps = [
+            expression_step("stem0", INPUT, *first),
+            expression_step("stem1", "stem0", *second),
+        ]
         return steps, (width, width), True
 
     def auxiliary_after(self, size: Size) -> str:
@@ -221,15 +227,16 @@ class Blocks:
         return tuple(counts)
 
     def build(self, size: Size, place: PlaceCell) -> Network:
-        """Return a strided stem, the blocks, and a pointwise convolution before the classifier.
+        """Return a strided stem, the blocks, and a pointwise conv before the head.
 
         Raises:
             ConfigError: there are fewer blocks than stages, or a width does not divide by 4.
         """
         width = max(round(size.channels * self.stem), 1)
         stem = Conv(size.image_channels, width, 3, self.stem_stride)
-        steps = [_step("stem", INPUT, stem, BatchNorm(width), ReLU())]
+        steps = [expression_step("stem", INPUT, stem, BatchNorm(width), ReLU())]
         position = 0
+        maps: list[str] = []
         for depth, multiplier in zip(self.stages(size.cells), self.multipliers, strict=True):
             wider = _stage_width(size, multiplier)
             for first in range(depth):
@@ -241,10 +248,10 @@ class Blocks:
                 steps.append(Step(name, cell, (steps[-1].name,)))
                 width = wider
                 position += 1
+            maps.append(steps[-1].name)
         last = max(round(size.channels * self.head), 1)
-        head = (Conv(width, last, 1), BatchNorm(last), ReLU(), GlobalAvgPool())
-        steps.append(_step("head", steps[-1].name, *head, Linear(last, size.classes, self.bias)))
-        return Network(size.image, tuple(steps))
+        neck = (Conv(width, last, 1), BatchNorm(last), ReLU())
+        return place.finish(_features(size, steps, maps, neck=neck, width=last, bias=self.bias))
 
     def auxiliary_after(self, size: Size) -> str:
         """Return the last block before the last stage, if there are several."""
@@ -262,32 +269,6 @@ def _stage_width(size: Size, multiplier: float) -> int:
     return width
 
 
-def with_auxiliary(network: Network, after: str, classes: int) -> Network:
-    """Return `network` with DARTS' auxiliary classifier on the features of step `after`.
-
-    Pooled to 2x2, a pointwise conv to 128, a 2x2 conv to 768 channels, and a linear layer.
-
-    Raises:
-        ConfigError: the features are a single pixel by then.
-    """
-    shape = walk_network(network)[after]
-    side = min(shape.height, shape.width)
-    if side < 2:
-        raise ConfigError(
-            f"no auxiliary head fits on {side}x{side} pixels after {after}: leave it out"
-        )
-    # at 8x8 (CIFAR) and 7x7 (ImageNet) this is the published 5x5 window at stride 3 and 2
-    window = min(5, side - 1)
-    pool = AvgPool(window, side - window, valid=True)
-    steps = (
-        *(ReLU(), pool, Conv(shape.channels, 128, 1), BatchNorm(128)),
-        *(ReLU(), Conv(128, 768, 2), BatchNorm(768), ReLU(), GlobalAvgPool()),
-        Linear(768, classes),
-    )
-    head = _step("auxiliary", after, *steps)
-    *before, last = network.steps
-    return replace(network, steps=(*before, head, last), auxiliary=head.name)
-
-
-def _step(name: str, source: str, *parts: Expr | Primitive) -> Step:
-    return Step(name, name_slots(cast(Expr, chain(*parts)), name), (source,))
+def _features(size: Size, steps: list[Step], maps: list[str], **published: Any) -> Features:
+    """Return what a head may read of these steps."""
+    return Features(image=size.image, trunk=tuple(steps), maps=tuple(maps), **published)

@@ -24,7 +24,7 @@ from archwright.graph.passes.rewire import rewire
 from archwright.spaces.cells import CellSpec, EdgeSpec
 from archwright.spaces.contract import Size, Skeleton
 from archwright.spaces.operations import Candidate, Site
-from archwright.spaces.skeletons import with_auxiliary
+from archwright.tasks import CLASSIFICATION, Features, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Space:
     `null` names the candidate that stands for no connection, if there is one. `search_size` and
     `train_size` are (channels, cells) of the supernet and of the network that is trained
     afterwards. `reference` is a hand-made architecture (as text of the space) for comparison;
-    `origin` is the file in which a user declared the space.
+    `origin` is the file in which a user declared the space; `task` decides the head.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Space:
     image_size: int = 32
     reference: str = ""
     origin: Origin | None = None
+    task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:
         """Check that every candidate can be written in every notation.
@@ -131,7 +132,16 @@ class Space:
             network = rewire(network, architecture.pruning)
         if not auxiliary:
             return network
-        return with_auxiliary(network, self.skeleton.auxiliary_after(size), size.classes)
+        return self.with_auxiliary(network, size)
+
+    def with_auxiliary(self, network: Network, size: Size) -> Network:
+        """Return `network`, of this space and size, with the task's auxiliary head.
+
+        Raises:
+            ConfigError: the task has none, or none fits.
+        """
+        after = self.skeleton.auxiliary_after(size)
+        return self.task.with_auxiliary(network, after, size.classes)
 
     def body(self, candidate: str, step: str, edge: EdgeSpec, site: Site) -> Expr:
         """Return a candidate's expression at a site, its slots named after the edge.
@@ -253,6 +263,10 @@ class _Placing:
         named = tuple(name_slots(expr, f"{step}/input{i}") for i, expr in enumerate(inputs))
         output = spec.output if self.outputs is None else self.outputs[kind]
         return Cell(kind, named, spec.nodes, tuple(edges), output)
+
+    def finish(self, features: Features) -> Network:
+        head = self.space.task.head(features, self.size.classes)
+        return Network(features.image, (*features.trunk, *head))
 
 
 def _short(names: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""The one loop over the epochs of a discrete network's training, resumable."""
+"""Train a discrete network epoch by epoch, resumable: the one loop of trainings and prunings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ State = dict[str, Any]
 
 
 def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
-    """Side in pixels of the square that is cut out of these images.
+    """Return the side in pixels of the square that is cut out of these images.
 
     Raises:
         ConfigError: it is larger than they are.
@@ -41,10 +41,10 @@ def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
 def augmented_batches(
     fabric: "Fabric", config: TrainConfig, images: data.ImageData
 ) -> data.Batches:
-    """The training images as a network sees them while it is trained.
+    """Return the training images as a network sees them while it is trained.
 
     Raises:
-        ConfigError: what is to be cut out is larger than the images.
+        ConfigError: the square to cut out is larger than the images.
         DataError: the batch is larger than the images, or does not divide over the processes.
     """
     augment = replace(data.default_augmentation(images), cutout=cutout_side(config, images))
@@ -58,21 +58,21 @@ class Loop:
     """Epochs of training on some images, each scored on the test images, logged and kept.
 
     Attributes:
-        held: what else the run's checkpoints hold.
-        noted: what else is logged of an epoch.
+        extra_state: gives what the run's checkpoints hold beside the training.
+        extra_log: gives what is logged of an epoch beside its loss and metrics.
     """
 
     fabric: "Fabric"
     keeper: Checkpointer
     images: data.ImageData
     batches: data.Batches
-    held: Callable[[], State] = dict
-    noted: Callable[[], State] = dict
+    extra_state: Callable[[], State] = dict
+    extra_log: Callable[[], State] = dict
 
     def run(
         self, name: str, trainer: Trainer, state: State | None = None, *, keep_best: bool = False
     ) -> float:
-        """Train for all epochs, or from `state` on; the highest top-1 of an epoch (percent).
+        """Train for all epochs, or from `state` on; return the best score of an epoch.
 
         With `keep_best` the network of that epoch is kept as the checkpoint `best`.
 
@@ -80,7 +80,8 @@ class Loop:
             RunError: `state` is of another network.
             DivergedError: the loss is no longer finite.
         """
-        epoch, step, best = 0, 0, -1.0
+        epoch, step = 0, 0
+        best: float | None = None
         if state:
             with loading(self.keeper.folder.checkpoint("last")):
                 trainer.load_state(state["trainer"])
@@ -92,12 +93,13 @@ class Loop:
             for current in range(epoch, epochs):
                 best = self._epoch(name, trainer, current, step, best, keep_best, progress)
                 step = 0
+        assert best is not None, "there is at least one epoch"
         return best
 
     def score(self, trainer: Trainer) -> Meter:
-        """Loss and accuracy on the test images."""
+        """Return loss and metrics on the test images."""
         batches = scoring_batches(self.fabric, self.images)
-        return evaluate(self.fabric, trainer.eval_network, batches.epoch(0))
+        return evaluate(self.fabric, self.images.task, trainer.eval_network, batches.epoch(0))
 
     def _epoch(
         self,
@@ -105,15 +107,15 @@ class Loop:
         trainer: Trainer,
         epoch: int,
         start: int,
-        best: float,
+        best: float | None,
         keep_best: bool,
         progress: ProgressBar,
     ) -> float:
-        """One epoch and its score; the best top-1 so far."""
+        """Train one epoch and score the network; return the best score so far."""
         steps = len(self.batches)
         which = f"the images of the {name} network"
-        for step, (images, labels) in enumerate(self.batches.epoch(epoch, start), start):
-            trainer.step(images, labels, (epoch + step / steps) / trainer.config.epochs)
+        for step, (images, targets) in enumerate(self.batches.epoch(epoch, start), start):
+            trainer.step(images, targets, (epoch + step / steps) / trainer.config.epochs)
             self.keeper.after_step(
                 step,
                 steps,
@@ -122,38 +124,38 @@ class Loop:
             )
             progress.advance()
         trainer.share_statistics()
-        top1 = self._log_epoch(name, trainer, epoch, progress)
-        if top1 > best and keep_best and self.keeper.writes:
-            content = {"epoch": epoch, "top1": top1, "network": trainer.eval_network.state_dict()}
+        score, metric = self._log_epoch(name, trainer, epoch, progress), self.images.task.metric
+        better = best is None or metric.rank(score) > metric.rank(best)
+        if better and keep_best and self.keeper.writes:
+            network = trainer.eval_network.state_dict()
+            content = {"epoch": epoch, metric.key: score, "network": network}
             save_checkpoint(self.keeper.folder.checkpoint("best"), content, self.fabric.device)
-        best = max(best, top1)
+        best = score if best is None or better else best
         trainer.meter.reset()
         self.keeper.save(self._state(trainer, epoch + 1, 0, best))
         return best
 
-    def _state(self, trainer: Trainer, epoch: int, step: int, best: float) -> State:
+    def _state(self, trainer: Trainer, epoch: int, step: int, best: float | None) -> State:
         course = {"epoch": epoch, "step": step, "best": best, "trainer": trainer.state()}
-        return {**self.held(), **course}
+        return {**self.extra_state(), **course}
 
     def _log_epoch(self, name: str, trainer: Trainer, epoch: int, progress: ProgressBar) -> float:
         trained, scored = trainer.meter.over_processes(), self.score(trainer)
-        assert scored.top1 is not None, "a data set has test images"
+        metric, values = self.images.task.metric, scored.values()
         if self.keeper.writes:
             self.keeper.folder.log.write(
                 "epoch",
                 name=name,
                 epoch=epoch,
-                train_loss=trained.loss,
-                train_top1=trained.top1,
+                **{"train_loss": trained.loss, f"train_{metric.key}": trained.score},
                 test_loss=scored.loss,
-                test_top1=scored.top1,
-                test_top5=scored.top5,
+                **{f"test_{key}": value for key, value in values.items()},
                 lr=trainer.optimiser.param_groups[0]["lr"],
-                **self.noted(),
+                **self.extra_log(),
                 seconds=self.keeper.tick(),
             )
         progress.note(
             f"{name}, epoch {epoch + 1}/{trainer.config.epochs}: train "
-            f"{trained.top1:.1f} %, test {scored.top1:.1f} %"
+            f"{metric.text(trained.score)}, test {metric.text(values[metric.key])}"
         )
-        return scored.top1
+        return values[metric.key]

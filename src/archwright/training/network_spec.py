@@ -11,13 +11,7 @@ from archwright.engine.trained import TrainedNetwork, load_network
 from archwright.errors import ConfigError, GraphError, RunError
 from archwright.graph import Architecture, Network, verify_discrete, walk_network
 from archwright.lowering import GraphModule
-from archwright.spaces import (
-    Size,
-    Space,
-    reference_architecture,
-    with_auxiliary,
-    write_architecture,
-)
+from archwright.spaces import Size, Space, reference_architecture, write_architecture
 from archwright.spaces.discretise import random_architecture
 from archwright.training.config import Rival
 
@@ -64,8 +58,7 @@ class NetworkSpec:
             ConfigError: no auxiliary head fits.
         """
         network = self.network
-        after = self.space.skeleton.auxiliary_after(self.size)
-        return with_auxiliary(network, after, self.size.classes) if auxiliary else network
+        return self.space.with_auxiliary(network, self.size) if auxiliary else network
 
 
 def inherit(search: Path, found: NetworkSpec) -> NetworkSpec:

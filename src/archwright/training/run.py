@@ -1,6 +1,6 @@
 """A training from start to end: the network in question, then those it is compared with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,14 @@ from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
 from archwright.engine.meter import Meter
 from archwright.engine.network_file import save_graph
+from archwright.engine.scores import row_to_json, rows_from_json
 from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
 from archwright.engine.weights import save_network
 from archwright.graph import Network
-from archwright.io.schema import read_as, result_of, to_json
+from archwright.io.schema import read_as, result_of
 from archwright.io.tensors import checksum
 from archwright.spaces import named_space, read_architecture, space_of, write_architecture
+from archwright.tasks import Task
 from archwright.training.config import TrainConfig
 from archwright.training.loop import Loop, augmented_batches, cutout_side
 from archwright.training.network_spec import NetworkSpec, baseline, build, inherit
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkResult:
-    """Row of the table: a network, its cost, and the percent of test images that it gets right.
+    """Row of the table: a network, its cost, and the task's metrics on the test images.
 
     `published_params` and `published_macs` are those of its architecture as published, which
-    differ where weights are inherited; `top1` and `top5` are those after the last epoch,
-    `best_top1` the highest on the way.
+    differ where weights are inherited.
+
+    Attributes:
+        scores: metrics by key after the last epoch, the one that networks are ranked by first.
+        best: the best value of that one after any epoch.
     """
 
     name: str
@@ -44,9 +49,13 @@ class NetworkResult:
     macs: int
     published_params: int
     published_macs: int
-    top1: float
-    top5: float
-    best_top1: float
+    scores: dict[str, float]
+    best: float
+
+    @property
+    def score(self) -> float:
+        """The metric that networks are ranked by, after the last epoch."""
+        return next(iter(self.scores.values()))
 
 
 @dataclass(frozen=True)
@@ -58,19 +67,22 @@ class TrainResult:
     out: Path
 
     def to_json(self) -> dict[str, Any]:
-        """The first row's numbers, and all rows."""
-        content = to_json(self)
-        first = {k: v for k, v in content["rows"][0].items() if k not in ("name", "channels")}
-        return {**first, **{name: content[name] for name in ("seconds", "out", "rows")}}
+        """Return the first row's numbers, and all rows."""
+        rows = [row_to_json(row) for row in self.rows]
+        skipped = ("name", "channels")
+        first = {name: value for name, value in rows[0].items() if name not in skipped}
+        return {**first, "seconds": self.seconds, "out": str(self.out), "rows": rows}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "TrainResult":
-        """The inverse of `to_json`.
+    def from_json(cls, content: dict[str, Any], task: Task) -> "TrainResult":
+        """Return the result that `to_json` wrote, of a training for that task.
 
         Raises:
             RunError: a field is missing, or of another type.
         """
-        return read_as(cls, content, result_of(content["out"]))
+        where = result_of(content["out"])
+        rows = rows_from_json(content, task.metrics, where, best=True)
+        return read_as(cls, {**content, "rows": rows}, where)
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -89,7 +101,7 @@ def train(config: TrainConfig) -> TrainResult:
     channels, cells = config.channels or space.train_size[0], config.cells or space.train_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
-    size = size_for(images, channels, cells)
+    space, size = replace(space, task=images.task), size_for(images, channels, cells)
     found = NetworkSpec("found", space, architecture, size)
     if config.inherit is not None:
         found = inherit(config.inherit, found)
@@ -98,7 +110,7 @@ def train(config: TrainConfig) -> TrainResult:
         finished = folder.result()
         if finished is None:
             return run.run(Checkpointer(folder, fabric, config.checkpoint_seconds))
-    return TrainResult.from_json({**finished, "out": str(config.out)})
+    return TrainResult.from_json({**finished, "out": str(config.out)}, images.task)
 
 
 class _Training:
@@ -140,7 +152,9 @@ class _Training:
         state = keeper.restore()
         if state:
             with loading(keeper.folder.checkpoint("last")):
-                self.rows = [NetworkResult(**row) for row in state["rows"]]
+                where, metrics = "the checkpoint", self.images.task.metrics
+                rows = rows_from_json(state, metrics, where, best=True)
+                self.rows = [read_as(NetworkResult, row, where) for row in rows]
         elif keeper.writes:
             self._log_start()
         if keeper.writes:  # before any checkpoint, which goes with it
@@ -157,17 +171,18 @@ class _Training:
         return result
 
     def _held(self) -> dict[str, Any]:
-        return {"rows": [asdict(row) for row in self.rows]}
+        return {"rows": [row_to_json(row) for row in self.rows]}
 
     def _train(self, entrant: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
-        trainer = Trainer(self.fabric, build(entrant, network), self.config)
+        module = build(entrant, network)
+        trainer = Trainer(self.fabric, self.images.task, module, self.config)
         loop = Loop(
             fabric=self.fabric,
             keeper=self.keeper,
             images=self.images,
             batches=self.batches,
-            held=self._held,
+            extra_state=self._held,
         )
         best = loop.run(entrant.name, trainer, state, keep_best=entrant.name == "found")
         self._finish(entrant, trainer, loop.score(trainer), best)
@@ -182,10 +197,8 @@ class _Training:
         )
 
     def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
-        assert scored.top1 is not None, "a data set has test images"
-        assert scored.top5 is not None, "and both are counted together"
         cost, published = graph_cost(entrant.network), graph_cost(entrant.published)
-        top1, top5, best = (round(value, 4) for value in (scored.top1, scored.top5, best))
+        scores = {key: round(value, 4) for key, value in scored.values().items()}
         self.rows.append(
             NetworkResult(
                 name=entrant.name,
@@ -195,9 +208,8 @@ class _Training:
                 macs=cost.macs,
                 published_params=published.params,
                 published_macs=published.macs,
-                top1=top1,
-                top5=top5,
-                best_top1=best,
+                scores=scores,
+                best=round(best, 4),
             )
         )
         if entrant.name == "found" and self.keeper.writes:

@@ -1,4 +1,4 @@
-"""One network in training: its optimiser, its average, and the step.
+"""Train one network: its optimiser, the average of its weights, and the step.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from archwright.engine.device import average_over_processes, to_device
@@ -16,18 +15,19 @@ from archwright.engine.evaluate import average_statistics
 from archwright.engine.meter import Meter
 from archwright.engine.schedule import cosine
 from archwright.lowering import GraphModule
+from archwright.tasks import Outputs, Targets, Task
 from archwright.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-LossTerm = Callable[[Tensor, Tensor], Tensor]
-"""What joins the loss, of images [B, C, H, W] and the network's logits [B, classes]."""
+LossTerm = Callable[[Tensor, Outputs], Tensor]
+"""Term that joins the loss, of images [B, C, H, W] and the network's outputs."""
 
 
 class Trainer:
-    """A network and all that changes while it is trained.
+    """A network in training for a task, and all that changes meanwhile.
 
     `term` joins the loss, if it is given; the meter leaves it out.
     """
@@ -35,12 +35,14 @@ class Trainer:
     def __init__(
         self,
         fabric: "Fabric",
+        task: Task,
         network: GraphModule,
         config: TrainConfig,
         term: LossTerm | None = None,
     ) -> None:
         self.fabric = fabric
         self.config = config
+        self.task = task.for_training(config)
         self._term = term
         self.network = to_device(network, fabric.device).train()
         self._parameters = list(self.network.parameters())
@@ -57,15 +59,15 @@ class Trainer:
             if config.ema
             else None
         )
-        self.meter = Meter(fabric)
+        self.meter = Meter(fabric, task)
 
     @property
     def eval_network(self) -> GraphModule:
         """The network to score and to keep: the moving average, if there is one."""
         return self.network if self._average is None else cast(GraphModule, self._average.module)
 
-    def step(self, images: Tensor, labels: Tensor, progress: float) -> None:
-        """One step of SGD on images [B, C, H, W] and labels [B]; progress is 0 to 1."""
+    def step(self, images: Tensor, targets: Targets, progress: float) -> None:
+        """Take one step of SGD on images [B, C, H, W] and targets; progress is 0 to 1."""
         config = self.config
         warmup = config.warmup_epochs / config.epochs
         for group in self.optimiser.param_groups:
@@ -73,13 +75,13 @@ class Trainer:
         self.network.drop_path = config.drop_path * progress
         self.optimiser.zero_grad()
         with self.fabric.autocast():
-            logits, auxiliary = self.network(images)
-        loss = self._criterion(logits, labels)
+            outputs, auxiliary = self.network(images)
+        loss = self.task.loss(outputs, targets)
         total = loss
         if auxiliary is not None:
-            total = loss + config.auxiliary * self._criterion(auxiliary, labels)
+            total = loss + config.auxiliary * self.task.loss(auxiliary, targets)
         if self._term is not None:
-            total = total + self._term(images, logits)
+            total = total + self._term(images, outputs)
         total.backward()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         average_over_processes(self.fabric, gradients)
@@ -87,7 +89,7 @@ class Trainer:
         self.optimiser.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
-        self.meter.add(loss, logits, labels, norm)
+        self.meter.add(loss, outputs, targets, norm)
 
     def share_statistics(self) -> None:
         """Let all processes score, and keep, the same network."""
@@ -95,17 +97,13 @@ class Trainer:
         if self._average is not None:
             average_statistics(self.fabric, self.eval_network)
 
-    def _criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
-        smoothing = self.config.label_smoothing
-        return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
-
     def state(self) -> dict[str, Any]:
-        """All that changes as the training goes on."""
+        """Return all that changes as the training goes on."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self._average.state_dict() if self._average is not None else None,
-            "meter": self.meter.sums,
+            "meter": self.meter.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -114,4 +112,4 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
-        self.meter.sums.copy_(state["meter"])
+        self.meter.load_state(state["meter"])

@@ -14,6 +14,7 @@ from archwright.nas.method import Method, Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.recipe import Recipe
 from archwright.spaces import Size, get_space
+from archwright.tasks import CLASSIFICATION
 
 from ..oracle import EDGES, Oracle
 
@@ -45,7 +46,7 @@ def bilevel(
     torch.manual_seed(3)
     sizes = {"channels": 4, "cells": 1, "image_size": 8, "image_channels": 1, **size}
     network = GraphModule(get_space(space).supernet(Size(**sizes)))
-    return Bilevel(fabric, network, method or Darts(), recipe)
+    return Bilevel(fabric, CLASSIFICATION, network, method or Darts(), recipe)
 
 
 def moment(step: int, steps: int) -> Progress:
@@ -104,7 +105,7 @@ def test_alpha_waits_for_its_epoch(fabric: "Fabric", plain: str) -> None:
         run.step(*pair, moment(step, 4))
         changed.append(not torch.equal(run.alpha.candidates.detach(), start))
     assert changed == [False, False, True, True]
-    assert int(run.valid_meter.sums[3]) == 12  # images of the two batches that alpha learned from
+    assert run.valid_meter.images == 12  # images of the two batches that alpha learned from
 
 
 def test_the_rate_falls_from_its_highest_to_its_lowest(fabric: "Fabric", plain: str) -> None:

@@ -12,6 +12,6 @@ SETTINGS = {
 
 @pytest.mark.slow
 def test_a_search_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    path = script(tmp_path / "run.py", "archwright.nas", "SearchConfig", SETTINGS)
+    path = script(tmp_path / "run.py", "search", "SearchConfig", SETTINGS)
     wrong = kill_often(path, tmp_path, trials=10, seed=1)
     assert not wrong, "\n".join(wrong)

@@ -59,7 +59,7 @@ torch.save(
         "alpha": seen,
         "architecture": str(found.architecture),
         "accuracy": found.accuracy,
-        "rows": [(row.top1, row.best_top1) for row in made.rows] if made else [],
+        "rows": [(row.score, row.best) for row in made.rows] if made else [],
     },
     folder / f"rank{rank}.pt",
 )

@@ -17,6 +17,7 @@ from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.method import Method, Progress
 from archwright.nas.methods.darts import Darts
 from archwright.nas.methods.pc_darts import PcDarts
+from archwright.tasks import CLASSIFICATION
 
 from ...strategies import any_space, images, mixture_of, seeded, tiny
 
@@ -92,7 +93,7 @@ def steps(fabric: "Fabric", method: Method) -> tuple[dict[str, Tensor], Tensor]:
     torch.manual_seed(3)
     network = GraphModule(method.supernet(supernet("nasbench201")))
     recipe = replace(Darts().recipe("nasbench201"), alpha_lr=0.1)
-    run = Bilevel(fabric, network, method, recipe)
+    run = Bilevel(fabric, CLASSIFICATION, network, method, recipe)
     for step in range(3):
         batch = torch.randn(4, *network.network.image), torch.randint(10, (4,))
         run.step(batch, batch, Progress(step, 3, step / 3))

@@ -23,6 +23,7 @@ from archwright.nas.presets import preset_options
 from archwright.pipeline.config import BuildConfig
 from archwright.pipeline.stages import search_config
 from archwright.spaces import get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 
 from ...engine.helpers import tiny_search
 from ...strategies import any_space, tiny
@@ -59,7 +60,7 @@ def two_steps(
     recipe = replace(method.recipe(space), alpha_start=0, epochs=2, alpha_init=0.1)
     torch.manual_seed(0)
     naive = GraphModule(graph)
-    run = Bilevel(fabric, lowering(graph).double(), method, recipe)
+    run = Bilevel(fabric, CLASSIFICATION, lowering(graph).double(), method, recipe)
     run.network.load_state_dict(naive.state_dict())
     generator = torch.Generator().manual_seed(1)
     run.alpha.double()
@@ -140,6 +141,7 @@ def test_random_search_with_sharing_takes_the_best_that_it_drew(
 
         def score(
             fabric: object,
+            task: object,
             supernet: object,
             architecture: object,
             batches: object,
@@ -150,7 +152,7 @@ def test_random_search_with_sharing_takes_the_best_that_it_drew(
             seen.append(architecture)
             return given[len(seen) - 1]
 
-        monkeypatch.setattr(oneshot, "one_shot_accuracy", score)
+        monkeypatch.setattr(oneshot, "one_shot_score", score)
         out = tmp_path / str(samples)
         config = tiny_search(out, method="random-ws", epochs=1, limit=64, samples=samples)
         assert search(config).architecture == seen[given.index(max(given))]

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from archwright.engine.folder import RunFolder, read_config
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
-from archwright.nas.bilevel.bilevel import Batch, Bilevel
+from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop.search import search
 from archwright.nas.method import Progress
 from archwright.nas.methods import METHODS, get_method
@@ -23,6 +22,7 @@ from archwright.nas.monitor.hessian import largest_eigenvalue
 from archwright.nas.monitor.statistics import OperationRoles
 from archwright.report.read_run import load_run
 from archwright.spaces import Size, Space, get_space
+from archwright.tasks import CLASSIFICATION, Batch
 
 from ...engine.helpers import interrupted, tiny_search, traces
 
@@ -66,7 +66,7 @@ def watched(
     torch.manual_seed(3)
     lowered = (FusedNetwork if fused else GraphModule)(known.supernet(chosen.supernet(size)))
     recipe = replace(known.recipe(chosen.name), alpha_init=0.5, alpha_start=alpha_start)
-    run = Bilevel(fabric, lowered, known, recipe)
+    run = Bilevel(fabric, CLASSIFICATION, lowered, known, recipe)
     given: Any = Fixed(noise() if batches is None else batches)
     roles = OperationRoles.of(chosen.supernet(size))
     return run, CollapseMonitor(run, roles, "none", null=chosen.null, batches=given)
@@ -141,7 +141,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
         weights = candidates.softmax(1)
         mixture = Mixture(weights, weights.log()).times(edge_weights)
         scores, _ = run.network(images[:3], mixture)  # a quarter of the batch
-        return functional.cross_entropy(scores, labels[:3])
+        return CLASSIFICATION.loss(scores, labels[:3])
 
     if isinstance(run.network, FusedNetwork):
         run.network.keeps_all = True
@@ -293,13 +293,13 @@ def test_the_same_images_are_looked_at_in_every_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Tensor] = []
-    original = watch_module.mixture_accuracy
+    original = watch_module.mixture_score
 
-    def accuracy(fabric: Any, network: Any, mixture: Any, batches: list[Batch]) -> float:
+    def score(fabric: Any, task: Any, network: Any, mixture: Any, batches: list[Batch]) -> float:
         seen.append(torch.cat([images for images, _ in batches]))
-        return original(fabric, network, mixture, batches)
+        return original(fabric, task, network, mixture, batches)
 
-    monkeypatch.setattr(watch_module, "mixture_accuracy", accuracy)
+    monkeypatch.setattr(watch_module, "mixture_score", score)
     search(tiny_search(tmp_path / "out", epochs=2))
     assert [len(images) for images in seen] == [32, 32]  # two batches
     assert torch.equal(*seen)

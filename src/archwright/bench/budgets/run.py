@@ -78,9 +78,7 @@ class _BudgetsRun:
         config = replace(config, finalists=1)
         search(config)
         config = replace(config, finalists=self.config.finalists)
-        return (
-            TrainedSupernet.load(config) if config.supernets == 1 else SupernetEnsemble.load(config)
-        )
+        return _load(config)
 
     def _case(self, seed: int, place: Place) -> Case:
         (device, percentile, limit), config = place, self.config
@@ -90,9 +88,7 @@ class _BudgetsRun:
         if supernet is None:
             own = within if config.penalty is None else config.weighed(seed, device)
             seconds = search(own).seconds
-            supernet = (
-                TrainedSupernet.load(own) if own.supernets == 1 else SupernetEnsemble.load(own)
-            )
+            supernet = _load(own)
         found = supernet.select(self._within(supernet, within))
         taken = round(time.monotonic() - started, 3) if seconds is None else seconds
         return Case(

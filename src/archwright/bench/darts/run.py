@@ -104,5 +104,5 @@ def _row(config: DartsConfig, one: Arm, seed: int) -> dict[str, Any]:
             "saved_bytes": step_bytes(searching),
             "images": read_config(searching.out)["data_title"],
         },
-        **{"params": network.params, "macs": network.macs, "top1": network.top1},
+        **{"params": network.params, "macs": network.macs, "top1": network.score},
     }

@@ -4,7 +4,6 @@ from statistics import mean
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from archwright.cost import saved_bytes
 from archwright.nas.config import SearchConfig
@@ -31,7 +30,7 @@ def step_bytes(config: SearchConfig) -> int | None:
         bilevel = run.build_bilevel()
         torch.manual_seed(0)
         images = torch.randn(recipe.batch_size, *size.image, device=device)
-        labels = torch.randint(size.classes, (recipe.batch_size,), device=device)
+        targets = bilevel.task.random_targets(images, size.classes)
 
         def forward() -> Tensor:
             logits = bilevel.alpha()
@@ -41,7 +40,7 @@ def step_bytes(config: SearchConfig) -> int | None:
                 mixture = mixture.times(logits.edge_weights)
             with fabric.autocast():
                 scores, _ = bilevel.network(images, mixture)
-                return functional.cross_entropy(scores.float(), labels)
+                return bilevel.task.loss(scores, targets)
 
         sampled: list[bool] = []
         resident = [*bilevel.network.parameters(), *bilevel.network.buffers()]

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from archwright import data
 from archwright.bench.pruning.config import (
@@ -31,7 +30,7 @@ from archwright.graph import Network, Pruning
 from archwright.lowering import GraphModule
 from archwright.pruning.baselines.channels import prune_channels
 from archwright.pruning.baselines.operations import EdgeScore, describe, prune_edges
-from archwright.pruning.baselines.scale_width import narrower
+from archwright.pruning.baselines.scale_width import scale_width
 from archwright.pruning.calibration import calibration_batches
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.gates import gated_network
@@ -40,6 +39,7 @@ from archwright.pruning.reconstruction import reset_bn_statistics
 from archwright.pruning.stages import GatedNetwork, PrunedNetwork, Stages
 from archwright.pruning.targets import require_reachable, targets_of
 from archwright.spaces import write_architecture
+from archwright.tasks import Batch
 from archwright.training.config import TrainConfig
 from archwright.training.network_spec import NetworkSpec
 from archwright.training.run import train
@@ -97,9 +97,9 @@ class NetworkFactory:
 
     @cached_property
     def top1_before(self) -> float:
-        """Return the percent of test images that the trained network gets right."""
+        """Return the headline metric of the trained network on the test images."""
         stages = self.stages(_CONTINUED, 1)
-        return stages.top1(stages.unpruned())
+        return stages.score(stages.unpruned())
 
     @cached_property
     def macs(self) -> int:
@@ -122,7 +122,8 @@ class NetworkFactory:
         stages = self.stages(_CONTINUED, 1, few=True, config=like)
         network = stages.unpruned()
         with self.checkpointer(_CONTINUED, 1, like) as checkpointer:
-            return stages.tune(network, checkpointer, _CONTINUED.method, checkpointer.restore())
+            state = checkpointer.restore()
+            return stages.finetune(network, checkpointer, _CONTINUED.method, state)
 
     def stages(
         self,
@@ -190,10 +191,10 @@ class NetworkFactory:
             return made
         to_device(made.network, self.fabric.device)
         reset_bn_statistics(made.network, torch.cat([images for images, _ in self.calibration]))
-        return replace(made, top1_pruned=self.stages(one, share).top1(made.network))
+        return replace(made, top1_pruned=self.stages(one, share).score(made.network))
 
     @cached_property
-    def calibration(self) -> list[tuple[Tensor, Tensor]]:
+    def calibration(self) -> list[Batch]:
         """Return the images on which statistics are taken and losses compared."""
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, self.seed)
@@ -232,7 +233,9 @@ class NetworkFactory:
         """Remove edges."""
         score: EdgeScore = "taylor" if OPERATIONS[one.method] == "taylor" else "loss"
         macs = share * self.macs
-        network, removed = prune_edges(self.continued_training, macs, self.calibration, score=score)
+        network, removed = prune_edges(
+            self.images.task, self.continued_training, macs, self.calibration, score=score
+        )
         return BuiltNetwork(network, describe(self.source.network, removed))
 
     def unpruned(self, one: PruningArm, share: float) -> BuiltNetwork:
@@ -252,7 +255,7 @@ class NetworkFactory:
 
     def narrower(self, one: PruningArm, share: float) -> BuiltNetwork:
         """Train the whole architecture with fewer channels from fresh weights."""
-        spec = narrower(self._spec, share * self.macs, round_to=self.config.round_to)
+        spec = scale_width(self._spec, share * self.macs, round_to=self.config.round_to)
         cut = f"channels={spec.size.channels}"
         return BuiltNetwork(self._trained(one, share, spec), cut, fresh=True)
 

@@ -114,7 +114,7 @@ class _PruningRun:
         if not made.fresh and self.config.epochs:
             stages = factory.stages(one, share, few=True)
             with factory.checkpointer(one, share) as checkpointer:
-                network = stages.tune(network, checkpointer, one.title, checkpointer.restore())
+                network = stages.finetune(network, checkpointer, one.title, checkpointer.restore())
         folder = self.config.folder(factory.seed, one, share)
         write_onnx(folder / _ONNX, network)
         macs, params = cost_of(network.network)
@@ -131,7 +131,7 @@ class _PruningRun:
             params_before=params_before,
             top1_before=before,
             top1_pruned=made.top1_pruned,
-            top1=factory.stages(one, share).top1(network),
+            top1=factory.stages(one, share).score(network),
             seconds=round(time.monotonic() - began, 3),
             gates=made.gates,
         )

@@ -20,7 +20,7 @@ from archwright.engine.folder import RunFolder
 from archwright.errors import RunError
 from archwright.graph import Architecture
 from archwright.nas.config import SearchConfig
-from archwright.nas.derive.oneshot import one_shot_accuracy
+from archwright.nas.derive.oneshot import one_shot_score
 from archwright.nas.loop.run import build_run
 from archwright.nas.loop.search import search
 from archwright.nas.presets import preset_options
@@ -128,7 +128,7 @@ def _scores(
         searching.restore(bilevel, state)
     batches = list(islice(searching.alpha_batches.epoch(0), count))
     network, fabric = bilevel.network, searching.fabric
-    scores = [one_shot_accuracy(fabric, network, one, batches) for one in architectures]
+    scores = [one_shot_score(fabric, bilevel.task, network, one, batches) for one in architectures]
     return scores, searching.images.title
 
 

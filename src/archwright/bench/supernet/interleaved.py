@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from archwright.bench.instruments.counting import aten_ops, forward_macs, launches
 from archwright.bench.instruments.peak import Peak, peak_growth
 from archwright.bench.supernet.measurements import Measurement, rounds
 from archwright.bench.supernet.variants import Variant
 from archwright.cost import saved_bytes
+from archwright.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -158,7 +158,7 @@ class InterleavedBenchmark:
     def _loss(self, network: BenchmarkedNetwork) -> Tensor:
         images = self._images[network.memory_format]
         with self.fabric.autocast():
-            return functional.cross_entropy(network.scores(images), self.labels)
+            return CLASSIFICATION.loss(network.scores(images), self.labels)
 
     def _timed(self, network: BenchmarkedNetwork) -> float:
         """Measure the seconds of one step."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from archwright.cost import Encoding
 from archwright.engine.device import average_over_processes
@@ -22,12 +21,10 @@ from archwright.nas.method import Method, Progress
 from archwright.nas.parameters.alpha import Logits, weights_by_decision
 from archwright.nas.parameters.ranking import candidate_trees, hierarchical_scores
 from archwright.nas.recipe import Recipe, Unroll
+from archwright.tasks import Batch, Outputs, Task, join_outputs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-Batch = tuple[Tensor, Tensor]
-"""Images [B, C, H, W] and labels [B]."""
 
 
 class Bilevel:
@@ -36,6 +33,7 @@ class Bilevel:
     def __init__(
         self,
         fabric: "Fabric",
+        task: Task,
         network: GraphModule,
         method: Method,
         recipe: Recipe,
@@ -44,12 +42,13 @@ class Bilevel:
         *,
         nested: bool = False,
     ) -> None:
-        """Build a search of `network`; the `encoding` of its graph conditions alpha.
+        """Build a search of `network` for a task; the `encoding` of its graph conditions alpha.
 
         With `nested`, candidates that share modules are ranked as a group first (see
         `hierarchical_scores`).
         """
         self.fabric = fabric
+        self.task = task
         self.pressure = pressure
         self.nested = nested
         self.method = method
@@ -65,8 +64,8 @@ class Bilevel:
             weight_decay=recipe.alpha_weight_decay,
         )
         self._alpha_rates = [group["lr"] for group in self.alpha_optimiser.param_groups]
-        self.train_meter = Meter(fabric)
-        self.valid_meter = Meter(fabric)
+        self.train_meter = Meter(fabric, task)
+        self.valid_meter = Meter(fabric, task)
 
     def _take(self, network: GraphModule) -> None:
         """Train `network`, with an optimiser that knows nothing yet."""
@@ -125,22 +124,22 @@ class Bilevel:
 
     def _weight_step(self, batch: Batch, moment: Progress) -> None:
         self.weight_optimiser.zero_grad()
-        loss, scores = self._loss(batch, self.alpha().detach(), moment)
+        loss, outputs = self._loss(batch, self.alpha().detach(), moment)
         loss.backward()
         gradients = [p.grad for p in self._weights if p.grad is not None]
         average_over_processes(self.fabric, gradients)
         norm = nn.utils.clip_grad_norm_(self._weights, self.recipe.clip)
         self.weight_optimiser.step()
-        self.train_meter.add(loss, scores, batch[1], norm)
+        self.train_meter.add(loss, outputs, batch[1], norm)
 
     def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Progress) -> None:
         self.alpha_optimiser.zero_grad()
         for group, rate in zip(self.alpha_optimiser.param_groups, self._alpha_rates, strict=True):
             group["lr"] = rate * self.recipe.alpha_rate(moment.progress)
         if self.method.unrolling is None:
-            loss, scores = self._first_order(batch, moment)
+            loss, outputs = self._first_order(batch, moment)
         else:
-            loss, scores = self._second_order(weights_batch, batch, moment, self.method.unrolling)
+            loss, outputs = self._second_order(weights_batch, batch, moment, self.method.unrolling)
         gradients = [p.grad for p in self.alpha.parameters() if p.grad is not None]
         assert gradients, "every method weighs the candidates by alpha"
         average_over_processes(self.fabric, gradients)
@@ -148,19 +147,19 @@ class Bilevel:
         if self.pressure is not None:
             self.pressure.update_multipliers(self.ranking_scores())
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
-        self.valid_meter.add(loss, scores, batch[1], norm)
+        self.valid_meter.add(loss, outputs, batch[1], norm)
 
-    def _first_order(self, batch: Batch, moment: Progress) -> tuple[Tensor, Tensor]:
+    def _first_order(self, batch: Batch, moment: Progress) -> tuple[Tensor, Outputs]:
         logits = self.alpha()
         with frozen(self._weights):  # their gradients would be thrown away
-            loss, scores = self._mean_loss(batch, logits, moment)
+            loss, outputs = self._mean_loss(batch, logits, moment)
             self._penalised(loss, logits, moment).backward()
-        return loss, scores
+        return loss, outputs
 
     def _second_order(
         self, weights_batch: Batch, batch: Batch, moment: Progress, unroll: Unroll
-    ) -> tuple[Tensor, Tensor]:
-        seen: list[tuple[Tensor, Tensor]] = []
+    ) -> tuple[Tensor, Outputs]:
+        seen: list[tuple[Tensor, Outputs]] = []
 
         def train() -> Tensor:
             return self._loss(weights_batch, self.alpha(), moment)[0]
@@ -194,22 +193,29 @@ class Bilevel:
             self.network.decisions, self.method.expected_weights(logits)
         )
 
-    def _mean_loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Tensor]:
-        """The loss over as many mixtures as the method draws, each on its part of the batch."""
-        images, labels = batch
-        draws = min(self.method.alpha_draws, len(labels) // 2)  # a batch norm needs two images
+    def _mean_loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Outputs]:
+        """Return the loss over all mixtures that the method draws, each on a part of the batch."""
+        images, targets = batch
+        draws = min(self.method.alpha_draws, len(images) // 2)  # a batch norm needs two images
         if draws <= 1:
             return self._loss(batch, logits, moment)
-        parts = zip(images.tensor_split(draws), labels.tensor_split(draws), strict=True)
-        found = [(*self._loss(part, logits, moment), len(part[1])) for part in parts]
-        losses = [loss * (count / len(labels)) for loss, _, count in found]
-        return torch.stack(losses).sum(), torch.cat([scores for _, scores, _ in found])
+        losses: list[Tensor] = []
+        outputs: list[Outputs] = []
+        first = 0
+        for part in images.tensor_split(draws):
+            count = len(part)
+            own = targets[first : first + count]
+            loss, made = self._loss((part, own), logits, moment)
+            losses.append(loss * (count / len(images)))
+            outputs.append(made)
+            first += count
+        return torch.stack(losses).sum(), join_outputs(outputs)
 
-    def _loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Tensor]:
-        images, labels = batch
+    def _loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Outputs]:
+        images, targets = batch
         with self.fabric.autocast():
-            scores, _ = self.network(images, self.mixture(logits, moment))
-        return functional.cross_entropy(scores.float(), labels), scores
+            outputs, _ = self.network(images, self.mixture(logits, moment))
+        return self.task.loss(outputs, targets), outputs
 
     def require_finite(self, epoch: int) -> None:
         """Check both losses of the epoch so far.
@@ -245,8 +251,8 @@ class Bilevel:
             "alpha": self.alpha.state_dict(),
             "weight_optimiser": self.weight_optimiser.state_dict(),
             "alpha_optimiser": self.alpha_optimiser.state_dict(),
-            "train_meter": self.train_meter.sums,
-            "valid_meter": self.valid_meter.sums,
+            "train_meter": self.train_meter.state(),
+            "valid_meter": self.valid_meter.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -255,8 +261,8 @@ class Bilevel:
         self.alpha.load_state_dict(state["alpha"])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
-        self.train_meter.sums.copy_(state["train_meter"])
-        self.valid_meter.sums.copy_(state["valid_meter"])
+        self.train_meter.load_state(state["train_meter"])
+        self.valid_meter.load_state(state["valid_meter"])
         if self.pressure is not None:
             self.pressure.load_state(state["pressure"])
 

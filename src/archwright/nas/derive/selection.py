@@ -15,16 +15,18 @@ from typing import Any
 from typing_extensions import override
 
 from archwright import data
+from archwright.engine.meter import Meter
 from archwright.graph import Architecture
-from archwright.nas.bilevel.bilevel import Batch, Bilevel
+from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.budget.budget import costs_to_json
 from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.regularity import Regularity
-from archwright.nas.derive.oneshot import mixture_score, one_hot_mixture
+from archwright.nas.derive.oneshot import mixture_meter, one_hot_mixture
 from archwright.nas.method import Method
 from archwright.nas.monitor.collapse import without_side_effects
 from archwright.nas.monitor.statistics import Weights
 from archwright.spaces import write_architecture
+from archwright.tasks import Batch
 
 _FIRST, _LAST = 4, 64
 """Batches for all finalists, and at most for the last two."""
@@ -37,7 +39,7 @@ class ParetoPoint:
     """An architecture of a Pareto front.
 
     `limit` is the budget that it was derived for, on the `cost` of that name; `costs` are its own,
-    `accuracy` is its one-shot accuracy on alpha's images, percent.
+    `accuracy` is the task's metric on alpha's images with the weights of the supernet.
     """
 
     cost: str
@@ -66,7 +68,7 @@ class ArchitectureEvaluator(ABC):
 
     @abstractmethod
     def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
-        """Return loss and accuracy (percent) of an architecture on the first `count` batches."""
+        """Return loss and the task's metric of an architecture on the first `count` batches."""
 
     def select(self, terms: SearchConstraints, weights: Weights) -> Architecture:
         """Select the best feasible architecture among the top-ranked ones."""
@@ -90,7 +92,7 @@ class ArchitectureEvaluator(ABC):
         return left[0]
 
     def accuracy(self, architecture: Architecture) -> float:
-        """Return the accuracy (percent) on the largest number of batches in use."""
+        """Return the task's metric on the largest number of batches in use."""
         return self.mean(architecture, _LAST)[1]
 
     def _ranked(self, architecture: Architecture, count: int) -> float:
@@ -143,23 +145,26 @@ class OneShotEvaluator(ArchitectureEvaluator):
         super().__init__(terms, bilevel.method, finalists=finalists)
         self._bilevel = bilevel
         self._source, self._held = batches, list[Batch]()
-        self._seen: dict[Architecture, list[tuple[float, float]]] = {}
+        self._seen: dict[Architecture, list[Meter]] = {}
 
     @override
     def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
         if len(self._held) < min(count, len(self._source)):  # a small set has no more of them
             self._held = list(islice(self._source.epoch(0), count))
         seen = self._seen.setdefault(architecture, [])
-        network, fabric = self._bilevel.network, self._bilevel.fabric
+        network, fabric, task = self._bilevel.network, self._bilevel.fabric, self._bilevel.task
         if len(seen) < min(count, len(self._held)):
             mixture = one_hot_mixture(network, architecture)
             with without_side_effects(self._bilevel):
                 for batch in self._held[len(seen) : count]:
-                    score = mixture_score(fabric, network, mixture, [batch])
-                    loss, top1 = score.loss, score.top1
-                    seen.append((math.inf if loss is None else loss, top1 or 0.0))
-        losses, hits = zip(*seen[:count], strict=True)
-        return sum(losses) / len(losses), sum(hits) / len(hits)
+                    seen.append(mixture_meter(fabric, task, network, mixture, [batch]))
+        total = Meter(fabric, task)
+        for meter in seen[:count]:
+            total.merge(meter)
+        losses = [math.inf if meter.loss is None else meter.loss for meter in seen[:count]]
+        score = total.score
+        assert score is not None, "there is at least one batch"
+        return sum(losses) / len(losses), score
 
 
 class EnsembleEvaluator(ArchitectureEvaluator):

@@ -26,8 +26,8 @@ class SearchResult:
 
     `params` and `macs` are those of the derived network, which the folder holds;
     `published_params` and `published_macs` those of the architecture as published, at the same
-    size; `accuracy` is the percent of held-out images that the derived network gets right with the
-    supernet's weights. `costs` are those that were limited or weighed, at the deployment size;
+    size; `accuracy` is the task's metric of the derived network on held-out images, with the
+    weights of the supernet. `costs` are those that were limited or weighed, at the deployment size;
     `limits` are those of them that were limited, `feasible` says whether the limits hold, and
     `counted_at` is that size; `front` are the points that were derived beside it (see
     `ParetoPoint.to_json`). They are None where there was nothing of the kind.
@@ -84,7 +84,7 @@ def save_derived_network(
     images: data.ImageData,
     batches: data.Batches,
 ) -> tuple[Network, float]:
-    """Write the derived network; return its graph, and its accuracy on held-out images (percent).
+    """Write the derived network; return its graph, and the task's metric on held-out images.
 
     The derived network takes its batch statistics from `batches` first, since the supernet's are
     those of the mixture.
@@ -92,8 +92,9 @@ def save_derived_network(
     derived = to_device(GraphModule(restrict(supernet.network, architecture)), fabric.device)
     derived.inherit(supernet)
     recalibrate(fabric, derived, batches.epoch(0))
-    top1 = evaluate(fabric, derived, scoring_batches(fabric, images).epoch(0)).top1
-    assert top1 is not None, "a data set has test images"
+    batches_of_test = scoring_batches(fabric, images).epoch(0)
+    score = evaluate(fabric, images.task, derived, batches_of_test).score
+    assert score is not None, "a data set has test images"
     if fabric.is_global_zero:
         save_network(folder, architecture, derived)
-    return derived.network, round(top1, 4)
+    return derived.network, round(score, 4)

@@ -39,6 +39,7 @@ from archwright.nas.monitor.statistics import OperationRoles
 from archwright.nas.recipe import Recipe
 from archwright.nas.shrinker import ProgressiveShrinker
 from archwright.spaces import get_space, write_architecture
+from archwright.tasks import Batch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -87,7 +88,7 @@ def build_run(config: SearchConfig) -> "SearchRun":
     cells = config.cells or space.search_size[1]
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
-    size = size_for(images, channels, cells)
+    space, size = replace(space, task=images.task), size_for(images, channels, cells)
     null = method.ranks_none if config.keep_null is None else config.keep_null
     config = replace(config, watch=watch, keep_null=null)
     terms = build_constraints(config, space, size, images, null=null)
@@ -172,6 +173,7 @@ class SearchRun:
         method = self.method
         return Bilevel(
             self.fabric,
+            self.images.task,
             self._lowered(self.supernet),
             method,
             self.recipe,
@@ -238,7 +240,7 @@ class SearchRun:
             return found, front
         drawn = self.terms.draw(self.method.num_samples, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
-        return best_of(self.fabric, bilevel.network, drawn, seen), None
+        return best_of(self.fabric, bilevel.task, bilevel.network, drawn, seen), None
 
     def _lowered(self, supernet: Network) -> GraphModule:
         if self.config.lowering == "naive":
@@ -275,9 +277,7 @@ class SearchRun:
             self._shrink(bilevel, self.shrinker.remaining)
         self.keeper.save(self._state(bilevel, epoch + 1, 0))
 
-    def _endless(
-        self, batches: data.Batches, epoch: int, start: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def _endless(self, batches: data.Batches, epoch: int, start: int) -> Iterator[Batch]:
         """Yield batches without end: the halves may differ by a batch."""
         yield from batches.epoch(epoch, start % len(batches))
         while True:
@@ -299,21 +299,22 @@ class SearchRun:
         learned = self._learned(bilevel, epoch) if self.method.learns else {}
         if not self.keeper.writes:
             return
+        metric = bilevel.task.metric
+        scores = {"train": train.score, "valid": valid.score}
         self.keeper.folder.log.write(
             "epoch",
             epoch=epoch,
-            train_loss=train.loss,
-            train_top1=train.top1,
-            valid_loss=valid.loss,
-            valid_top1=valid.top1,
+            **{"train_loss": train.loss, f"train_{metric.key}": scores["train"]},
+            **{"valid_loss": valid.loss, f"valid_{metric.key}": scores["valid"]},
             lr=bilevel.weight_optimiser.param_groups[0]["lr"],
             **learned,
             seconds=self.keeper.tick(),
         )
-        seen = "" if valid.top1 is None else f", valid {valid.top1:.1f} %"
+        seen = "" if scores["valid"] is None else f", valid {metric.text(scores['valid'])}"
         found = f"  {learned['architecture'][:100]}" if learned else ""
         progress.note(
-            f"epoch {epoch + 1}/{self.recipe.epochs}: train {train.top1:.1f} %{seen}{found}"
+            f"epoch {epoch + 1}/{self.recipe.epochs}: train {metric.text(scores['train'])}{seen}"
+            f"{found}"
         )
 
     def _learned(self, bilevel: Bilevel, epoch: int) -> dict[str, Any]:
@@ -354,7 +355,7 @@ class SearchRun:
         folder = keeper.folder
         front = None if points is None else tuple(point.to_json() for point in points)
         published = graph_cost(self.space.discrete(architecture, self.size))
-        network, top1 = save_derived_network(
+        network, score = save_derived_network(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
         cost, seconds = graph_cost(network), keeper.tick()
@@ -364,7 +365,7 @@ class SearchRun:
             macs=cost.macs,
             published_params=published.params,
             published_macs=published.macs,
-            accuracy=top1,
+            accuracy=score,
             seconds=seconds,
             out=folder.path,
             feasible=self.terms.feasible(architecture),

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from archwright import data
 from archwright.engine.checkpoint import random_state, restore_random
@@ -21,8 +20,8 @@ from archwright.engine.device import average_over_processes
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
-from archwright.nas.bilevel.bilevel import Batch, Bilevel, frozen
-from archwright.nas.derive.oneshot import mixture_accuracy, one_shot_accuracy
+from archwright.nas.bilevel.bilevel import Bilevel, frozen
+from archwright.nas.derive.oneshot import mixture_score, one_shot_score
 from archwright.nas.method import Method, Progress
 from archwright.nas.monitor.hessian import largest_eigenvalue
 from archwright.nas.monitor.statistics import (
@@ -35,6 +34,7 @@ from archwright.nas.monitor.statistics import (
 )
 from archwright.nas.monitor.stopping import EpochRecord, StopRule, epochs_needed, selected_epoch
 from archwright.nas.recipe import Recipe
+from archwright.tasks import Batch
 
 _BATCHES = 2
 """Batches of alpha's images that the gap is measured on, the same ones in every epoch."""
@@ -54,9 +54,9 @@ class CollapseMetrics:
         entropy: mean entropy of the decisions, nats.
         skips: for each kind of cell, the fraction of its decisions whose strongest candidate is a
             skip connection.
-        gap: discretisation gap: the accuracy with the method's mixture less that of the derived
-            architecture, with the same weights on the same images, percentage points; None: not
-            measured.
+        gap: discretisation gap: the task's metric with the method's mixture less that of the
+            derived architecture, with the same weights on the same images, in the metric's unit
+            (percentage points); None: not measured.
         eigenvalue: the largest of the Hessian of alpha's loss in alpha; None: not measured.
         watch_seconds: time that measuring took.
     """
@@ -179,8 +179,9 @@ class CollapseMonitor:
         bilevel = self._bilevel
         torch.manual_seed(_SEED)
         mixture = bilevel.mixture(bilevel.alpha().detach(), moment)
-        mixed = mixture_accuracy(bilevel.fabric, bilevel.network, mixture, self._batches)
-        alone = one_shot_accuracy(bilevel.fabric, bilevel.network, architecture, self._batches)
+        given = (bilevel.fabric, bilevel.task, bilevel.network)
+        mixed = mixture_score(*given, mixture, self._batches)
+        alone = one_shot_score(*given, architecture, self._batches)
         return mixed - alone
 
     def _eigenvalue(self) -> float | None:
@@ -190,12 +191,12 @@ class CollapseMonitor:
         would measure little but these jumps. All that is kept for that is of a part of a batch and
         in full precision, so that it takes about as much memory as a step of the search.
         """
-        bilevel, (images, labels) = self._bilevel, self._batches[0]
-        part = max(2, len(labels) // _PARTS)
+        bilevel, (images, targets) = self._bilevel, self._batches[0]
+        part = max(2, len(images) // _PARTS)
         alpha = list(bilevel.alpha.parameters())
         with _kept_for_two(bilevel.network):
-            scores, _ = bilevel.network(images[:part], expected_mixture(bilevel))
-            loss = functional.cross_entropy(scores, labels[:part])
+            outputs, _ = bilevel.network(images[:part], expected_mixture(bilevel))
+            loss = bilevel.task.loss(outputs, targets[:part])
             gradient = _flat(torch.autograd.grad(loss, alpha, create_graph=True))
 
             def product(direction: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from archwright.lowering import GraphModule
 from archwright.pruning.gates import Gates, taylor_scores
 from archwright.pruning.leave_one_out import in_rounds, leave_one_out
 from archwright.pruning.reconstruction import reset_bn_statistics
+from archwright.tasks import Task
 
 EdgeScore = Literal["loss", "taylor"]
 EdgeKey = tuple[str, int]
@@ -30,7 +31,12 @@ EdgeKey = tuple[str, int]
 
 
 def prune_edges(
-    whole: GraphModule, macs: float, batches: LabelledBatches, *, score: EdgeScore = "loss"
+    task: Task,
+    whole: GraphModule,
+    macs: float,
+    batches: LabelledBatches,
+    *,
+    score: EdgeScore = "loss",
 ) -> tuple[GraphModule, frozenset[EdgeKey]]:
     """`whole` without its least important edges, so that no more than `macs` are left; the edges.
 
@@ -42,7 +48,7 @@ def prune_edges(
     """
     network = whole.network
     if score == "taylor":
-        importance, gone = taylor_edges(whole, batches), frozenset[EdgeKey]()
+        importance, gone = taylor_edges(task, whole, batches), frozenset[EdgeKey]()
     else:
         before = graph_cost(network, live=True).macs
 
@@ -52,13 +58,13 @@ def prune_edges(
             eased = max(macs, before + part * (macs - before))
             return select_edges(network, importance, eased, gone)
 
-        importance, gone = in_rounds(lambda gone: tried_edges(whole, gone, batches), nearer)
+        importance, gone = in_rounds(lambda gone: tried_edges(task, whole, gone, batches), nearer)
     removed = select_edges(network, importance, macs, gone)
     return _left(whole, removed), removed
 
 
 def tried_edges(
-    whole: GraphModule, removed: frozenset[EdgeKey], batches: LabelledBatches
+    task: Task, whole: GraphModule, removed: frozenset[EdgeKey], batches: LabelledBatches
 ) -> dict[EdgeKey, float]:
     """What the loss rises by when each edge that could go follows the `removed`."""
     keys, held = removable(whole.network), list(batches)
@@ -71,17 +77,17 @@ def tried_edges(
         reset_bn_statistics(network, x)
         return network
 
-    return leave_one_out(without, keys, removed, held)
+    return leave_one_out(task, without, keys, removed, held)
 
 
-def taylor_edges(whole: GraphModule, batches: LabelledBatches) -> dict[EdgeKey, float]:
+def taylor_edges(task: Task, whole: GraphModule, batches: LabelledBatches) -> dict[EdgeKey, float]:
     """What the loss changes without each edge that could go, to first order."""
     keys = removable(whole.network)
     gated = GraphModule(_edited(whole.network, frozenset(keys), _gated))
     gated.load_state_dict({**gated.state_dict(), **whole.state_dict()})
     gated.to(next(whole.parameters()))
     gates: Gates = {key: gated.get_parameter(f"slots.{_slot(*key)}.weight") for key in keys}
-    return taylor_scores(gated, gates, batches)
+    return taylor_scores(task, gated, gates, batches)
 
 
 def removable(network: Network) -> list[EdgeKey]:

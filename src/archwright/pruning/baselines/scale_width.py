@@ -8,7 +8,7 @@ from archwright.pruning.baselines.widths import multiple_of
 from archwright.training.network_spec import NetworkSpec
 
 
-def narrower(whole: NetworkSpec, macs: float, *, round_to: int | None = None) -> NetworkSpec:
+def scale_width(whole: NetworkSpec, macs: float, *, round_to: int | None = None) -> NetworkSpec:
     """`whole` at its largest width that has no more than `macs`.
 
     It is a multiple of `round_to`, else of a number that suits the width (see `multiple_of`), or

@@ -17,6 +17,7 @@ from archwright.pruning.prunable import load_prunable
 from archwright.pruning.select import Target
 from archwright.pruning.stages import Stages
 from archwright.spaces import get_space, read_architecture
+from archwright.tasks import CLASSIFICATION
 
 from ..engine.helpers import CELL
 from ..strategies import images, seeded, tiny
@@ -38,7 +39,7 @@ def test_a_score_is_what_the_mean_loss_over_all_images_rises_by() -> None:
 
     x, labels = images(network, batch=5), torch.tensor([0, 1, 2, 3, 4])
     batches = [(x[:2], labels[:2]), (x[2:], labels[2:])]
-    found = leave_one_out(without, (A, B, C), frozenset({A}), batches)
+    found = leave_one_out(CLASSIFICATION, without, (A, B, C), frozenset({A}), batches)
     assert set(made) == {frozenset({A}), frozenset({A, B}), frozenset({A, C})}
 
     def loss(nodes: frozenset[Node]) -> float:
@@ -65,14 +66,14 @@ def test_a_node_is_tried_again_when_others_are_gone(
     first, second, third, *others = gated.gates
     seen: list[frozenset[Node]] = []
 
-    def scores(without, nodes, deleted: frozenset[Node], batches) -> Mapping[Node, float]:
+    def scores(task, without, nodes, deleted: frozenset[Node], batches) -> Mapping[Node, float]:
         seen.append(deleted)
         found = dict.fromkeys(others, 5.0) | {first: 0.1, second: 0.2, third: 1.0}
         if first in deleted:
             found[second] = 9.0
         return {node: value for node, value in found.items() if node not in deleted}
 
-    monkeypatch.setattr(stages_module, "loss_scores", scores)
+    monkeypatch.setattr(stages_module, "leave_one_out", scores)
     target = Target(name="--macs", unit="MACs", limit=98, cost=lambda p: 100.0 - len(p.deleted))
     cut = stages.cut(gated, [target])
     assert seen == [frozenset(), frozenset({first}), frozenset({first, third})]
@@ -95,7 +96,7 @@ def test_a_network_that_trials_decide_on(trained: Path, tmp_path: Path, fabric: 
 
     def loss(*nodes: Node) -> float:
         pruning = Pruning(deleted=frozenset(nodes), fusion=stages.config.pruning.fusion)
-        return functional.cross_entropy(logits(stages._fitted(gated, pruning), x), labels).item()
+        return CLASSIFICATION.loss(logits(stages._fitted(gated, pruning), x), labels).item()
 
     for node, value in importance.items():
         assert value == pytest.approx(loss(node) - loss(), rel=1e-4, abs=1e-6)

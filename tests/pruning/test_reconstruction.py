@@ -16,9 +16,9 @@ from archwright.graph.passes.rewire import deletable, gate_slot, parse_weight_sl
 from archwright.lowering import GraphModule
 from archwright.pruning.gates import gated_network
 from archwright.pruning.reconstruction import (
-    compensate,
     least_squares,
     pruned_network,
+    reconstruct,
     reset_bn_statistics,
 )
 from archwright.spaces import get_space, read_architecture
@@ -112,7 +112,7 @@ def test_a_fit_is_never_worse_than_the_sum(data: st.DataObject) -> None:
     )
     gated, x = with_gates(whole), images(whole)
     pruned = pruned_network(whole, Pruning(deleted=deleted, fusion=fusion, gated=True), gated)
-    compensate(pruned, gated, deleted, x, recalibrated=data.draw(st.booleans()))
+    reconstruct(pruned, gated, deleted, x, recalibrated=data.draw(st.booleans()))
     wanted = outputs(gated, deleted, x)
     with watched(pruned) as seen:
         pruned.eval()(x)
@@ -141,7 +141,7 @@ def test_a_node_that_only_adds_is_replaced_exactly(fusion: str, per) -> None:
     deleted = frozenset({("cell0", 2)})
     how = named_fusion(fusion, per=per)
     pruned = pruned_network(whole, Pruning(deleted=deleted, fusion=how, gated=True), gated)
-    compensate(pruned, gated, deleted, x, recalibrated=False)
+    reconstruct(pruned, gated, deleted, x, recalibrated=False)
     gate = gated.get_parameter(f"slots.{gate_slot('cell0', 2)}.weight")
     for source in (0, 1):
         weight = pruned.get_parameter(f"slots.cell0/fusion2->3/from{source}.weight")
@@ -160,7 +160,7 @@ def test_a_node_with_a_gate_of_zero_goes_without_a_trace(data: st.DataObject) ->
             gated.get_parameter(f"slots.{gate_slot(*node)}.weight").zero_()
     fusion = named_fusion("linear+se")
     pruned = pruned_network(whole, Pruning(deleted=deleted, fusion=fusion, gated=True), gated)
-    compensate(pruned, gated, deleted, x, recalibrated=False)
+    reconstruct(pruned, gated, deleted, x, recalibrated=False)
     torch.testing.assert_close(logits(pruned, x), logits(gated, x), rtol=0, atol=0)
 
 
@@ -175,7 +175,7 @@ def test_recalibration_starts_at_exactly_one(data: st.DataObject) -> None:
     for name in ("linear", "linear+se") if linear else ("sum", "se"):
         pruning = Pruning(deleted=deleted, fusion=named_fusion(name), gated=True)
         pruned = pruned_network(whole, pruning, gated)
-        compensate(pruned, gated, deleted, x)
+        reconstruct(pruned, gated, deleted, x)
         made.append(logits(pruned, x))
     torch.testing.assert_close(*made, rtol=0, atol=0)
 
@@ -198,7 +198,7 @@ def test_what_is_kept_keeps_its_weights(fusion: str) -> None:
     deleted = frozenset({("cell0", 3), ("cell1", 2), ("cell1", 4)})
     pruning = Pruning(deleted=deleted, fusion=named_fusion(fusion), gated=True)
     pruned = pruned_network(whole, pruning, gated)
-    compensate(pruned, gated, deleted, x, recalibrated=False)
+    reconstruct(pruned, gated, deleted, x, recalibrated=False)
     kept = gated.state_dict()
     for name, value in pruned.state_dict().items():
         if name in kept:
@@ -232,7 +232,7 @@ def test_statistics_are_left_alone_if_that_is_asked_for() -> None:
     norms: list[dict[str, Tensor]] = []
     for recalibrated in (False, True):
         pruned = pruned_network(whole, replace(pruning), gated)
-        compensate(pruned, gated, deleted, x, recalibrated=recalibrated)
+        reconstruct(pruned, gated, deleted, x, recalibrated=recalibrated)
         norms.append({k: v for k, v in pruned.state_dict().items() if "running" in k})
     kept = gated.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in norms[0].items())

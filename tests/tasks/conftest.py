@@ -1,0 +1,50 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from archwright import tasks
+from archwright.engine.device import make_fabric
+from archwright.tasks import Task, get_task
+
+TOY = Path(__file__).with_name("labelling.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def fabric():
+    return make_fabric("cpu", "32-true")
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installed package that adds the toy task: one file, and one line of its metadata."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "toy_labelling.py").write_text(TOY.read_text())
+    about = folder / "toy_labelling-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-labelling\nVersion: 1.0\n")
+    line = "pixel-labelling = toy_labelling:PixelLabelling"
+    (about / "entry_points.txt").write_text(f"[{tasks.GROUP}]\n{line}\n")
+    return folder
+
+
+@pytest.fixture
+def installed(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(str(package))
+    get_task.cache_clear()
+    yield
+    get_task.cache_clear()
+
+
+@pytest.fixture
+def labelling(installed: None) -> Task:
+    return get_task("pixel-labelling")
