@@ -9,9 +9,9 @@ from pathlib import Path
 
 from archwright import report
 from archwright.io.files import write_text
-from archwright.report.cell import draw_architecture
-from archwright.report.palette import Palette
-from archwright.report.read_run import load_run
+from archwright.report.drawing.cell import draw_architecture
+from archwright.report.drawing.palette import Palette
+from archwright.report.reading.read_run import load_run
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from archwright.graph import Chain, Choice, Concat, Expr, Op, Shape
 from archwright.graph.passes.simplification import explain_expr, simplification
 from archwright.graph.traverse import map_edges
 from archwright.io.files import write_text
-from archwright.report.cell import draw_cell
-from archwright.report.palette import Palette
-from archwright.report.read_run import Cell
-from archwright.report.svg import drawing, label, num, tag
+from archwright.report.drawing.cell import draw_cell
+from archwright.report.drawing.palette import Palette
+from archwright.report.drawing.svg import drawing, label, num, tag
+from archwright.report.reading.read_run import Cell
 from archwright.spaces import Size, get_space, read_architecture
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"

@@ -63,7 +63,7 @@ def command_lines(path: Path) -> Iterator[str]:
 def command_of(words: list[str]) -> tuple[Command | None, list[str]]:
     """The command that words begin with, and the words behind it; none of a group alone."""
     assert words[0] in COMMANDS, words[0]
-    found: Command | Group = import_module(f"archwright.cli.{words[0]}").command
+    found: Command | Group = import_module(f"archwright.cli.commands.{words[0]}").command
     if isinstance(found, Command):
         return found, words[1:]
     return (found.parts[words[1]], words[2:]) if len(words) > 1 else (None, [])

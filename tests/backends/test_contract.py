@@ -250,7 +250,10 @@ def test_a_toy_is_written_opened_and_limited(
     [
         ("archwright.nowhere:Toy", r"^archwright\.nowhere:Toy cannot be loaded \(ModuleNotFound"),
         ("archwright.graph:ReLU", r"^archwright\.graph:ReLU is no backend named 'broken': make it"),
-        ("archwright.backends.onnx:Onnx", r"Onnx is no backend named 'broken': make it a subclass"),
+        (
+            "archwright.backends.onnx.backend:Onnx",
+            r"Onnx is no backend named 'broken': make it a subclass",
+        ),
     ],
 )
 def test_a_broken_package_is_named(monkeypatch: pytest.MonkeyPatch, place: str, line: str) -> None:

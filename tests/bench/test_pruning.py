@@ -18,7 +18,7 @@ from archwright.bench.pruning.measurements import PrunedRow, parse_rows
 from archwright.bench.pruning.methods import NetworkFactory
 from archwright.bench.pruning.run import bench_pruning
 from archwright.cli import main
-from archwright.engine.folder import SCHEMA
+from archwright.engine.runs.folder import SCHEMA
 from archwright.errors import ConfigError, RunError
 from archwright.training.config import TrainConfig
 from archwright.training.run import train

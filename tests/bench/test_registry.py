@@ -11,7 +11,7 @@ import archwright.bench
 import docs_tables
 from archwright.bench import registry
 from archwright.bench.registry import STUDIES, load_study
-from archwright.cli.bench import command
+from archwright.cli.commands.bench import command
 from docs_tables.registry import all_blocks
 
 FOLDER = Path(str(archwright.bench.__file__)).parent
@@ -74,8 +74,8 @@ def test_a_study_is_added_by_its_folder_and_a_line(
     added = (*STUDIES, "toy")
     monkeypatch.setattr(registry, "STUDIES", added)
     monkeypatch.setattr("docs_tables.registry.STUDIES", added)
-    monkeypatch.setattr("archwright.cli.bench.STUDIES", added)
-    from archwright.cli.bench import commands
+    monkeypatch.setattr("archwright.cli.commands.bench.STUDIES", added)
+    from archwright.cli.commands.bench import commands
 
     toy = commands()["toy"]
     assert toy.name == "bench toy"

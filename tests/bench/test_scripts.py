@@ -14,7 +14,7 @@ from archwright.bench.engine.results import Results, write_results
 from archwright.bench.nasbench201.searches import read_searches
 from archwright.bench.supernet.config import SupernetConfig
 from archwright.bench.supernet.measurements import Measurement, measurement_rows
-from archwright.cli.bench import command as bench
+from archwright.cli.commands.bench import command as bench
 from archwright.cli.parse import parse
 from archwright.spaces import SPACES
 from archwright.tables import nasbench201

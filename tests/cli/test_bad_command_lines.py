@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from archwright.cli.bench import command as bench
 from archwright.cli.command import Command, UsageError
+from archwright.cli.commands.bench import command as bench
+from archwright.cli.commands.lookup import command as lookup
+from archwright.cli.commands.report import command as report
+from archwright.cli.commands.search import command as search
 from archwright.cli.flags import flags_of
-from archwright.cli.lookup import command as lookup
 from archwright.cli.main import COMMANDS
 from archwright.cli.parse import parse
-from archwright.cli.report import command as report
-from archwright.cli.search import command as search
 from archwright.cli.usage_errors import CONVERTERS
 from archwright.engine.options import choices
 

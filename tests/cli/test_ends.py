@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from archwright.cli.command import Command, UsageError
+from archwright.cli.commands.report import ReportConfig
+from archwright.cli.commands.search import command as search_command
 from archwright.cli.console import Show
-from archwright.cli.report import ReportConfig
-from archwright.cli.search import command as search_command
 from archwright.errors import DataError, RunError
 
 NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archwright.cost import DecisionTable, Encoding
-from archwright.cost.encoding import eigenvectors, topology
+from archwright.cost.learned.encoding import eigenvectors, topology
 from archwright.spaces import Size, get_space
 
 from ..strategies import ALL_SPACES, any_space, tiny

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from archwright.cost.local_search import local_search
+from archwright.cost.expected.local_search import local_search
 
 COSTS = {0: 5.0, 1: 3.0, 2: 4.0, 3: 1.0, 4: 0.5, 5: 2.0}
 

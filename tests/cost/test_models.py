@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from archwright.cost import DecisionTable, cost_model, fit, graph_cost
-from archwright.cost.additive import macs
+from archwright.cost.expected.additive import macs
+from archwright.cost.expected.model import CostModel
 from archwright.cost.files import read_rows, write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
-from archwright.cost.model import CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.spaces import Size, get_space, read_architecture, write_architecture

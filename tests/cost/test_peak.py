@@ -9,19 +9,7 @@ import pytest
 from archwright.cost import peak_bytes
 from archwright.cost.peak import fixed_peak_bytes
 from archwright.errors import GraphError
-from archwright.graph import (
-    INPUT,
-    Cell,
-    Chain,
-    Conv,
-    Edge,
-    Network,
-    Op,
-    ReLU,
-    Shape,
-    Step,
-    chain,
-)
+from archwright.graph import INPUT, Cell, Chain, Conv, Edge, Network, Op, ReLU, Shape, Step, chain
 from archwright.spaces import get_space, read_architecture
 from archwright.spaces.discretise import random_architecture
 

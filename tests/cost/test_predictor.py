@@ -12,10 +12,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from archwright.cost import DecisionTable
-from archwright.cost.additive import macs
-from archwright.cost.connectivity import ConnectivityFeatures
+from archwright.cost.expected.additive import macs
+from archwright.cost.learned.connectivity import ConnectivityFeatures
+from archwright.cost.learned.predictor import Predictor, _fits, _quantile, fit_predictor
 from archwright.cost.measured import MeasuredCost
-from archwright.cost.predictor import Predictor, _fits, _quantile, fit_predictor
 from archwright.errors import GenotypeError
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget

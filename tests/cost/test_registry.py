@@ -171,8 +171,8 @@ class Steps(Cost):
     kind = "exact"
 
     def build(self, layout, context):
-        from archwright.cost.additive import additive
-        from archwright.cost.model import AdditiveCostModel
+        from archwright.cost.expected.additive import additive
+        from archwright.cost.expected.model import AdditiveCostModel
 
         parts = additive(layout, lambda place: float(place.modules))
         return AdditiveCostModel(name=self.name, layout=layout, parts=parts)

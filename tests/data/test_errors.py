@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from archwright.data import ImageData, MemorySet, hub, load
+from archwright.data import ImageData, MemorySet, load
+from archwright.data.readers import hub
 from archwright.errors import DataError
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from archwright.data import load
-from archwright.data.folders import scan
-from archwright.data.roles import folder_role, word_roles
+from archwright.data.readers.folders import scan
+from archwright.data.readers.roles import folder_role, word_roles
 from archwright.errors import DataError
 
 Write = Callable[..., Path]

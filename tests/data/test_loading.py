@@ -9,16 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from archwright.data import (
-    Augmentation,
-    ImageData,
-    MemorySet,
-    cache,
-    decode,
-    default_augmentation,
-    hub,
-    load,
-)
+from archwright.data import Augmentation, ImageData, MemorySet, default_augmentation, load
+from archwright.data.decoding import decode
+from archwright.data.readers import cache, hub
 from archwright.errors import DataError
 
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from archwright.data import MemorySet, hub, load
+from archwright.data import MemorySet, load
+from archwright.data.readers import hub
 from archwright.errors import DataError
 
 Write = Callable[..., Path]

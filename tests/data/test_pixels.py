@@ -12,9 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from archwright.data import load, loading, reading
-from archwright.data.pixels import ImageError, Meaning, Seen, meaning, to_pixels, unused_range
-from archwright.data.reading import read_image, without_warnings
+from archwright.data import load, loading
+from archwright.data.decoding.pixels import (
+    ImageError,
+    Meaning,
+    Seen,
+    meaning,
+    to_pixels,
+    unused_range,
+)
+from archwright.data.readers import reading
+from archwright.data.readers.reading import read_image, without_warnings
 from archwright.errors import DataError
 
 WHITE = (255, 255, 255)

@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from archwright.data import MemorySet, decode, load, loading
-from archwright.data.pixels import ImageError, Meaning
-from archwright.data.reading import read_image, without_warnings
+from archwright.data import MemorySet, load, loading
+from archwright.data.decoding import decode
+from archwright.data.decoding.pixels import ImageError, Meaning
+from archwright.data.readers.reading import read_image, without_warnings
 from archwright.errors import DataError
 
 _NOISE = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 
 
 def images(folder: Path, classes: list[str], mode: str = "L") -> Path:

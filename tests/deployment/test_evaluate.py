@@ -12,7 +12,7 @@ import torch
 import archwright as aw
 from archwright.deployment.config import EvaluateConfig
 from archwright.deployment.evaluate import EvaluateResult, evaluate
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 from archwright.errors import ConfigError, DataError, RunError
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.run import prune

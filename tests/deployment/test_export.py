@@ -16,7 +16,7 @@ from archwright.backends import get_backend, open_exported
 from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate
 from archwright.deployment.export import ExportResult, export, export_network
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 from archwright.errors import ArchwrightError, ConfigError, DataError, RunError
 from archwright.report import write_report
 

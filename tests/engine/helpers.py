@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 from archwright.nas.config import SearchConfig
 from archwright.training.config import TrainConfig
 

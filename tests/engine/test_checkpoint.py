@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from archwright.engine.checkpoint import load_checkpoint, loading, restore_random, save_checkpoint
-from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import make_fabric
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.checkpoint import (
+    load_checkpoint,
+    loading,
+    restore_random,
+    save_checkpoint,
+)
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.folder import RunFolder
 from archwright.errors import RunError
 
 from .helpers import files

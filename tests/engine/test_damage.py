@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archwright.cost import CostModel
-from archwright.cost.decision_table import DecisionTable
+from archwright.cost.expected.decision_table import DecisionTable
 from archwright.cost.latency import read_latency
-from archwright.engine.folder import RunFolder, read_config
-from archwright.engine.log import RunLog
-from archwright.engine.trained import load_network
+from archwright.engine.networks.trained import load_network
+from archwright.engine.runs.folder import RunFolder, read_config
+from archwright.engine.runs.log import RunLog
 from archwright.errors import ArchwrightError, ConfigError, GenotypeError, RunError
 from archwright.graph.serial import network_from_text
 from archwright.nas.loop.result import SearchResult

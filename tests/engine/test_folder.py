@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.folder import open_run, read_config, say_changes
+from archwright.engine.runs.folder import open_run, read_config, say_changes
 from archwright.errors import RunError
 from archwright.io.files import write_atomic, write_text
 

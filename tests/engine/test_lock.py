@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from archwright.bench.engine.results import adding_to
-from archwright.engine import lock
-from archwright.engine.folder import hold
-from archwright.engine.lock import locked
+from archwright.engine.runs import lock
+from archwright.engine.runs.folder import hold
+from archwright.engine.runs.lock import locked
 from archwright.errors import RunError
 from archwright.nas.loop.search import search
 from archwright.training.run import train
@@ -28,7 +28,7 @@ from .helpers import files, tiny_search, tiny_training
 HOLD = """
 import sys, time
 from pathlib import Path
-from archwright.engine.folder import hold
+from archwright.engine.runs.folder import hold
 with hold(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from archwright.engine.log import RunLog
+from archwright.engine.runs.log import RunLog
 from archwright.errors import RunError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from archwright import data
-from archwright.engine.folder import read_config
+from archwright.engine.runs.folder import read_config
 from archwright.nas.loop.search import search
 from archwright.training.run import train
 

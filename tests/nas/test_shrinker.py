@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 from archwright.graph import Network
 from archwright.graph.passes.shrinking import Shrinking
 from archwright.graph.passes.simplification import Simplification, simplify

@@ -13,14 +13,14 @@ import torch
 
 import archwright
 from archwright.cli import main
-from archwright.cli.build import command
+from archwright.cli.commands.build import command
 from archwright.cli.console import Show
 from archwright.cost import graph_cost
 from archwright.cost.files import read_rows
 from archwright.cost.peak import peak_bytes
-from archwright.engine.folder import RunFolder, read_config
-from archwright.engine.log import RunLog
-from archwright.engine.trained import load_network
+from archwright.engine.networks.trained import load_network
+from archwright.engine.runs.folder import RunFolder, read_config
+from archwright.engine.runs.log import RunLog
 from archwright.errors import ConfigError, RunError
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop.run import build_run

@@ -16,10 +16,10 @@ from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.cli import main
 from archwright.cost import activation_bytes, graph_cost
 from archwright.cost.peak import peak_bytes
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.folder import RunFolder, read_config
-from archwright.engine.network_file import read_graph
-from archwright.engine.trained import load_network
+from archwright.engine.networks.network_file import read_graph
+from archwright.engine.networks.trained import load_network
+from archwright.engine.runs.folder import RunFolder, read_config
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
 from archwright.errors import ConfigError, RunError
 from archwright.graph import Scale, SqueezeExcite
 from archwright.lowering import GraphModule

@@ -9,7 +9,7 @@ import pytest
 
 from archwright.errors import RunError
 from archwright.report import result_rows, write_report
-from archwright.report.read_run import load_run
+from archwright.report.reading.read_run import load_run
 
 NODES = [[["nor_conv_3x3", 0]], [["none", 0], ["nor_conv_1x1", 1]], [["skip_connect", 0]]]
 GATES = [{"cell0:1": 1.0, "cell0:2": 0.75, "cell1:1": -0.5, "cell1:2": 1.25}] * 2

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.checkpointer import Checkpointer
-from archwright.engine.log import RunLog
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.log import RunLog
 from archwright.pruning.run import prune
 from archwright.training.trainer import Trainer
 

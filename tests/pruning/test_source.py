@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from archwright import data
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
 from archwright.errors import ArchwrightError, ConfigError, DataError, RunError
 from archwright.io.tensors import pack_tensors
 from archwright.lowering import GraphModule

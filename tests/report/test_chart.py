@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from archwright.report.chart import Series, line_chart, panel, tick_text, ticks
+from archwright.report.drawing.chart import Series, line_chart, panel, tick_text, ticks
 
 
 @pytest.mark.parametrize(

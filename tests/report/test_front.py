@@ -8,8 +8,8 @@ import pytest
 
 from archwright.errors import RunError
 from archwright.report import write_report
-from archwright.report.pareto_chart import front_figures
-from archwright.report.read_run import load_run
+from archwright.report.drawing.pareto_chart import front_figures
+from archwright.report.reading.read_run import load_run
 
 POINTS = [
     {"limit": 1.0, "costs": {"latency_ms": 1.0, "params": 9e5}, "accuracy": 40.0},

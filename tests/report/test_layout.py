@@ -5,8 +5,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.report.layout import column, wires
-from archwright.report.read_run import Cell
+from archwright.report.drawing.layout import column, wires
+from archwright.report.reading.read_run import Cell
 
 
 @st.composite

@@ -12,15 +12,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from archwright.graph import AvgPool, Cell, Conv, Edge, Step, chain, name_slots
-from archwright.tasks import (
-    Accumulator,
-    Features,
-    Metric,
-    Outputs,
-    SumAccumulator,
-    Targets,
-    Task,
-)
+from archwright.tasks import Accumulator, Features, Metric, Outputs, SumAccumulator, Targets, Task
 
 IGNORE = 255
 """The label of pixels that do not count."""

@@ -13,10 +13,10 @@ from archwright import data
 from archwright.backends import LogitsModule, Session, max_error, to_onnx
 from archwright.deployment.score import score_exported, score_network
 from archwright.engine import setup
-from archwright.engine.checkpointer import Checkpointer
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.folder import RunFolder, open_run
-from archwright.engine.trained import TrainedNetwork
+from archwright.engine.networks.trained import TrainedNetwork
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.folder import RunFolder, open_run
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
 from archwright.errors import ConfigError
 from archwright.graph.passes.rewire import deletable
 from archwright.lowering import GraphModule

@@ -13,9 +13,9 @@ from archwright import data
 from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate as evaluate_file
 from archwright.deployment.export import export
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.folder import RunFolder
-from archwright.engine.trained import load_network
+from archwright.engine.networks.trained import load_network
+from archwright.engine.runs.folder import RunFolder
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
 from archwright.errors import RunError
 from archwright.graph import Shuffle
 from archwright.io.tensors import pack_tensors

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from archwright.engine.evaluate import evaluate
-from archwright.engine.meter import Meter, require_finite
 from archwright.engine.schedule import cosine
+from archwright.engine.scoring.evaluate import evaluate
+from archwright.engine.scoring.meter import Meter, require_finite
 from archwright.errors import DivergedError
 from archwright.tasks import CLASSIFICATION
 

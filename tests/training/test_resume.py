@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.checkpointer import Checkpointer
-from archwright.engine.log import RunLog
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.log import RunLog
 from archwright.training.run import train
 from archwright.training.trainer import Trainer
 

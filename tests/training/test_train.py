@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file
 
 from archwright import data
-from archwright.engine.checkpoint import load_checkpoint
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.folder import RunFolder, read_config
-from archwright.engine.log import RunLog
+from archwright.engine.runs.checkpoint import load_checkpoint
+from archwright.engine.runs.folder import RunFolder, read_config
+from archwright.engine.runs.log import RunLog
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
 from archwright.errors import (
     ArchwrightError,
     ConfigError,
@@ -21,7 +21,7 @@ from archwright.errors import (
 )
 from archwright.lowering import GraphModule
 from archwright.report.page import write_report
-from archwright.report.read_run import load_run
+from archwright.report.reading.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.tasks import CLASSIFICATION
 from archwright.training.network_spec import NetworkSpec, build

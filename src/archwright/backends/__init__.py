@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from archwright.backends.contract import Runtime as Runtime
     from archwright.backends.logits import LogitsModule as LogitsModule
     from archwright.backends.model_card import ModelCard as ModelCard
-    from archwright.backends.onnx_graph import to_onnx as to_onnx
-    from archwright.backends.onnx_quantise import to_int8 as to_int8
-    from archwright.backends.onnx_runtime import Session as Session
+    from archwright.backends.onnx.graph import to_onnx as to_onnx
+    from archwright.backends.onnx.quantise import to_int8 as to_int8
+    from archwright.backends.onnx.runtime import Session as Session
     from archwright.backends.registry import get_backend as get_backend
     from archwright.backends.runtime import open_exported as open_exported
     from archwright.backends.timing import Timing as Timing
@@ -32,15 +32,15 @@ _HOME = {
     "ModelCard": "model_card",
     "Program": "torch_export",
     "Runtime": "contract",
-    "Session": "onnx_runtime",
+    "Session": "onnx.runtime",
     "Timing": "timing",
     "get_backend": "registry",
     "max_error": "agreement",
     "measure": "timing",
     "benchmark_interleaved": "timing",
     "open_exported": "runtime",
-    "to_int8": "onnx_quantise",
-    "to_onnx": "onnx_graph",
+    "to_int8": "onnx.quantise",
+    "to_onnx": "onnx.graph",
     "to_program": "torch_export",
 }
 

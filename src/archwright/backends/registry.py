@@ -14,7 +14,7 @@ from archwright.errors import ConfigError, unknown
 from archwright.io.plugins import load_plugin, plugins
 
 BACKENDS: dict[str, str] = {
-    "onnx": "archwright.backends.onnx:Onnx",
+    "onnx": "archwright.backends.onnx.backend:Onnx",
     "torch": "archwright.backends.torch_export:TorchExport",
     "executorch": "archwright.backends.executorch:Executorch",
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import OverflowMethod
 
     from archwright.pruning.result import Measured
-    from archwright.report.read_run import Row
+    from archwright.report.reading.read_run import Row
     from archwright.training.run import NetworkResult
 
 _NOTHING = "\N{EN DASH}"

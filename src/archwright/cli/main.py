@@ -97,7 +97,7 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _load(name: str) -> Command | Group:
-    return import_module(f"archwright.cli.{name}").command
+    return import_module(f"archwright.cli.commands.{name}").command
 
 
 def _run(command: Command, parsed: Parsed) -> int:

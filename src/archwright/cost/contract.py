@@ -14,8 +14,8 @@ from typing_extensions import override
 from archwright.errors import ConfigError
 
 if TYPE_CHECKING:
-    from archwright.cost.decision_table import DecisionTable
-    from archwright.cost.model import CostModel
+    from archwright.cost.expected.decision_table import DecisionTable
+    from archwright.cost.expected.model import CostModel
     from archwright.graph import Network
 
 Kind = Literal["exact", "fitted", "measured"]

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast, get_args
 
-from archwright.cost.additive import additive
-from archwright.cost.decision_table import DecisionTable, EdgeFilter
+from archwright.cost.expected.additive import additive
+from archwright.cost.expected.decision_table import DecisionTable, EdgeFilter
+from archwright.cost.expected.located_ops import LocatedOp, Operation, searchable_and_fixed
+from archwright.cost.expected.model import AdditiveCostModel, CostModel
 from archwright.cost.files import Row, positive, read_rows
-from archwright.cost.located_ops import LocatedOp, Operation, searchable_and_fixed
 from archwright.cost.measured import MeasuredCost
-from archwright.cost.model import AdditiveCostModel, CostModel
 from archwright.errors import ArchwrightError, ConfigError, unknown
 from archwright.graph.expr import is_zero
 from archwright.spaces import read_architecture, write_architecture

@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 from typing_extensions import override
 
-from archwright.cost.additive import AdditiveCost, fit
-from archwright.cost.decision_table import DecisionTable
-from archwright.cost.minimum import first_connected, min_cost_architecture, near_minimum
-from archwright.cost.model import CostModel
-from archwright.cost.predictor import Predictor, fit_predictor
+from archwright.cost.expected.additive import AdditiveCost, fit
+from archwright.cost.expected.decision_table import DecisionTable
+from archwright.cost.expected.minimum import first_connected, min_cost_architecture, near_minimum
+from archwright.cost.expected.model import CostModel
+from archwright.cost.learned.predictor import Predictor, fit_predictor
 from archwright.errors import ConfigError, unknown
 from archwright.graph import Architecture
 from archwright.spaces import read_architecture, write_architecture

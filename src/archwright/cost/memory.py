@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from archwright.cost.located_ops import LocatedOp
+from archwright.cost.expected.located_ops import LocatedOp
 from archwright.graph import INPUT, BatchNorm, Network, Op, Shape, Step, walk_network
 from archwright.lowering import GraphModule, Mixture, logits_table
 

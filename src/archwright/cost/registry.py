@@ -22,7 +22,7 @@ from archwright.cost.definitions.training_memory import TRAINING_MEMORY_MB
 from archwright.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from archwright.cost.model import CostModel
+    from archwright.cost.expected.model import CostModel
     from archwright.spaces import Size, Space
 
 GROUP = "archwright.costs"
@@ -85,7 +85,7 @@ def cost_model(
         ConfigError: there is no such cost, no one source of latencies, the device's networks are
             of another space or size, or the table is unusable.
     """
-    from archwright.cost.decision_table import DecisionTable
+    from archwright.cost.expected.decision_table import DecisionTable
 
     context = CostContext(
         weight_bytes=weight_bytes, latency_device=latency_device, latency_table=latency_table

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from archwright.data import counter_rng, decode
+from archwright.data import counter_rng
 from archwright.data.augment import Augmentation, crop_and_flip, draw, resized_crop_box
-from archwright.data.decode import EncodedImages
+from archwright.data.decoding import decode
+from archwright.data.decoding.decode import EncodedImages
 from archwright.errors import DataError
 
 TEST_MARGIN = 256 / 224  # test images: shorter side resized to 8/7 of the size, centre cropped

@@ -6,15 +6,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from archwright.data import cache, decode, hub, sources
 from archwright.data.alike import one_colour, require_different, same
 from archwright.data.augment import Augmentation
-from archwright.data.cache import Decoded
-from archwright.data.decode import EncodedImages
+from archwright.data.decoding import decode
+from archwright.data.decoding.decode import EncodedImages
+from archwright.data.decoding.pixels import Meaning, meaning, unused_range
 from archwright.data.image_sets import MemorySet, StreamedSet
 from archwright.data.images import ImageData
-from archwright.data.pixels import Meaning, meaning, unused_range
-from archwright.data.sources import Source, Splits
+from archwright.data.readers import cache, hub, sources
+from archwright.data.readers.cache import Decoded
+from archwright.data.readers.sources import Source, Splits
 from archwright.data.splits import digits_holdout, subset_indices
 from archwright.errors import DataError
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from archwright.data.folders import some_of
 from archwright.data.image_sets import ImageSet
 from archwright.data.images import ImageData
+from archwright.data.readers.folders import some_of
 
 _CLASSES = 10  # classes that the line names
 _MODES = {1: "grey", 3: "RGB"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from archwright._version import __version__
 from archwright.backends.formats import Weights
 from archwright.backends.model_card import ModelCard
-from archwright.engine.trained import TrainedNetwork
+from archwright.engine.networks.trained import TrainedNetwork
 from archwright.spaces import write_architecture
 
 

@@ -15,8 +15,8 @@ from archwright.deployment.config import EvaluateConfig
 from archwright.deployment.images import DataRequest, images_for
 from archwright.deployment.score import Score, score_exported, score_network
 from archwright.engine.device import make_fabric
+from archwright.engine.networks.trained import load_network
 from archwright.engine.options import require_unused
-from archwright.engine.trained import load_network
 from archwright.spaces import get_space
 
 

@@ -23,7 +23,7 @@ from archwright.deployment.config import ExportConfig
 from archwright.deployment.images import DataRequest, images_for
 from archwright.deployment.score import score_exported
 from archwright.engine.device import make_fabric
-from archwright.engine.trained import TrainedNetwork, load_network
+from archwright.engine.networks.trained import TrainedNetwork, load_network
 from archwright.errors import RunError
 from archwright.io.files import write_bytes
 from archwright.lowering import GraphModule

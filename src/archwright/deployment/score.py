@@ -9,8 +9,8 @@ from torch import Tensor
 
 from archwright import data
 from archwright.engine.device import to_device
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.meter import Meter
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
+from archwright.engine.scoring.meter import Meter
 from archwright.lowering import GraphModule
 from archwright.tasks import Outputs, move
 

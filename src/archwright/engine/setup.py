@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from archwright import data
 from archwright.cost import degenerate_batch_norm, estimate_training_bytes
 from archwright.engine.device import conditions, require_memory
-from archwright.engine.folder import CONDITIONS, RunFolder, hold, open_run, say_changes
 from archwright.engine.options import RunOptions
 from archwright.engine.progress import say
+from archwright.engine.runs.folder import CONDITIONS, RunFolder, hold, open_run, say_changes
 from archwright.errors import ConfigError, DataError
 from archwright.graph import Network
 from archwright.spaces import Size

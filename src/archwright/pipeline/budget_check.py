@@ -6,7 +6,7 @@ from typing import Any
 from archwright.backends.formats import WEIGHT_BYTES
 from archwright.cost.contract import CostContext
 from archwright.cost.registry import get_cost
-from archwright.engine.trained import TrainedNetwork
+from archwright.engine.networks.trained import TrainedNetwork
 from archwright.nas.loop.result import SearchResult
 from archwright.pipeline.config import BuildConfig
 from archwright.report.budgets import BudgetCheck

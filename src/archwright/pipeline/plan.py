@@ -30,13 +30,7 @@ from archwright.pipeline.stages import (
 )
 from archwright.pruning.config import PruneConfig
 from archwright.pruning.targets import require_reachable, targets_of
-from archwright.spaces import (
-    Size,
-    Space,
-    get_space,
-    reference_architecture,
-    write_architecture,
-)
+from archwright.spaces import Size, Space, get_space, reference_architecture, write_architecture
 from archwright.training.config import TrainConfig
 from archwright.training.loop import augmented_batches
 

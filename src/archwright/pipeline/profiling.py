@@ -3,7 +3,7 @@
 from functools import partial
 
 from archwright.backends.timing import benchmark_interleaved
-from archwright.cost.decision_table import DecisionTable
+from archwright.cost.expected.decision_table import DecisionTable
 from archwright.cost.files import write_rows
 from archwright.pipeline.plan import Plan
 from archwright.pipeline.stages import TABLE

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archwright.engine.scores import rows_from_json
+from archwright.engine.scoring.scores import rows_from_json
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.pruning.result import Measured
 from archwright.report.budgets import BudgetCheck

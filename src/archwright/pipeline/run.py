@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from archwright.deployment.config import EvaluateConfig, ExportConfig
 from archwright.deployment.evaluate import evaluate
 from archwright.deployment.export import export
-from archwright.engine.folder import (
+from archwright.engine.networks.trained import load_network
+from archwright.engine.runs.folder import (
     SCHEMA,
     RunFolder,
     changed_settings,
@@ -21,7 +22,6 @@ from archwright.engine.folder import (
     open_run,
     read_config,
 )
-from archwright.engine.trained import load_network
 from archwright.errors import ArchwrightError, RunError
 from archwright.io.files import write_bytes, write_json
 from archwright.nas.loop.result import SearchResult

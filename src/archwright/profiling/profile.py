@@ -15,11 +15,11 @@ from scipy.optimize import lsq_linear
 
 from archwright.backends import Timing
 from archwright.backends.timing import benchmark_interleaved
-from archwright.cost.additive import AdditiveCost, additive
-from archwright.cost.decision_table import DecisionTable, EdgeFilter
+from archwright.cost.expected.additive import AdditiveCost, additive
+from archwright.cost.expected.decision_table import DecisionTable, EdgeFilter
+from archwright.cost.expected.located_ops import LocatedOp, Operation, searchable_and_fixed
 from archwright.cost.files import Row
 from archwright.cost.latency import OVERHEAD, operations
-from archwright.cost.located_ops import LocatedOp, Operation, searchable_and_fixed
 from archwright.graph import (
     INPUT,
     Architecture,

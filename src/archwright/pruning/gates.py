@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archwright.engine.evaluate import LabelledBatches
+from archwright.engine.scoring.evaluate import LabelledBatches
 from archwright.graph import Network, Node, Pruning
 from archwright.graph.passes.rewire import deletable, gate_slot, rewire
 from archwright.lowering import GraphModule

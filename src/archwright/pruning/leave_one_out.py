@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from archwright.engine.evaluate import LabelledBatches
+from archwright.engine.scoring.evaluate import LabelledBatches
 from archwright.lowering import GraphModule
 from archwright.tasks import Task
 

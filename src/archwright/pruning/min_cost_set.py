@@ -13,7 +13,7 @@ from itertools import chain, combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.cost.local_search import local_search
+from archwright.cost.expected.local_search import local_search
 from archwright.graph import Node
 
 Shares = Callable[[frozenset[Node]], Sequence[float]]

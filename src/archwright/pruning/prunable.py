@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from archwright import data
-from archwright.engine.folder import read_config, run_folder_of
-from archwright.engine.trained import TrainedNetwork, load_network
+from archwright.engine.networks.trained import TrainedNetwork, load_network
+from archwright.engine.runs.folder import read_config, run_folder_of
 from archwright.errors import ConfigError, RunError
 from archwright.graph.passes.rewire import deletable
 from archwright.spaces import Space, read_architecture

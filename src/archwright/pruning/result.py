@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archwright.engine.scores import row_to_json, rows_from_json, score_of
-from archwright.engine.trained import TrainedNetwork
+from archwright.engine.networks.trained import TrainedNetwork
+from archwright.engine.scoring.scores import row_to_json, rows_from_json, score_of
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.spaces import Size, write_architecture
 from archwright.tasks import Task

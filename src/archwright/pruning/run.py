@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from archwright.cost import graph_cost
-from archwright.engine.checkpoint import loading, save_checkpoint
-from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, to_device, versions
-from archwright.engine.folder import RunFolder
-from archwright.engine.network_file import save_graph, write_graph
+from archwright.engine.networks.network_file import save_graph, write_graph
+from archwright.engine.networks.trained import TrainedNetwork
+from archwright.engine.networks.weights import save_network
+from archwright.engine.runs.checkpoint import loading, save_checkpoint
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.folder import RunFolder
 from archwright.engine.setup import load_images, open_run_folder, require_trainable
-from archwright.engine.trained import TrainedNetwork
-from archwright.engine.weights import save_network
 from archwright.graph import Cell, Node, Pruning
 from archwright.graph.passes.rewire import deletable, rewire
 from archwright.lowering import GraphModule

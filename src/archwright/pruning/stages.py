@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from archwright import data
-from archwright.engine.checkpoint import load_checkpoint, loading
-from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import to_device
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.folder import RunFolder, read_config
-from archwright.engine.trained import TrainedNetwork
+from archwright.engine.networks.trained import TrainedNetwork
+from archwright.engine.runs.checkpoint import load_checkpoint, loading
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.folder import RunFolder, read_config
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
 from archwright.errors import RunError
 from archwright.graph import Node, Pruning
 from archwright.io.tensors import checksum

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from archwright.report import components, formatting
-from archwright.report.cell import Drawing
-from archwright.report.palette import Palette
-from archwright.report.plots import held_out, overlaid
-from archwright.report.read_run import Row, Run
+from archwright.report.drawing.cell import Drawing
+from archwright.report.drawing.palette import Palette
+from archwright.report.drawing.plots import held_out, overlaid
+from archwright.report.reading.read_run import Row, Run
 
 
 def _titles(runs: Sequence[Run]) -> list[str]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import formatting
-from archwright.report.cell import Drawing, draw_architecture
-from archwright.report.palette import Palette, series_colour
-from archwright.report.read_run import Row, Run
+from archwright.report.drawing.cell import Drawing, draw_architecture
+from archwright.report.drawing.palette import Palette, series_colour
+from archwright.report.reading.read_run import Row, Run
 
 _HIDDEN = ("schema", "kind", "command")
 

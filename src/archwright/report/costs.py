@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archwright.errors import RunError
-from archwright.report import log_lines
+from archwright.report.reading import log_lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from archwright.engine.folder import read_config
+from archwright.engine.runs.folder import read_config
 from archwright.errors import RunError
 from archwright.io import files
 from archwright.report.budgets import BudgetCheck
 from archwright.report.comparison import comparison_view
-from archwright.report.read_run import Row, Run, load_run
+from archwright.report.drawing.svg import clean
+from archwright.report.reading.read_run import Row, Run, load_run
 from archwright.report.run_page import page_runs, page_view
-from archwright.report.svg import clean
 
 
 def write_report(

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 
-from archwright.report.cell import Drawing, draw_cell
-from archwright.report.chart import Series, panel, ticks
-from archwright.report.palette import Palette, series_colour
-from archwright.report.plots import Panel, PanelGroup
-from archwright.report.read_run import Run
+from archwright.report.drawing.cell import Drawing, draw_cell
+from archwright.report.drawing.chart import Series, panel, ticks
+from archwright.report.drawing.palette import Palette, series_colour
+from archwright.report.drawing.plots import Panel, PanelGroup
+from archwright.report.reading.read_run import Run
 
 _KEPT, _DELETED = series_colour(0), series_colour(1)
 

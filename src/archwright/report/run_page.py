@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from archwright.report import components, formatting, pruning_view
 from archwright.report.budgets import BudgetCheck, budgets
 from archwright.report.components import Pairs
-from archwright.report.palette import Palette
-from archwright.report.pareto_chart import front_figures
-from archwright.report.plots import Figure, alphas, curves
-from archwright.report.read_run import Row, Run
+from archwright.report.drawing.palette import Palette
+from archwright.report.drawing.pareto_chart import front_figures
+from archwright.report.drawing.plots import Figure, alphas, curves
+from archwright.report.reading.read_run import Row, Run
 
 _TITLES = {"search": "Search", "train": "Training", "prune": "Pruning"}
 _VERBS = {"search": "Search with", "train": "Train with", "prune": "Prune with"}

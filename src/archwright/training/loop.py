@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archwright import data
-from archwright.engine.checkpoint import loading, restore_random, save_checkpoint
-from archwright.engine.checkpointer import Checkpointer
-from archwright.engine.evaluate import evaluate, scoring_batches
-from archwright.engine.meter import Meter, require_finite
 from archwright.engine.options import require
 from archwright.engine.progress import ProgressBar
+from archwright.engine.runs.checkpoint import loading, restore_random, save_checkpoint
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.scoring.evaluate import evaluate, scoring_batches
+from archwright.engine.scoring.meter import Meter, require_finite
 from archwright.engine.setup import training_batches
 from archwright.training.config import TrainConfig
 from archwright.training.trainer import Trainer

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from archwright.cost import graph_cost
-from archwright.engine.trained import TrainedNetwork, load_network
+from archwright.engine.networks.trained import TrainedNetwork, load_network
 from archwright.errors import ConfigError, GraphError, RunError
 from archwright.graph import Architecture, Network, verify_discrete, walk_network
 from archwright.lowering import GraphModule

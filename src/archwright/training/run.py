@@ -8,14 +8,14 @@ import torch
 
 from archwright import data
 from archwright.cost import graph_cost
-from archwright.engine.checkpoint import loading
-from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
-from archwright.engine.meter import Meter
-from archwright.engine.network_file import save_graph
-from archwright.engine.scores import row_to_json, rows_from_json
+from archwright.engine.networks.network_file import save_graph
+from archwright.engine.networks.weights import save_network
+from archwright.engine.runs.checkpoint import loading
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.scoring.meter import Meter
+from archwright.engine.scoring.scores import row_to_json, rows_from_json
 from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
-from archwright.engine.weights import save_network
 from archwright.graph import Network
 from archwright.io.schema import read_as, result_of
 from archwright.io.tensors import checksum

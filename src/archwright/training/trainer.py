@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from archwright.engine.device import average_over_processes, to_device
-from archwright.engine.evaluate import average_statistics
-from archwright.engine.meter import Meter
 from archwright.engine.schedule import cosine
+from archwright.engine.scoring.evaluate import average_statistics
+from archwright.engine.scoring.meter import Meter
 from archwright.lowering import GraphModule
 from archwright.tasks import Outputs, Targets, Task
 from archwright.training.config import TrainConfig

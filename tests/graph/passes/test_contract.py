@@ -53,11 +53,7 @@ from archwright.graph.passes.resizing import Resizing
 from archwright.graph.passes.restriction import Restriction, restrict
 from archwright.graph.passes.rewire import Rewiring, deletable
 from archwright.graph.passes.shrinking import Shrinking
-from archwright.graph.passes.simplification import (
-    Simplification,
-    simplification_passes,
-    simplify,
-)
+from archwright.graph.passes.simplification import Simplification, simplification_passes, simplify
 from archwright.graph.passes.simplification.rewriting import (
     FloatingSharing,
     KernelNormalisation,

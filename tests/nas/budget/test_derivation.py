@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from archwright.cost import DecisionTable, cost_model, peak_bytes
-from archwright.cost.model import AdditiveCostModel, CostModel
+from archwright.cost.expected.model import AdditiveCostModel, CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget import derivation as module

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from archwright.cost import CostModel, DecisionTable, cost_model
-from archwright.engine.log import RunLog
+from archwright.engine.runs.log import RunLog
 from archwright.graph import Architecture
 from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian
 from archwright.nas.budget.budget import Budget

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.engine.log import RunLog
+from archwright.engine.runs.log import RunLog
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search

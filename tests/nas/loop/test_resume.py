@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search

@@ -13,10 +13,10 @@ from archwright import data
 from archwright.cost import graph_cost
 from archwright.engine import device
 from archwright.engine.device import make_fabric
-from archwright.engine.evaluate import recalibrate
-from archwright.engine.folder import read_config
-from archwright.engine.log import RunLog
-from archwright.engine.network_file import read_graph
+from archwright.engine.networks.network_file import read_graph
+from archwright.engine.runs.folder import read_config
+from archwright.engine.runs.log import RunLog
+from archwright.engine.scoring.evaluate import recalibrate
 from archwright.errors import ArchwrightError, ConfigError, DataError, DivergedError, RunError
 from archwright.graph.passes.simplification import simplify
 from archwright.lowering import GraphModule
@@ -25,7 +25,7 @@ from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
 from archwright.nas.parameters.ranking import candidate_trees, hierarchical_scores
 from archwright.report.page import write_report
-from archwright.report.read_run import load_run
+from archwright.report.reading.read_run import load_run
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
 from archwright.spaces.discretise import discretise
 

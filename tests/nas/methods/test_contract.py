@@ -13,9 +13,9 @@ import pytest
 from torch import Tensor
 
 from archwright.cli import main
+from archwright.cli.commands.search import command, method_flags
 from archwright.cli.flags import METHOD, flags_of
-from archwright.cli.search import command, method_flags
-from archwright.engine.folder import read_config
+from archwright.engine.runs.folder import read_config
 from archwright.errors import ConfigError
 from archwright.lowering import Mixture
 from archwright.nas import methods as registry

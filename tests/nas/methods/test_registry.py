@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.engine.folder import RunFolder, read_config
+from archwright.engine.runs.folder import RunFolder, read_config
 from archwright.errors import ConfigError
 from archwright.graph.passes.simplification import simplify
 from archwright.graph.passes.simplification.settings import simplification

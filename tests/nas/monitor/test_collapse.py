@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archwright.engine.folder import RunFolder, read_config
+from archwright.engine.runs.folder import RunFolder, read_config
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
@@ -20,7 +20,7 @@ from archwright.nas.monitor import collapse as watch_module
 from archwright.nas.monitor.collapse import CollapseMonitor, expected_mixture, without_side_effects
 from archwright.nas.monitor.hessian import largest_eigenvalue
 from archwright.nas.monitor.statistics import OperationRoles
-from archwright.report.read_run import load_run
+from archwright.report.reading.read_run import load_run
 from archwright.spaces import Size, Space, get_space
 from archwright.tasks import CLASSIFICATION, Batch
 

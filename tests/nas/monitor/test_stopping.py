@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.folder import RunFolder
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.loop import run as search_run
 from archwright.nas.loop.search import search
 from archwright.nas.monitor import collapse as watch_module
 from archwright.nas.monitor.stopping import EpochRecord, StopRule, selected_epoch
-from archwright.report.read_run import load_run
+from archwright.report.reading.read_run import load_run
 from archwright.spaces import Size, get_space, write_architecture
 from archwright.spaces.discretise import discretise
 

@@ -59,7 +59,7 @@ def size_of(percentile: float) -> float:
 def sizes_mb() -> NDArray[np.float64]:
     """Count the MB of weights in float32 of each network of the table, all edges as published."""
     from archwright.cost import DecisionTable
-    from archwright.cost.additive import params
+    from archwright.cost.expected.additive import params
 
     layout = DecisionTable(get_space("nasbench201"), SIZE)
     return 4e-6 * params(layout)(layout.one_hots(_every())).numpy()
@@ -69,7 +69,7 @@ def sizes_mb() -> NDArray[np.float64]:
 def live_macs() -> NDArray[np.float64]:
     """Count the multiply-accumulates of what is live in each network of the table."""
     from archwright.cost import DecisionTable
-    from archwright.cost.additive import macs
+    from archwright.cost.expected.additive import macs
 
     layout = DecisionTable(get_space("nasbench201"), SIZE)
     return macs(layout, live=True)(layout.one_hots(_every())).numpy()

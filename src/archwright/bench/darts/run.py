@@ -17,7 +17,7 @@ from archwright.bench.engine.resume import measure_missing
 from archwright.bench.instruments.step_memory import step_bytes
 from archwright.bench.instruments.threads import threads
 from archwright.engine.device import make_fabric
-from archwright.engine.folder import read_config
+from archwright.engine.runs.folder import read_config
 from archwright.errors import RunError
 from archwright.nas.loop.search import search
 from archwright.spaces import write_architecture

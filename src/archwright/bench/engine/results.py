@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
-from archwright.engine.lock import locked
+from archwright.engine.runs.lock import locked
 from archwright.errors import ArchwrightError, RunError
 from archwright.io.files import decoded, is_of, write_json
 

@@ -16,7 +16,7 @@ from archwright.bench.instruments.threads import threads
 from archwright.bench.nasbench201.config import Nasbench201Config
 from archwright.bench.nasbench201.searches import Search, Searches, read_searches
 from archwright.engine.device import make_fabric
-from archwright.engine.folder import RunFolder, read_config
+from archwright.engine.runs.folder import RunFolder, read_config
 from archwright.errors import RunError
 from archwright.nas.loop.search import search
 from archwright.nas.presets import preset_options

@@ -24,7 +24,7 @@ from archwright.bench.engine.results import (
 from archwright.bench.engine.statistics import spearman
 from archwright.bench.predictor.config import PredictorConfig
 from archwright.cost import DecisionTable, fit
-from archwright.cost.predictor import fit_predictor
+from archwright.cost.learned.predictor import fit_predictor
 from archwright.engine.device import describe_hardware, versions
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.tables import nasbench201

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 from archwright.bench.engine.arms import write_seeds
 from archwright.bench.engine.command import command_line
 from archwright.bench.engine.options import BenchOptions
-from archwright.engine.folder import read_config
 from archwright.engine.options import (
     require,
     require_fraction,
     require_not_negative,
     require_positive,
 )
+from archwright.engine.runs.folder import read_config
 from archwright.errors import ConfigError, unknown
 from archwright.pruning.config import FusionName, PruneConfig, Score
 from archwright.training.config import TrainConfig

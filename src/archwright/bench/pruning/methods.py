@@ -21,10 +21,10 @@ from archwright.bench.pruning.config import (
 )
 from archwright.cost import graph_cost
 from archwright.data.splits import subset_indices
-from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import to_device
-from archwright.engine.folder import hold, open_run
-from archwright.engine.trained import TrainedNetwork, load_network
+from archwright.engine.networks.trained import TrainedNetwork, load_network
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.folder import hold, open_run
 from archwright.errors import ConfigError
 from archwright.graph import Network, Pruning
 from archwright.lowering import GraphModule

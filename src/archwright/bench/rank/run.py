@@ -14,9 +14,9 @@ from archwright.bench.engine.resume import measure_missing
 from archwright.bench.instruments.threads import threads
 from archwright.bench.rank.config import RankConfig
 from archwright.bench.rank.rankings import Ranking, Rankings, agreements, read_rankings
-from archwright.engine.checkpoint import load_checkpoint, loading
 from archwright.engine.device import make_fabric
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.checkpoint import load_checkpoint, loading
+from archwright.engine.runs.folder import RunFolder
 from archwright.errors import RunError
 from archwright.graph import Architecture
 from archwright.nas.config import SearchConfig

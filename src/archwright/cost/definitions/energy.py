@@ -7,8 +7,8 @@ from typing_extensions import override
 from archwright.cost.contract import MeasuredCostBase
 
 if TYPE_CHECKING:
-    from archwright.cost.decision_table import DecisionTable
-    from archwright.cost.model import CostModel
+    from archwright.cost.expected.decision_table import DecisionTable
+    from archwright.cost.expected.model import CostModel
 
 
 class Energy(MeasuredCostBase):

@@ -7,8 +7,8 @@ from typing_extensions import override
 from archwright.cost.contract import Cost, CostContext, Kind
 
 if TYPE_CHECKING:
-    from archwright.cost.decision_table import DecisionTable
-    from archwright.cost.model import CostModel
+    from archwright.cost.expected.decision_table import DecisionTable
+    from archwright.cost.expected.model import CostModel
     from archwright.graph import Network
 
 
@@ -19,7 +19,7 @@ class PeakMemory(Cost):
 
     @override
     def build(self, layout: "DecisionTable", context: CostContext) -> "CostModel":
-        from archwright.cost.model import GraphCostModel
+        from archwright.cost.expected.model import GraphCostModel
         from archwright.cost.peak import fixed_peak_bytes, peak_bytes
 
         return GraphCostModel(

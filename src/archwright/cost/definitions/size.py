@@ -7,8 +7,8 @@ from typing_extensions import override
 from archwright.cost.contract import Cost, CostContext, Kind
 
 if TYPE_CHECKING:
-    from archwright.cost.decision_table import DecisionTable
-    from archwright.cost.model import CostModel
+    from archwright.cost.expected.decision_table import DecisionTable
+    from archwright.cost.expected.model import CostModel
     from archwright.graph import Network
 
 
@@ -19,8 +19,8 @@ class WeightSize(Cost):
 
     @override
     def build(self, layout: "DecisionTable", context: CostContext) -> "CostModel":
-        from archwright.cost.additive import params
-        from archwright.cost.model import AdditiveCostModel
+        from archwright.cost.expected.additive import params
+        from archwright.cost.expected.model import AdditiveCostModel
 
         parts = params(layout).times(context.weight_bytes / 1e6)
         return AdditiveCostModel(name=self.name, layout=layout, parts=parts)

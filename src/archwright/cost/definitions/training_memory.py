@@ -7,8 +7,8 @@ from typing_extensions import override
 from archwright.cost.contract import Cost, CostContext, Kind
 
 if TYPE_CHECKING:
-    from archwright.cost.decision_table import DecisionTable
-    from archwright.cost.model import CostModel
+    from archwright.cost.expected.decision_table import DecisionTable
+    from archwright.cost.expected.model import CostModel
     from archwright.graph import Network
 
 
@@ -19,9 +19,9 @@ class TrainingMemory(Cost):
 
     @override
     def build(self, layout: "DecisionTable", context: CostContext) -> "CostModel":
-        from archwright.cost.additive import additive
+        from archwright.cost.expected.additive import additive
+        from archwright.cost.expected.model import GraphCostModel
         from archwright.cost.memory import activation_bytes, kept_bytes
-        from archwright.cost.model import GraphCostModel
 
         return GraphCostModel(
             name=self.name,

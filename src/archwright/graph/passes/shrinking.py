@@ -10,18 +10,7 @@ from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
-from archwright.graph import (
-    Cell,
-    Chain,
-    Choice,
-    Concat,
-    Expr,
-    Network,
-    Op,
-    Option,
-    Shape,
-    chain,
-)
+from archwright.graph import Cell, Chain, Choice, Concat, Expr, Network, Op, Option, Shape, chain
 from archwright.graph.expr import choices, out_shape
 from archwright.graph.ops import Zero
 from archwright.graph.passes.contract import NO_NEW_SLOTS, SAME_SHAPES, Pass, register

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from archwright.cost import Encoding
 from archwright.engine.device import average_over_processes
-from archwright.engine.meter import Meter, require_finite
 from archwright.engine.schedule import cosine
+from archwright.engine.scoring.meter import Meter, require_finite
 from archwright.lowering import FusedNetwork, GraphModule, Mixture
 from archwright.nas.bilevel.unrolled import second_order
 from archwright.nas.budget.augmented_lagrangian import AugmentedLagrangian

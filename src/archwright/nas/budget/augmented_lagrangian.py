@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import DecisionTable
-from archwright.cost.model import CostModel
+from archwright.cost.expected.decision_table import DecisionTable
+from archwright.cost.expected.model import CostModel
 from archwright.graph import Architecture, Decision
 from archwright.nas.budget.budget import Budget, costs_to_json
 from archwright.nas.budget.regularity import Regularity

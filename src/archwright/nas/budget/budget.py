@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archwright.cost.contract import within
-from archwright.cost.model import AdditiveCostModel, CostModel
+from archwright.cost.expected.model import AdditiveCostModel, CostModel
 from archwright.cost.registry import get_cost
 from archwright.graph import Architecture
 

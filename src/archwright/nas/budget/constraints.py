@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from archwright.backends.formats import WEIGHT_BYTES
 from archwright.cost.contract import CostContext
-from archwright.cost.decision_table import DecisionTable
-from archwright.cost.encoding import Encoding
-from archwright.cost.model import CostModel
+from archwright.cost.expected.decision_table import DecisionTable
+from archwright.cost.expected.model import CostModel
+from archwright.cost.learned.encoding import Encoding
 from archwright.cost.registry import get_cost
 from archwright.errors import ConfigError
 from archwright.graph import Architecture

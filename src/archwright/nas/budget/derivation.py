@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from archwright.cost.contract import within
-from archwright.cost.decision_table import DecisionTable
-from archwright.cost.local_search import local_search
-from archwright.cost.minimum import min_cost_architecture
-from archwright.cost.model import CostModel
+from archwright.cost.expected.decision_table import DecisionTable
+from archwright.cost.expected.local_search import local_search
+from archwright.cost.expected.minimum import min_cost_architecture
+from archwright.cost.expected.model import CostModel
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget

@@ -17,7 +17,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.cost.decision_table import CellTopology, DecisionTable
+from archwright.cost.expected.decision_table import CellTopology, DecisionTable
 from archwright.graph import Architecture, CellGenotype, EdgeOp, decision_name
 from archwright.spaces import CellSpec, EdgeSpec
 

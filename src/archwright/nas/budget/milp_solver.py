@@ -24,8 +24,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
 
 from archwright.cost.contract import ROUNDING, within
-from archwright.cost.decision_table import CellTopology
-from archwright.cost.local_search import local_search
+from archwright.cost.expected.decision_table import CellTopology
+from archwright.cost.expected.local_search import local_search
 from archwright.graph import Architecture
 from archwright.nas.budget.budget import Budget
 from archwright.nas.budget.discrete_space import Assignments, DiscreteSpace, Table

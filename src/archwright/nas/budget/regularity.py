@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from archwright.cost.decision_table import DecisionTable
+from archwright.cost.expected.decision_table import DecisionTable
 from archwright.graph import Architecture
 
 

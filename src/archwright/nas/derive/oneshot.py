@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from archwright.engine.evaluate import LabelledBatches
-from archwright.engine.meter import Meter
+from archwright.engine.scoring.evaluate import LabelledBatches
+from archwright.engine.scoring.meter import Meter
 from archwright.graph import Architecture
 from archwright.lowering import GraphModule, Mixture
 from archwright.spaces import Size, Space

@@ -15,7 +15,7 @@ from typing import Any
 from typing_extensions import override
 
 from archwright import data
-from archwright.engine.meter import Meter
+from archwright.engine.scoring.meter import Meter
 from archwright.graph import Architecture
 from archwright.nas.bilevel.bilevel import Bilevel
 from archwright.nas.budget.budget import costs_to_json

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from typing_extensions import override
 
-from archwright.engine.checkpointer import Checkpointer
+from archwright.engine.runs.checkpointer import Checkpointer
 from archwright.nas.budget.constraints import SearchConstraints
 from archwright.nas.budget.options import BudgetOptions
 from archwright.nas.config import SearchConfig

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from archwright import data
 from archwright.engine.device import to_device
-from archwright.engine.evaluate import evaluate, recalibrate, scoring_batches
-from archwright.engine.folder import RunFolder
-from archwright.engine.weights import save_network
+from archwright.engine.networks.weights import save_network
+from archwright.engine.runs.folder import RunFolder
+from archwright.engine.scoring.evaluate import evaluate, recalibrate, scoring_batches
 from archwright.graph import Architecture, Network
 from archwright.graph.passes.restriction import restrict
 from archwright.io.schema import read_as, result_of, to_json

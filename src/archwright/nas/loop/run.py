@@ -10,11 +10,11 @@ from torch import Tensor
 
 from archwright import data
 from archwright.cost import graph_cost
-from archwright.engine.checkpoint import loading, restore_random
-from archwright.engine.checkpointer import Checkpointer
 from archwright.engine.device import describe_hardware, make_fabric, versions
-from archwright.engine.folder import SCHEMA
 from archwright.engine.progress import ProgressBar
+from archwright.engine.runs.checkpoint import loading, restore_random
+from archwright.engine.runs.checkpointer import Checkpointer
+from archwright.engine.runs.folder import SCHEMA
 from archwright.engine.setup import (
     load_images,
     open_run_folder,

@@ -6,8 +6,8 @@ from typing import Self
 
 from typing_extensions import override
 
-from archwright.engine.checkpoint import load_checkpoint, loading
-from archwright.engine.folder import RunFolder
+from archwright.engine.runs.checkpoint import load_checkpoint, loading
+from archwright.engine.runs.folder import RunFolder
 from archwright.errors import RunError
 from archwright.graph import Architecture
 from archwright.nas.bilevel.bilevel import Bilevel

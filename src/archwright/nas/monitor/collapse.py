@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from archwright import data
-from archwright.engine.checkpoint import random_state, restore_random
 from archwright.engine.device import average_over_processes
+from archwright.engine.runs.checkpoint import random_state, restore_random
 from archwright.errors import ConfigError
 from archwright.graph import Architecture
 from archwright.lowering import FusedNetwork, GraphModule, Mixture

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from archwright.cost.encoder import GraphEncoder
-from archwright.cost.encoding import Encoding
+from archwright.cost.learned.encoder import GraphEncoder
+from archwright.cost.learned.encoding import Encoding
 from archwright.graph import Network
 from archwright.nas.parameters.alpha import Alpha
 from archwright.nas.parameters.graph_alpha import GraphAlpha
@@ -20,10 +20,10 @@ _WIDTH, _ROUNDS = 16, 2
 
 
 class EncodedAlpha(GraphAlpha):
-    """Logits of connections and operations, each with what an encoder of the whole graph adds.
+    """Logits of connections and operations, each plus the output of an encoder of the whole graph.
 
-    The encoder sees every candidate and its place (see `archwright.cost.encoding`), weighed by the
-    present probabilities; so what is learned of one edge speaks for those that are like it. Both
+    The encoder reads every candidate and its place (see `archwright.cost.learned.encoding`),
+    weighted by the current probabilities, so that similar edges learn from each other. Both
     read-outs start at zero: at first the encoder adds nothing.
     """
 

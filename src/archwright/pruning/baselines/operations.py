@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from archwright.cost import graph_cost
-from archwright.engine.evaluate import LabelledBatches
+from archwright.engine.scoring.evaluate import LabelledBatches
 from archwright.errors import ConfigError
 from archwright.graph import Cell, Edge, Network, Op, Step, Zero, chain, walk_network
 from archwright.graph.expr import is_zero

@@ -31,11 +31,7 @@ from archwright.graph.passes.simplification.merging import merge, normalise
 from archwright.graph.passes.simplification.rule import RewriteResult, Site
 from archwright.graph.passes.simplification.rules import RULES
 from archwright.graph.passes.simplification.settings import Pointwise
-from archwright.graph.passes.simplification.sharing import (
-    distribute,
-    share_floating,
-    share_partial,
-)
+from archwright.graph.passes.simplification.sharing import distribute, share_floating, share_partial
 from archwright.graph.traverse import map_edges
 from archwright.spaces import Size, get_space
 

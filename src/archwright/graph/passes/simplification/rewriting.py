@@ -11,18 +11,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from archwright.graph import (
-    Chain,
-    Choice,
-    Concat,
-    Conv,
-    Expr,
-    Network,
-    Op,
-    Option,
-    Shape,
-    chain,
-)
+from archwright.graph import Chain, Choice, Concat, Conv, Expr, Network, Op, Option, Shape, chain
 from archwright.graph.expr import choices, map_modules, out_shape
 from archwright.graph.passes.contract import (
     NO_NEW_SLOTS,

@@ -6,11 +6,7 @@ K_i the kernels of convolutions. Equations are those of the TopoNAS paper.
 
 from archwright.graph.passes.simplification.merging import merge, normalise
 from archwright.graph.passes.simplification.rule import Rule
-from archwright.graph.passes.simplification.sharing import (
-    distribute,
-    share_floating,
-    share_partial,
-)
+from archwright.graph.passes.simplification.sharing import distribute, share_floating, share_partial
 
 _SUM = ("sum",)
 _ANY = ("sum", "kernel", "stack")

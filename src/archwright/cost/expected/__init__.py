@@ -1,0 +1,1 @@
+"""Costs that add up over decisions, exact and expected. Import from the modules."""

@@ -1,0 +1,1 @@
+"""From files of images to pixels. Import from the modules."""

@@ -1,0 +1,1 @@
+"""Readers of image sets: folders, parquet files, Hugging Face. Import from the modules."""

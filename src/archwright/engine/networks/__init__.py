@@ -1,0 +1,1 @@
+"""Networks on disk: graph, weights, and both together. Import from the modules."""

@@ -1,0 +1,1 @@
+"""Run folder: settings, log, lock, checkpoints. Import from the modules."""

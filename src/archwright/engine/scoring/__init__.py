@@ -1,0 +1,1 @@
+"""Scores of a network on images. Import from the modules."""

@@ -1,0 +1,1 @@
+"""Charts and graphs as SVG. Import from the modules."""

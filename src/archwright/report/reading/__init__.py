@@ -1,0 +1,1 @@
+"""Run folders, read into typed values. Import from the modules."""

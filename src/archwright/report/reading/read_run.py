@@ -1,0 +1,314 @@
+"""What a run folder says, read into typed values; what is wrong with it is one RunError line."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from archwright.engine.runs.folder import SCHEMA, read_config
+from archwright.errors import RunError
+from archwright.io.files import decoded
+from archwright.io.schema import read_as, read_json
+from archwright.report.costs import ParetoPoint, Priced, front_point, priced
+from archwright.report.reading import log_lines
+
+KINDS = ("search", "train", "prune")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell: input nodes first, then nodes that sum their edges, some of which are the output."""
+
+    kind: str
+    inputs: int
+    nodes: tuple[tuple[tuple[str, int], ...], ...]  # a node: its edges (candidate, source node)
+    output: tuple[int, ...]
+
+    @property
+    def edges(self) -> tuple[tuple[str, int, int], ...]:
+        """Every edge as (candidate, source, target)."""
+        return tuple(
+            (op, source, self.inputs + i)
+            for i, node in enumerate(self.nodes)
+            for op, source in node
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """An architecture as text and as cells."""
+
+    space: str
+    text: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One epoch of one network; `values` holds the metrics that were logged.
+
+    `skips` is, for each kind of cell, the share of its decisions that a skip leads. A gate is that
+    of a node: `cell0:2`.
+    """
+
+    name: str
+    epoch: int
+    values: Mapping[str, float]
+    alpha: Mapping[str, tuple[float, ...]]
+    skips: Mapping[str, float] = field(default_factory=dict[str, float])
+    gates: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What was measured of one discrete network."""
+
+    name: str
+    architecture: str | None = None
+    channels: float | None = None
+    params: float | None = None
+    macs: float | None = None
+    top1: float | None = None
+    top5: float | None = None
+
+    @property
+    def scores(self) -> dict[str, float | None]:
+        """Metrics by key, the one that networks are ranked by first."""
+        return {"top1": self.top1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run ended: the network it is about first, then those it is compared with."""
+
+    rows: tuple[Row, ...]
+    seconds: float | None
+    front: tuple[ParetoPoint, ...] = ()
+    priced: Priced | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One of several supernets that decided together: its folder, and what it found by itself."""
+
+    folder: str
+    seed: int
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder; `result` is None while the run has not finished."""
+
+    name: str
+    kind: str
+    config: Mapping[str, object]
+    decisions: Mapping[str, tuple[str, ...]]
+    params: float | None
+    versions: Mapping[str, str]
+    hardware: str | None
+    epochs: tuple[Epoch, ...]
+    result: Result | None
+    architecture: Architecture | None
+    exports: tuple[log_lines.Export, ...] = ()
+    stop: log_lines.Stop | None = None
+    pruned: log_lines.Pruned | None = None
+    members: tuple[Member, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The networks that the log tells apart, in the order met; "" if it names none."""
+        return tuple(dict.fromkeys(epoch.name for epoch in self.epochs))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took, or has taken so far."""
+        if self.result is not None and self.result.seconds is not None:
+            return self.result.seconds
+        return max(
+            (e.values["seconds"] for e in self.epochs if "seconds" in e.values), default=None
+        )
+
+
+def load_run(folder: Path) -> Run:
+    """Read the run in `folder`; an unfinished one is read as far as it went.
+
+    Raises:
+        RunError: there is none, it is a build, or a file in it is damaged (file and place named).
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder}: there is no such run folder; check the path")
+    config = read_config(folder)
+    kind = config["kind"]
+    if kind not in KINDS:
+        if kind == "build":
+            page = folder / "report.html"
+            raise RunError(f"{folder} is a build, whose page is {page}: give its stages' folders")
+        raise RunError(
+            f"{folder / 'config.json'}: kind {kind!r} is not one of {', '.join(KINDS)}: "
+            f"give the folder of such a run"
+        )
+    lines = list(_log_lines(folder / "log.jsonl"))
+    start = next(reversed(_of(lines, log_lines.Start)), log_lines.Start())
+    architecture = _read_architecture(folder / "architecture.json")
+    results = [(where, line) for where, line in lines if isinstance(line, log_lines.Result)]
+    stops, pruned = _of(lines, log_lines.Stop), _of(lines, log_lines.Pruned)
+    return Run(
+        name=folder.resolve().name,
+        kind=kind,
+        config=config,
+        decisions=start.decisions,
+        params=start.params,
+        versions={name: str(version) for name, version in start.versions.items()},
+        hardware=start.hardware,
+        epochs=_epochs(lines, start.decisions),
+        result=_result(*results[-1], architecture) if results else None,
+        architecture=architecture,
+        stop=stops[-1] if stops else None,
+        # of a file that was written again, the last line
+        exports=tuple({line.file: line for line in _of(lines, log_lines.Export)}.values()),
+        pruned=pruned[-1] if pruned else None,
+        members=tuple(_member(line) for line in _of(lines, log_lines.Supernet)),
+    )
+
+
+_Lines = list[tuple[str, object]]
+"""Lines of a log, each with its place."""
+_L = TypeVar("_L")
+
+
+def _of(lines: _Lines, kind: type[_L]) -> list[_L]:
+    return [line for _, line in lines if isinstance(line, kind)]
+
+
+def _member(line: log_lines.Supernet) -> Member:
+    folder = f"supernet{line.number}"
+    return Member(folder=folder, seed=line.seed, architecture=line.architecture)
+
+
+def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """Yield the lines whose event the report reads, with their places.
+
+    Raises:
+        RunError: the file is missing, or a line is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing: the run was never started; run it first") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read ({error}): run again") from None
+    for number, line in enumerate(lines, start=1):
+        where = f"{path} line {number}"
+        if not line.strip():
+            continue
+        try:
+            content = decoded(line)
+        except ValueError as error:
+            if number == len(lines):  # no newline after it: the run was killed while writing
+                return
+            raise RunError(f"{where} is not JSON ({error}): delete that line") from None
+        event = _read(log_lines.Event, content, where).event
+        if event in log_lines.EVENTS:
+            yield where, _read(log_lines.EVENTS[event], content, where)
+
+
+def _read(kind: type[_L], content: object, where: str) -> _L:
+    """Read a line; what was measured may be NaN or infinite."""
+    return read_as(kind, content, where, remedy=_REMEDY, finite=False)
+
+
+_REMEDY = "restore it, or run again"
+
+
+def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
+    """Return epochs in order, networks in the order met; of an epoch run again, the last record."""
+    found: dict[tuple[str, int], Epoch] = {}
+    order: dict[str, int] = {}
+    for where, line in lines:
+        if not isinstance(line, log_lines.Epoch):
+            continue
+        for decision, weights in line.alpha.items():
+            candidates = decisions.get(decision)
+            if candidates is not None and len(candidates) != len(weights):
+                raise RunError(
+                    f"{where}: alpha of {decision} has {len(weights)} weights for "
+                    f"{len(candidates)} candidates; delete that line, or run again"
+                )
+        order.setdefault(line.name, len(order))
+        found[line.name, line.epoch] = Epoch(
+            name=line.name,
+            epoch=line.epoch,
+            values=line.metrics,
+            alpha={key: weights for key, weights in line.alpha.items() if key in decisions},
+            skips=log_lines.known(line.skips),
+            gates=log_lines.known(line.gates),
+        )
+    return tuple(sorted(found.values(), key=lambda e: (order[e.name], e.epoch)))
+
+
+def _result(where: str, line: log_lines.Result, architecture: Architecture | None) -> Result:
+    rows = tuple(_row(row, row.name, None) for row in line.rows)
+    if not rows:
+        rows = (_row(line, "found", architecture.text if architecture else None),)
+    front = tuple(front_point(point, where) for point in line.front)
+    return Result(rows=rows, seconds=line.seconds, front=front, priced=priced(line))
+
+
+def _row(line: log_lines.Measured, name: str, architecture: str | None) -> Row:
+    return Row(
+        name=name,
+        architecture=line.architecture or architecture,
+        channels=line.channels,
+        params=line.params,
+        macs=line.macs,
+        top1=line.accuracy if line.top1 is None else line.top1,
+        top5=line.top5,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CellForm:
+    """A cell as its file has it."""
+
+    inputs: int
+    nodes: tuple[tuple[tuple[str, int], ...], ...]
+    output: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ArchitectureForm:
+    """An architecture as its file has it."""
+
+    space: str
+    text: str
+    cells: dict[str, _CellForm]
+    schema: float | None = None
+
+
+def _read_architecture(path: Path) -> Architecture | None:
+    if not path.exists():
+        return None
+    form = read_json(_ArchitectureForm, path, remedy=_REMEDY)
+    if form.schema is not None and form.schema > SCHEMA:
+        raise RunError(f"{path}: schema {form.schema:g} is newer than {SCHEMA}; update archwright")
+    cells = tuple(_cell(kind, cell, f"{path} cells.{kind}") for kind, cell in form.cells.items())
+    return Architecture(space=form.space, text=form.text, cells=cells)
+
+
+def _cell(kind: str, form: _CellForm, where: str) -> Cell:
+    cell = Cell(kind=kind, inputs=form.inputs, nodes=form.nodes, output=form.output)
+    backward = [e for e in cell.edges if not 0 <= e[1] < e[2]]
+    if backward:
+        op, source, target = backward[0]
+        raise RunError(
+            f"{where}: edge {op} {source}->{target} does not come from an earlier node; "
+            "write the architecture again"
+        )
+    total = cell.inputs + len(cell.nodes)
+    if cell.inputs < 1 or not cell.output or not all(0 <= i < total for i in cell.output):
+        raise RunError(
+            f"{where}: output {list(cell.output)} is not among the {total} nodes; "
+            "write the architecture again"
+        )
+    return cell
