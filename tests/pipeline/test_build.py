@@ -122,7 +122,7 @@ def test_every_budget_is_judged_on_the_final_network(built: BuildResult) -> None
 
 def test_the_page_tells_every_stage(built: BuildResult) -> None:
     html = built.report.read_text()
-    for title in ("Curves of the search", "Curves of the pruning", "Budgets", "Runtime"):
+    for title in ("Curves of the search", "Curves of the pruning", "Budgets", "Exported"):
         assert f"<h2>{title}</h2>" in html
 
 

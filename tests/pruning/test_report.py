@@ -119,5 +119,5 @@ def test_prunings_are_compared_like_any_other_runs(tmp_path: Path) -> None:
 )
 def test_a_damaged_record_is_one_line(tmp_path: Path, field: str, value: object) -> None:
     run = write(tmp_path / "run", [START, {**PRUNED, field: value}])
-    with pytest.raises(RunError, match=f"'{field}.*' is not .*; restore it, or run again"):
+    with pytest.raises(RunError, match=f"{field}.*: expected .*, got .*: restore it, or run again"):
         write_report([run])

@@ -222,7 +222,7 @@ CHECKS: list[tuple[dict[str, Any], type[ArchwrightError], str]] = [
     ({"batch_size": 1}, ConfigError, "auxiliary/.* a single value a channel: give at least 2"),
     ({"channels": 10**5}, ConfigError, r"the found network needs about \d+\.\d GB, and cpu has"),
     ({"device": "tpu"}, ConfigError, "unknown device 'tpu'"),
-    ({"inherit": Path("nowhere")}, RunError, "nowhere is no run folder"),
+    ({"inherit": Path("nowhere")}, RunError, "no run and no checkpoint at nowhere"),
 ]
 
 

@@ -49,11 +49,12 @@ class Flag:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """How it is written; an undecided switch can also be turned off."""
+        """Return its spellings; a switch that is not off by default can also be turned off."""
         word = self.name.replace("_", "-")
         if self.positional:
             return (self.name.rstrip("s").upper(),)
-        return (f"--{word}", f"--no-{word}") if self.undecided else (f"--{word}",)
+        both = self.undecided or (self.switch and self.default is True)
+        return (f"--{word}", f"--no-{word}") if both else (f"--{word}",)
 
     @property
     def switch(self) -> bool:

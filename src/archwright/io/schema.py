@@ -62,7 +62,7 @@ def to_json(value: object, *, skip_none: bool = False) -> dict[str, Any]:
 
     With `skip_none`, fields that are None are left out at the top.
     """
-    content = cast("dict[str, Any]", msgspec.to_builtins(value, enc_hook=_encode))
+    content = cast("dict[str, Any]", _listed(msgspec.to_builtins(value, enc_hook=_encode)))
     return {n: v for n, v in content.items() if v is not None} if skip_none else content
 
 
@@ -79,6 +79,16 @@ def _decode(kind: type[Any], value: object) -> Any:
 
 def _encode(value: object) -> object:
     return str(value) if isinstance(value, Path) else _unknown(value)
+
+
+def _listed(value: object) -> object:
+    """Return a value with its tuples as lists, as JSON gives it back."""
+    if isinstance(value, dict):
+        named = cast("dict[str, object]", value)
+        return {name: _listed(item) for name, item in named.items()}
+    if isinstance(value, list | tuple):
+        return [_listed(item) for item in cast("Sequence[object]", value)]
+    return value
 
 
 def _unknown(value: object) -> object:

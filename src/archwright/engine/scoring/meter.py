@@ -63,7 +63,7 @@ class Meter:
 
     @property
     def images(self) -> int:
-        """How many images were counted."""
+        """Return the number of images that were counted."""
         return int(self.sums[1])
 
     @property
