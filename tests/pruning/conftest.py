@@ -1,33 +1,17 @@
 """Trained networks to prune: of both spaces, with all that a training may leave."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from archwright.engine.device import make_fabric
 from archwright.nas.loop.search import search
 from archwright.training.run import train
 
 from ..engine.helpers import tiny_search, tiny_training
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def fabric() -> "Fabric":
-    return make_fabric("cpu", "32-true")
+    pass
 
 
 @pytest.fixture(scope="session")

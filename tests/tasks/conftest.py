@@ -2,26 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from archwright import tasks
-from archwright.engine.device import make_fabric
 from archwright.tasks import Task, get_task
 
 TOY = Path(__file__).with_name("labelling.py")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def fabric():
-    return make_fabric("cpu", "32-true")
 
 
 @pytest.fixture(scope="session")
