@@ -36,6 +36,8 @@ class DiffGraph(Darts):
         "proxy": {
             **{**PROXY, "tau": 5.0, "tau_min": 1.0, "draws": 1},
             **{"keep_null": False, "progressive": False},
+            # alpha settles as its rate falls: chosen for the second freeze (docs/protocol.md)
+            **{"alpha_lr": 0.06, "alpha_lr_min": 0.002},
         },
     }
     unpruned: ClassVar[Mapping[str, Any]] = {"progressive": False}
