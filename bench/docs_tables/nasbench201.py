@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.bench.engine.arms import BASELINES, RANDOM, Arm
+from archwright.bench.engine.freeze import freeze_of
 from archwright.bench.engine.results import Results
 from archwright.bench.engine.statistics import Spread
 from archwright.bench.engine.table import DATASET_TITLES, Table
@@ -23,13 +24,23 @@ _BOTH = ("none", "all")
 def read_all_searches(folder: Path) -> list[Searches]:
     """Read every `searches*.json` of a folder, those that were measured alike together.
 
-    Searches of one supernet come first, then those of several.
+    Searches of one supernet come first, then those of several; of each, the seeds of the last
+    freeze first.
 
     Raises:
         RunError: a file holds no searches of this version.
     """
     found = merge_searches([read_searches(path) for path in sorted(folder.glob("searches*.json"))])
-    return sorted(found, key=lambda results: results.settings["supernets"])
+    ordered = sorted(found, key=lambda results: results.settings["supernets"])
+    return [part for results in ordered for part in _by_freeze(results)]
+
+
+def _by_freeze(results: Searches) -> list[Searches]:
+    """Split searches by the freeze that their seeds are of, the last one first."""
+    groups: dict[int, list[Search]] = {}
+    for search in results.searches:
+        groups.setdefault(freeze_of(search.seed), []).append(search)
+    return [replace(results, searches=tuple(groups[one])) for one in sorted(groups, reverse=True)]
 
 
 def nasbench201(folder: Path) -> str:
@@ -80,7 +91,9 @@ def _heading(results: Searches) -> str:
     preset = results.settings["preset"]
     several = results.settings["supernets"]
     together = f", {several} supernets deciding together" if several > 1 else ""
-    return f"**Searched on {results.searches[0].images}, preset {preset}{together}**"
+    freeze = freeze_of(results.searches[0].seed)
+    frozen = f", settings and seeds of freeze {freeze}" if freeze else ""
+    return f"**Searched on {results.searches[0].images}, preset {preset}{together}{frozen}**"
 
 
 def _summary_table(results: Searches, chosen: Sequence[Search]) -> str:

@@ -62,7 +62,7 @@ def _beside(held: Sequence[Results], ratio: str) -> tuple[str, str]:
 
 def _searches(folder: Path) -> _Rows:
     """Yield the accuracy of what methods find, beside the nulls."""
-    best = float(nasbench201.accuracy().max())
+    best, shown = float(nasbench201.accuracy().max()), set[tuple[str, int]]()
     for results in read_all_searches(folder):
         rows = summarise_searches(results.searches)
         found = {(row.arm.method, row.arm.supernet): row for row in rows}
@@ -70,8 +70,9 @@ def _searches(folder: Path) -> _Rows:
         together = f" by {several} supernets" if several > 1 else ""
         for method in ("diffgraph", "darts"):
             here, plain = found.get((method, "all")), found.get((method, "none"))
-            if here is None or here.n < _ENOUGH:
+            if here is None or here.n < _ENOUGH or (method, several) in shown:
                 continue
+            shown.add((method, several))  # of several freezes, the last one
             beside = [
                 f"{null.accuracies['cifar10'].text()} %, {null.title}" for null in main_nulls()
             ]

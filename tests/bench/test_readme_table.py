@@ -7,6 +7,7 @@ from typing import Any
 from archwright.bench.budgets.cases import mean_regrets, score_case
 from archwright.bench.engine.results import Results, write_results
 from archwright.tables import nasbench201
+from docs_tables.nasbench201 import nasbench201 as nasbench201_page
 from docs_tables.readme_table import readme_table
 from docs_tables.supernet import result_path
 
@@ -14,6 +15,7 @@ from . import sample_prunings, sample_searches
 from .test_budgets import case
 from .test_scripts import some
 
+SEEDS = range(204, 214)
 CIFAR10 = {
     text: nasbench201.lookup(text).cifar10_test
     for text in (sample_searches.CONV3, sample_searches.CONV1)
@@ -76,6 +78,20 @@ def test_searches_stand_beside_what_learned_nothing(tmp_path: Path) -> None:
     assert rows(tmp_path)[0][2].split("; ")[0].endswith("(n = 10), not simplified")
     write_results(tmp_path / "searches-x3.json", sample_searches.results(*ours, supernets=3))
     assert "by 3 supernets" in rows(tmp_path)[1][0]
+
+
+def test_of_several_freezes_the_last_one_is_shown_and_all_stay_in_the_results(
+    tmp_path: Path,
+) -> None:
+    first = [sample_searches.search("diffgraph all", seed, sample_searches.CONV1) for seed in SEEDS]
+    second = [sample_searches.search("diffgraph all", seed + 15) for seed in SEEDS]
+    write_results(tmp_path / "searches.json", sample_searches.results(*first, *second))
+    ((_, here, _),) = rows(tmp_path)
+    assert here.startswith("94.36 (0.00) %")
+    page = nasbench201_page(tmp_path)
+    places = [page.index(f"settings and seeds of freeze {freeze}**") for freeze in (2, 1)]
+    assert places == sorted(places)
+    assert f"{CIFAR10[sample_searches.CONV1]:.2f} (0.00)" in page
 
 
 def test_budgets_are_judged_by_the_table(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def read_freezes() -> tuple[Freeze, ...]:
     )
 
 
+def freeze_of(seed: int) -> int:
+    """Return the number, from 1, of the freeze that a seed is reported for; 0 if it is not."""
+    found = (number for number, one in enumerate(read_freezes(), 1) if seed in one.seeds)
+    return next(found, 0)
+
+
 def settings_hash(config: SearchConfig) -> str:
     """Hash all settings that decide what a search finds, but seed, images and simplification.
 
