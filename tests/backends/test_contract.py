@@ -258,7 +258,7 @@ def test_a_toy_is_written_opened_and_limited(
 )
 def test_a_broken_package_is_named(monkeypatch: pytest.MonkeyPatch, place: str, line: str) -> None:
     groups = {PLUGINS: {"broken": place}}
-    monkeypatch.setattr("archwright.backends.registry.plugins", groups.__getitem__)
+    monkeypatch.setattr("archwright.io.plugins.plugins", groups.__getitem__)
     with pytest.raises(ConfigError, match=line):
         get_backend("broken")
     assert backend_of(Path("a.onnx")) is get_backend("onnx")  # which is asked first

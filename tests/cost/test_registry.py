@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -150,15 +149,18 @@ def test_an_unknown_cost_is_named() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("archwright.errors:ConfigError", r"archwright.errors:ConfigError .* is no Cost; make it"),
-        ("archwright.cost.definitions.macs:MACS", "a cost macs exists already; rename this one"),
+        (
+            "archwright.errors:ConfigError",
+            r"archwright.errors:ConfigError .* is not a Cost: make it",
+        ),
+        ("archwright.nowhere:COST", r"archwright.nowhere:COST cannot be loaded \(ModuleNotFound"),
+        ("archwright.cost.definitions.macs:MACS", "a cost macs exists already: rename this one"),
     ],
 )
 def test_a_wrong_entry_point_is_named(
     monkeypatch: pytest.MonkeyPatch, value: str, message: str
 ) -> None:
-    point = EntryPoint(name="one", value=value, group=module.GROUP)
-    monkeypatch.setattr(module, "entry_points", lambda group: [point])
+    monkeypatch.setattr(module, "plugins", {module.GROUP: {"one": value}}.__getitem__)
     with pytest.raises(ConfigError, match=message):
         module._registered()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from archwright.backends.contract import Backend
 from archwright.backends.formats import Weights
 from archwright.errors import ConfigError, unknown
-from archwright.io.plugins import load_plugin, plugins
+from archwright.io.plugins import load_plugin, with_plugins
 
 BACKENDS: dict[str, str] = {
     "onnx": "archwright.backends.onnx.backend:Onnx",
@@ -25,9 +25,12 @@ PLUGINS = "archwright.backends"
 
 
 def places() -> dict[str, str]:
-    """Return where each backend is: those of the package, then those of other installed ones."""
-    more = {name: place for name, place in plugins(PLUGINS).items() if name not in BACKENDS}
-    return {**BACKENDS, **more}
+    """Return where each backend is: those of the package, then those of other installed ones.
+
+    Raises:
+        ConfigError: two have the same name.
+    """
+    return with_plugins(PLUGINS, BACKENDS)
 
 
 if TYPE_CHECKING:

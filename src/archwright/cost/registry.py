@@ -6,7 +6,6 @@ Other distributions add a cost by an entry point of the group `archwright.costs`
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from archwright.cost.definitions.params import PARAMS
 from archwright.cost.definitions.size import SIZE_MB
 from archwright.cost.definitions.training_memory import TRAINING_MEMORY_MB
 from archwright.errors import ConfigError, unknown
+from archwright.io.plugins import load_plugin, plugins
 
 if TYPE_CHECKING:
     from archwright.cost.expected.model import CostModel
@@ -32,12 +32,12 @@ GROUP = "archwright.costs"
 def _registered() -> Mapping[str, Cost]:
     own = (LATENCY_MS, MACS, PARAMS, MEMORY_MB, SIZE_MB, ENERGY_MJ, TRAINING_MEMORY_MB)
     found: dict[str, Cost] = {cost.name: cost for cost in own}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        cost: object = point.load()
+    for place in plugins(GROUP).values():
+        cost: object = load_plugin(place)
         if not isinstance(cost, Cost):
-            raise ConfigError(f"{point.value} (entry point of {GROUP}) is no Cost; make it one")
+            raise ConfigError(f"{place} (entry point of {GROUP}) is not a Cost: make it one")
         if cost.name in found:
-            raise ConfigError(f"{point.value}: a cost {cost.name} exists already; rename this one")
+            raise ConfigError(f"{place}: a cost {cost.name} exists already: rename this one")
         found[cost.name] = cost
     return MappingProxyType(found)
 

@@ -1,10 +1,9 @@
 """Tasks: what a network is trained to do. Each is one file; see `Task` for what it says."""
 
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 
 from archwright.errors import ConfigError, unknown
+from archwright.io.plugins import load_plugin, with_plugins
 from archwright.tasks.classification import CLASSIFICATION, Classification
 from archwright.tasks.contract import (
     Accumulator,
@@ -50,14 +49,7 @@ def known_tasks() -> dict[str, str]:
     Raises:
         ConfigError: two have the same name.
     """
-    found = dict(TASKS)
-    for entry in entry_points(group=GROUP):
-        if found.setdefault(entry.name, entry.value) != entry.value:
-            raise ConfigError(
-                f"two tasks are named {entry.name!r}, {found[entry.name]} and {entry.value}: "
-                f"uninstall one of the packages"
-            )
-    return found
+    return with_plugins(GROUP, TASKS)
 
 
 def find_metric(key: str) -> Metric:
@@ -71,13 +63,13 @@ def get_task(name: str) -> Task:
     """Return the task of that name, with its published settings.
 
     Raises:
-        ConfigError: there is none (the nearest name is given), or its class is no task.
+        ConfigError: there is none (the nearest name is given), its package cannot be imported, or
+            its class is no task.
     """
     known = known_tasks()
     if name not in known:
         raise ConfigError(unknown("task", name, known))
-    module, _, attribute = known[name].partition(":")
-    made: object = getattr(import_module(module), attribute)()
+    made: object = load_plugin(known[name])()
     if not isinstance(made, Task):
-        raise ConfigError(f"the task {name!r} ({known[name]}) is no archwright.tasks.Task")
+        raise ConfigError(f"the task {name!r} ({known[name]}) is not an archwright.tasks.Task")
     return made
