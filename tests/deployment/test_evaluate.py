@@ -110,7 +110,7 @@ def test_the_result_as_json(trained: Path) -> None:
     result = aw.evaluate(aw.EvaluateConfig(file=trained, device="cpu"))
     content = json.loads(json.dumps(result.to_json()))
     assert set(content) == {
-        *("file", "kind", "weights", "architecture", "data", "data_summary"),
+        *("file", "kind", "weights", "architecture", "task", "data", "data_summary"),
         *("top1", "top5", "loss", "images", "seconds"),
     }
     assert content["data"] == "scikit-learn digits"

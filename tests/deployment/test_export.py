@@ -245,7 +245,7 @@ def test_files_that_are_not_ours_or_damaged(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
     imports = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "b.onnx")
-    with pytest.raises(RunError, match=r"b\.onnx does not say its architecture: it was not writt"):
+    with pytest.raises(RunError, match=r"b\.onnx lacks its architecture: it was not writt"):
         score(tmp_path / "b.onnx")
     for name, library in (("a.onnx", "onnxruntime"), ("a.pt2", "torch")):
         (tmp_path / name).write_bytes(b"nothing")

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import cast, get_args
 
@@ -14,6 +13,7 @@ from archwright.cost.files import Row, positive, read_rows
 from archwright.cost.measured import MeasuredCost
 from archwright.errors import ArchwrightError, ConfigError, unknown
 from archwright.graph.expr import is_zero
+from archwright.io.schema import to_json
 from archwright.spaces import read_architecture, write_architecture
 
 COLUMNS = ("operation", "input", "output")
@@ -86,7 +86,7 @@ def _by_architecture(
 
 def _require_size(layout: DecisionTable, path: Path, rows: Sequence[Row]) -> None:
     """Check that what a table says of the size that it was measured at is the layout's."""
-    for field, ours in asdict(layout.size).items():
+    for field, ours in to_json(layout.size).items():
         for number, row in enumerate(rows, 1):
             if field in row and str(row[field]) != str(ours):
                 raise ConfigError(
@@ -136,7 +136,7 @@ def _require_all(
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         words = ["archwright", "profile", "--space", layout.space.settings["space"]]
-        for name, value in asdict(layout.size).items():
+        for name, value in to_json(layout.size).items():
             words += ["--" + name.replace("_", "-"), str(value)]
         for name in ("runtime", "device", "threads"):  # as the others were measured
             held = {str(row[name]) for row in rows if row.get(name)}

@@ -1,7 +1,7 @@
 """Evaluation of a trained network in a run, a checkpoint or an exported file."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from archwright.deployment.score import Score, score_exported, score_network
 from archwright.engine.device import make_fabric
 from archwright.engine.networks.trained import load_network
 from archwright.engine.options import require_unused
+from archwright.io.schema import to_json
 from archwright.spaces import get_space
 
 
@@ -40,10 +41,10 @@ class EvaluateResult:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result for a machine, the score's numbers among the others."""
-        content: dict[str, Any] = {**asdict(self), **self.score.to_json(), "file": str(self.file)}
+        """Return the result as JSON holds it, with the numbers of the score at its top level."""
+        content = to_json(self)
         del content["score"]
-        return content
+        return {**content, **self.score.to_json()}
 
 
 def evaluate(config: EvaluateConfig) -> EvaluateResult:

@@ -1,7 +1,7 @@
 """Export of a run to a file that other programs run: written, checked against torch, measured."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from archwright.engine.device import make_fabric
 from archwright.engine.networks.trained import TrainedNetwork, load_network
 from archwright.errors import RunError
 from archwright.io.files import write_bytes
+from archwright.io.schema import to_json
 from archwright.lowering import GraphModule
 from archwright.spaces import get_space
 
@@ -81,9 +82,8 @@ class ExportResult:
     unnoted: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result for a machine; fields without a value are left out."""
-        content = {**asdict(self), "run": str(self.run), "file": str(self.file), "noted": None}
-        return {name: value for name, value in content.items() if value is not None}
+        """Return the result as JSON holds it, without `noted` and without fields that are None."""
+        return to_json(replace(self, noted=None), skip_none=True)
 
 
 def export(config: ExportConfig) -> ExportResult:
