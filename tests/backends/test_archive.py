@@ -145,15 +145,15 @@ def in_a_treespec(parts: Parts, mark: Path) -> None:
 
 REFUSED: dict[Callable[[Parts, Path], None], str] = {
     in_weights: r"its tensor '.*' is pickled, and reading it could run code",
-    in_constants: r"it holds 'data/constants/opaque_obj_0', which no file of archwright has",
-    in_legacy_weights: r"it holds 'data/weights/model\.pt', which no file of archwright has",
-    in_machine_code: r"it holds 'data/aotinductor/model/model\.so', which no file of",
-    in_guards: r"it holds Python code in its guards",
-    in_a_size: r"its expr_str \"__import__.* is no plain name",
-    in_a_call: r"it calls 'torch\.os\.system', which no network of archwright does",
-    in_a_name: r"its name \"images=__import__.* is no plain name",
-    in_a_parameter: r"its parameter_name .* is no plain name",
-    in_a_treespec: r"its in_spec .* is no plain name",
+    in_constants: r"it contains 'data/constants/opaque_obj_0', which no file of archwright has",
+    in_legacy_weights: r"it contains 'data/weights/model\.pt', which no file of archwright has",
+    in_machine_code: r"it contains 'data/aotinductor/model/model\.so', which no file of",
+    in_guards: r"its guards contain Python code",
+    in_a_size: r"its expr_str \"__import__.* is not a plain name",
+    in_a_call: r"it calls 'torch\.os\.system', which no network of archwright calls",
+    in_a_name: r"its name \"images=__import__.* is not a plain name",
+    in_a_parameter: r"its parameter_name .* is not a plain name",
+    in_a_treespec: r"its in_spec .* is not a plain name",
 }
 
 
@@ -164,7 +164,7 @@ def test_what_could_run_is_refused_before_it_runs(
     parts, mark, file = parts_of(good), tmp_path / "PWNED", tmp_path / "evil.pt2"
     spoil(parts, mark)
     file.write_bytes(packed(parts))
-    line = rf"evil\.pt2 is refused, and nothing of it was run: {REFUSED[spoil]}.*; export it again"
+    line = rf"evil\.pt2 is refused, and no code of it was run: {REFUSED[spoil]}.*; export it again"
     with pytest.raises(RunError, match=line):
         Program(file)(torch.zeros(1, *network().image))
     assert not mark.exists()

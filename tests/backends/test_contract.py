@@ -249,10 +249,13 @@ def test_a_toy_is_written_opened_and_limited(
     ("place", "line"),
     [
         ("archwright.nowhere:Toy", r"^archwright\.nowhere:Toy cannot be loaded \(ModuleNotFound"),
-        ("archwright.graph:ReLU", r"^archwright\.graph:ReLU is no backend named 'broken': make it"),
+        (
+            "archwright.graph:ReLU",
+            r"^archwright\.graph:ReLU is not a backend named 'broken': make it",
+        ),
         (
             "archwright.backends.onnx.backend:Onnx",
-            r"Onnx is no backend named 'broken': make it a subclass",
+            r"Onnx is not a backend named 'broken': make it a subclass",
         ),
     ],
 )

@@ -161,7 +161,7 @@ def test_another_function_is_noticed() -> None:
     content = to_onnx(module)
     with torch.no_grad():
         module.get_parameter("slots.head/1.bias").add_(0.1)
-    with pytest.raises(RunError, match=r"answers otherwise than torch, by \d\.\de-0[123]"):
+    with pytest.raises(RunError, match=r"differ from those of torch by \d\.\de-0[123]"):
         max_error(LogitsModule(module), Session(content), module.network.image)
 
 

@@ -296,7 +296,9 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no table at .*table.csv: No such file"):
         read_latency(SMALL, path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="is no table: give a CSV file with a header, or parquet"):
+    with pytest.raises(
+        ConfigError, match="is not a table: give a CSV file with a header, or parquet"
+    ):
         read_latency(SMALL, path)
     path.write_text("architecture,latency_ms\n")
     with pytest.raises(ConfigError, match="has no rows"):
@@ -315,7 +317,7 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
         ),
         (
             'architecture,latency_ms\n"a\nb",1\nc,2,3,4\n',
-            "line 4: 2 more cells than the 2 columns; quote what has a comma in it",
+            "line 4: 2 more cells than the 2 columns; quote cells that contain a comma",
         ),
     ],
 )

@@ -120,9 +120,9 @@ def test_the_result_as_json(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("classes", "mode", "message"),
     [
-        ("01", "L", "is for 10 classes, and odd has 2: give --data of what it was trained for"),
-        ("0123456789", "RGB", "is for 1 channels an image, and odd has 3: give --data of what"),
-        ("012345678x", "L", "calls class 9 '9', and odd 'x': give --data of what it was trained"),
+        ("01", "L", "is for 10 classes, and odd has 2: give --data with images like those of its"),
+        ("0123456789", "RGB", "is for 1 channels per image, and odd has 3: give --data with"),
+        ("012345678x", "L", "calls class 9 '9', and odd 'x': give --data with images"),
     ],
 )
 def test_images_of_another_kind_are_refused(

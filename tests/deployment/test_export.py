@@ -152,7 +152,9 @@ def test_int8_stands_beside_float32(trained: Path, tmp_path: Path) -> None:
 
 def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path) -> None:
     odd = images(tmp_path / "odd", ["0", "1"])
-    with pytest.raises(DataError, match="is for 10 classes, and odd has 2: give --data of what"):
+    with pytest.raises(
+        DataError, match="is for 10 classes, and odd has 2: give --data with images"
+    ):
         exported(trained, tmp_path / "a.onnx", weights="int8", data=str(odd))
     assert not (tmp_path / "a.onnx").exists()
 
@@ -207,7 +209,9 @@ def test_what_cannot_be_exported_leaves_nothing_behind(
             exported(run, file)
     module = "archwright.backends.agreement"
     monkeypatch.setattr(f"{module}.TOLERANCE", 0.0)
-    with pytest.raises(RunError, match=r"answers otherwise than torch, by .*: it was not written"):
+    with pytest.raises(
+        RunError, match=r"differ from those of torch by .*: the file was not written"
+    ):
         exported(trained, file)
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
     assert file.read_text() == "as it was"
@@ -251,7 +255,9 @@ def test_files_that_are_not_ours_or_damaged(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"nothing")
         with pytest.raises(RunError, match=f"{library} cannot read .*{name}: "):
             score(tmp_path / name)
-    with pytest.raises(RunError, match=r"a\.zip is no exported file: their names end in \.onnx"):
+    with pytest.raises(
+        RunError, match=r"a\.zip is not an exported file: their names end in \.onnx"
+    ):
         open_exported(tmp_path / "a.zip")
     with pytest.raises(
         ConfigError, match="files of --format torch do not run on cuda here: give --device cpu"

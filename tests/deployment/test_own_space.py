@@ -135,7 +135,7 @@ def test_images_of_a_folder_are_asked_for(own: Path, run: Path, tmp_path: Path) 
     out = tmp_path / "a.onnx"
     export(ExportConfig(run=run, space=str(own), out=out, repeats=1))
     assert open_exported(out)[1].data == ""
-    with pytest.raises(ConfigError, match=r"a\.onnx does not say on which images: give --data$"):
+    with pytest.raises(ConfigError, match=r"a\.onnx does not name a data set: give --data$"):
         evaluate(EvaluateConfig(file=out, device="cpu"))
     with pytest.raises(ConfigError, match="--space is of no use with an exported file"):
         evaluate(EvaluateConfig(file=out, space=str(own), device="cpu"))

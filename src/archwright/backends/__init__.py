@@ -1,7 +1,7 @@
-"""From trained networks to files that other programs run, checked against torch.
+"""Export of trained networks to files that other programs run, checked against torch.
 
-Names are loaded when they are first used: the command line reads the registry of backends and does
-not wait for PyTorch.
+Names are loaded when they are first used, so that the command line reads the registry of backends
+without importing PyTorch.
 """
 
 from typing import TYPE_CHECKING

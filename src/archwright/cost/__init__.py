@@ -1,6 +1,6 @@
 """Costs of networks: exact, expected of a supernet, measured, learned.
 
-Names are loaded when they are first used: the command line lists the costs without PyTorch.
+Names are loaded when they are first used, so that the command line lists the costs without PyTorch.
 """
 
 from typing import TYPE_CHECKING

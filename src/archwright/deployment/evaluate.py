@@ -25,9 +25,9 @@ from archwright.spaces import get_space
 class EvaluateResult:
     """Result of an evaluation: the network, the images and the score.
 
-    `task` is what the network was trained to do; `kind` is that of the run (search, train, prune)
-    or the format of the file; `weights` are float32 or int8; `data_summary` describes the images;
-    `seconds` are those of the scoring.
+    `task` is the task of the training; `kind` is the kind of the run (search, train, prune) or the
+    format of the file; `weights` is float32 or int8; `data_summary` describes the images; `seconds`
+    is the duration of the scoring.
     """
 
     file: Path
@@ -50,14 +50,16 @@ class EvaluateResult:
 def evaluate(config: EvaluateConfig) -> EvaluateResult:
     """Score a network on test images, normalised as it was trained.
 
-    A run's own images give the score that its training gave, to the last digit.
+    With the images of its run, the score equals the one of its training to the last digit.
 
     Raises:
-        ConfigError: no images are known, or there is no such device.
-        DataError: the images cannot be used, or are others than the network is for.
+        ConfigError: no images are known, or the device does not exist.
+        DataError: the images cannot be used, or do not fit the network.
         RunError: there is no network, or it is damaged.
     """
-    asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    request = DataRequest(
+        data=config.data, data_root=config.data_root, test_limit=config.test_limit
+    )
     backend = None if config.file.is_dir() else backend_of(config.file)
     if backend is None:
         trained = load_network(
@@ -66,7 +68,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         card, kind = card_of(trained), trained.kind
         precision = config.precision or trained.settings.get("precision", "32-true")
         fabric = make_fabric(config.device, precision)
-        images = images_for(config.file, card, trained.settings, asked)
+        images = images_for(config.file, card, trained.settings, request)
         began = time.perf_counter()
         score = score_network(fabric, trained.module, images)
     else:
@@ -76,7 +78,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         exported, card = open_exported(
             config.file, threads=torch.get_num_threads(), device=str(fabric.device)
         )
-        kind, images = backend.name, images_for(config.file, card, {}, asked)
+        kind, images = backend.name, images_for(config.file, card, {}, request)
         began = time.perf_counter()
         score = score_exported(fabric, exported, images)
     return EvaluateResult(
