@@ -1,4 +1,4 @@
-"""Tasks: what a network is trained to do. Each is one file; see `Task` for what it says."""
+"""Tasks, such as classification: one file each, with the contract `Task`."""
 
 from functools import cache
 
@@ -38,13 +38,13 @@ __all__ = [
 ]
 
 TASKS: dict[str, str] = {"classification": "archwright.tasks.classification:Classification"}
-"""Module and class of each task of the package."""
+"""Module and class of each task of archwright."""
 GROUP = "archwright.tasks"
-"""The entry point group in which other packages name theirs."""
+"""Group of the entry points with which other packages add tasks."""
 
 
 def known_tasks() -> dict[str, str]:
-    """Return module and class of each task by name: the package's, then those of other packages.
+    """Return module and class of each task by name: archwright's, then those of other packages.
 
     Raises:
         ConfigError: two have the same name.
@@ -53,14 +53,14 @@ def known_tasks() -> dict[str, str]:
 
 
 def find_metric(key: str) -> Metric:
-    """Return the metric of that key, of whatever task; one without a unit where none has it."""
+    """Return the metric of that key, of any task; if no task has it, a metric without a unit."""
     metrics = (metric for name in known_tasks() for metric in get_task(name).metrics)
     return next((one for one in metrics if one.key == key), Metric(key=key, label=key, unit=""))
 
 
 @cache
 def get_task(name: str) -> Task:
-    """Return the task of that name, with its published settings.
+    """Return the task of that name, with default settings.
 
     Raises:
         ConfigError: there is none (the nearest name is given), its package cannot be imported, or
