@@ -1,4 +1,4 @@
-"""Profiles of a machine whose every module takes a known time."""
+"""Profiles of a machine on which every module takes a known time."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_whole_networks_are_predicted_from_the_table(profiled: Profile, tmp_path
     assert profiled.median_error < 0.02
 
 
-def test_what_networks_take_on_top_is_shared_out(profiled: Profile) -> None:
+def test_additional_latency_of_networks_is_distributed(profiled: Profile) -> None:
     twice = profile(
         LAYOUT,
         lambda network: lambda: milliseconds(network) * (2 if len(network.steps) > 7 else 1),

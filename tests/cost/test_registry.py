@@ -104,7 +104,7 @@ def test_it_is_an_option_where_it_says_so(cost: Cost) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, one in target_costs().items() if not one.profiled])
-def test_what_pruning_aims_at_is_read_off_a_network(name: str) -> None:
+def test_pruning_targets_are_computed_from_a_network(name: str) -> None:
     space, size = get_space("nasbench201"), SPACES["nasbench201"]
     network = space.discrete(random_architecture(space, size, np.random.default_rng(0)), size)
     assert get_cost(name).of_network(network, CostContext()) is not None

@@ -1,4 +1,4 @@
-"""A run's network goes into a file that answers alike, says what it is, and was measured."""
+"""The network of a run is exported to a file with equal logits, a model card and a latency."""
 
 import json
 import shutil
@@ -79,7 +79,7 @@ def test_the_log_of_a_run_that_goes_on_is_left_alone(trained: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("method", ["darts", "pc-darts"])
-def test_what_a_search_handed_over(
+def test_the_network_of_a_search(
     searched: Callable[[str], Path], tmp_path: Path, method: str
 ) -> None:
     run, file = searched(method), tmp_path / "a.onnx"
@@ -106,7 +106,7 @@ def test_a_pruned_network_is_timed_beside_the_whole_one(
     ("name", "options"),
     [("a.onnx", {"weights": "int8", "calibration": 64}), ("a.pt2", {"format": "torch"})],
 )
-def test_so_it_is_of_every_format_and_type(
+def test_every_format_and_type(
     pruned: Path, trained: Path, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     result = exported(pruned, tmp_path / name, **options)
@@ -199,7 +199,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ExportConfig(run=Path("run"), out=tmp_path / "a.onnx")
 
 
-def test_what_cannot_be_exported_leaves_nothing_behind(
+def test_a_failed_export_leaves_no_file(
     trained: Path, searched: Callable[[str], Path], tmp_path: Path, monkeypatch
 ) -> None:
     file = tmp_path / "a.onnx"

@@ -140,7 +140,7 @@ def test_a_pass_has_the_same_metrics_however_it_is_cut(task: Task) -> None:
     assert total.compute() == whole.compute()
 
 
-def test_what_is_predicted_scores_best(task: Task) -> None:
+def test_predictions_as_targets_score_best(task: Task) -> None:
     outputs, targets = answered(task)
     right, wrong = task.accumulator(), task.accumulator()
     right.update(outputs, task.predict(outputs))
@@ -204,7 +204,7 @@ def test_two_tasks_of_one_name_are_refused(other_package: Path) -> None:
         get_task("classification")
 
 
-def test_what_is_no_task_is_refused(other_package: Path) -> None:
+def test_an_entry_that_is_not_a_task_is_refused(other_package: Path) -> None:
     other_package.write_text("[archwright.tasks]\nodd = collections:Counter\n")
     with pytest.raises(ConfigError, match=r"task 'odd' \(collections:Counter\) is not an arch"):
         get_task("odd")
