@@ -104,8 +104,8 @@ def test_type_checkers_see_what_is_loaded() -> None:
         for alias in node.names
     }
     typed["ops"] = typed.pop("_operations")  # an import of another name would not be public
-    loaded = {name: f"{home}.{name}" for name, home in archwright._HOME.items()}
-    assert typed == {**loaded, **archwright._MODULES}
+    loaded = {name: f"archwright.{home}.{name}" for name, home in archwright._HOME.items()}
+    assert typed == {**loaded, **{n: f"archwright.{m}" for n, m in archwright._MODULES.items()}}
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -4,10 +4,10 @@ Names are loaded when they are first used, so that `import archwright` and the c
 stay quick: PyTorch is not imported before something needs it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archwright._version import __version__ as __version__
+from archwright.io.lazy import lazy_names
 
 if TYPE_CHECKING:
     from archwright import graph as graph
@@ -58,61 +58,53 @@ if TYPE_CHECKING:
 # A public name and the module that defines it; a module stands for itself. A new name goes here and
 # into the block above; tests/test_public_surface.py holds the two, and its own list, to each other.
 _HOME = {
-    "EvaluateConfig": "archwright.deployment.config",
-    "ExportConfig": "archwright.deployment.config",
-    "EvaluateResult": "archwright.deployment.evaluate",
-    "evaluate": "archwright.deployment.evaluate",
-    "ExportResult": "archwright.deployment.export",
-    "export": "archwright.deployment.export",
-    "ArchwrightError": "archwright.errors",
-    "ConfigError": "archwright.errors",
-    "DataError": "archwright.errors",
-    "DivergedError": "archwright.errors",
-    "GenotypeError": "archwright.errors",
-    "GraphError": "archwright.errors",
-    "RunError": "archwright.errors",
-    "Architecture": "archwright.graph",
-    "SearchConfig": "archwright.nas.config",
-    "SearchResult": "archwright.nas.loop.result",
-    "search": "archwright.nas.loop.search",
-    "BuildConfig": "archwright.pipeline.config",
-    "BuildResult": "archwright.pipeline.result",
-    "build": "archwright.pipeline.run",
-    "PruneConfig": "archwright.pruning.config",
-    "PruneResult": "archwright.pruning.result",
-    "prune": "archwright.pruning.run",
-    "write_report": "archwright.report",
-    "Blocks": "archwright.spaces",
-    "CellSpec": "archwright.spaces",
-    "EdgeSpec": "archwright.spaces",
-    "Site": "archwright.spaces",
-    "Size": "archwright.spaces",
-    "Space": "archwright.spaces",
-    "Staged": "archwright.spaces",
-    "TwoInput": "archwright.spaces",
-    "dense_cell": "archwright.spaces",
-    "get_space": "archwright.spaces",
-    "read_architecture": "archwright.spaces",
-    "write_architecture": "archwright.spaces",
-    "lookup": "archwright.tables.nasbench201",
-    "TrainConfig": "archwright.training.config",
-    "TrainResult": "archwright.training.run",
-    "train": "archwright.training.run",
+    "EvaluateConfig": "deployment.config",
+    "ExportConfig": "deployment.config",
+    "EvaluateResult": "deployment.evaluate",
+    "evaluate": "deployment.evaluate",
+    "ExportResult": "deployment.export",
+    "export": "deployment.export",
+    "ArchwrightError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "DivergedError": "errors",
+    "GenotypeError": "errors",
+    "GraphError": "errors",
+    "RunError": "errors",
+    "Architecture": "graph",
+    "SearchConfig": "nas.config",
+    "SearchResult": "nas.loop.result",
+    "search": "nas.loop.search",
+    "BuildConfig": "pipeline.config",
+    "BuildResult": "pipeline.result",
+    "build": "pipeline.run",
+    "PruneConfig": "pruning.config",
+    "PruneResult": "pruning.result",
+    "prune": "pruning.run",
+    "write_report": "report",
+    "Blocks": "spaces",
+    "CellSpec": "spaces",
+    "EdgeSpec": "spaces",
+    "Site": "spaces",
+    "Size": "spaces",
+    "Space": "spaces",
+    "Staged": "spaces",
+    "TwoInput": "spaces",
+    "dense_cell": "spaces",
+    "get_space": "spaces",
+    "read_architecture": "spaces",
+    "write_architecture": "spaces",
+    "lookup": "tables.nasbench201",
+    "TrainConfig": "training.config",
+    "TrainResult": "training.run",
+    "train": "training.run",
 }
-_MODULES = {"graph": "archwright.graph", "ops": "archwright.spaces.operations"}
+_MODULES = {"graph": "graph", "ops": "spaces.operations"}
 
 __all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        value = import_module(_MODULES[name])
-    elif name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    else:
-        raise AttributeError(f"module 'archwright' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOME, _MODULES)
 
 
 def __dir__() -> list[str]:

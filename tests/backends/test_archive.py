@@ -1,4 +1,4 @@
-"""A program's file that someone else made is looked at before torch is given it: nothing runs."""
+"""The file of a program from elsewhere is checked before torch loads it: no code of it runs."""
 
 import io
 import json
@@ -145,26 +145,26 @@ def in_a_treespec(parts: Parts, mark: Path) -> None:
 
 REFUSED: dict[Callable[[Parts, Path], None], str] = {
     in_weights: r"its tensor '.*' is pickled, and reading it could run code",
-    in_constants: r"it holds 'data/constants/opaque_obj_0', which no file of archwright has",
-    in_legacy_weights: r"it holds 'data/weights/model\.pt', which no file of archwright has",
-    in_machine_code: r"it holds 'data/aotinductor/model/model\.so', which no file of",
-    in_guards: r"it holds Python code in its guards",
-    in_a_size: r"its expr_str \"__import__.* is no plain name",
-    in_a_call: r"it calls 'torch\.os\.system', which no network of archwright does",
-    in_a_name: r"its name \"images=__import__.* is no plain name",
-    in_a_parameter: r"its parameter_name .* is no plain name",
-    in_a_treespec: r"its in_spec .* is no plain name",
+    in_constants: r"it contains 'data/constants/opaque_obj_0', which no file of archwright has",
+    in_legacy_weights: r"it contains 'data/weights/model\.pt', which no file of archwright has",
+    in_machine_code: r"it contains 'data/aotinductor/model/model\.so', which no file of",
+    in_guards: r"its guards contain Python code",
+    in_a_size: r"its expr_str \"__import__.* is not a plain name",
+    in_a_call: r"it calls 'torch\.os\.system', which no network of archwright calls",
+    in_a_name: r"its name \"images=__import__.* is not a plain name",
+    in_a_parameter: r"its parameter_name .* is not a plain name",
+    in_a_treespec: r"its in_spec .* is not a plain name",
 }
 
 
 @pytest.mark.parametrize("spoil", REFUSED, ids=lambda spoil: spoil.__name__)
-def test_what_could_run_is_refused_before_it_runs(
+def test_code_is_refused_before_it_runs(
     good: bytes, tmp_path: Path, spoil: Callable[[Parts, Path], None]
 ) -> None:
     parts, mark, file = parts_of(good), tmp_path / "PWNED", tmp_path / "evil.pt2"
     spoil(parts, mark)
     file.write_bytes(packed(parts))
-    line = rf"evil\.pt2 is refused, and nothing of it was run: {REFUSED[spoil]}.*; export it again"
+    line = rf"evil\.pt2 is refused, and no code of it was run: {REFUSED[spoil]}.*; export it again"
     with pytest.raises(RunError, match=line):
         Program(file)(torch.zeros(1, *network().image))
     assert not mark.exists()
@@ -183,7 +183,7 @@ def test_a_compressed_archive_is_refused(good: bytes) -> None:
         Program(packed(parts_of(good), compression=zipfile.ZIP_DEFLATED))
 
 
-def test_what_is_written_is_read_by_torch_alone_and_says_no_path(good: bytes) -> None:
+def test_torch_alone_reads_the_file_and_it_contains_no_path(good: bytes) -> None:
     loaded = torch.export.load(io.BytesIO(good)).module()
     images = torch.zeros(1, *network().image)
     assert torch.equal(loaded(images), Program(good)(images))
@@ -193,7 +193,7 @@ def test_what_is_written_is_read_by_torch_alone_and_says_no_path(good: bytes) ->
 
 
 @pytest.mark.parametrize("part", [MODEL, LIST, "archive/archive_version"])
-def test_what_lacks_a_part_is_no_program(good: bytes, part: str) -> None:
+def test_a_file_without_a_part_is_not_a_program(good: bytes, part: str) -> None:
     parts = parts_of(good)
     del parts[part]
     with pytest.raises(RunError, match="torch cannot read the program: "):

@@ -1,4 +1,4 @@
-"""Every registered backend keeps the contract: it writes, loads and refuses as it says."""
+"""Every registered backend keeps the contract for writing, loading and refusing."""
 
 import json
 import sys
@@ -94,7 +94,7 @@ def test_the_registry_tells_backends_apart() -> None:
 
 
 @EVERY
-def test_what_it_needs_can_be_installed(name: str) -> None:
+def test_the_libraries_of_a_backend_can_be_installed(name: str) -> None:
     backend = get_backend(name)
     extras = metadata("archwright").get_all("Provides-Extra") or []
     assert bool(backend.libraries) == bool(backend.extra)
@@ -183,7 +183,9 @@ def test_limits_are_refused_in_one_line(name: str, module: GraphModule) -> None:
 
 
 @EVERY
-def test_what_is_open_or_damaged_is_refused(name: str, module: GraphModule, tmp_path: Path) -> None:
+def test_open_decisions_and_damaged_files_are_refused(
+    name: str, module: GraphModule, tmp_path: Path
+) -> None:
     backend = installed(name)
     supernet = GraphModule(get_space("nasbench201").supernet(tiny("nasbench201"))).eval()
     with pytest.raises(GraphError, match="is undecided: derive the network first"):
@@ -249,16 +251,19 @@ def test_a_toy_is_written_opened_and_limited(
     ("place", "line"),
     [
         ("archwright.nowhere:Toy", r"^archwright\.nowhere:Toy cannot be loaded \(ModuleNotFound"),
-        ("archwright.graph:ReLU", r"^archwright\.graph:ReLU is no backend named 'broken': make it"),
+        (
+            "archwright.graph:ReLU",
+            r"^archwright\.graph:ReLU is not a backend named 'broken': make it",
+        ),
         (
             "archwright.backends.onnx.backend:Onnx",
-            r"Onnx is no backend named 'broken': make it a subclass",
+            r"Onnx is not a backend named 'broken': make it a subclass",
         ),
     ],
 )
 def test_a_broken_package_is_named(monkeypatch: pytest.MonkeyPatch, place: str, line: str) -> None:
     groups = {PLUGINS: {"broken": place}}
-    monkeypatch.setattr("archwright.backends.registry.plugins", groups.__getitem__)
+    monkeypatch.setattr("archwright.io.plugins.plugins", groups.__getitem__)
     with pytest.raises(ConfigError, match=line):
         get_backend("broken")
     assert backend_of(Path("a.onnx")) is get_backend("onnx")  # which is asked first

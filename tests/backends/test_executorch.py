@@ -1,4 +1,4 @@
-"""Programs of ExecuTorch, which is not installed where the gate runs: with a stand-in."""
+"""ExecuTorch programs, with a stand-in, as the library is not installed in the gate."""
 
 import sys
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""ONNX files say what torch computes: every primitive, every space, whatever was searched."""
+"""ONNX files compute the same as torch: every primitive, every space, networks of searches."""
 
 from pathlib import Path
 from typing import Literal
@@ -97,7 +97,7 @@ def test_every_space(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", ["nasbench201", "darts", "spos"])
 @settings(max_examples=3)
 @given(data=st.data())
-def test_what_a_search_hands_over(name: str, data: st.DataObject) -> None:
+def test_networks_of_searches(name: str, data: st.DataObject) -> None:
     space = any_space(name)
     supernet = simplify(space.supernet(tiny(name)), simplification("all"))
     agree(trained(restrict(supernet, data.draw(architectures(space)))))
@@ -105,7 +105,7 @@ def test_what_a_search_hands_over(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("per", ["channel", "scalar"])
 @pytest.mark.parametrize("fusion", ["sum", "linear", "se", "linear+se"])
-def test_what_is_pruned(fusion: str, per: str) -> None:
+def test_pruned_networks(fusion: str, per: str) -> None:
     # deleted nodes one after the other, one in a reduction, and all nodes of a cell
     nodes = "cell0:2 cell1:3,4 cell2:2,3,4,5"
     text = f"darts-v2 without {nodes} fusion={fusion} per={per} floor=2 gated=yes"
@@ -135,7 +135,7 @@ def two_edges(first: Primitive, second: Primitive) -> Network:
 
 @pytest.mark.parametrize("first", [ReLU(), Zero(2)])
 @pytest.mark.parametrize("second", [ReLU(), Zero(2)])
-def test_what_is_dead_is_not_in_the_file(first: Primitive, second: Primitive) -> None:
+def test_dead_edges_are_not_in_the_file(first: Primitive, second: Primitive) -> None:
     module = trained(two_edges(first, second))
     agree(module)
     kinds = [node.op_type for node in onnx.load_from_string(to_onnx(module)).graph.node]
@@ -161,11 +161,11 @@ def test_another_function_is_noticed() -> None:
     content = to_onnx(module)
     with torch.no_grad():
         module.get_parameter("slots.head/1.bias").add_(0.1)
-    with pytest.raises(RunError, match=r"answers otherwise than torch, by \d\.\de-0[123]"):
+    with pytest.raises(RunError, match=r"differ from those of torch by \d\.\de-0[123]"):
         max_error(LogitsModule(module), Session(content), module.network.image)
 
 
-def test_what_is_no_model_is_refused(tmp_path) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path) -> None:
     with pytest.raises(RunError, match="onnxruntime cannot read the model"):
         Session(b"nothing")
     with pytest.raises(RunError, match=r"onnxruntime cannot read .*gone\.onnx"):

@@ -1,4 +1,4 @@
-"""8-bit networks: close to what they were made of, of any batch, and smaller once they are wide."""
+"""8-bit networks: close to their float32 network, of any batch size, and smaller if wide."""
 
 import onnx
 import pytest
@@ -43,7 +43,7 @@ def test_an_8_bit_network_is_close_smaller_and_of_any_batch(module: GraphModule)
     assert len(made) < len(content) / 2
 
 
-def test_what_is_folded_is_8_bit(module: GraphModule) -> None:
+def test_folded_weights_are_8_bit(module: GraphModule) -> None:
     made = to_int8(to_onnx(module), [noise(module, 8, 0)], {})
     graph = onnx.load_from_string(made).graph
     kinds = [node.op_type for node in graph.node]

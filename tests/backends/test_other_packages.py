@@ -1,4 +1,4 @@
-"""A package that adds a primitive and a format is found, and no file of archwright knows it."""
+"""A package adds a primitive and a format without a change of archwright."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Latencies are medians of calls in turns, after calls that do not count."""
+"""Latencies are medians of interleaved calls, after warm-up calls."""
 
 from collections.abc import Callable
 
@@ -62,12 +62,12 @@ def test_a_call_is_timed_with_warm_caches(clock: Clock) -> None:
     assert [timing.median_ms for timing in timings] == [pytest.approx(1)] * 3
 
 
-def test_what_is_slow_is_timed_five_times(clock: Clock) -> None:
+def test_a_slow_call_is_timed_five_times(clock: Clock) -> None:
     assert measure(clock.call("a", 10.0), warmup=1, repeats=30, seconds=2.0).repeats == 5
     assert measure(clock.call("a", 0.5), warmup=1, repeats=30, seconds=4.0).repeats == 8
 
 
-def test_what_is_quick_is_called_several_times_between_two_looks(clock: Clock) -> None:
+def test_a_quick_call_is_repeated_between_two_readings_of_the_clock(clock: Clock) -> None:
     timing = measure(clock.call("a", 1e-5), warmup=1, repeats=5)
     assert timing.median_ms == pytest.approx(0.01)
     assert len(clock.order) in (1 + 5 * 9, 1 + 5 * 10)

@@ -1,4 +1,4 @@
-"""Programs of torch.export answer as the network does, without its code."""
+"""Programs of torch.export compute the same as the network, without its code."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_an_open_decision_is_refused() -> None:
         to_program(supernet)
 
 
-def test_what_is_no_program_is_refused(
+def test_a_file_that_is_not_a_program_is_refused(
     content: bytes, tmp_path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(RunError, match="torch cannot read the program: "):

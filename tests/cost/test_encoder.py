@@ -1,4 +1,4 @@
-"""Embeddings hear of their surroundings, of weights and of nothing else."""
+"""Embeddings depend on their neighbours and on weights, and on nothing else."""
 
 import pytest
 import torch
@@ -68,7 +68,7 @@ def test_word_travels_an_edge_a_round() -> None:
     assert heard(2) == [True] * 6
 
 
-def test_what_lets_nothing_through_says_nothing() -> None:
+def test_edges_without_connection_send_no_messages() -> None:
     encode = encoder()
     # node 1 leads nowhere: what stands on the way to it is unheard
     one, other = picked(ONE, ONE, NONE, ONE, NONE, ONE), picked(THREE, ONE, NONE, ONE, NONE, ONE)

@@ -1,4 +1,4 @@
-"""What a graph says of its candidates and of their places, by hand and on every space."""
+"""Features of candidates and of their positions, by hand and on every space."""
 
 import pytest
 import torch

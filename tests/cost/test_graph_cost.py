@@ -1,4 +1,4 @@
-"""Costs that are read off a graph, on networks small enough to count by hand."""
+"""Costs computed from a graph, on networks small enough to count by hand."""
 
 from archwright.cost import GraphCost, graph_cost
 from archwright.graph import (

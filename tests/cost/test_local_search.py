@@ -1,4 +1,4 @@
-"""The descent by exchanges: where it goes, and when it ends."""
+"""Local search: its moves, and its end."""
 
 from collections.abc import Callable
 

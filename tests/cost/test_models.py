@@ -1,4 +1,4 @@
-"""Every cost: exact where it adds up, least where it is least; tables and devices, and bad ones."""
+"""Every cost model: exact values, minima, tables, devices, and their errors."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -48,7 +48,7 @@ def test_costs_that_add_up_are_exact_at_one_hot_weights(name: str) -> None:
             assert float(cost.expected(cost.layout.one_hot(one))) == cost.of(one)
 
 
-def test_what_is_expected_is_the_mean_of_what_is_drawn() -> None:
+def test_the_expected_cost_is_the_mean_of_samples() -> None:
     cost = cost_model("macs", SPACE, SMALL.size)
     weights = torch.rand(6, 5, dtype=torch.float64).softmax(dim=-1).requires_grad_()
     expected = cost.expected(weights)
@@ -169,7 +169,7 @@ def test_an_additive_cost_is_found_again() -> None:
         assert found.of(one) == pytest.approx(known.of(one), rel=1e-3)
 
 
-def test_what_is_run_is_told_from_what_is_dropped() -> None:
+def test_edges_that_run_are_distinguished_from_dropped_ones() -> None:
     known = macs(SMALL, live=True)
     generator = np.random.default_rng(1)
     # connected ones alone would hardly tell: any row of the table
@@ -296,7 +296,9 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no table at .*table.csv: No such file"):
         read_latency(SMALL, path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="is no table: give a CSV file with a header, or parquet"):
+    with pytest.raises(
+        ConfigError, match="is not a table: give a CSV file with a header, or parquet"
+    ):
         read_latency(SMALL, path)
     path.write_text("architecture,latency_ms\n")
     with pytest.raises(ConfigError, match="has no rows"):
@@ -315,7 +317,7 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
         ),
         (
             'architecture,latency_ms\n"a\nb",1\nc,2,3,4\n',
-            "line 4: 2 more cells than the 2 columns; quote what has a comma in it",
+            "line 4: 2 more cells than the 2 columns; quote cells that contain a comma",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The peak of features, against a machine that holds tensors until nobody reads them."""
+"""Peak memory of features, compared with a machine that keeps tensors until their last reader."""
 
 from collections import Counter
 from itertools import pairwise
@@ -40,7 +40,7 @@ def test_a_chain_holds_two_neighbours() -> None:
     assert peak_bytes(network) == FLOAT * max(pairs)
 
 
-def test_what_is_read_later_is_held() -> None:
+def test_a_tensor_exists_until_its_last_reader() -> None:
     def network(*edges: Edge) -> Network:
         cell = Cell("cell", (Chain(),), 2, edges, (2,))
         return Network(Shape(4, 4, 4), (Step("cell", cell, (INPUT,)),))
@@ -151,7 +151,7 @@ def test_no_network_is_below_what_is_run_anyway(name: str) -> None:
     assert 0 < floor <= min(peak_bytes(space.discrete(one, size)) for one in drawn)
 
 
-def test_what_a_way_leads_around_is_not_run_anyway() -> None:
+def test_a_step_that_a_path_avoids_is_not_in_the_lower_bound() -> None:
     wide = chain(Op(Conv(3, 64, 3), "a"), Op(Conv(64, 3, 3), "b"))
     cell = Cell(
         "join", (Chain(()), Chain(())), 1, (Edge(0, 2, Chain(())), Edge(1, 2, Chain(()))), (2,)

@@ -1,4 +1,4 @@
-"""Costs of whole graphs, learned from some: exact algebra, honest errors, and six devices."""
+"""Predictors of the cost of whole graphs: exact algebra, error bounds, and six devices."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -82,7 +82,7 @@ def test_patterns_by_hand() -> None:
     assert tables["picked"][edges[0, 2], pool] == 1
 
 
-def test_what_is_dead_is_told_from_what_is_alive() -> None:
+def test_dead_and_live_edges_are_distinguished() -> None:
     # node 2 is fed by node 1 alone and leads nowhere; node 1 gets nothing
     cell = "|none~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
     groups = ConnectivityFeatures(LAYOUT)(LAYOUT.one_hot(read_architecture(cell)))
@@ -218,7 +218,7 @@ def sampled(values: dict[str, float]) -> MeasuredCost:
     return MeasuredCost(name="latency_ms", layout=LAYOUT, known=values)
 
 
-def test_what_was_measured_is_exact_and_the_rest_has_a_margin() -> None:
+def test_measured_costs_are_exact_and_predictions_have_a_margin() -> None:
     known = {text: measured("raspi4")[text] for text in rows(150)}
     cost = sampled(known)
     new = [text for text in rows(180) if text not in known]

@@ -1,4 +1,4 @@
-"""Profiles of a machine whose every module takes a known time."""
+"""Profiles of a machine on which every module takes a known time."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from archwright.cost.files import write_rows
 from archwright.cost.latency import OVERHEAD, operations, read_latency
 from archwright.errors import ConfigError
 from archwright.graph import Cell, Network, Op, Shape, verify, walk_network
-from archwright.profiling.profile import Profile, profile, repeated
+from archwright.profiling.profile import Profile, profile, repeat_operation
 from archwright.profiling.runtimes import runtime
 from archwright.spaces import Size, get_space, read_architecture
 from archwright.spaces.discretise import random_architecture
@@ -83,7 +83,7 @@ def test_whole_networks_are_predicted_from_the_table(profiled: Profile, tmp_path
     assert profiled.median_error < 0.02
 
 
-def test_what_networks_take_on_top_is_shared_out(profiled: Profile) -> None:
+def test_additional_latency_of_networks_is_distributed(profiled: Profile) -> None:
     twice = profile(
         LAYOUT,
         lambda network: lambda: milliseconds(network) * (2 if len(network.steps) > 7 else 1),
@@ -105,7 +105,7 @@ def test_copies_of_every_operation_of_every_space_make_networks(name: str) -> No
     layout = DecisionTable(any_space(name), tiny(name))
     for place in operations(layout).values():
         for number in (1, 3):
-            network = repeated(place, number)
+            network = repeat_operation(place, number)
             verify(network)
             assert network.image == place.shape
 
@@ -139,7 +139,7 @@ def test_runtimes_that_there_are_not() -> None:
     [
         (
             [{"counted": "used"}, {"counted": "live"}],
-            "has rows with counted live and used: its operations were not measured alike",
+            "has rows with counted live and used: its operations were measured in diff",
         ),
         (
             [{"counted": "some"}, {"counted": "some"}],

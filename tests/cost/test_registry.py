@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +104,7 @@ def test_it_is_an_option_where_it_says_so(cost: Cost) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, one in target_costs().items() if not one.profiled])
-def test_what_pruning_aims_at_is_read_off_a_network(name: str) -> None:
+def test_pruning_targets_are_computed_from_a_network(name: str) -> None:
     space, size = get_space("nasbench201"), SPACES["nasbench201"]
     network = space.discrete(random_architecture(space, size, np.random.default_rng(0)), size)
     assert get_cost(name).of_network(network, CostContext()) is not None
@@ -150,15 +149,18 @@ def test_an_unknown_cost_is_named() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("archwright.errors:ConfigError", r"archwright.errors:ConfigError .* is no Cost; make it"),
-        ("archwright.cost.definitions.macs:MACS", "a cost macs exists already; rename this one"),
+        (
+            "archwright.errors:ConfigError",
+            r"archwright.errors:ConfigError .* is not a Cost: make it",
+        ),
+        ("archwright.nowhere:COST", r"archwright.nowhere:COST cannot be loaded \(ModuleNotFound"),
+        ("archwright.cost.definitions.macs:MACS", "a cost macs exists already: rename this one"),
     ],
 )
 def test_a_wrong_entry_point_is_named(
     monkeypatch: pytest.MonkeyPatch, value: str, message: str
 ) -> None:
-    point = EntryPoint(name="one", value=value, group=module.GROUP)
-    monkeypatch.setattr(module, "entry_points", lambda group: [point])
+    monkeypatch.setattr(module, "plugins", {module.GROUP: {"one": value}}.__getitem__)
     with pytest.raises(ConfigError, match=message):
         module._registered()
 

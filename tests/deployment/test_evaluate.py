@@ -1,4 +1,4 @@
-"""Whatever holds a network can be scored, and a run is scored as its training did."""
+"""Every file with a network can be scored, and the score of a run equals that of its training."""
 
 import json
 from collections.abc import Callable
@@ -120,9 +120,9 @@ def test_the_result_as_json(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("classes", "mode", "message"),
     [
-        ("01", "L", "is for 10 classes, and odd has 2: give --data of what it was trained for"),
-        ("0123456789", "RGB", "is for 1 channels an image, and odd has 3: give --data of what"),
-        ("012345678x", "L", "calls class 9 '9', and odd 'x': give --data of what it was trained"),
+        ("01", "L", "is for 10 classes, and odd has 2: give --data with images like those of its"),
+        ("0123456789", "RGB", "is for 1 channels per image, and odd has 3: give --data with"),
+        ("012345678x", "L", "calls class 9 '9', and odd 'x': give --data with images"),
     ],
 )
 def test_images_of_another_kind_are_refused(
@@ -134,7 +134,7 @@ def test_images_of_another_kind_are_refused(
     assert str(caught.value).startswith(str(trained))
 
 
-def test_what_is_no_network_is_refused(
+def test_a_file_without_a_network_is_refused(
     trained: Path, searched: Callable[[str], Path], tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match=r"no run and no checkpoint at .*gone: give the folder"):
@@ -167,7 +167,7 @@ def test_a_run_that_is_not_finished_has_no_network_yet(
         scored(folder.path)
 
 
-def test_what_is_another_network_in_a_checkpoint_is_refused(
+def test_a_checkpoint_of_another_network_is_refused(
     trained: Path, pruned: Path, tmp_path: Path
 ) -> None:
     gated = changed(pruned, tmp_path / "gated", stage="gates")

@@ -1,4 +1,4 @@
-"""A run's network goes into a file that answers alike, says what it is, and was measured."""
+"""The network of a run is exported to a file with equal logits, a model card and a latency."""
 
 import json
 import shutil
@@ -79,7 +79,7 @@ def test_the_log_of_a_run_that_goes_on_is_left_alone(trained: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("method", ["darts", "pc-darts"])
-def test_what_a_search_handed_over(
+def test_the_network_of_a_search(
     searched: Callable[[str], Path], tmp_path: Path, method: str
 ) -> None:
     run, file = searched(method), tmp_path / "a.onnx"
@@ -106,7 +106,7 @@ def test_a_pruned_network_is_timed_beside_the_whole_one(
     ("name", "options"),
     [("a.onnx", {"weights": "int8", "calibration": 64}), ("a.pt2", {"format": "torch"})],
 )
-def test_so_it_is_of_every_format_and_type(
+def test_every_format_and_type(
     pruned: Path, trained: Path, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     result = exported(pruned, tmp_path / name, **options)
@@ -152,7 +152,9 @@ def test_int8_stands_beside_float32(trained: Path, tmp_path: Path) -> None:
 
 def test_int8_is_calibrated_on_images_of_the_kind(trained: Path, tmp_path: Path) -> None:
     odd = images(tmp_path / "odd", ["0", "1"])
-    with pytest.raises(DataError, match="is for 10 classes, and odd has 2: give --data of what"):
+    with pytest.raises(
+        DataError, match="is for 10 classes, and odd has 2: give --data with images"
+    ):
         exported(trained, tmp_path / "a.onnx", weights="int8", data=str(odd))
     assert not (tmp_path / "a.onnx").exists()
 
@@ -197,7 +199,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ExportConfig(run=Path("run"), out=tmp_path / "a.onnx")
 
 
-def test_what_cannot_be_exported_leaves_nothing_behind(
+def test_a_failed_export_leaves_no_file(
     trained: Path, searched: Callable[[str], Path], tmp_path: Path, monkeypatch
 ) -> None:
     file = tmp_path / "a.onnx"
@@ -207,7 +209,9 @@ def test_what_cannot_be_exported_leaves_nothing_behind(
             exported(run, file)
     module = "archwright.backends.agreement"
     monkeypatch.setattr(f"{module}.TOLERANCE", 0.0)
-    with pytest.raises(RunError, match=r"answers otherwise than torch, by .*: it was not written"):
+    with pytest.raises(
+        RunError, match=r"differ from those of torch by .*: the file was not written"
+    ):
         exported(trained, file)
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
     assert file.read_text() == "as it was"
@@ -245,13 +249,15 @@ def test_files_that_are_not_ours_or_damaged(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
     imports = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "b.onnx")
-    with pytest.raises(RunError, match=r"b\.onnx does not say its architecture: it was not writt"):
+    with pytest.raises(RunError, match=r"b\.onnx lacks its architecture: it was not writt"):
         score(tmp_path / "b.onnx")
     for name, library in (("a.onnx", "onnxruntime"), ("a.pt2", "torch")):
         (tmp_path / name).write_bytes(b"nothing")
         with pytest.raises(RunError, match=f"{library} cannot read .*{name}: "):
             score(tmp_path / name)
-    with pytest.raises(RunError, match=r"a\.zip is no exported file: their names end in \.onnx"):
+    with pytest.raises(
+        RunError, match=r"a\.zip is not an exported file: their names end in \.onnx"
+    ):
         open_exported(tmp_path / "a.zip")
     with pytest.raises(
         ConfigError, match="files of --format torch do not run on cuda here: give --device cpu"

@@ -1,4 +1,4 @@
-"""A run of a user's space, read by every command: its file runs where the command names it only."""
+"""A run of a user's space in every command: its file runs only where the command names it."""
 
 import json
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def test_a_run_is_read_where_its_file_is_named(own: Path, run: Path) -> None:
         train(training(run, None, f"{own}:cell={CELLS}", resume=True))
 
 
-def test_what_travels_says_no_folder_of_this_machine(own: Path, run: Path) -> None:
+def test_exported_files_contain_no_path_of_this_machine(own: Path, run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     assert config["space"] == "own.py"
     assert config["space_sha256"] == get_space(str(own)).settings["space_sha256"]
@@ -135,7 +135,7 @@ def test_images_of_a_folder_are_asked_for(own: Path, run: Path, tmp_path: Path) 
     out = tmp_path / "a.onnx"
     export(ExportConfig(run=run, space=str(own), out=out, repeats=1))
     assert open_exported(out)[1].data == ""
-    with pytest.raises(ConfigError, match=r"a\.onnx does not say on which images: give --data$"):
+    with pytest.raises(ConfigError, match=r"a\.onnx does not name a data set: give --data$"):
         evaluate(EvaluateConfig(file=out, device="cpu"))
     with pytest.raises(ConfigError, match="--space is of no use with an exported file"):
         evaluate(EvaluateConfig(file=out, space=str(own), device="cpu"))

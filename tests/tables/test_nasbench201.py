@@ -152,7 +152,7 @@ def test_a_limit_below_every_latency_says_what_the_fastest_takes() -> None:
         nb.best_within("edgegpu", 0.5)
 
 
-def test_what_is_given_out_cannot_change_the_table() -> None:
+def test_returned_columns_are_read_only() -> None:
     for column in (nb.accuracy(), nb.latency("fpga"), nb.energy("fpga")):
         with pytest.raises(ValueError, match="read-only"):
             column[0] = 0.0

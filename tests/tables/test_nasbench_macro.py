@@ -76,12 +76,12 @@ def test_the_nulls_within_budgets(cost: str, percentile: int, most: float, unifo
         ("0201210x", "column 8 reads 'x', expected 0, 1 or 2"),
     ],
 )
-def test_what_is_no_architecture_is_refused(arch: str, message: str) -> None:
+def test_a_text_that_is_not_an_architecture_is_refused(arch: str, message: str) -> None:
     with pytest.raises(GenotypeError, match=message):
         macro.lookup(arch)
 
 
-def test_what_the_table_does_not_have() -> None:
+def test_missing_entries_are_refused() -> None:
     with pytest.raises(ConfigError, match="counts params and macs, not 'latency_ms'"):
         macro.counts("latency_ms")
     with pytest.raises(GenotypeError, match="the networks 0 to 6560, there is no 6561"):

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from archwright import tasks
+from archwright.io.plugins import plugins
 from archwright.tasks import Task, get_task
 
 TOY = Path(__file__).with_name("labelling.py")
@@ -23,11 +24,19 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(package))
-    get_task.cache_clear()
+def fresh_registry() -> Iterator[None]:
+    """Forget the tasks that were found, before and after."""
+    found = (plugins, get_task)
+    for cached in found:
+        cached.cache_clear()
     yield
-    get_task.cache_clear()
+    for cached in found:
+        cached.cache_clear()
+
+
+@pytest.fixture
+def installed(package: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None) -> None:
+    monkeypatch.syspath_prepend(str(package))
 
 
 @pytest.fixture

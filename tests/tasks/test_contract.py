@@ -1,7 +1,6 @@
 """Every task keeps the contract: those of the package, and one of another package."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,7 @@ def test_a_pass_has_the_same_metrics_however_it_is_cut(task: Task) -> None:
     assert total.compute() == whole.compute()
 
 
-def test_what_is_predicted_scores_best(task: Task) -> None:
+def test_predictions_as_targets_score_best(task: Task) -> None:
     outputs, targets = answered(task)
     right, wrong = task.accumulator(), task.accumulator()
     right.update(outputs, task.predict(outputs))
@@ -191,25 +190,23 @@ def test_an_unknown_task_is_named() -> None:
 
 
 @pytest.fixture
-def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None) -> Path:
     about = tmp_path / "other-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    get_task.cache_clear()
-    yield about / "entry_points.txt"
-    get_task.cache_clear()
+    return about / "entry_points.txt"
 
 
 def test_two_tasks_of_one_name_are_refused(other_package: Path) -> None:
     other_package.write_text("[archwright.tasks]\nclassification = somewhere:Else\n")
-    with pytest.raises(ConfigError, match="two tasks are named 'classification', "):
+    with pytest.raises(ConfigError, match=r"archwright\.tasks has two entries 'classification', "):
         get_task("classification")
 
 
-def test_what_is_no_task_is_refused(other_package: Path) -> None:
+def test_an_entry_that_is_not_a_task_is_refused(other_package: Path) -> None:
     other_package.write_text("[archwright.tasks]\nodd = collections:Counter\n")
-    with pytest.raises(ConfigError, match=r"task 'odd' \(collections:Counter\) is no archwright"):
+    with pytest.raises(ConfigError, match=r"task 'odd' \(collections:Counter\) is not an arch"):
         get_task("odd")
 
 

@@ -1,11 +1,12 @@
-"""From trained networks to files that other programs run, checked against torch.
+"""Export of trained networks to files that other programs run, checked against torch.
 
-Names are loaded when they are first used: the command line reads the registry of backends and does
-not wait for PyTorch.
+Names are loaded when they are first used, so that the command line reads the registry of backends
+without importing PyTorch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from archwright.io.lazy import lazy_names
 
 if TYPE_CHECKING:
     from archwright.backends.agreement import max_error as max_error
@@ -46,10 +47,4 @@ _HOME = {
 
 __all__ = [*_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOME)

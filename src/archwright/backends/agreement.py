@@ -10,32 +10,39 @@ from archwright.errors import RunError
 from archwright.graph import Shape
 
 TOLERANCE = 1e-5
-"""How far logits may be from torch's, in units of the largest logit, or of 1 if that is larger."""
+"""Largest allowed difference from the logits of torch, in units of max(1, largest logit)."""
 
 
 def max_error(
-    answer: nn.Module,
+    module: nn.Module,
     exported: Callable[[Tensor], Tensor],
     image: Shape,
     batches: Sequence[int] = (1, 3),
 ) -> float:
-    """Return the largest difference between a network's logits and the exported ones, for noise.
+    """Return the largest difference between the logits of a network and of its exported file.
 
-    `batches` are numbers of images; in units of the largest logit, or of 1 if that is larger.
+    The inputs are noise. The unit is the largest logit, or 1 if that is larger.
+
+    Args:
+        module: torch module that returns logits [B, classes].
+        exported: exported network.
+        image: shape of an image.
+        batches: numbers of images of the batches that are compared.
 
     Raises:
-        RunError: it is above `TOLERANCE`.
+        RunError: the difference is above `TOLERANCE`.
     """
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for batch in batches:
         images = torch.randn(batch, *image, generator=generator)
         with torch.no_grad():
-            wanted = cast(Tensor, answer(images))
+            wanted = cast(Tensor, module(images))
         scale = max(1.0, float(wanted.abs().max()))
         worst = max(worst, float((exported(images) - wanted).abs().max()) / scale)
     if not worst <= TOLERANCE:
         raise RunError(
-            f"the exported network answers otherwise than torch, by {worst:.1e}: it was not written"
+            f"the logits of the exported network differ from those of torch by {worst:.1e}: the "
+            f"file was not written"
         )
     return worst

@@ -1,7 +1,8 @@
-"""Check of a program's file, so that loading it runs nothing: names, numbers, raw tensors alone.
+"""Security check of program files: only names, numbers and raw tensors, so loading runs no code.
 
-`torch.export.load` unpickles what a file tells it to, compiles names that stand in it to Python,
-and loads machine code. So a file is read here first, and what torch gets is packed anew.
+`torch.export.load` unpickles objects that a file names, compiles names in the file to Python, and
+loads machine code. So the file is read here first, and torch gets an archive that is packed again
+from the checked parts.
 """
 
 import io
@@ -19,21 +20,21 @@ _PAYLOADS = {
     "data/weights/model_weights_config.json": ("data/weights/", re.compile(r"weight_\d+")),
     "data/constants/model_constants_config.json": ("data/constants/", re.compile(r"tensor_\d+")),
 }
-"""Lists of tensors, with the folder and the names of what they may refer to."""
+"""Lists of tensors, each with the folder and the file names that it may refer to."""
 _SAMPLES = "data/sample_inputs/model.pt"
 _PLAIN = {"archive_format", "archive_version", "byteorder", ".data/version"}
 _LEFT_OUT = {_SAMPLES, ".data/serialization_id"}
-"""Parts that nothing is read from."""
+"""Parts that are never read."""
 _EXTRA = "extra/"
 
 _COMMON = ("sym_size.int", "_assert_tensor_metadata.default", "add.Tensor", "cat.default")
-"""Operators of ATen between primitives, each of which names its own."""
+"""ATen operators that stand between primitives; each primitive names its own operators."""
 
 _SPECS = ("in_spec", "out_spec")
-"""Fields that hold JSON as text: how arguments are nested."""
+"""Fields that hold JSON as text: the nesting of the arguments."""
 _SPEC = re.compile(r"null|builtins\.(tuple|list|dict)")
 _EXPR = re.compile(r"Symbol\('\w+'(, \w+=True)*\)|[\w *+-]+")
-_SLOT = re.compile(r"""[^"'\\\n\r]*""")  # stands in quotes in Python that torch makes
+_SLOT = re.compile(r"""[^"'\\\n\r]*""")  # torch puts it in quotes in generated Python code
 _VERSION = re.compile(r"[\w.+<=-]*")
 _FREE = {
     "expr_str": _EXPR,  # evaluated by sympy
@@ -41,15 +42,15 @@ _FREE = {
     "torch_version": _VERSION,
     **dict.fromkeys(("parameter_name", "buffer_name", "tensor_name", "fqn"), _SLOT),
 }
-"""Texts that are more than an identifier, by the field that they stand in."""
+"""Patterns of the texts that are not plain identifiers, by the name of their field."""
 
 
-def checked(content: bytes) -> bytes:
-    """Return the archive of a program, without sample inputs, packed anew of what was looked at.
+def sanitise(content: bytes) -> bytes:
+    """Check the archive of a program, and pack the checked parts again, without sample inputs.
 
     Raises:
-        RunError: something in it would or could run code when it is loaded (it is named).
-        zipfile.BadZipFile, KeyError, TypeError, ValueError: it is no such archive.
+        RunError: a part would or could run code when it is loaded (the part is named).
+        zipfile.BadZipFile, KeyError, TypeError, ValueError: it is not an archive of a program.
     """
     parts = _parts(content)
     for name in parts:
@@ -58,12 +59,12 @@ def checked(content: bytes) -> bytes:
             name.startswith(folder) and file.fullmatch(name.removeprefix(folder))
             for folder, file in _PAYLOADS.values()
         ):
-            raise RunError(f"it holds {name!r}, which no file of archwright has")
+            raise RunError(f"it contains {name!r}, which no file of archwright has")
     for config, (_, file) in _PAYLOADS.items():
         _require_raw(json.loads(parts[config]), file)
     model = json.loads(parts[_MODEL])
     for node in model["graph_module"]["graph"]["nodes"]:
-        node["metadata"] = {}  # of what was once traced: of no use to who runs it
+        node["metadata"] = {}  # describes the traced code; running the program does not need it
     names = {*_COMMON, *(name for kind in primitive_types().values() for name in kind.aten)}
     _require_plain(model, frozenset(f"torch.ops.aten.{name}" for name in names))
     parts |= {_MODEL: json.dumps(model).encode(), _SAMPLES: b""}
@@ -75,7 +76,7 @@ def checked(content: bytes) -> bytes:
 
 
 def _parts(content: bytes) -> dict[str, bytes]:
-    """Return the parts of the archive by name within its folder, but for those never read."""
+    """Return the parts of the archive, except those never read, by name within its folder."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
         inner = [entry.filename.partition("/")[2] for entry in entries]
@@ -88,17 +89,18 @@ def _parts(content: bytes) -> dict[str, bytes]:
         }
 
 
-def _require_raw(listed: Mapping[str, Any], file: re.Pattern[str]) -> None:
-    """Check that every tensor of a list is numbers, and none is pickled."""
-    for name, entry in listed["config"].items():
+def _require_raw(tensors: Mapping[str, Any], file: re.Pattern[str]) -> None:
+    """Check that every tensor of a list is stored as raw numbers, and none is pickled."""
+    for name, entry in tensors["config"].items():
         if entry["use_pickle"] is not False or not file.fullmatch(entry["path_name"]):
             raise RunError(f"its tensor {name!r} is pickled, and reading it could run code")
 
 
 def _require_plain(value: object, operators: frozenset[str], field: str = "") -> None:
-    """Check that no text in a program's description could be anything but what it should be.
+    """Check every text in the description of a program against the pattern of its field.
 
-    `operators` are those that it may call; `field` is the name that the value stands under.
+    `operators` are the operators that the program may call; `field` is the name of the field that
+    holds the value.
     """
     if isinstance(value, dict):
         for name, inner in cast("dict[str, object]", value).items():
@@ -106,14 +108,14 @@ def _require_plain(value: object, operators: frozenset[str], field: str = "") ->
             _require_plain(inner, operators, field if field in _SPECS else name)
     elif isinstance(value, list):
         if field == "guards_code" and value:
-            raise RunError("it holds Python code in its guards")
+            raise RunError("its guards contain Python code")
         for inner in cast("list[object]", value):
             _require_plain(inner, operators, field)
     elif isinstance(value, str):
         if field == "target":
             if value not in operators:
-                raise RunError(f"it calls {value!r}, which no network of archwright does")
+                raise RunError(f"it calls {value!r}, which no network of archwright calls")
         elif field in _SPECS and value.startswith("["):
             _require_plain(json.loads(value), operators, field)
         elif not (_FREE[field].fullmatch(value) if field in _FREE else value.isidentifier()):
-            raise RunError(f"its {field or 'name'} {value!r} is no plain name")
+            raise RunError(f"its {field or 'name'} {value!r} is not a plain name")

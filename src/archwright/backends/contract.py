@@ -1,8 +1,8 @@
-"""Backend: an export format, described once.
+"""Backend: contract of an export format.
 
-A backend says how its files are named, written and run, and what they can hold. A new one is a
-class in a file of its own and a line in `registry.BACKENDS`; another package adds one by an entry
-point in the group `archwright.backends`, of the name of the format.
+A backend defines how its files are named, written and run, and what they can contain. A new backend
+is a class in its own file and a line in `registry.BACKENDS`; another package adds one by an entry
+point in the group `archwright.backends`, with the name of the format.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -19,18 +19,18 @@ from archwright.backends.optional import optional
 from archwright.errors import ConfigError
 from archwright.graph import Network, Shape
 
-if TYPE_CHECKING:  # the command line asks for limits and does not wait for torch
+if TYPE_CHECKING:  # the command line reads the limits without importing torch
     from torch import Tensor
 
     from archwright.lowering import GraphModule
 
 
 class Runtime(Protocol):
-    """A loaded file: callable on images [B, C, H, W], whatever layout the file has."""
+    """Loaded file: callable on images [B, C, H, W], for every layout of the file."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """The texts that the file carries, by name."""
+        """Texts in the metadata of the file, by name."""
         ...
 
     def __call__(self, images: "Tensor", /) -> "Tensor":
@@ -38,20 +38,20 @@ class Runtime(Protocol):
         ...
 
     def call(self, image: Shape, /, *, batch: int = 1) -> Callable[[], object]:
-        """Return a call that answers a batch of noise, to be timed."""
+        """Return a function that runs the network on a batch of noise, for timing."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """A network in evaluation mode, and how its file is asked for.
+    """Request to export a network in evaluation mode.
 
     Attributes:
         module: the torch module of the network.
-        card: the model card; its `weights` are those that the file is to have.
-        calibration: batches of images [B, C, H, W], normalised, which show integer weights the
-            range of each feature; None where they are not needed.
-        layout: order of the axes of the images that the file takes.
+        card: the model card; its `weights` is the type of the weights in the file.
+        calibration: batches of images [B, C, H, W], normalised, from which the range of each
+            feature is measured for integer weights; None where they are not needed.
+        layout: order of the axes of the input images.
     """
 
     module: "GraphModule"
@@ -61,7 +61,7 @@ class ExportRequest:
 
     @property
     def network(self) -> Network:
-        """The graph of the network."""
+        """Graph of the network."""
         return self.module.network
 
     @property
@@ -76,51 +76,51 @@ class ExportRequest:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The texts that the file is to carry, by name."""
+        """Texts for the metadata of the file, by name."""
         return self.card.to_metadata()
 
 
 class Backend(ABC):
-    """An export format: the name and suffix of its files, what they can hold, how they run."""
+    """Export format: name, suffix and limits of its files, and how to write and run them."""
 
     name: ClassVar[str]
-    """Its name, as --format takes it."""
+    """Name of the format, as in --format."""
     suffix: ClassVar[str]
-    """The end of the names of its files, with the dot."""
+    """Suffix of the names of its files, with the dot."""
     runtime: ClassVar[str]
-    """The distribution that runs its files."""
+    """Distribution that runs its files."""
     libraries: ClassVar[tuple[str, ...]] = ()
-    """Modules that writing and running need beyond what the package does."""
+    """Modules for writing and running that archwright itself does not need."""
     quantisers: ClassVar[tuple[str, ...]] = ()
-    """Modules that integer weights need beside these."""
+    """Further modules that integer weights need."""
     extra: ClassVar[str] = ""
-    """The extra of archwright that installs them; empty if there is none."""
+    """Extra of archwright that installs these modules; empty if there is none."""
     weights: ClassVar[tuple[Weights, ...]] = ("float32",)
-    """Types of weights that its files can have."""
+    """Possible types of the weights in its files."""
     layouts: ClassVar[tuple[Layout, ...]] = ("nchw",)
-    """Orders of the axes of the images that its files can take."""
+    """Possible orders of the axes of the input images."""
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
-    """Kinds of devices that its files run on here."""
+    """Kinds of devices on which archwright can run its files."""
     batch: ClassVar[int | None] = None
-    """Number of images that a file takes at a time, None for any; a runtime takes any number."""
+    """Fixed batch size of a file, None for any; a `Runtime` accepts any number of images."""
     max_threads: ClassVar[int | None] = None
-    """Most threads that its files run in here; None if there is no such limit."""
+    """Largest number of threads with which archwright runs its files; None for no limit."""
 
     @abstractmethod
     def write(self, request: ExportRequest) -> bytes:
-        """Return the file of a network, for a request that `require` lets through.
+        """Return the content of the file for a request that passes `require`.
 
         Raises:
-            GraphError: a decision is open, or the format has no form for something in the network.
+            GraphError: a decision is open, or the format cannot represent a part of the network.
             ConfigError: a library is not installed.
         """
 
     @abstractmethod
     def open(self, content: bytes | Path, *, threads: int, device: str) -> Runtime:
-        """Load a file, or its bytes; where the threads are limited, more are not used.
+        """Load a file, or its bytes, with up to `threads` threads (at most `max_threads`).
 
         Raises:
-            ConfigError: a library is not installed, or there is no such device.
+            ConfigError: a library is not installed, or the device does not exist.
             RunError: the file is missing, damaged, or could run code when it is loaded.
         """
 
@@ -128,7 +128,8 @@ class Backend(ABC):
         """Check a request against the limits of the format.
 
         Raises:
-            ConfigError: the format has no such weights or layout, or images are missing.
+            ConfigError: the format does not support the weights or the layout, or images are
+                missing.
         """
         self.require_weights(request.weights)
         if request.layout not in self.layouts:
@@ -140,10 +141,10 @@ class Backend(ABC):
             raise ConfigError(f"weights {request.weights} need images: give calibration batches")
 
     def require_weights(self, weights: Weights) -> None:
-        """Check that files of the format can have such weights.
+        """Check that files of the format can have weights of that type.
 
         Raises:
-            ConfigError: they cannot (the flag, and what they can have, is named).
+            ConfigError: they cannot (the flag and the possible types are named).
         """
         if weights not in self.weights:
             raise ConfigError(
@@ -152,7 +153,7 @@ class Backend(ABC):
             )
 
     def require_threads(self, threads: int) -> None:
-        """Check that files of the format can run in that many threads.
+        """Check that files of the format can run with that number of threads.
 
         Raises:
             ConfigError: they cannot (the flag is named).
@@ -166,7 +167,7 @@ class Backend(ABC):
             )
 
     def require_device(self, device: str) -> None:
-        """Check that files of the format can run on such a device (`cpu`, `cuda`, `cuda:1`).
+        """Check that files of the format can run on a device (`cpu`, `cuda`, `cuda:1`).
 
         Raises:
             ConfigError: they cannot (the flag is named).
@@ -178,10 +179,10 @@ class Backend(ABC):
             )
 
     def require_installed(self, weights: Weights = "float32") -> None:
-        """Check that the libraries which files with such weights need are installed.
+        """Check that the libraries for files with that type of weights are installed.
 
         Raises:
-            ConfigError: one is not (how to install it is named).
+            ConfigError: one is missing (the command that installs it is named).
         """
         for module in (*self.libraries, *(self.quantisers if weights != "float32" else ())):
             optional(module, extra=self.extra)

@@ -1,4 +1,4 @@
-"""Programs of ExecuTorch, for phones and boards: one image at a time, on XNNPACK.
+"""ExecuTorch programs for phones and boards: one image at a time, on XNNPACK.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _POOL = "executorch.extension.pybindings.portable_lib"
 _METADATA = "archwright"
-"""The method of the program that answers with its metadata."""
+"""Method of the program that returns its metadata."""
 _THREADS = 1
-"""Of all programs: they share a pool, which may not change any more once one of them is loaded."""
+"""Threads of all programs: they share one pool, which must not change after the first is loaded."""
 
 
 class Executorch(Backend):
-    """ExecuTorch, lowered to XNNPACK."""
+    """ExecuTorch programs, lowered to XNNPACK."""
 
     name = "executorch"
     suffix = ".pte"
@@ -48,7 +48,7 @@ class Executorch(Backend):
 
 
 def to_executorch(module: "GraphModule", metadata: Mapping[str, str] | None = None) -> bytes:
-    """Return the file (`.pte`) of a network's program for one image.
+    """Return the content of a program file (`.pte`) that runs a network on one image.
 
     Raises:
         GraphError: a decision is open.
@@ -67,9 +67,9 @@ def to_executorch(module: "GraphModule", metadata: Mapping[str, str] | None = No
 
 
 class MobileProgram:
-    """A loaded program of ExecuTorch: callable on images [B, C, H, W], taken one by one.
+    """Loaded ExecuTorch program: callable on images [B, C, H, W], which run one by one.
 
-    It runs in one thread.
+    It uses one thread.
     """
 
     def __init__(self, content: bytes | Path) -> None:
@@ -77,10 +77,10 @@ class MobileProgram:
 
         Raises:
             ConfigError: executorch is not installed.
-            RunError: the file is missing or no program.
+            RunError: the file is missing, or is not a program.
         """
         runtime, pool = optional("executorch.runtime"), optional(_POOL)
-        # else there is a thread for each core, whatever torch is set to
+        # otherwise there is a thread for each core, whatever the setting of torch
         if pool._threadpool_get_thread_count() != _THREADS:
             pool._unsafe_reset_threadpool(_THREADS)
         try:
@@ -89,7 +89,7 @@ class MobileProgram:
             self._forward: Any = program.load_method("forward")
             (text,) = program.load_method(_METADATA).execute([])
             self.metadata: dict[str, str] = json.loads(text)
-        except Exception as error:  # its errors have no base in common
+        except Exception as error:  # its errors have no common base class
             name = content if isinstance(content, Path) else "the program"
             raise RunError(f"executorch cannot read {name}: {line_of(error)}") from None
 
@@ -100,7 +100,7 @@ class MobileProgram:
         return torch.cat([self._forward.execute([image[None]])[0].clone() for image in images])
 
     def call(self, image: Shape, *, batch: int = 1) -> Callable[[], object]:
-        """Return a call that answers a batch of noise of this shape, to be timed."""
+        """Return a function that runs the program on a batch of noise of this shape, for timing."""
         import torch
 
         images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""Types of the numbers in exported files, and orders of their axes."""
+"""Types of the weights in exported files, and orders of the axes of their input images."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Module of a network that maps images to logits alone."""
+"""Module that returns only the logits of a network."""
 
 from torch import Tensor, nn
 from typing_extensions import override
@@ -7,7 +7,7 @@ from archwright.lowering import GraphModule
 
 
 class LogitsModule(nn.Module):
-    """Images [B, C, H, W] -> logits [B, classes], in evaluation mode; an auxiliary head apart."""
+    """Module in evaluation mode: images [B, C, H, W] -> logits [B, classes], no auxiliary head."""
 
     def __init__(self, network: GraphModule) -> None:
         super().__init__()

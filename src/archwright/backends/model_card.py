@@ -1,22 +1,22 @@
-"""Model card: the metadata of an exported file, all that is needed to use and to score it."""
+"""Model card: the metadata of an exported file that are needed to use and to score it."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Any
 
 from archwright.backends.formats import Weights
 from archwright.errors import RunError
 from archwright.graph import Shape
-from archwright.io.files import is_of
+from archwright.io.schema import read_as, to_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """Model card: classes, the images that are taken, and where the network comes from.
+    """Model card: classes, form of the input images, and origin of the network.
 
-    A file takes images float32 [B, C, H, W] that are normalised, (pixel / 255 - mean) / std with
-    one number a channel, and answers with logits [B, classes].
+    The input of a file is images float32 [B, C, H, W], normalised as (pixel / 255 - mean) / std
+    with one number per channel; the output is logits [B, classes].
     """
 
     architecture: str
@@ -28,38 +28,35 @@ class ModelCard:
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    background: str = "white"  # behind transparent pixels
-    white_level: int = 65535  # the value of white in images of 16 bits
+    background: str = "white"  # colour behind transparent pixels
+    white_level: int = 65535  # value of white in images of 16 bits
     data: str = ""
     weights: Weights = "float32"
     version: str = ""
 
     @property
     def image(self) -> Shape:
-        """The shape of an image."""
+        """Shape of an image."""
         return Shape(self.image_channels, self.image_size, self.image_size)
 
     def to_metadata(self) -> dict[str, str]:
-        """Return every field as JSON, by name."""
-        return {name: json.dumps(value) for name, value in asdict(self).items()}
+        """Return every field as JSON text, by name."""
+        return {name: json.dumps(value) for name, value in to_json(self).items()}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], path: object) -> "ModelCard":
-        """Return the card of metadata that `to_metadata` made; further names are ignored.
+        """Return the card in metadata that `to_metadata` made; other names are ignored.
 
         Raises:
-            RunError: the file at `path` was not exported by archwright (a field is missing, or no
-                JSON), or was changed since (a field is of another type).
+            RunError: the file at `path` was not exported by archwright (a field is missing or is
+                not JSON), or was changed since (a field has another type).
         """
-        values, kinds = dict[str, Any](), get_type_hints(cls)
+        content: dict[str, Any] = {}
         for field in fields(cls):
             try:
-                value = json.loads(metadata[field.name])
+                content[field.name] = json.loads(metadata[field.name])
             except (KeyError, TypeError, ValueError):
                 raise RunError(
-                    f"{path} does not say its {field.name}: it was not written by archwright export"
+                    f"{path} lacks its {field.name}: it was not written by archwright export"
                 ) from None
-            if not is_of(value, kinds[field.name]):
-                raise RunError(f"{path} is damaged: its {field.name} is {value!r}; export it again")
-            values[field.name] = tuple(value) if isinstance(value, list) else value
-        return cls(**values)
+        return read_as(cls, content, str(path), remedy="export it again")

@@ -1,4 +1,4 @@
-"""Libraries that only an export needs."""
+"""Optional libraries, which only exports need."""
 
 import importlib
 from typing import Any
@@ -7,10 +7,10 @@ from archwright.errors import ConfigError, not_installed
 
 
 def optional(module: str, *, extra: str = "") -> Any:
-    """Import a module that the package by itself does not need; an `extra` of it may install it.
+    """Import a module of an optional library; `extra` is the extra of archwright that installs it.
 
     Raises:
-        ConfigError: it is not installed; the remedy is named.
+        ConfigError: the library is not installed (the command that installs it is named).
     """
     try:
         return importlib.import_module(module)
@@ -20,5 +20,5 @@ def optional(module: str, *, extra: str = "") -> Any:
 
 
 def line_of(error: Exception) -> str:
-    """Return the first line of what a library says, cut to a reasonable length."""
+    """Return the first line of the message of an error, at most 160 characters."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]

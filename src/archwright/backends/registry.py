@@ -1,6 +1,6 @@
 """Registry of backends: every export format by name.
 
-Names and limits are read by the command line, which does not wait for torch.
+The command line reads names and limits here without importing torch.
 """
 
 from collections.abc import Iterator
@@ -11,30 +11,33 @@ from typing import TYPE_CHECKING, Any, Literal
 from archwright.backends.contract import Backend
 from archwright.backends.formats import Weights
 from archwright.errors import ConfigError, unknown
-from archwright.io.plugins import load_plugin, plugins
+from archwright.io.plugins import load_plugin, with_plugins
 
 BACKENDS: dict[str, str] = {
     "onnx": "archwright.backends.onnx.backend:Onnx",
     "torch": "archwright.backends.torch_export:TorchExport",
     "executorch": "archwright.backends.executorch:Executorch",
 }
-"""Where each backend of the package is; a string, so that listing them imports none."""
+"""Module and class of each backend of archwright; strings, so that listing them imports none."""
 
 PLUGINS = "archwright.backends"
-"""Group of the entry points through which other packages add backends."""
+"""Group of the entry points with which other packages add backends."""
 
 
 def places() -> dict[str, str]:
-    """Return where each backend is: those of the package, then those of other installed ones."""
-    more = {name: place for name, place in plugins(PLUGINS).items() if name not in BACKENDS}
-    return {**BACKENDS, **more}
+    """Return module and class of each backend by name: archwright's, then those of plugins.
+
+    Raises:
+        ConfigError: two have the same name.
+    """
+    return with_plugins(PLUGINS, BACKENDS)
 
 
 if TYPE_CHECKING:
     Format = str
 else:
     Format = Literal[tuple(places())]
-    """The name of a backend: options of this type take what is registered."""
+    """Name of a registered backend, as the type of an option."""
 
 
 def get_backend(name: str) -> Backend:
@@ -42,7 +45,7 @@ def get_backend(name: str) -> Backend:
 
     Raises:
         ConfigError: there is none (the nearest name is given), the package that adds it cannot be
-            imported, or what it adds is no backend of that name.
+            imported, or its object is not a backend of that name.
     """
     found = places()
     if name not in found:
@@ -51,7 +54,7 @@ def get_backend(name: str) -> Backend:
 
 
 def backends() -> Iterator[Backend]:
-    """Yield every backend, those of the package first.
+    """Yield every backend, those of archwright first.
 
     Raises:
         ConfigError: as `get_backend`.
@@ -60,7 +63,7 @@ def backends() -> Iterator[Backend]:
 
 
 def backend_of(path: Path) -> Backend | None:
-    """Return the backend whose files are named like `path`; None if it is none of an exported file.
+    """Return the backend whose files have the suffix of `path`; None if no backend has it.
 
     Raises:
         ConfigError: as `get_backend`.
@@ -69,10 +72,10 @@ def backend_of(path: Path) -> Backend | None:
 
 
 def check_format(form: Format, weights: Weights, out: Path) -> None:
-    """Check that a file of the format can have such weights, and that it is named after it.
+    """Check that the format supports the weights, and that `out` has the suffix of the format.
 
     Raises:
-        ConfigError: it cannot, or it is not (the flag is named).
+        ConfigError: it does not, or `out` is a folder (the flag is named).
     """
     backend = get_backend(form)
     backend.require_weights(weights)
@@ -89,7 +92,7 @@ def _loaded(name: str, place: str) -> Backend:
     found: Any = load_plugin(place)
     if not (isinstance(found, type) and issubclass(found, Backend) and found.name == name):
         raise ConfigError(
-            f"{place} is no backend named {name!r}: make it a subclass of "
+            f"{place} is not a backend named {name!r}: make it a subclass of "
             f"archwright.backends.Backend with that name"
         )
     return found()

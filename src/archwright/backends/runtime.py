@@ -1,4 +1,4 @@
-"""Exported files of any format: written, loaded and opened through the registry."""
+"""Write, load and open exported files of any format through the registry."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,11 +24,12 @@ def serialise(
     calibration: "Iterable[Tensor] | None" = None,
     layout: Layout = "nchw",
 ) -> bytes:
-    """Return the file of a network in a format, with weights of the type that its card says.
+    """Return the content of the file of a network; the card gives the type of the weights.
 
     Raises:
-        GraphError: the format has no form for something in it, or a decision is open.
-        ConfigError: the format cannot have such weights or layout, or its library is not installed.
+        GraphError: the format cannot represent a part of the network, or a decision is open.
+        ConfigError: the format does not support the weights or the layout, or its library is not
+            installed.
     """
     backend = get_backend(form)
     request = ExportRequest(module=module, card=card, calibration=calibration, layout=layout)
@@ -37,7 +38,7 @@ def serialise(
 
 
 def load(content: bytes | Path, form: Format, *, threads: int = 1, device: str = "cpu") -> Runtime:
-    """Load a file, or its bytes, in up to that many threads.
+    """Load a file, or its bytes, to run with up to `threads` threads.
 
     Raises:
         ConfigError: the library of the format is not installed, or cannot use the device.
@@ -51,7 +52,7 @@ def load(content: bytes | Path, form: Format, *, threads: int = 1, device: str =
 def open_exported(
     path: Path, *, threads: int = 1, device: str = "cpu"
 ) -> tuple[Runtime, ModelCard]:
-    """Load an exported file, and its model card.
+    """Load an exported file and its model card.
 
     Raises:
         ConfigError: the library of the format is not installed, or cannot use the device.
@@ -60,7 +61,7 @@ def open_exported(
     backend = backend_of(path)
     if backend is None:
         known = ", ".join(known.suffix for known in backends())
-        raise RunError(f"{path} is no exported file: their names end in {known}")
+        raise RunError(f"{path} is not an exported file: their names end in {known}")
     if not path.is_file():
         raise RunError(f"no file at {path}: archwright export writes one")
     exported = load(path, backend.name, threads=threads, device=device)

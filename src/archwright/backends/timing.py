@@ -1,4 +1,4 @@
-"""Latency of calls, measured one by one or several in turns."""
+"""Latency of calls, measured alone or interleaved."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LEAST = 5
-"""Least number of times that are taken."""
+_MIN_REPEATS = 5
+"""Least number of measurements."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Timing:
 def measure(
     call: Callable[[], object], *, warmup: int = 5, repeats: int = 30, seconds: float = 2.0
 ) -> Timing:
-    """Time `call`, after calls that do not count: `repeats` times, or fewer if `seconds` are over.
+    """Measure the latency of `call` after `warmup` calls that do not count.
 
-    A call of less than a tenth of a millisecond is made several times between two readings of the
-    clock. `spread_ms` is the interquartile range. At least five times are taken.
+    There are `repeats` measurements, or fewer after `seconds`, but at least five. A call of less
+    than 0.1 ms is repeated between two readings of the clock. `spread_ms` is the interquartile
+    range.
     """
     (timing,) = benchmark_interleaved([call], warmup=warmup, repeats=repeats, seconds=seconds)
     return timing
@@ -38,16 +39,17 @@ def benchmark_interleaved(
     repeats: int = 30,
     seconds: float = 2.0,
 ) -> list[Timing]:
-    """Time several calls in turns, so that other load of the machine slows all of them alike.
+    """Measure several calls in turns, so that other load of the machine slows all of them alike.
 
-    As `measure` otherwise; `seconds` are those of one call. A call comes once more before it is
-    timed: those between have taken the caches from it, and small networks take twice as long cold.
+    The arguments are those of `measure`; `seconds` is the limit of one call. Each call runs once
+    more before it is timed: the others have filled the caches in between, and small networks take
+    twice as long with cold caches.
     """
     inner = [_warm(call, warmup) for call in calls]
     taken: list[list[float]] = [[] for _ in calls]
     over = time.perf_counter() + seconds * len(calls)
     for done in range(repeats):
-        if done >= _LEAST and time.perf_counter() >= over:
+        if done >= _MIN_REPEATS and time.perf_counter() >= over:
             break
         for call, times, found in zip(calls, inner, taken, strict=True):
             if len(calls) > 1:
@@ -60,7 +62,7 @@ def benchmark_interleaved(
 
 
 def _warm(call: Callable[[], object], warmup: int) -> int:
-    """Call without counting; return the number of calls between two readings of the clock."""
+    """Run the warm-up calls; return the number of calls between two readings of the clock."""
     once = 0.0
     for _ in range(max(warmup, 1)):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Programs of `torch.export`: what a network computes, without the code that describes it.
+"""Programs of `torch.export`: the computation of a network, without the code that defines it.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import override
 
-from archwright.backends.archive import checked
+from archwright.backends.archive import sanitise
 from archwright.backends.contract import Backend, ExportRequest, Runtime
 from archwright.backends.optional import line_of
 from archwright.errors import RunError, silenced
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from archwright.lowering import GraphModule
 
 _METADATA = "archwright.json"
-"""The part of the file that carries its metadata."""
+"""Part of the file that contains its metadata."""
 _TRACED = 2
-"""Images of the batch that is traced: a single one would be taken for a constant."""
+"""Batch size while tracing: torch would take a batch size of 1 for a constant."""
 
 
 class TorchExport(Backend):
-    """A program of `torch.export`, which torch runs without archwright."""
+    """Programs of `torch.export`, which torch runs without archwright."""
 
     name = "torch"
     suffix = ".pt2"
@@ -47,9 +47,10 @@ class TorchExport(Backend):
 
 
 def trace(module: "GraphModule", *, batch: int | None = None) -> "ExportedProgram":
-    """Return the program of a network in evaluation mode, of a dynamic batch unless one is given.
+    """Return the program of a network in evaluation mode; without `batch` its size is dynamic.
 
-    It takes images float32 [B, C, H, W] and gives logits [B, classes]; an auxiliary head apart.
+    Its input is images float32 [B, C, H, W], its output logits [B, classes], without those of an
+    auxiliary head.
 
     Raises:
         GraphError: a decision is open.
@@ -63,12 +64,12 @@ def trace(module: "GraphModule", *, batch: int | None = None) -> "ExportedProgra
     free = {"images": {} if batch else {0: torch.export.Dim("batch", min=1)}}
     program = torch.export.export(LogitsModule(module), (images,), dynamic_shapes=free)
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # names files of this machine
+        node.meta.pop("stack_trace", None)  # it contains paths of this machine
     return program
 
 
 def to_program(module: "GraphModule", metadata: Mapping[str, str] | None = None) -> bytes:
-    """Return the file (`.pt2`) of a network's program, of a dynamic batch.
+    """Return the content of a program file (`.pt2`) of a network, with a dynamic batch size.
 
     Raises:
         GraphError: a decision is open.
@@ -84,13 +85,13 @@ def to_program(module: "GraphModule", metadata: Mapping[str, str] | None = None)
 
 
 class Program:
-    """A loaded program: callable on images [B, C, H, W]."""
+    """Loaded program: callable on images [B, C, H, W]."""
 
     def __init__(self, content: bytes | Path, *, threads: int | None = None) -> None:
-        """Load a program from a file, or from its bytes; it runs in as many threads as torch does.
+        """Load a program from a file, or from its bytes; without `threads` it uses those of torch.
 
         Raises:
-            RunError: the file is missing, no program, or could run code when it is loaded.
+            RunError: the file is missing, is not a program, or could run code when it is loaded.
         """
         import torch
 
@@ -99,11 +100,11 @@ class Program:
         try:
             read = content if isinstance(content, bytes) else content.read_bytes()
             with silenced("torch.export"):
-                loaded = torch.export.load(io.BytesIO(checked(read)), extra_files=held)
+                loaded = torch.export.load(io.BytesIO(sanitise(read)), extra_files=held)
             self.metadata: dict[str, str] = json.loads(held[_METADATA])
         except RunError as error:
             raise RunError(
-                f"{name} is refused, and nothing of it was run: {error}; export it again from its "
+                f"{name} is refused, and no code of it was run: {error}; export it again from its "
                 f"run"
             ) from None
         except Exception as error:  # torch raises a dozen types for a damaged file
@@ -119,7 +120,7 @@ class Program:
             return cast("Tensor", self._module(images))
 
     def call(self, image: Shape, *, batch: int = 1) -> Callable[[], object]:
-        """Return a call that answers a batch of noise of this shape, to be timed."""
+        """Return a function that runs the program on a batch of noise of this shape, for timing."""
         import torch
 
         images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))

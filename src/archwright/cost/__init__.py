@@ -1,10 +1,11 @@
 """Costs of networks: exact, expected of a supernet, measured, learned.
 
-Names are loaded when they are first used: the command line lists the costs without PyTorch.
+Names are loaded when they are first used, so that the command line lists the costs without PyTorch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from archwright.io.lazy import lazy_names
 
 if TYPE_CHECKING:
     from archwright.cost.contract import Cost as Cost
@@ -41,10 +42,4 @@ _HOME = {
 
 __all__ = [*_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'archwright.cost' has no attribute {name!r}")
-    value = getattr(import_module(f"archwright.cost.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOME)

@@ -1,7 +1,7 @@
-"""The contract of a cost: its name and unit, its texts, how it is built, compared and printed.
+"""Contract of a cost: name, unit, texts, and how it is computed, compared and printed.
 
-Nothing here imports PyTorch, so that the command line can list the costs; `build` and `of_network`
-import what they need.
+This module does not import PyTorch, so that the command line can list the costs; `build` and
+`of_network` import PyTorch themselves.
 """
 
 from abc import ABC, abstractmethod
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from archwright.graph import Network
 
 Kind = Literal["exact", "fitted", "measured"]
-"""How the cost expected under a supernet's weights is known: it is the cost itself at one-hot
-weights; it is a sum fitted to exact costs; or it needs measurements."""
+"""Source of the expected cost of a supernet: a formula that is exact at one-hot weights, a sum that
+is fitted to exact costs, or measurements."""
 
 ROUNDING = 1e-9
-"""A cost may exceed its limit by this part of it: sums of floats differ in their last digits."""
+"""Relative tolerance of a limit: sums of floats differ in their last digits."""
 
 
 def within(ratio: float) -> bool:
@@ -33,12 +33,12 @@ def within(ratio: float) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class CostContext:
-    """What a cost depends on beside the network.
+    """Parameters of a cost that do not come from the network.
 
     Attributes:
         weight_bytes: size of an exported weight: 4 in float32, 1 in int8.
-        latency_device: a device of HW-NAS-Bench that measured costs are those of.
-        latency_table: a file that measured costs are read from (see `read_latency`).
+        latency_device: device of HW-NAS-Bench for measured costs.
+        latency_table: file with measured costs (see `read_latency`).
     """
 
     weight_bytes: int = 4
@@ -48,18 +48,18 @@ class CostContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(ABC):
-    """A cost of networks, as options, budgets, targets, results and reports know it.
+    """Cost of networks, for options, budgets, targets, results and reports.
 
     Attributes:
-        name: its name in settings and results, with its unit unless it is a count: `latency_ms`.
-        title: its name in a text: `latency`.
-        unit: the unit in a text: `ms`, `MACs`.
+        name: name in settings and results, with the unit unless it is a count: `latency_ms`.
+        title: name in texts: `latency`.
+        unit: unit in texts: `ms`, `MACs`.
         count: whether it is a whole number, which is printed without its unit.
-        budget_help: help of the option that limits it in a search; empty: it cannot be limited.
-        target_help: help of the option that prunes to it; empty: no pruning aims at it.
-        share: whether a pruning target of at most 1 is a share of what the whole network costs.
+        budget_help: help of the option that limits it in a search; empty if it cannot be limited.
+        target_help: help of the pruning target; empty if it cannot be a pruning target.
+        share: whether a pruning target of at most 1 is a fraction of the cost of the whole network.
         by_weight_type: whether it depends on the type of exported weights.
-        inspect_text: its name in the text of `archwright inspect`; empty: that has it elsewhere.
+        inspect_text: name in the text of `archwright inspect`; empty if that prints it elsewhere.
     """
 
     kind: ClassVar[Kind]
@@ -76,80 +76,80 @@ class Cost(ABC):
 
     @abstractmethod
     def build(self, layout: "DecisionTable", context: CostContext) -> "CostModel":
-        """Return the cost of a space's networks at one size.
+        """Return the cost model of the networks of a space at one size.
 
         Raises:
             ConfigError: measurements are needed, and there is no usable source of them.
         """
 
     def of_network(self, network: "Network", context: CostContext) -> float | None:
-        """Return the cost of one network with no open decision; None: it cannot be read off."""
+        """Return the cost of a network without open decisions; None if it must be measured."""
         del network, context
 
     def available(self, context: CostContext) -> bool:
-        """Return whether the context has what `build` needs."""
+        """Return whether the context has everything that `build` needs."""
         del context
         return True
 
     def as_target(self, limit: float, context: CostContext) -> tuple[str, float] | None:
-        """Return the pruning target that keeps a limit, and its value; None: there is none."""
+        """Return name and value of the pruning target that keeps a limit; None if there is none."""
         del context
         return (self.name, limit) if self.target_help else None
 
     @property
     def option(self) -> str:
-        """The setting that limits it."""
+        """Name of the setting that limits it."""
         return f"max_{self.name}"
 
     @property
     def flag(self) -> str:
-        """The option of the command line that limits it."""
+        """Option of the command line that limits it."""
         return flag_of(self.option)
 
     @property
     def target_flag(self) -> str:
-        """The option of the command line that prunes to it."""
+        """Option of the command line that makes it a pruning target."""
         return flag_of(self.name)
 
     @property
     def profiled(self) -> bool:
-        """Whether this machine can measure it: by a profile, and of an exported file."""
+        """Whether this machine can measure it, of operations (profile) and of exported files."""
         return False
 
     @property
     def heading(self) -> str:
-        """Title and unit, as the head of a row."""
+        """Title and unit, for the head of a row."""
         return self.title if self.count else f"{self.title}, {self.unit}"
 
     def holds(self, value: float, limit: float) -> bool:
-        """Return whether a value is within a limit; what is not known (infinite) is not."""
+        """Return whether a value is within a limit; an unknown value is infinite, and is not."""
         return within(value / limit)
 
     def format(self, value: float) -> str:
-        """Return a value as a text has it, with its unit."""
+        """Return a value as text, with its unit."""
         return f"{value:,.0f}" if self.count else f"{value:.4g} {self.unit}"
 
 
 class MeasuredCostBase(Cost):
-    """A cost that is measured: on a device of HW-NAS-Bench, or by a table of the user's own."""
+    """Cost from measurements: of HW-NAS-Bench, or of a table that the user provides."""
 
     kind: ClassVar[Kind] = "measured"
 
     @abstractmethod
     def devices(self) -> tuple[str, ...]:
-        """Return the devices of HW-NAS-Bench on which it was measured."""
+        """Return the devices of HW-NAS-Bench with measurements of this cost."""
 
     @abstractmethod
     def on_device(self, layout: "DecisionTable", device: str) -> "CostModel":
-        """Return the cost on a device of HW-NAS-Bench.
+        """Return the cost model of a device of HW-NAS-Bench.
 
         Raises:
-            ConfigError: the device, or networks of this space or size, were not measured.
+            ConfigError: there are no measurements of the device, the space or the size.
         """
 
     @override
     def build(self, layout: "DecisionTable", context: CostContext) -> "CostModel":
-        """Return the cost of a space's networks by the one source that the context names."""
+        """Return the cost model by the one source of measurements in the context."""
         from archwright.cost.latency import read_latency
 
         if (context.latency_device is None) == (context.latency_table is None):
@@ -173,5 +173,5 @@ class MeasuredCostBase(Cost):
 
 
 def flag_of(option: str) -> str:
-    """Return a setting's name as the command line has it."""
+    """Return the option of the command line for a setting."""
     return "--" + option.replace("_", "-")

@@ -1,4 +1,4 @@
-"""Tables that users bring: CSV or parquet, read into rows, and written."""
+"""Read and write tables of users: CSV or parquet."""
 
 import csv
 import io
@@ -13,14 +13,14 @@ from archwright.io.files import write_bytes
 Row = Mapping[str, Any]
 
 _REST = ""
-"""What stands for the cells of a row that no column is for."""
+"""Key for the cells of a row that have no column."""
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV file with a header, or of a parquet file.
+    """Return the rows of a CSV file with a header, or of a parquet file.
 
     Raises:
-        ConfigError: the file is missing, empty, or no such table.
+        ConfigError: the file is missing, empty, or not such a table.
     """
     try:
         content = path.read_bytes()
@@ -30,7 +30,7 @@ def read_rows(path: Path) -> list[Row]:
         rows = _parquet(content) if content.startswith(b"PAR1") else _csv(path, content)
     except (ValueError, OSError, csv.Error):  # pyarrow's errors are ValueErrors and OSErrors
         raise ConfigError(
-            f"{path} is no table: give a CSV file with a header, or parquet"
+            f"{path} is not a table: give a CSV file with a header, or parquet"
         ) from None
     if not rows:
         raise ConfigError(f"{path} has no rows")
@@ -49,7 +49,7 @@ def _csv(path: Path, content: bytes) -> list[Row]:
         if _REST in row:
             raise ConfigError(
                 f"{path}, line {reader.line_num}: {len(row[_REST])} more cells than the "
-                f"{len(columns)} columns; quote what has a comma in it"
+                f"{len(columns)} columns; quote cells that contain a comma"
             )
         rows.append(row)
     return rows
@@ -58,15 +58,15 @@ def _csv(path: Path, content: bytes) -> list[Row]:
 def _parquet(content: bytes) -> list[Row]:
     from pyarrow import parquet
 
-    # a thread that still reads when an error ends the process would abort it
+    # a thread that is still reading when an error ends the process would abort it
     return parquet.read_table(io.BytesIO(content), use_threads=False).to_pylist()
 
 
 def positive(path: Path, rows: Iterable[Row], column: str, key: str) -> list[float]:
-    """The numbers in a column; a row that is wrong is named by its `key` column.
+    """Return the numbers in a column; errors name a row by its `key` column.
 
     Raises:
-        ConfigError: one is missing, no number, not finite, or not above zero.
+        ConfigError: a cell is missing, is not a number, is not finite, or is not above zero.
     """
     found: list[float] = []
     for number, row in enumerate(rows, 1):
@@ -78,14 +78,14 @@ def positive(path: Path, rows: Iterable[Row], column: str, key: str) -> list[flo
         if not 0 < value < math.inf:
             raise ConfigError(
                 f"{path}, row {number} ({row[key]}): {column} is {given!r}, and must be a finite "
-                f"number above 0; leave out what was not measured"
+                f"number above 0; leave out rows that were not measured"
             )
         found.append(value)
     return found
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows with the same columns as CSV, or where the name ends so, as parquet.
+    """Write rows with the same columns as CSV, or as parquet if the name ends in .parquet.
 
     Raises:
         ConfigError: the file cannot be written.

@@ -1,7 +1,8 @@
-"""Costs that can be read off a graph: parameters and multiply-accumulates.
+"""Costs that follow from the graph alone: parameters and multiply-accumulates.
 
-One definition everywhere: a network's MACs are those of its convolutions and linear layers, half
-of what `torch.utils.flop_counter.FlopCounterMode` counts. The papers' "FLOPs" are these MACs.
+One definition everywhere: the MACs of a network are those of its convolutions and linear layers,
+half of the count of `torch.utils.flop_counter.FlopCounterMode`. The "FLOPs" of papers are these
+MACs.
 """
 
 from dataclasses import dataclass
@@ -11,17 +12,17 @@ from archwright.graph import Network, Op, Shape, walk_network
 
 @dataclass(frozen=True)
 class GraphCost:
-    """Learned weights, and multiply-accumulates on one image."""
+    """Number of learned weights, and of multiply-accumulates for one image."""
 
     params: int
     macs: int
 
 
 def graph_cost(network: Network, *, live: bool = False) -> GraphCost:
-    """The cost of every module outside of an auxiliary head; of a supernet, all candidates'.
+    """Return the cost of all modules except an auxiliary head; in a supernet, of all candidates.
 
-    Published sizes count all edges, also those that reach nothing; with `live`, only modules on a
-    way from the image to the logits count.
+    Published sizes count all edges, also dead ones; with `live`, only modules on a path from the
+    image to the logits count.
     """
     params: dict[str, int] = {}
     macs = 0

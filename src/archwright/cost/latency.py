@@ -1,8 +1,7 @@
-"""Latencies from a table: of operations, which add up, or of whole architectures."""
+"""Latencies from a table: of operations, which are summed, or of whole architectures."""
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import cast, get_args
 
@@ -14,24 +13,25 @@ from archwright.cost.files import Row, positive, read_rows
 from archwright.cost.measured import MeasuredCost
 from archwright.errors import ArchwrightError, ConfigError, unknown
 from archwright.graph.expr import is_zero
+from archwright.io.schema import to_json
 from archwright.spaces import read_architecture, write_architecture
 
 COLUMNS = ("operation", "input", "output")
-"""What names an operation: a candidate, or a fixed part as `inspect` prints it; its shapes."""
+"""Columns that identify an operation: candidate, or fixed part as in `inspect`, and its shapes."""
 
 OVERHEAD = Operation("overhead", "-", "-")
-"""What stands for a call of a network that does nothing."""
+"""Row for the latency of a call of a network that does nothing."""
 
 
 def is_free(place: LocatedOp) -> bool:
-    """Whether nothing is left of it in a network that is run: no connection, or a plain wire."""
+    """Return whether the operation takes no time in a network: no connection, or an identity."""
     return is_zero(place.body) or str(place.body) == "id"
 
 
 def operations(layout: DecisionTable) -> dict[Operation, LocatedOp]:
-    """Every distinct operation that networks of the space consist of, at this size.
+    """Return every distinct operation of the networks of the space at this size.
 
-    An identity on an edge is one, since its summand is added; one before a cell is not.
+    An identity on an edge counts, since its result is added to a sum; one before a cell does not.
     """
     searched, fixed = searchable_and_fixed(layout.network)
     parts = [place for _, place in searched if not is_zero(place.body)]
@@ -40,17 +40,17 @@ def operations(layout: DecisionTable) -> dict[Operation, LocatedOp]:
 
 
 def read_latency(layout: DecisionTable, path: Path, name: str = "latency_ms") -> CostModel:
-    """The latency (or energy) by a table: CSV or parquet.
+    """Return the cost model of a table (CSV or parquet) of latencies or energies.
 
-    Either rows of `architecture` and `name`: what is not in the table is predicted (see
-    `fit_predictor`), and columns such as `image_size` or `channels` may say which size it is of. Or
-    rows as `archwright profile` writes them, of `operation`, `input`, `output` and `name`, which
-    add up to a network's. A column `counted` says over which edges: all that are picked, or those
-    that are used or live (see `DecisionTable.counted`).
+    The columns are either `architecture` and `name`: other architectures are predicted (see
+    `fit_predictor`), and columns such as `image_size` or `channels` can give the size of the
+    measured networks. Or they are `operation`, `input`, `output` and `name`, as `archwright
+    profile` writes them: the rows of a network are summed. A column `counted` gives the edges of
+    the sum: all picked ones, or those that are used or live (see `DecisionTable.counted`).
 
     Raises:
-        ConfigError: the file is unusable, a value is not above zero, an architecture is of another
-            space, or the networks have an operation that the table lacks (it is named).
+        ConfigError: the file is unusable, a value is not above zero, an architecture belongs to
+            another space, or the table lacks an operation of the networks (it is named).
     """
     rows = read_rows(path)
     have = set(rows[0])
@@ -80,13 +80,15 @@ def _by_architecture(
         if known.setdefault(text, value) != value:
             raise ConfigError(f"{path}, row {number}: {text} is given twice, with {name} {value:g}")
     if len(known) < 2:
-        raise ConfigError(f"{path} has one architecture: measure some dozens to tell them apart")
+        raise ConfigError(
+            f"{path} has one architecture: measure some dozens, as a prediction needs"
+        )
     return MeasuredCost(name=name, layout=layout, known=known)
 
 
 def _require_size(layout: DecisionTable, path: Path, rows: Sequence[Row]) -> None:
-    """Check that what a table says of the size that it was measured at is the layout's."""
-    for field, ours in asdict(layout.size).items():
+    """Check that the size at which a table was measured, if it has one, is the deployment size."""
+    for field, ours in to_json(layout.size).items():
         for number, row in enumerate(rows, 1):
             if field in row and str(row[field]) != str(ours):
                 raise ConfigError(
@@ -115,7 +117,7 @@ def _by_operation(
 
 
 def _counted(path: Path, rows: Sequence[Row]) -> EdgeFilter:
-    """Which edges take time, if the table says so in a column of that name."""
+    """Return the edges that take time: the value of the column `counted`, by default `picked`."""
     found = {str(row.get("counted") or "picked") for row in rows}
     known = get_args(EdgeFilter)
     for one in sorted(found):
@@ -123,8 +125,8 @@ def _counted(path: Path, rows: Sequence[Row]) -> EdgeFilter:
             raise ConfigError(f"{path}: {unknown('value of counted', one, known)}")
     if len(found) > 1:
         raise ConfigError(
-            f"{path} has rows with counted {' and '.join(sorted(found))}: its operations were not "
-            f"measured alike, profile them together"
+            f"{path} has rows with counted {' and '.join(sorted(found))}: its operations were "
+            f"measured in different ways, profile them together"
         )
     return cast(EdgeFilter, next(iter(found)))
 
@@ -136,9 +138,9 @@ def _require_all(
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         words = ["archwright", "profile", "--space", layout.space.settings["space"]]
-        for name, value in asdict(layout.size).items():
+        for name, value in to_json(layout.size).items():
             words += ["--" + name.replace("_", "-"), str(value)]
-        for name in ("runtime", "device", "threads"):  # as the others were measured
+        for name in ("runtime", "device", "threads"):  # as for the other operations
             held = {str(row[name]) for row in rows if row.get(name)}
             words += ["--" + name, *held] if len(held) == 1 else []
         words += ["--out", str(path.with_stem(f"{path.stem}-all"))]

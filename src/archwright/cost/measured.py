@@ -1,4 +1,4 @@
-"""Costs that were measured of whole networks."""
+"""Costs that were measured on whole networks."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,22 +20,22 @@ from archwright.spaces import read_architecture, write_architecture
 from archwright.tables import latencies
 
 _FITTED, _LEARNED = 2000, 600
-"""Of a larger table, so many architectures are fitted and learned from, a fixed sample."""
+"""Largest numbers of architectures for the additive fit and for the predictor (a fixed sample)."""
 
-_AT_ONCE = 1000
-"""Architectures that are predicted together."""
+_BATCH = 1000
+"""Number of architectures that are predicted together."""
 
 _PUBLISHED = {"channels": 16, "cells": 5, "image_size": 32}
-"""The size of the networks that HW-NAS-Bench measured."""
+"""Size of the networks in HW-NAS-Bench."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredCost(CostModel):
-    """A table of architectures; for those that it does not have, what is learned from it.
+    """Cost model of a table of architectures, with predictions for those that it lacks.
 
     Attributes:
-        known: what was measured, by the text of the architecture (`write_architecture`).
-        complete: nothing is predicted: what is not known costs infinitely much.
+        known: measured costs by the text of the architecture (`write_architecture`).
+        complete: predict nothing: an architecture that is not in `known` has an infinite cost.
     """
 
     known: Mapping[str, float]
@@ -47,11 +47,11 @@ class MeasuredCost(CostModel):
 
     @cached_property
     def predictor(self) -> Predictor:
-        """What is learned from the table."""
+        """Predictor that was fitted to the table."""
         return fit_predictor(self.layout, *self._sample(_LEARNED))
 
     def _sample(self, most: int) -> tuple[list[Architecture], list[float]]:
-        """Architectures of the table and their costs, at most so many."""
+        """Return at most `most` architectures of the table, and their costs."""
         texts = list(self.known)
         order = np.random.default_rng(0).permutation(len(texts))[:most]
         sample = [texts[index] for index in order]
@@ -72,17 +72,17 @@ class MeasuredCost(CostModel):
     def bounds(self, architectures: Sequence[Architecture]) -> list[float]:
         return [
             value
-            for start in range(0, len(architectures), _AT_ONCE)
-            for value in self._values(architectures[start : start + _AT_ONCE], upper=True)
+            for start in range(0, len(architectures), _BATCH)
+            for value in self._values(architectures[start : start + _BATCH], upper=True)
         ]
 
     @property
     @override
     def vectorised(self) -> bool:
-        return not self.complete  # to look one up is quick enough
+        return not self.complete  # a look-up is fast enough
 
     def _values(self, architectures: Sequence[Architecture], *, upper: bool) -> list[float]:
-        """Costs, or what they will hardly exceed where they are predicted."""
+        """Return the costs; with `upper`, predictions are replaced by their upper bounds."""
         for one in architectures:
             self.layout.space.check(one, self.layout.size)
         texts = [write_architecture(one) for one in architectures]
@@ -107,12 +107,12 @@ class MeasuredCost(CostModel):
 
     @cached_property
     def _predicted(self) -> dict[str, float]:
-        """What has been predicted so far."""
+        """Predictions so far."""
         return {}
 
     @cached_property
     def _floor(self) -> float:
-        """What no prediction is below: half of the least that was measured."""
+        """Lower bound of every prediction: half of the smallest measured cost."""
         return min(self.known.values()) / 2
 
     @override
@@ -131,12 +131,12 @@ class MeasuredCost(CostModel):
 
 
 def device_latency(layout: DecisionTable, device: str) -> MeasuredCost:
-    """The latency in milliseconds of NAS-Bench-201 networks on one of six devices.
+    """Return the latency in milliseconds of NAS-Bench-201 networks on one of six devices.
 
     Li et al., HW-NAS-Bench, ICLR 2021, for images of CIFAR-10.
 
     Raises:
-        ConfigError: there is no such device, or networks of this space or size were not measured.
+        ConfigError: there are no measurements of the device, the space or the size.
     """
     if device not in latencies.DEVICES:
         known = unknown("device", device, latencies.DEVICES)
@@ -145,10 +145,10 @@ def device_latency(layout: DecisionTable, device: str) -> MeasuredCost:
 
 
 def device_energy(layout: DecisionTable, device: str) -> MeasuredCost:
-    """The energy in millijoules for one image; see `device_latency`.
+    """Return the energy in millijoules for one image; see `device_latency`.
 
     Raises:
-        ConfigError: as `device_latency`, or no energy was measured on the device.
+        ConfigError: as `device_latency`, or the device has no measured energy.
     """
     if device not in latencies.ENERGY_DEVICES:
         reason = unknown("device with a measured energy", device, latencies.ENERGY_DEVICES)

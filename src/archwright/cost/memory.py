@@ -1,4 +1,4 @@
-"""The memory that training takes for activations."""
+"""Memory for activations in training."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain
@@ -13,12 +13,12 @@ from archwright.lowering import GraphModule, Mixture, logits_table
 
 
 def saved_bytes(run: Callable[[], object], resident: Iterable[Tensor]) -> int:
-    """Bytes that autograd keeps for backward while `run` runs; each storage counts once.
+    """Return the bytes that autograd keeps for backward while `run` runs; each storage counts once.
 
-    `resident` are the tensors that are there anyway and do not count: parameters and buffers.
-    Works on any device, `meta` included.
+    `resident` are tensors that exist anyway and do not count: parameters and buffers. Any device
+    is possible, also `meta`.
     """
-    # a weak reference names its storage on every device, and keeps the name from being used again
+    # a weak reference identifies its storage on every device, and prevents that the id is reused
     own = {StorageWeakRef(tensor.untyped_storage()) for tensor in resident}
     kept: dict[StorageWeakRef, int] = {}
 
@@ -35,10 +35,10 @@ def saved_bytes(run: Callable[[], object], resident: Iterable[Tensor]) -> int:
 
 
 def estimate_training_bytes(network: Network, batch_size: int) -> int:
-    """About the bytes of a training step in float32, right within a factor; nothing is built.
+    """Estimate the bytes of a training step in float32 to within a factor; no module is built.
 
-    Every module's output counts once, and every weight four times (with its gradient, its
-    momentum, and room for an update).
+    The output of each module counts once, and each weight four times (weight, gradient, momentum,
+    and space for an update).
     """
     features = 0
     weights: dict[str, int] = {}
@@ -54,9 +54,9 @@ def estimate_training_bytes(network: Network, batch_size: int) -> int:
 
 
 def degenerate_batch_norm(network: Network, batch_size: int) -> str | None:
-    """The first batch norm that a step would leave a single value a channel; None: there is none.
+    """Return the slot of the first batch norm that gets one value per channel in a step, or None.
 
-    There is no deviation of one value: such a step cannot be taken.
+    One value has no deviation, so such a step is impossible.
     """
     found: list[str] = []
 
@@ -70,9 +70,9 @@ def degenerate_batch_norm(network: Network, batch_size: int) -> str | None:
 
 
 def activation_bytes(network: Network, batch_size: int = 1) -> int:
-    """Bytes that one training step in float32 keeps for backward, counted without running it.
+    """Return the bytes that one training step in float32 keeps for backward, without running it.
 
-    A network with open decisions counts with a softmax mixture.
+    Open decisions are softmax mixtures.
     """
     with torch.device("meta"):
         module = GraphModule(network).train()
@@ -84,7 +84,7 @@ def activation_bytes(network: Network, batch_size: int = 1) -> int:
 
 
 def kept_bytes(place: LocatedOp) -> int:
-    """Bytes that an expression keeps for backward by itself, for one image in float32."""
+    """Return the bytes that an expression alone keeps for backward, for one image in float32."""
     with torch.device("meta"):
         network = Network(place.shape, (Step("only", place.body, (INPUT,)),))
         module = GraphModule(network).train()

@@ -1,7 +1,7 @@
-"""The memory that features take while a network answers: its peak, read off the graph.
+"""Peak memory of the features at inference, computed from the graph.
 
-Modules run in the order in which they are written. A tensor is there from the module that makes it
-until the last one that reads it; sums are made in place where nobody else reads the summand.
+Modules run in the order of the graph. A tensor exists from the module that writes it until the last
+module that reads it; a sum is computed in place where no other module reads the summand.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from archwright.graph.traverse import LiveParts, live_parts, node_shapes
 
 
 def peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
-    """The largest sum of the features that are there at once, for one image, weights apart.
+    """Return the largest size of all features that exist together, for one image, without weights.
 
-    What the logits do not depend on is not run: an exported network does not hold it.
+    Modules that the logits do not depend on do not run: an exported network does not have them.
 
     Raises:
         GraphError: a decision is open.
@@ -37,10 +37,10 @@ def peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
 
 
 def fixed_peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
-    """What the peak of no network is below, whatever its decisions: that of what is run anyway.
+    """Return a lower bound of the peak of all networks, from the steps that all of them run.
 
-    Steps without a decision count, one by one, where every way from the image to the logits leads
-    through them.
+    Each step without a decision counts alone, if every path from the image to the logits leads
+    through it.
     """
     memory = _Memory()
     live, shapes = live_parts(network), walk_network(network)
@@ -59,7 +59,7 @@ def fixed_peak_bytes(network: Network, *, element_bytes: int = 4) -> int:
 
 
 def _unavoidable(network: Network, name: str) -> bool:
-    """Whether the logits read the image through the step of that name alone."""
+    """Return whether every path from the image to the logits leads through the step."""
     reached = {INPUT}
     for step in network.steps:
         if step.name != name and reached.intersection(step.inputs):
@@ -69,7 +69,7 @@ def _unavoidable(network: Network, name: str) -> bool:
 
 @dataclass
 class _Buffer:
-    """A tensor of `shape`, and how many still read it."""
+    """Tensor of `shape`, with the number of modules that have yet to read it."""
 
     shape: Shape
     readers: int
@@ -81,7 +81,7 @@ class _Buffer:
 
 @dataclass
 class _Memory:
-    """Elements that are there now, and the most that ever were."""
+    """Number of elements that exist now, and its maximum so far."""
 
     now: int = 0
     peak: int = 0
@@ -96,14 +96,14 @@ class _Memory:
         buffer.readers += more
 
     def read(self, buffer: _Buffer) -> None:
-        """One of its readers is done."""
+        """Count one read; the last one frees the buffer."""
         buffer.readers -= 1
         if not buffer.readers:
             self.now -= buffer.elements
 
 
 def _run(memory: _Memory, expr: Expr, x: _Buffer) -> _Buffer:
-    """Run `expr` as one reader of `x`; what it makes has one reader."""
+    """Run `expr` as one reader of `x`; return its output, which has one reader."""
     match expr:
         case Op(primitive):
             made = memory.make(primitive.out_shape(x.shape))
@@ -115,7 +115,7 @@ def _run(memory: _Memory, expr: Expr, x: _Buffer) -> _Buffer:
             return x
         case Concat(branches):
             memory.share(x, len(branches) - 1)
-            return _joined(memory, [_run(memory, branch, x) for branch in branches])
+            return _concat(memory, [_run(memory, branch, x) for branch in branches])
         case _:
             raise GraphError(f"{expr.decision.name} is undecided: derive the network first")
 
@@ -134,16 +134,16 @@ def _cell(
         for edge in edges:
             if edge.target == node:
                 end = _run(memory, edge.body, nodes[edge.source])
-                total = end if total is None else _added(memory, total, end)
+                total = end if total is None else _add(memory, total, end)
         if total is not None:
             nodes[node] = total
             memory.share(total, readers.count(node) - 1)
-    # a dead node among others is joined as zeros
+    # a dead node among others is concatenated as zeros
     ends = (nodes[node] if node in nodes else memory.make(shapes[node]) for node in cell.output)
-    return _joined(memory, list(ends))
+    return _concat(memory, list(ends))
 
 
-def _added(memory: _Memory, total: _Buffer, end: _Buffer) -> _Buffer:
+def _add(memory: _Memory, total: _Buffer, end: _Buffer) -> _Buffer:
     if total.readers > 1:
         total, end = end, total
     made = total if total.readers == 1 else memory.make(total.shape)
@@ -153,7 +153,7 @@ def _added(memory: _Memory, total: _Buffer, end: _Buffer) -> _Buffer:
     return made
 
 
-def _joined(memory: _Memory, parts: list[_Buffer]) -> _Buffer:
+def _concat(memory: _Memory, parts: list[_Buffer]) -> _Buffer:
     if len(parts) == 1:
         return parts[0]
     channels = sum(part.shape.channels for part in parts)

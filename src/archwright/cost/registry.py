@@ -1,12 +1,11 @@
-"""Every cost by its name, and the options that budgets and pruning targets have by it.
+"""Registry of costs by name, and the options of their budgets and pruning targets.
 
 Other distributions add a cost by an entry point of the group `archwright.costs`, whose object is a
-`Cost`. Its budget is an option of search and build, its value is in inspect and in the report.
+`Cost`. Its budget is then an option of search and build; inspect and the report print its value.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,24 +19,25 @@ from archwright.cost.definitions.params import PARAMS
 from archwright.cost.definitions.size import SIZE_MB
 from archwright.cost.definitions.training_memory import TRAINING_MEMORY_MB
 from archwright.errors import ConfigError, unknown
+from archwright.io.plugins import load_plugin, plugins
 
 if TYPE_CHECKING:
     from archwright.cost.expected.model import CostModel
     from archwright.spaces import Size, Space
 
 GROUP = "archwright.costs"
-"""The group of entry points by which other distributions add costs."""
+"""Group of the entry points with which other packages add costs."""
 
 
 def _registered() -> Mapping[str, Cost]:
     own = (LATENCY_MS, MACS, PARAMS, MEMORY_MB, SIZE_MB, ENERGY_MJ, TRAINING_MEMORY_MB)
     found: dict[str, Cost] = {cost.name: cost for cost in own}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        cost: object = point.load()
+    for place in plugins(GROUP).values():
+        cost: object = load_plugin(place)
         if not isinstance(cost, Cost):
-            raise ConfigError(f"{point.value} (entry point of {GROUP}) is no Cost; make it one")
+            raise ConfigError(f"{place} (entry point of {GROUP}) is not a Cost: make it one")
         if cost.name in found:
-            raise ConfigError(f"{point.value}: a cost {cost.name} exists already; rename this one")
+            raise ConfigError(f"{place}: a cost {cost.name} exists already: rename this one")
         found[cost.name] = cost
     return MappingProxyType(found)
 
@@ -63,7 +63,7 @@ def budget_costs() -> dict[str, Cost]:
 
 
 def target_costs() -> dict[str, Cost]:
-    """Return the costs that a pruning can aim at, by name: counted ones, then measured ones."""
+    """Return the costs that can be a pruning target, by name; measured ones come last."""
     found = [cost for cost in COSTS.values() if cost.target_help]
     return {cost.name: cost for cost in sorted(found, key=lambda cost: cost.kind == "measured")}
 
@@ -77,13 +77,13 @@ def cost_model(
     latency_device: str | None = None,
     latency_table: Path | None = None,
 ) -> "CostModel":
-    """Return the cost of that name (one of `COSTS`) of the space's networks at the deployment size.
+    """Return the model of a cost (of `COSTS`) for the networks of a space at the deployment size.
 
     See `CostContext` for the other arguments.
 
     Raises:
-        ConfigError: there is no such cost, no one source of latencies, the device's networks are
-            of another space or size, or the table is unusable.
+        ConfigError: the cost is unknown, there is not exactly one source of latencies, the device
+            has no measurements of the space and size, or the table is unusable.
     """
     from archwright.cost.expected.decision_table import DecisionTable
 
@@ -107,7 +107,7 @@ if TYPE_CHECKING:
 
     @dataclass(frozen=True, kw_only=True)
     class Limits:
-        """Budget options as a type checker knows them: those of the package's own costs."""
+        """Budget options for type checkers: those of the costs of archwright itself."""
 
         max_latency_ms: float | None = None
         max_macs: float | None = None
@@ -118,7 +118,7 @@ if TYPE_CHECKING:
 
     @dataclass(frozen=True, kw_only=True)
     class Targets:
-        """Pruning targets as a type checker knows them: those of the package's own costs."""
+        """Pruning targets for type checkers: those of the costs of archwright itself."""
 
         macs: float | None = None
         params: float | None = None
@@ -128,13 +128,13 @@ if TYPE_CHECKING:
 else:
     Limits = _options(
         "Limits",
-        "A limit for each cost that has a budget.",
+        "Limits of all costs that can have a budget.",
         {cost.option: cost.budget_help for cost in budget_costs().values()},
         unset="no limit",
     )
     Targets = _options(
         "Targets",
-        "A pruning target for each cost that has one.",
+        "Targets of all costs that can be a pruning target.",
         {cost.name: cost.target_help for cost in target_costs().values()},
         unset="no limit",
     )

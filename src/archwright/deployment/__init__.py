@@ -1,1 +1,1 @@
-"""What becomes of trained networks: exported to files, and scored. Import from the modules."""
+"""Export and evaluation of trained networks. Import from the modules."""

@@ -1,4 +1,4 @@
-"""Model cards of the networks that runs left."""
+"""Model cards of the networks in run folders."""
 
 from pathlib import Path
 
@@ -31,5 +31,5 @@ def card_of(trained: TrainedNetwork, weights: Weights = "float32") -> ModelCard:
 
 
 def _public(data: str) -> str:
-    """Return the name of images, but nothing of images in a folder of this machine."""
+    """Return the name of a data set; empty for the path of a folder of this machine."""
     return "" if Path(data).is_absolute() else data

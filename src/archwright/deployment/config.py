@@ -19,36 +19,36 @@ class ExportConfig:
     """Export the network of a run to a file that other programs run, checked against torch."""
 
     run: Path
-    """The run folder of a search, a training or a pruning, or a checkpoint in one."""
+    """Run folder of a search, a training or a pruning, or a checkpoint in it."""
     out: Path
-    """The file to write; its name ends as files of its format do, those of onnx in .onnx."""
+    """File to write, with the suffix of its format (.onnx for onnx)."""
     format: Format = "onnx"
     """Format of the file."""
     weights: Weights = "float32"
-    """Type of weights and features; int8 quantises them after training, where the format has it."""
+    """Type of weights and features; int8 quantises them after training, if the format has int8."""
     data: str | None = None
-    """Images on which int8 is calibrated and scored (else those of the run)."""
+    """Images for the calibration and the score of int8 (else those of the run)."""
     data_root: Path | None = None
-    """Folder in which a plain name is looked for before the hub (else the run's, or
+    """Folder in which a data set is searched by name before the hub (else that of the run, or
     $ARCHWRIGHT_DATA)."""
     calibration: int = 512
     """Number of training images from which int8 takes the range of each feature."""
     space: str | None = None
-    """The Python file of the run's space, if that is one of your own."""
+    """Python file of the space of the run, if it is your own."""
     test_limit: int | None = None
-    """Test images on which int8 is scored, a fixed sample (else as many as in the run)."""
+    """Number of test images, a fixed sample, for the score of int8 (else that of the run)."""
     batch_size: int = 1
-    """Images at a time while latency is measured."""
+    """Batch size of the latency measurement."""
     threads: int = 1
-    """Threads while latency is measured."""
+    """Number of threads of the latency measurement."""
     repeats: int = 100
-    """Times that latency is measured, of which the median counts."""
+    """Number of latency measurements; the result is their median."""
 
     def __post_init__(self) -> None:
-        """Check each option, and that the file can be of the format.
+        """Check each option, and the options against the limits of the format.
 
         Raises:
-            ConfigError: it cannot, or one is out of range (the flag is named).
+            ConfigError: an option is out of range or not for the format (the flag is named).
         """
         require_kinds(self)
         check_format(self.format, self.weights, self.out)
@@ -65,26 +65,26 @@ class EvaluateConfig:
     """Score a run, a checkpoint or an exported file on test images."""
 
     file: Path
-    """A run folder, a checkpoint, or an exported file."""
+    """Run folder, checkpoint, or exported file."""
     data: str | None = None
-    """Images (else those that the network was trained on, as many as there)."""
+    """Images (else those of the training of the network, with its limit)."""
     data_root: Path | None = None
-    """Folder in which a plain name is looked for before the hub (else the run's, or
+    """Folder in which a data set is searched by name before the hub (else that of the run, or
     $ARCHWRIGHT_DATA)."""
     test_limit: int | None = None
-    """Number of test images, a fixed sample (else as many as in the run)."""
+    """Number of test images, a fixed sample (else that of the run)."""
     space: str | None = None
-    """The Python file of the run's space, if that is one of your own."""
+    """Python file of the space of the run, if it is your own."""
     device: str = "auto"
-    """auto, cpu, cuda or cuda:1; exported files run on the CPU unless cuda is asked for."""
+    """auto, cpu, cuda or cuda:1; with auto, exported files run on the CPU."""
     precision: Precision | None = None
-    """32-true, or bf16-mixed for autocast (else the run's); an exported file has its own."""
+    """32-true, or bf16-mixed for autocast (else that of the run); not for exported files."""
 
     def __post_init__(self) -> None:
         """Check each option.
 
         Raises:
-            ConfigError: one is out of range (its flag is named).
+            ConfigError: an option is out of range (its flag is named).
         """
         require_kinds(self)
         require_positive(self, "test_limit")

@@ -1,7 +1,7 @@
 """Evaluation of a trained network in a run, a checkpoint or an exported file."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from archwright.deployment.score import Score, score_exported, score_network
 from archwright.engine.device import make_fabric
 from archwright.engine.networks.trained import load_network
 from archwright.engine.options import require_unused
+from archwright.io.schema import to_json
 from archwright.spaces import get_space
 
 
@@ -24,9 +25,9 @@ from archwright.spaces import get_space
 class EvaluateResult:
     """Result of an evaluation: the network, the images and the score.
 
-    `task` is what the network was trained to do; `kind` is that of the run (search, train, prune)
-    or the format of the file; `weights` are float32 or int8; `data_summary` describes the images;
-    `seconds` are those of the scoring.
+    `task` is the task of the training; `kind` is the kind of the run (search, train, prune) or the
+    format of the file; `weights` is float32 or int8; `data_summary` describes the images; `seconds`
+    is the duration of the scoring.
     """
 
     file: Path
@@ -40,23 +41,25 @@ class EvaluateResult:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result for a machine, the score's numbers among the others."""
-        content: dict[str, Any] = {**asdict(self), **self.score.to_json(), "file": str(self.file)}
+        """Return the result as JSON holds it, with the numbers of the score at its top level."""
+        content = to_json(self)
         del content["score"]
-        return content
+        return {**content, **self.score.to_json()}
 
 
 def evaluate(config: EvaluateConfig) -> EvaluateResult:
     """Score a network on test images, normalised as it was trained.
 
-    A run's own images give the score that its training gave, to the last digit.
+    With the images of its run, the score equals the one of its training to the last digit.
 
     Raises:
-        ConfigError: no images are known, or there is no such device.
-        DataError: the images cannot be used, or are others than the network is for.
+        ConfigError: no images are known, or the device does not exist.
+        DataError: the images cannot be used, or do not fit the network.
         RunError: there is no network, or it is damaged.
     """
-    asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
+    request = DataRequest(
+        data=config.data, data_root=config.data_root, test_limit=config.test_limit
+    )
     backend = None if config.file.is_dir() else backend_of(config.file)
     if backend is None:
         trained = load_network(
@@ -65,7 +68,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         card, kind = card_of(trained), trained.kind
         precision = config.precision or trained.settings.get("precision", "32-true")
         fabric = make_fabric(config.device, precision)
-        images = images_for(config.file, card, trained.settings, asked)
+        images = images_for(config.file, card, trained.settings, request)
         began = time.perf_counter()
         score = score_network(fabric, trained.module, images)
     else:
@@ -75,7 +78,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateResult:
         exported, card = open_exported(
             config.file, threads=torch.get_num_threads(), device=str(fabric.device)
         )
-        kind, images = backend.name, images_for(config.file, card, {}, asked)
+        kind, images = backend.name, images_for(config.file, card, {}, request)
         began = time.perf_counter()
         score = score_exported(fabric, exported, images)
     return EvaluateResult(

@@ -1,7 +1,7 @@
-"""Export of a run to a file that other programs run: written, checked against torch, measured."""
+"""Export of a run: write a file for other programs, check it against torch, and measure it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ from archwright.engine.device import make_fabric
 from archwright.engine.networks.trained import TrainedNetwork, load_network
 from archwright.errors import RunError
 from archwright.io.files import write_bytes
+from archwright.io.schema import to_json
 from archwright.lowering import GraphModule
 from archwright.spaces import get_space
 
-_CALIBRATED = 64
-"""Images of a calibration batch."""
+_CALIBRATION_BATCH = 64
+"""Images in a calibration batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +39,18 @@ class ExportResult:
     """Result of an export: the file, its cost and its latency.
 
     `published_params` and `published_macs` are those of the architecture as published, from which
-    a network that a search left differs. `size_mb` (10^6 bytes) are the weights by themselves, as
-    budgets count them, `bytes` those of the file. `latency_ms` is a median and `latency_spread_ms`
-    the interquartile range, for `batch_size` images in `threads` threads. `deviation` is the
-    largest difference of the logits of the file from torch's, in units of the largest; of int8,
-    those of the float32 file of the same network.
+    the network of a search differs. `size_mb` (10^6 bytes) is the size of the weights alone, as in
+    budgets, and `bytes` the size of the file. `latency_ms` is a median and `latency_spread_ms` the
+    interquartile range, for `batch_size` images with `threads` threads. `deviation` is the largest
+    difference between the logits of the file and of torch, in units of max(1, largest logit); for
+    int8, it is that of the float32 file of the same network.
 
-    Of int8 there is the accuracy, in percent of test images, and what the float32 file has and
-    takes; of a pruned network, what the unpruned one takes in the same format, with weights of the
-    same type. Both were timed in turns with the file. `data_summary` says on what it was calibrated
-    and scored.
-    `noted` is the run folder in whose log the result stands, None for a run that goes on; where the
-    log cannot be written, `unnoted` says why.
+    For int8, `top1` is the accuracy in percent of test images, and the fields `..._float32` are
+    accuracy, size and latency of the float32 file. For a pruned network, the fields `..._unpruned`
+    are MACs and latency of the unpruned network in the same format and type of weights. All files
+    were timed interleaved. `data_summary` describes the images for calibration and score.
+    `noted` is the run folder whose log contains the result, None for a run that has not ended;
+    `unnoted` is the reason if the log cannot be written.
     """
 
     run: Path
@@ -81,20 +82,19 @@ class ExportResult:
     unnoted: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result for a machine; fields without a value are left out."""
-        content = {**asdict(self), "run": str(self.run), "file": str(self.file), "noted": None}
-        return {name: value for name, value in content.items() if value is not None}
+        """Return the result as JSON holds it, without `noted` and without fields that are None."""
+        return to_json(replace(self, noted=None), skip_none=True)
 
 
 def export(config: ExportConfig) -> ExportResult:
-    """Export the network of a run, and note it in the log of the run.
+    """Export the network of a run, and write the result to the log of the run.
 
-    The file appears when it has been checked, or not at all.
+    The file is written only after the check against torch.
 
     Raises:
-        RunError: there is no network to export, it is damaged, the file answers otherwise than
-            torch, or it cannot be written.
-        GraphError: the format has no form for something in the network.
+        RunError: there is no network to export, it is damaged, the logits of the file differ from
+            those of torch, or the file cannot be written.
+        GraphError: the format cannot represent a part of the network.
         ConfigError: a library is not installed.
         DataError: the images that int8 needs cannot be used.
     """
@@ -111,7 +111,7 @@ def export(config: ExportConfig) -> ExportResult:
         more = {n: serialise(m, config.format, card_of(trained)) for n, m in others.items()}
         files, scores = {"": plain, **more}, dict[str, Any]()
     else:
-        files, scores = _quantised(config, trained, {"": trained.module, **others}, plain)
+        files, scores = _quantise(config, trained, {"": trained.module, **others}, plain)
     if trained.unpruned is not None:
         scores["macs_unpruned"] = graph_cost(trained.unpruned).macs
     result = ExportResult(
@@ -133,7 +133,9 @@ def export(config: ExportConfig) -> ExportResult:
         **_latencies(config, trained, files),
         **scores,
     )
-    ended = trained.folder.result() is not None  # a log that cannot be read is refused before
+    ended = (
+        trained.folder.result() is not None
+    )  # raises before the file is written if the log cannot be read
     try:
         write_bytes(config.out, files[""])
     except OSError as error:
@@ -142,13 +144,13 @@ def export(config: ExportConfig) -> ExportResult:
         return result
     try:
         trained.folder.log.write("export", **result.to_json())
-    except RunError as error:  # the file is there: what is asked for is done
+    except RunError as error:  # the file is written, so the export has succeeded
         return replace(result, unnoted=str(error).split(";")[0])
     return replace(result, noted=trained.folder.path)
 
 
 def export_network(run: Path, out: Path, *, form: Format = "onnx") -> ExportResult:
-    """Export the network of a run with the usual settings; see `export`."""
+    """Export the network of a run with default settings; see `export`."""
     return export(ExportConfig(run=run, out=out, format=form))
 
 
@@ -156,15 +158,17 @@ def _open(config: ExportConfig, content: bytes) -> Runtime:
     return load(content, config.format, threads=config.threads)
 
 
-def _quantised(
+def _quantise(
     config: ExportConfig,
     trained: TrainedNetwork,
     modules: Mapping[str, GraphModule],
     plain: bytes,
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Return the quantised files beside the plain one, and the accuracy before and after."""
-    asked = DataRequest(data=config.data, data_root=config.data_root, test_limit=config.test_limit)
-    images = images_for(config.run, card_of(trained), trained.settings, asked)
+    """Return the quantised files and the float32 file, and the accuracy of both."""
+    request = DataRequest(
+        data=config.data, data_root=config.data_root, test_limit=config.test_limit
+    )
+    images = images_for(config.run, card_of(trained), trained.settings, request)
     card = card_of(trained, config.weights)
     made = {
         name: serialise(
@@ -183,10 +187,10 @@ def _quantised(
 
 
 def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
-    """Return training images as test images are: normalised, and not augmented."""
+    """Return batches of training images, normalised and not augmented, as test images are."""
     part = images.train.subset(subset_indices(len(images.train), count))
     batches = data.Batches(
-        part, _CALIBRATED, seed=0, stream="calibration", mean=images.mean, std=images.std
+        part, _CALIBRATION_BATCH, seed=0, stream="calibration", mean=images.mean, std=images.std
     )
     return (batch for batch, _ in batches.epoch(0))
 
@@ -194,7 +198,7 @@ def _calibration(images: data.ImageData, count: int) -> Iterator[Tensor]:
 def _latencies(
     config: ExportConfig, trained: TrainedNetwork, files: Mapping[str, bytes]
 ) -> dict[str, Any]:
-    """Time every file, all in turns; return the times by the name of their field."""
+    """Measure the latency of every file, interleaved; return it by the names of the fields."""
     image = trained.network.image
     calls = [
         _open(config, content).call(image, batch=config.batch_size) for content in files.values()

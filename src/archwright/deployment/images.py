@@ -1,4 +1,4 @@
-"""The images that a trained network is given: normalised as in its training, and of its classes."""
+"""Images for a trained network: normalised as in its training, with the classes that it knows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from archwright.errors import ConfigError, DataError
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """The images that a command asks for."""
+    """Data set that a command requests; None for the setting of the run."""
 
     data: str | None = None
     data_root: Path | None = None
@@ -21,44 +21,47 @@ class DataRequest:
 
 
 def images_for(
-    path: Path, card: ModelCard, settings: Mapping[str, Any], asked: DataRequest
+    path: Path, card: ModelCard, settings: Mapping[str, Any], request: DataRequest
 ) -> data.ImageData:
-    """The images that are asked for, else those of the run with these `settings`.
+    """Return the requested images, or those of the run.
 
-    `path` is where the network comes from, `card` what it takes; `settings` are empty where no run
-    folder is at hand.
+    Args:
+        path: file or folder of the network, for messages.
+        card: model card of the network.
+        settings: settings of the run; empty if there is no run folder.
+        request: requested data set.
 
     Raises:
-        ConfigError: none are asked for, and none are known.
-        DataError: they cannot be used, or are others than the network takes and tells apart.
+        ConfigError: no images are requested, and those of the run are not known.
+        DataError: the images cannot be used, or their form or classes do not fit the network.
     """
-    name = asked.data or settings.get("data") or card.data
+    name = request.data or settings.get("data") or card.data
     if not name:
-        raise ConfigError(f"{path} does not say on which images: give --data")
-    root = asked.data_root or settings.get("data_root")
-    own = not asked.data and bool(settings)
+        raise ConfigError(f"{path} does not name a data set: give --data")
+    root = request.data_root or settings.get("data_root")
+    own = not request.data and bool(settings)
     loaded = data.load(
         name,
         root=root,
         image_size=card.image_size,
         limit=settings.get("limit") if own else None,
-        test_limit=asked.test_limit or (settings.get("test_limit") if own else None),
+        test_limit=request.test_limit or (settings.get("test_limit") if own else None),
         background=card.background,
         white_level=card.white_level,
     )
     _require_fit(path, card, loaded)
     if not len(loaded.test):
-        raise DataError(f"{loaded.name} has no test images: there is nothing to score on")
+        raise DataError(f"{loaded.name} has no test images: give --data of images with a test part")
     say(data.summary(loaded))
     return _normalised(loaded, card)
 
 
 def _require_fit(path: Path, card: ModelCard, images: data.ImageData) -> None:
-    remedy = "give --data of what it was trained for"
+    remedy = "give --data with images like those of its training"
     pairs = (
         ("classes", len(card.classes), len(images.classes)),
-        ("channels an image", card.image_channels, images.channels),
-        ("pixels a side", card.image_size, images.image_size),
+        ("channels per image", card.image_channels, images.channels),
+        ("pixels per side", card.image_size, images.image_size),
     )
     for what, own, given in pairs:
         if own != given:
@@ -71,9 +74,10 @@ def _require_fit(path: Path, card: ModelCard, images: data.ImageData) -> None:
 
 
 def _normalised(images: data.ImageData, card: ModelCard) -> data.ImageData:
-    """The images with the card's mean and deviation; their own ones where these are the same.
+    """Return the images with mean and deviation of the card, unless they differ by rounding only.
 
-    What is written down is rounded: a run's own images are to be normalised to the last bit.
+    A card has rounded numbers, and the images of the run itself must be normalised exactly as in
+    training.
     """
     pairs = zip((*images.mean, *images.std), (*card.mean, *card.std), strict=True)
     if all(abs(own - rounded) <= 1e-8 for own, rounded in pairs):

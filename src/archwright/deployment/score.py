@@ -1,4 +1,4 @@
-"""Score a network, or a file of one, on the test images."""
+"""Score of a network, or of an exported file, on the test images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,8 +23,9 @@ class Score:
     """Metrics of a task on test images, and the mean loss.
 
     Attributes:
-        metrics: every metric by key, the one that networks are ranked by first.
-        loss: None where it is not a finite number.
+        metrics: every metric by key; networks are ranked by the first one.
+        loss: mean loss; None if it is not a finite number.
+        images: number of images.
     """
 
     metrics: Mapping[str, float]
@@ -33,7 +34,7 @@ class Score:
 
     @property
     def headline(self) -> float:
-        """The metric that networks are ranked by."""
+        """Value of the metric by which networks are ranked."""
         return next(iter(self.metrics.values()))
 
     def to_json(self) -> dict[str, Any]:
@@ -42,7 +43,7 @@ class Score:
 
 
 def score_network(fabric: "Fabric", network: GraphModule, images: data.ImageData) -> Score:
-    """Return the score of a network on the test images, exactly as its training takes it."""
+    """Return the score of a network on the test images, computed exactly as in its training."""
     to_device(network, fabric.device)
     return _score(evaluate(fabric, images.task, network, scoring_batches(fabric, images).epoch(0)))
 

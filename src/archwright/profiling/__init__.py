@@ -1,1 +1,1 @@
-"""Measured costs of operations on this machine. Import from the modules."""
+"""Profiling of operations on this machine. Import from the modules."""

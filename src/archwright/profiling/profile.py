@@ -1,9 +1,10 @@
-"""Latencies of operations on this machine, measured as they stand in a network.
+"""Profile of a space: latencies of its operations on this machine, measured inside networks.
 
-A runtime fuses what stands next to each other, and a call has costs of its own, so that an
-operation by itself would be timed wrongly. It is timed by what more copies of it add to a network,
-each with the addition that joins an edge to its node. Then some whole networks are timed, and every
-kind of operation is scaled by one factor, so that the parts add up to them.
+A runtime fuses neighbouring operations, and each call has an overhead, so the latency of an
+isolated operation would be wrong. Instead, the latency is the difference between networks with more
+and fewer copies of the operation, each with the addition that joins an edge to its node. Then some
+whole networks are measured, and each kind of operation is scaled by one factor, so that the sums
+agree with these networks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,24 +42,24 @@ from archwright.profiling.runtimes import Runtime
 from archwright.spaces.discretise import random_architecture
 
 _FEW, _MANY = 2, 6
-"""Copies of an operation in the two networks whose difference is taken."""
+"""Numbers of copies of an operation in the two networks that are compared."""
 _LEAST_MS = 1e-4
-"""What an operation takes at least: a difference of two measurements may come out below."""
+"""Least latency of an operation: the difference of two measurements may be smaller."""
 _PRIOR = 0.01
-"""How much a factor of 1 is believed beside a whole network: errors of 3 % against 30 %."""
+"""Weight of the prior that a factor is 1, relative to a network: errors of 3 % against 30 %."""
 _FACTORS = (0.2, 5.0)
-"""Between these a factor must lie."""
+"""Bounds of a factor."""
 _FIXED = "fixed"
-"""The kind of all operations that are no candidates."""
+"""Kind of all operations that are not candidates."""
 
 
 Timer = Callable[[Sequence[Callable[[], object]]], Sequence[Timing]]
-"""Times calls in turns, so that what slows the machine down slows all of them."""
+"""Function that measures calls interleaved, so that other load slows all of them alike."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """An operation: what it takes in a network, by copies alone, and the factor between the two."""
+class MeasuredOperation:
+    """Latency of an operation: in a network, by copies alone, and the factor between the two."""
 
     operation: Operation
     latency_ms: float
@@ -70,17 +71,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Profile:
-    """Operations of a layout, the overhead first, and whole networks that they were fitted to."""
+    """Latencies of the operations of a space, the overhead first, fitted to whole networks."""
 
     layout: DecisionTable
     counted: EdgeFilter
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredOperation, ...]
     networks: int
     median_error: float
-    """Of the networks that were fitted to, relative: the half of them is nearer."""
+    """Median of the relative errors on the networks of the fit."""
 
     def rows(self, runtime: str, device: str, threads: int) -> list[Row]:
-        """The table that `read_latency` reads."""
+        """Return the rows of the table that `read_latency` reads."""
         where = {"runtime": runtime, "device": device, "threads": threads, "counted": self.counted}
         return [
             {
@@ -106,58 +107,65 @@ def profile(
     counted: EdgeFilter = "used",
     timer: Timer = benchmark_interleaved,
 ) -> Profile:
-    """Measure every operation of a layout, and `networks` whole ones (one at least).
+    """Measure every operation of a space, and `networks` whole networks (at least one).
 
-    `counted` are the edges that the runtime runs: an exported network has none that lead nowhere,
-    but those that get nothing but zeros.
+    `counted` are the edges that the runtime runs: an exported network has no edges without a path
+    to the output, but it has edges whose input is zeros.
     """
     parts = operations(layout)
-    drawn = _drawn(layout, networks)
+    drawn = _sample_architectures(layout, networks)
     whole = [layout.space.discrete(one, layout.size) for one in drawn]
-    copies = [repeated(place, number) for place in parts.values() for number in (_FEW, _MANY)]
+    copies = [
+        repeat_operation(place, number) for place in parts.values() for number in (_FEW, _MANY)
+    ]
     bare = sorted({place.shape for place in parts.values() if not _has_weights(place.body)})
-    prefixes = [_beside([_prefix(shape)] * n, shape) for shape in bare for n in (_FEW, _MANY)]
-    all_networks = [_nothing(layout), *copies, *prefixes, *whole]
+    prefixes = [_parallel([_prefix(shape)] * n, shape) for shape in bare for n in (_FEW, _MANY)]
+    all_networks = [_minimal_network(layout), *copies, *prefixes, *whole]
     timings = list(timer([runtime(network) for network in all_networks]))
     overhead, *rest = timings
     slopes = [_slope(few, many) for few, many in zip(rest[::2], rest[1::2], strict=False)]
     prefix = dict(zip(bare, slopes[len(parts) :], strict=False))
     alone: dict[Operation, Timing] = {OVERHEAD: overhead}
     for (operation, place), slope in zip(parts.items(), slopes, strict=False):
-        before = 0.0 if _has_weights(place.body) or _keeps(place) else prefix[place.shape].median_ms
+        before = (
+            0.0
+            if _has_weights(place.body) or _keeps_shape(place)
+            else prefix[place.shape].median_ms
+        )
         alone[operation] = replace(slope, median_ms=max(slope.median_ms - before, _LEAST_MS))
     wanted = np.array([timing.median_ms for timing in timings[len(timings) - networks :]])
-    return _fitted(layout, drawn, alone, wanted, counted=counted)
+    return _fit_factors(layout, drawn, alone, wanted, counted=counted)
 
 
-def _drawn(layout: DecisionTable, networks: int) -> list[Architecture]:
+def _sample_architectures(layout: DecisionTable, networks: int) -> list[Architecture]:
     generator = np.random.default_rng(0)
     return [random_architecture(layout.space, layout.size, generator) for _ in range(networks)]
 
 
 def _slope(few: Timing, many: Timing) -> Timing:
-    """What one more copy takes."""
+    """Return the latency of one more copy."""
     more = _MANY - _FEW
     spread = float(np.hypot(few.spread_ms, many.spread_ms)) / more
     repeats = min(few.repeats, many.repeats)
     return Timing((many.median_ms - few.median_ms) / more, spread, repeats)
 
 
-def _nothing(layout: DecisionTable) -> Network:
-    """A network that does next to nothing."""
+def _minimal_network(layout: DecisionTable) -> Network:
+    """Return a network of one cheap operation, whose latency is the overhead of a call."""
     return Network(layout.size.image, (Step("only", chain(GlobalAvgPool()), (INPUT,)),))
 
 
-def repeated(place: LocatedOp, number: int) -> Network:
-    """A network of so many copies of an operation, each joined by an addition.
+def repeat_operation(place: LocatedOp, number: int) -> Network:
+    """Return a network with `number` copies of an operation, each with an addition.
 
-    Where the shape stays, they are in series, each with a way around it; else side by side. Copies
-    without weights on the same input would be run as one: each gets a conv of its own before it.
+    If input and output shape are equal, the copies are in series, each with a residual connection;
+    otherwise they are parallel. Parallel copies without weights would run only once, so each gets
+    its own convolution before it.
     """
-    if _keeps(place):
+    if _keeps_shape(place):
         steps: list[Step] = []
         for at in range(number):
-            body = name_slots(_unnamed(place.body), f"copy{at}")
+            body = name_slots(_without_slots(place.body), f"copy{at}")
             around = Cell("copy", (Chain(),), 1, (Edge(0, 1, Chain()), Edge(0, 1, body)), (1,))
             steps.append(Step(f"copy{at}", around, (steps[-1].name if steps else INPUT,)))
         steps.append(Step("end", chain(GlobalAvgPool()), (steps[-1].name,)))
@@ -165,11 +173,11 @@ def repeated(place: LocatedOp, number: int) -> Network:
     bodies = [place.body] * number
     if not _has_weights(place.body):
         bodies = [chain(_prefix(place.shape), place.body)] * number
-    return _beside(bodies, place.shape)
+    return _parallel(bodies, place.shape)
 
 
-def _keeps(place: LocatedOp) -> bool:
-    """Whether its shape stays, so that copies can stand in series."""
+def _keeps_shape(place: LocatedOp) -> bool:
+    """Return whether input and output shape are equal, so that copies can be in series."""
     return place.made == place.shape
 
 
@@ -178,22 +186,24 @@ def _has_weights(body: Expr) -> bool:
 
 
 def _prefix(shape: Shape) -> Expr:
-    """The least that makes copies of an input differ."""
+    """Return a cheap convolution that makes the inputs of the copies differ."""
     return chain(Conv(shape.channels, shape.channels, 1, groups=shape.channels))
 
 
-def _unnamed(body: Expr) -> Expr:
-    """An expression whose slots may be named anew."""
+def _without_slots(body: Expr) -> Expr:
+    """Return the expression without names of slots."""
     return map_modules(body, lambda module, _: Op(module.primitive))
 
 
-def _beside(bodies: Sequence[Expr], shape: Shape) -> Network:
-    edges = (Edge(0, 1, name_slots(_unnamed(body), f"copy{at}")) for at, body in enumerate(bodies))
+def _parallel(bodies: Sequence[Expr], shape: Shape) -> Network:
+    edges = (
+        Edge(0, 1, name_slots(_without_slots(body), f"copy{at}")) for at, body in enumerate(bodies)
+    )
     cell = Cell("copies", (Chain(),), 1, tuple(edges), (1,))
     return Network(shape, (Step("only", cell, (INPUT,)),))
 
 
-def _fitted(
+def _fit_factors(
     layout: DecisionTable,
     drawn: Sequence[Architecture],
     alone: Mapping[Operation, Timing],
@@ -201,9 +211,9 @@ def _fitted(
     *,
     counted: EdgeFilter,
 ) -> Profile:
-    """Scale each kind of operation so that the parts add up to whole networks.
+    """Scale each kind of operation so that the sums agree with whole networks.
 
-    Least squares of relative errors; a factor is pulled to 1 as far as the networks leave it open.
+    Least squares of relative errors, with a prior that factors are 1.
     """
     candidates = {
         place.operation: place.name for _, place in searchable_and_fixed(layout.network)[0]
@@ -215,7 +225,7 @@ def _fitted(
     }
     picked = layout.one_hots(drawn)
     columns = [
-        _sums(
+        _sum_known(
             layout, {o: t.median_ms for o, t in alone.items() if kind[o] == name}, counted=counted
         )(picked).numpy()
         for name in kinds
@@ -228,7 +238,7 @@ def _fitted(
     errors = np.abs(parts @ factors - 1)
     by_kind = dict(zip(kinds, factors.tolist(), strict=True))
     measured = tuple(
-        Measured(
+        MeasuredOperation(
             operation,
             timing.median_ms * by_kind[kind[operation]],
             timing.spread_ms * by_kind[kind[operation]],
@@ -243,10 +253,10 @@ def _fitted(
     )
 
 
-def _sums(
+def _sum_known(
     layout: DecisionTable, known: Mapping[Operation, float], *, counted: EdgeFilter
 ) -> AdditiveCost:
-    """What the known operations add up to; all others cost nothing."""
+    """Return the additive cost of the known operations; all others cost nothing."""
 
     def cost(place: LocatedOp) -> float:
         return 0.0 if is_zero(place.body) else known.get(place.operation, 0.0)

@@ -1,4 +1,4 @@
-"""What networks are run with when they are measured."""
+"""Runtimes in which networks are measured."""
 
 from collections.abc import Callable
 from typing import Literal, Protocol, get_args
@@ -14,18 +14,18 @@ RuntimeName = Literal["onnxruntime", "torch"]
 
 
 class Runtime(Protocol):
-    """Something that networks are run with."""
+    """Function that loads networks into a runtime."""
 
     def __call__(self, network: Network) -> Callable[[], object]:
-        """One answer of the network to one image, to be timed."""
+        """Return a function that runs the network on one image, for timing."""
         ...
 
 
 def runtime(name: str, device: str, threads: int) -> Runtime:
-    """The runtime of that name on a device; `threads` are onnxruntime's, torch has its own setting.
+    """Return the runtime of that name on a device; `threads` is for onnxruntime only.
 
     Raises:
-        ConfigError: there is no such runtime, it is not installed, or has no such device.
+        ConfigError: the runtime is unknown, is not installed, or does not have the device.
     """
     known = get_args(RuntimeName)
     if name not in known:
@@ -50,7 +50,7 @@ def _in_torch(device: str) -> Runtime:
 
         @torch.inference_mode()
         def call() -> object:
-            return answer(images).cpu()  # which waits for the device
+            return answer(images).cpu()  # waits for the device
 
         return call
 

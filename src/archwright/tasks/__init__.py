@@ -1,10 +1,9 @@
-"""Tasks: what a network is trained to do. Each is one file; see `Task` for what it says."""
+"""Tasks, such as classification: one file each, with the contract `Task`."""
 
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 
 from archwright.errors import ConfigError, unknown
+from archwright.io.plugins import load_plugin, with_plugins
 from archwright.tasks.classification import CLASSIFICATION, Classification
 from archwright.tasks.contract import (
     Accumulator,
@@ -39,45 +38,38 @@ __all__ = [
 ]
 
 TASKS: dict[str, str] = {"classification": "archwright.tasks.classification:Classification"}
-"""Module and class of each task of the package."""
+"""Module and class of each task of archwright."""
 GROUP = "archwright.tasks"
-"""The entry point group in which other packages name theirs."""
+"""Group of the entry points with which other packages add tasks."""
 
 
 def known_tasks() -> dict[str, str]:
-    """Return module and class of each task by name: the package's, then those of other packages.
+    """Return module and class of each task by name: archwright's, then those of other packages.
 
     Raises:
         ConfigError: two have the same name.
     """
-    found = dict(TASKS)
-    for entry in entry_points(group=GROUP):
-        if found.setdefault(entry.name, entry.value) != entry.value:
-            raise ConfigError(
-                f"two tasks are named {entry.name!r}, {found[entry.name]} and {entry.value}: "
-                f"uninstall one of the packages"
-            )
-    return found
+    return with_plugins(GROUP, TASKS)
 
 
 def find_metric(key: str) -> Metric:
-    """Return the metric of that key, of whatever task; one without a unit where none has it."""
+    """Return the metric of that key, of any task; if no task has it, a metric without a unit."""
     metrics = (metric for name in known_tasks() for metric in get_task(name).metrics)
     return next((one for one in metrics if one.key == key), Metric(key=key, label=key, unit=""))
 
 
 @cache
 def get_task(name: str) -> Task:
-    """Return the task of that name, with its published settings.
+    """Return the task of that name, with default settings.
 
     Raises:
-        ConfigError: there is none (the nearest name is given), or its class is no task.
+        ConfigError: there is none (the nearest name is given), its package cannot be imported, or
+            its class is no task.
     """
     known = known_tasks()
     if name not in known:
         raise ConfigError(unknown("task", name, known))
-    module, _, attribute = known[name].partition(":")
-    made: object = getattr(import_module(module), attribute)()
+    made: object = load_plugin(known[name])()
     if not isinstance(made, Task):
-        raise ConfigError(f"the task {name!r} ({known[name]}) is no archwright.tasks.Task")
+        raise ConfigError(f"the task {name!r} ({known[name]}) is not an archwright.tasks.Task")
     return made

@@ -254,8 +254,14 @@ def test_methods_share_options_of_one_type(empty: None) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("import no_such_module", "cannot be imported: ModuleNotFoundError: No module named"),
-        ("Sharp = 3", "is 3: it must be a dataclass derived from archwright.nas.method.Method"),
+        (
+            "import no_such_module",
+            r"^sharp:Sharp cannot be loaded \(ModuleNotFoundError: No module named",
+        ),
+        (
+            "Sharp = 3",
+            r"^method 'sharp' is 3: it must be a dataclass derived from archwright.nas.method.Meth",
+        ),
     ],
 )
 def test_a_package_that_is_broken_is_named(
@@ -264,11 +270,12 @@ def test_a_package_that_is_broken_is_named(
     (package / "sharp.py").write_text(text)
     monkeypatch.syspath_prepend(package)
     monkeypatch.delitem(sys.modules, "sharp", raising=False)
-    found = type(METHODS)()
+    groups = {registry.GROUP: {"sharp": "sharp:Sharp"}}
+    monkeypatch.setattr("archwright.io.plugins.plugins", groups.__getitem__)
     importlib.invalidate_caches()
-    assert "sharp" in found
-    with pytest.raises(ConfigError, match=f"^method 'sharp' .*{message}"):
-        _ = found["sharp"]
+    assert "sharp" in METHODS
+    with pytest.raises(ConfigError, match=message):
+        _ = METHODS["sharp"]
     sys.modules.pop("sharp", None)
 
 

@@ -1,1 +1,1 @@
-"""ONNX: the graph as a model, int8, and onnxruntime. Import from the modules."""
+"""ONNX: conversion of the graph, int8, and onnxruntime. Import from the modules."""

@@ -1,4 +1,4 @@
-"""ONNX, opset 17: files for onnxruntime and whatever else reads ONNX."""
+"""ONNX, opset 17: files for onnxruntime and other programs that read ONNX."""
 
 from pathlib import Path
 

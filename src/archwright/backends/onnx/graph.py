@@ -1,7 +1,7 @@
-"""A network as an ONNX model, written directly from its graph.
+"""Conversion of the graph of a network to an ONNX model.
 
-Nothing is traced: every primitive adds its own nodes, and what the logits do not read is left out.
-So a deep network takes a second, and dead edges cost nothing in the file.
+Nothing is traced: every primitive adds its own nodes, and nodes that the logits do not depend on
+are left out. So a deep network takes a second, and dead edges do not enlarge the file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,18 +30,18 @@ from archwright.graph.traverse import node_shapes
 from archwright.lowering import GraphModule
 
 OPSET, IR_VERSION = 17, 8
-"""Old enough for the runtimes in use."""
+"""Versions that are old enough for the runtimes in use."""
 
 IMAGES, LOGITS = "images", "logits"
 
 
 def to_onnx(module: GraphModule, metadata: Mapping[str, str] | None = None) -> bytes:
-    """Return the ONNX file of a network in evaluation mode, without its auxiliary head.
+    """Return the content of the ONNX file of a network in evaluation mode, without auxiliary head.
 
-    It takes `images` float32 [B, C, H, W] of any batch and gives `logits` [B, classes].
+    Its input is `images` float32 [B, C, H, W] of any batch size, its output `logits` [B, classes].
 
     Raises:
-        GraphError: a decision is open, or a primitive has no form in ONNX.
+        GraphError: a decision is open, or a primitive has no ONNX form.
         ConfigError: onnx is not installed.
     """
     verify_discrete(module.network)
@@ -95,7 +95,7 @@ class _OnnxBuilder:
         return self._batch
 
     def reached(self, logits: str) -> tuple[list[Any], list[Any]]:
-        """Return the nodes and constants that `logits` reads, in order."""
+        """Return the nodes and constants that `logits` depends on, in order."""
         wanted = {logits}
         for name, node in reversed(self._nodes.items()):
             if name in wanted:
@@ -106,7 +106,7 @@ class _OnnxBuilder:
         )
 
     def network(self, module: GraphModule) -> str:
-        """Add every step but an auxiliary head; return the name of the logits."""
+        """Add every step except an auxiliary head; return the name of the logits."""
         network = module.network
         shapes, made = walk_network(network), {INPUT: IMAGES}
         for step in network.steps:
@@ -127,7 +127,7 @@ class _OnnxBuilder:
         ]
         for node in cell.inner():
             edges = cell.into(node)
-            # zeros add nothing, unless there is nothing else
+            # a sum needs no zeros, unless there is no other summand
             kept = [edge for edge in edges if not _ends_in_zeros(edge.body)] or edges[:1]
             ends = [
                 self._expr(module, edge.body, nodes[edge.source], shapes[edge.source])
@@ -157,7 +157,7 @@ class _OnnxBuilder:
 
 
 def _ends_in_zeros(expr: Expr) -> bool:
-    """Whether the last primitive makes zeros; one that follows zeros may not."""
+    """Return whether the last primitive returns zeros; a primitive after zeros may not."""
     match expr:
         case Op(primitive):
             return primitive.zero

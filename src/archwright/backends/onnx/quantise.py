@@ -1,8 +1,8 @@
 """Post-training static quantisation of ONNX files: weights and features become 8-bit integers.
 
-Ranges of features are those seen on calibration images; weights have a scale for each output
-channel. Batch norms are folded into their convolutions first, so that what is rounded is what is
-computed.
+The ranges of features are measured on calibration images; weights have a scale for each output
+channel. Batch norms are folded into their convolutions first, so that the rounded weights are those
+that the runtime multiplies with.
 """
 
 import logging
@@ -19,10 +19,9 @@ from archwright.errors import silenced
 
 
 def to_int8(content: bytes, batches: Iterable[Tensor], metadata: Mapping[str, str]) -> bytes:
-    """Return the ONNX file `content` with 8-bit weights and features, and other metadata.
+    """Return the ONNX file `content` with 8-bit weights and features, and with `metadata`.
 
-    `batches` are the calibration images [B, C, H, W], normalised. The file
-    takes and gives float32 as `content` does.
+    `batches` are the calibration images [B, C, H, W], normalised. Input and output stay float32.
 
     Raises:
         ConfigError: onnx or onnxruntime is not installed.
@@ -52,7 +51,7 @@ def to_int8(content: bytes, batches: Iterable[Tensor], metadata: Mapping[str, st
 
 
 def _reader(quantization: Any, batches: Iterator[Tensor]) -> Any:
-    """Return calibration images as onnxruntime reads them: the next batch, or None at the end."""
+    """Return the reader of calibration images for onnxruntime: next batch, or None at the end."""
 
     class Reader(quantization.CalibrationDataReader):
         def get_next(self) -> dict[str, Any] | None:

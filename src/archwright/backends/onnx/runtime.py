@@ -1,4 +1,4 @@
-"""ONNX files in onnxruntime.
+"""Run ONNX files in onnxruntime.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -19,14 +19,14 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class Session:
-    """A loaded ONNX model: callable on images [B, C, H, W], or on several inputs."""
+    """Loaded ONNX model: callable on images [B, C, H, W], or on several inputs."""
 
     def __init__(self, content: bytes | Path, *, threads: int = 1, device: str = "cpu") -> None:
         """Load a model from a file, or from its bytes; on `cpu`, `cuda` or `cuda:1`.
 
         Raises:
             ConfigError: onnxruntime is not installed, or cannot use the device.
-            RunError: the file is missing, no ONNX model, or keeps weights in other files.
+            RunError: the file is missing, is not an ONNX model, or keeps weights in other files.
         """
         runtime = optional("onnxruntime")
         kind, _, index = device.partition(":")
@@ -47,13 +47,13 @@ class Session:
             )
         except RunError:
             raise
-        except Exception as error:  # its errors have no base in common
+        except Exception as error:  # its errors have no common base class
             raise RunError(f"onnxruntime cannot read {name}: {line_of(error)}") from None
         self._names: list[str] = [given.name for given in self._session.get_inputs()]
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The texts that the file carries, by name."""
+        """Texts in the metadata of the file, by name."""
         return self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -63,22 +63,22 @@ class Session:
         return torch.from_numpy(made)
 
     def call(self, *shapes: Shape, batch: int = 1) -> Callable[[], object]:
-        """Return a call that answers a batch of noise of these shapes, to be timed."""
+        """Return a function that runs the model on a batch of noise of these shapes, for timing."""
         generator = torch.Generator().manual_seed(0)
         inputs = [torch.randn(batch, *shape, generator=generator).numpy() for shape in shapes]
         fed = dict(zip(self._names, inputs, strict=True))
         return lambda: self._session.run(None, fed)
 
     def timed(self, *shapes: Shape, batch: int = 1, warmup: int = 5, repeats: int = 30) -> Timing:
-        """Time it on a batch of noise of these shapes."""
+        """Measure the latency of the model on a batch of noise of these shapes."""
         return measure(self.call(*shapes, batch=batch), warmup=warmup, repeats=repeats)
 
 
 def _require_whole(name: object, content: bytes) -> None:
-    """Check that a model keeps all its weights in its own file, not in one that it names.
+    """Check that a model keeps all its weights in its own file.
 
     Raises:
-        RunError: it does not (the first is named).
+        RunError: some are in another file (the first of them is named).
     """
     outside = _outside(optional("onnx").load_model_from_string(content))
     if outside is not None:
@@ -89,9 +89,9 @@ def _require_whole(name: object, content: bytes) -> None:
 
 
 def _outside(message: Any) -> str | None:
-    """Return the name of the first tensor that is kept in another file, if any.
+    """Return the name of the first tensor that is stored in another file, if any.
 
-    Tensors stand in graphs, in attributes of nodes, and in graphs in these.
+    Tensors are in graphs, in attributes of nodes, and in the graphs of these attributes.
     """
     if message.DESCRIPTOR.name == "TensorProto":
         return message.name if message.data_location == message.EXTERNAL else None

@@ -1,1 +1,1 @@
-"""The costs that come with the package, a file each. Import from the modules."""
+"""Costs of archwright itself, one file each. Import from the modules."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Energy(MeasuredCostBase):
-    """Millijoules for one image."""
+    """Energy for one image, in millijoules."""
 
     @override
     def devices(self) -> tuple[str, ...]:

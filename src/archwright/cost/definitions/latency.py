@@ -1,4 +1,4 @@
-"""Time for one image."""
+"""Latency for one image."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Latency(MeasuredCostBase):
-    """Milliseconds for one image."""
+    """Latency for one image, in milliseconds."""
 
     @override
     def devices(self) -> tuple[str, ...]:

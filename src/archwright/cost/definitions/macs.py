@@ -1,4 +1,4 @@
-"""Multiply-accumulates of one image."""
+"""Multiply-accumulates for one image."""
 
 from typing import TYPE_CHECKING, ClassVar
 

@@ -1,4 +1,4 @@
-"""Peak memory of features, at inference."""
+"""Peak memory of features at inference."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PeakMemory(Cost):
-    """Megabytes (10^6 bytes) of the features that exist at the same time, for one image."""
+    """Peak memory, in megabytes (10^6 bytes), of features that exist together, for one image."""
 
     kind: ClassVar[Kind] = "fitted"
 

@@ -1,4 +1,4 @@
-"""Learned weights."""
+"""Number of learned weights."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Params(Cost):
-    """Learned weights on all edges, those of a shared slot once."""
+    """Number of learned weights on all edges; those of a shared slot count once."""
 
     kind: ClassVar[Kind] = "exact"
 

@@ -1,4 +1,4 @@
-"""Room that weights take in the exported file."""
+"""Size of the weights in the exported file."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class WeightSize(Cost):
-    """Megabytes (10^6 bytes) of the exported weights."""
+    """Size of the exported weights, in megabytes (10^6 bytes)."""
 
     kind: ClassVar[Kind] = "exact"
 

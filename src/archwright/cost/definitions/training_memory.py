@@ -1,4 +1,4 @@
-"""Memory of activations, in training."""
+"""Memory of activations in training."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TrainingMemory(Cost):
-    """Megabytes (10^6 bytes) that a training step on one image in float32 keeps for backward."""
+    """Memory, in megabytes (10^6 bytes), kept for backward by a float32 step on one image."""
 
     kind: ClassVar[Kind] = "fitted"
 

@@ -1,4 +1,4 @@
-"""Costs that add up over a network: a constant, and a table of what each candidate adds.
+"""Additive costs: a constant, and a table of the contribution of each candidate.
 
 Legend: N architectures, E decisions, O candidates of the largest decision (smaller ones are
 padded).
@@ -16,15 +16,15 @@ from archwright.cost.expected.located_ops import LocatedOp, Operation, searchabl
 from archwright.graph import Architecture
 
 _RIDGES = (1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Ridge penalties tried, in units of the largest singular value's square."""
+"""Ridge penalties to try, in units of the square of the largest singular value."""
 
 
 @dataclass(frozen=True)
 class AdditiveCost:
-    """constant + sum over e, o of weights[e, o] * table[e, o].
+    """Additive cost: constant + sum over e, o of weights[e, o] * table[e, o].
 
-    Its gradient is the table itself. Unless all that is picked counts, a weight counts as far as
-    its edge is of the sort that does (see `DecisionTable.counted`).
+    Its gradient is the table. With `counted` other than "picked", a weight is multiplied by the
+    weight with which its edge is used or live (see `DecisionTable.counted`).
     """
 
     layout: DecisionTable
@@ -33,12 +33,12 @@ class AdditiveCost:
     counted: EdgeFilter = "picked"
 
     def __call__(self, weights: Tensor) -> Tensor:
-        """The cost [...] expected under weights [..., E, O] of the supernet's candidates."""
+        """Return the expected cost [...] of a supernet under weights [..., E, O] of candidates."""
         counted = self.layout.counted(weights, self.counted)
         return self.constant + (counted * self.table.to(weights)).sum(dim=(-2, -1))
 
     def of(self, architecture: Architecture) -> float:
-        """The cost of an architecture: that of one-hot weights.
+        """Return the cost of an architecture: the cost of its one-hot weights.
 
         Raises:
             GenotypeError: it does not belong to the space at this size.
@@ -46,7 +46,7 @@ class AdditiveCost:
         return float(self(self.layout.one_hot(architecture)))
 
     def times(self, factor: float) -> "AdditiveCost":
-        """The same in another unit."""
+        """Return the cost in another unit."""
         return replace(self, constant=self.constant * factor, table=self.table * factor)
 
 
@@ -57,9 +57,9 @@ def additive(
     constant: float = 0.0,
     counted: EdgeFilter = "picked",
 ) -> AdditiveCost:
-    """The cost of networks whose parts have known costs, and which cost `constant` beyond them.
+    """Return the additive cost of networks: the known costs of their parts, and a `constant`.
 
-    What does the same on the same shapes costs the same: `cost` is asked once.
+    Equal operations on equal shapes cost the same: `cost` is called once for them.
     """
     known: dict[Operation, float] = {}
 
@@ -76,22 +76,22 @@ def additive(
 
 
 def params(layout: DecisionTable, *, live: bool = False) -> AdditiveCost:
-    """Learned weights, as published: of all edges; with `live` of those on a way to the output."""
+    """Return the number of weights, as published: of all edges; with `live`, of live edges only."""
     return additive(layout, lambda place: place.params, counted="live" if live else "picked")
 
 
 def macs(layout: DecisionTable, *, live: bool = False) -> AdditiveCost:
-    """Multiply-accumulates on one image; see `params`."""
+    """Return the multiply-accumulates for one image; see `params`."""
     return additive(layout, lambda place: place.macs, counted="live" if live else "picked")
 
 
 def fit(
     layout: DecisionTable, architectures: Sequence[Architecture], costs: Sequence[float]
 ) -> AdditiveCost:
-    """The additive cost that comes nearest to known costs [N], by least squares.
+    """Fit an additive cost to known costs [N] by ridge regression.
 
-    Of everything that was picked, of what is used, or of what is live: some compilers run dead
-    edges, others drop them. The smallest leave-one-out error says which.
+    Some compilers run dead edges and others drop them, so the fit counts all picked edges, used
+    edges, or live edges: the filter with the smallest leave-one-out error.
     """
     values = torch.tensor(costs, dtype=torch.float64)
     picked = layout.one_hots(architectures)
@@ -105,7 +105,7 @@ def fit(
 
 
 class Ridge(NamedTuple):
-    """A linear prediction: slopes [F], intercept, and its mean squared leave-one-out error."""
+    """Linear predictor: slopes [F], intercept, and its mean squared leave-one-out error."""
 
     slopes: Tensor
     intercept: float
@@ -113,10 +113,10 @@ class Ridge(NamedTuple):
 
 
 def ridge(features: Tensor, values: Tensor) -> Ridge:
-    """Predict values [N] from features [N, F], both float64.
+    """Fit a linear predictor of values [N] from features [N, F], both float64.
 
-    The penalty on the slopes is the one of `_RIDGES` with the smallest leave-one-out error, which
-    ridge regression has in closed form: residual / (1 - leverage).
+    The penalty on the slopes is the one in `_RIDGES` with the smallest leave-one-out error, which
+    has a closed form for ridge regression: residual / (1 - leverage).
     """
     centre, mean = features.mean(dim=0), values.mean()
     left, singular, right = torch.linalg.svd(features - centre, full_matrices=False)

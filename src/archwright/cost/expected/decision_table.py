@@ -1,4 +1,4 @@
-"""The searchable part of a space's networks, as tables of weights see it.
+"""Decisions of a space at one size, as rows and columns of tables of weights.
 
 Legend: N architectures, E decisions, O candidates of the largest decision (smaller ones are
 padded).
@@ -17,25 +17,25 @@ from archwright.graph.expr import is_zero
 from archwright.spaces import CellSpec, Size, Space
 
 EdgeFilter = Literal["picked", "used", "live"]
-"""Which edges count: all that are picked; those on a way to the output of their cell; of these only
-those that something reaches from its input, too."""
+"""Edges that count: all picked edges; edges with a path to the output of their cell (used); or used
+edges that also have a path from its input (live)."""
 
 
 @dataclass(frozen=True)
 class DecisionTable:
-    """The decisions of a space at one size, and how they are wired in its cells."""
+    """Decisions of a space at one size, and the topology of its cells."""
 
     space: Space
     size: Size
 
     @cached_property
     def network(self) -> Network:
-        """The network with every decision open, its candidates as in found networks."""
+        """Network with every decision open, and with the candidates of final networks."""
         return self.space.supernet(self.size, searched=False)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """What the rows of [E, O] stand for."""
+        """Decision of each row of tables [E, O]."""
         return self.network.decisions()
 
     @cached_property
@@ -44,17 +44,17 @@ class DecisionTable:
         return {decision.name: row for row, decision in enumerate(self.decisions)}
 
     def zeros(self) -> Tensor:
-        """A table [E, O] of zeros, float64."""
+        """Return a table [E, O] of zeros, float64."""
         width = max(len(decision.candidates) for decision in self.decisions)
         return torch.zeros(len(self.decisions), width, dtype=torch.float64)
 
     def at(self, decision: str, candidate: str) -> tuple[int, int]:
-        """Row and column of a candidate."""
+        """Return row and column of a candidate."""
         row = self.row[decision]
         return row, self.decisions[row].candidates.index(candidate)
 
     def one_hot(self, architecture: Architecture) -> Tensor:
-        """Weights [E, O]: 1 for what is picked; edges that are not kept weigh nothing.
+        """Return weights [E, O]: 1 for the picked candidates, 0 for edges that are not kept.
 
         Raises:
             GenotypeError: the architecture does not belong to the space at this size.
@@ -66,12 +66,12 @@ class DecisionTable:
         return weights
 
     def one_hots(self, architectures: Sequence[Architecture]) -> Tensor:
-        """`one_hot` of each, [N, E, O]."""
+        """Return `one_hot` of each architecture, [N, E, O]."""
         return torch.stack([self.one_hot(one) for one in architectures])
 
     @cached_property
     def connecting(self) -> Tensor:
-        """[E, O]: 1 for candidates that let anything through, 0 for nulls and padding."""
+        """Table [E, O]: 1 for candidates that pass features on, 0 for `none` and padding."""
         found = self.zeros()
         for choice in self.network.choices():
             for option in choice.options:
@@ -81,7 +81,7 @@ class DecisionTable:
 
     @cached_property
     def present(self) -> Tensor:
-        """[E, O]: 1 for candidates, 0 for padding."""
+        """Table [E, O]: 1 for candidates, 0 for padding."""
         found = self.zeros()
         for row, decision in enumerate(self.decisions):
             found[row, : len(decision.candidates)] = 1.0
@@ -89,21 +89,20 @@ class DecisionTable:
 
     @cached_property
     def kinds(self) -> dict[str, "CellTopology"]:
-        """How the decisions of each kind of cell are wired."""
+        """Topology of each kind of cell."""
         kinds = self.space.skeleton.cells(self.size)
-        return {kind: _wiring(kind, spec, self.row) for kind, spec in kinds.items()}
+        return {kind: _topology(kind, spec, self.row) for kind, spec in kinds.items()}
 
     @property
     def cells(self) -> tuple["CellTopology", ...]:
-        """The wirings of all kinds."""
+        """Topologies of all kinds of cells."""
         return tuple(self.kinds.values())
 
     def counted(self, weights: Tensor, which: "EdgeFilter") -> Tensor:
-        """Weights [..., E, O], each times the weight with which its edge is of that sort.
+        """Return weights [..., E, O], each times the probability that `which` includes its edge.
 
-        An edge is fed and used with the probability that one of the ways to it and from it lets
-        something through, if all edges were independent. At one-hot weights this is exact: what is
-        not of that sort weighs nothing.
+        An edge is fed (used) with the probability that a path to it (from it) is connected, if all
+        edges were independent. At one-hot weights this is exact: excluded edges get 0.
         """
         if which == "picked":
             return weights
@@ -116,20 +115,20 @@ class DecisionTable:
         return weights * (torch.stack(gates, dim=-1)[..., None] * self.connecting.to(weights))
 
     def live(self, weights: Tensor) -> Tensor:
-        """Weights [..., E, O] as far as their edges are on a way from the input to the output."""
+        """Return weights [..., E, O], each times the probability that its edge is live."""
         return self.counted(weights, "live")
 
 
 @dataclass(frozen=True)
 class CellTopology:
-    """One kind of cell: its edges as (row, source, target), ordered by target."""
+    """Topology of a kind of cell: its edges as (row, source, target), ordered by target."""
 
     spec: CellSpec
     edges: tuple[tuple[int, int, int], ...]
 
     def reached(self, flow: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """For each node, the weight with which an input reaches it, and with which it reaches the
-        output, of flow [..., E].
+        """Return for each node the probabilities that an input reaches it, and that it reaches the
+        output, for the weights [..., E] with which edges pass features on.
         """
         one = torch.ones_like(flow[..., 0])
         last = self.spec.inputs + self.spec.nodes
@@ -142,7 +141,7 @@ class CellTopology:
         return [1 - each for each in unfed], [1 - each for each in unused]
 
 
-def _wiring(kind: str, spec: CellSpec, rows: dict[str, int]) -> CellTopology:
+def _topology(kind: str, spec: CellSpec, rows: dict[str, int]) -> CellTopology:
     edges = sorted(
         (e.target, e.source, rows[decision_name(kind, e.source, e.target)]) for e in spec.edges
     )

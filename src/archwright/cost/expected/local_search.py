@@ -1,4 +1,4 @@
-"""Descent by exchanges over discrete choices: the one local search that all of them share."""
+"""Local search over discrete choices."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -16,11 +16,11 @@ def local_search(
     gain: float = 0.0,
     first_of: int | None = None,
 ) -> tuple[float, _State]:
-    """Return the least cost that is reached from `start` by moving to neighbours, and its state.
+    """Return the least cost that moves to neighbours reach from `start`, and its state.
 
-    Each move goes to the neighbour of the least cost, the first of equals; with `first_of`, to the
-    first better one among that many, for neighbours that come with the most promising first. A move
-    lowers the cost by more than `gain`; the descent ends at a cost of `enough` or less.
+    Each move goes to the neighbour with the least cost, the first of equals; with `first_of`, to
+    the first better one of that many neighbours, if the most promising come first. A move lowers
+    the cost by more than `gain`; the search ends at a cost of `enough` or less.
     """
     best, state = cost(start), start
     while best > enough:

@@ -1,4 +1,4 @@
-"""Where expressions stand in a network, and which shape each of them reads."""
+"""Expressions of a network with their position and input shape."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from archwright.graph.traverse import node_shapes
 
 @dataclass(frozen=True)
 class Operation:
-    """What a place does: a candidate, or the text of what stands fixed, and both shapes."""
+    """Operation: name of a candidate, or text of a fixed expression, and input and output shape."""
 
     name: str
     input: str
@@ -25,7 +25,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class LocatedOp:
-    """An expression at work on features of a shape; `name` is its candidate's, or its own text."""
+    """Expression with the shape of its input; `name` is that of its candidate, or its own text."""
 
     name: str
     body: Expr
@@ -33,38 +33,38 @@ class LocatedOp:
 
     @property
     def operation(self) -> "Operation":
-        """What is done here, whatever the weights."""
+        """Operation, which does not depend on the weights."""
         return Operation(self.name, str(self.shape), str(self.made))
 
     @property
     def made(self) -> Shape:
-        """The shape of what it makes."""
+        """Shape of the output."""
         return out_shape(self.body, self.shape)
 
     @property
     def params(self) -> int:
-        """Learned weights; those of a shared slot once."""
+        """Number of learned weights; those of a shared slot count once."""
         found: dict[str, int] = {}
         walk(self.body, self.shape, lambda m, _: found.update({m.slot: m.primitive.params}))
         return sum(found.values())
 
     @property
     def modules(self) -> int:
-        """Modules that are run."""
+        """Number of modules."""
         return sum(1 for _ in modules(self.body))
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates on one image."""
+        """Multiply-accumulates for one image."""
         found: list[int] = []
         walk(self.body, self.shape, lambda m, shape: found.append(m.primitive.macs(shape)))
         return sum(found)
 
 
 def located_ops(network: Network) -> Iterator[LocatedOp]:
-    """Every input, edge and plain step of a network.
+    """Yield every input, edge and plain step of a network.
 
-    A cell that joins several nodes copies them: that is a place, too.
+    A cell that concatenates several nodes copies them: this is an operation, too.
     """
     shapes = walk_network(network)
     for step in network.steps:
@@ -90,7 +90,7 @@ def _fixed(body: Expr, shape: Shape) -> LocatedOp:
 
 
 def searchable_and_fixed(network: Network) -> tuple[list[tuple[str, LocatedOp]], list[LocatedOp]]:
-    """The candidates of a network by the name of their decision, and what stands fixed."""
+    """Return the candidates of a network with the name of their decision, and the fixed parts."""
     searched: list[tuple[str, LocatedOp]] = []
     fixed: list[LocatedOp] = []
     for place in located_ops(network):

@@ -1,4 +1,4 @@
-"""The cheapest network that there is: what a budget must at least allow."""
+"""Cheapest network of a space: the least budget that is feasible."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -13,10 +13,10 @@ from archwright.spaces.discretise import is_connected
 
 
 def min_cost_architecture(layout: DecisionTable, table: Tensor) -> Architecture:
-    """The architecture of the least sum over `table` [E, O], of those that use the image.
+    """Return the architecture with the least sum over `table` [E, O] whose output uses the image.
 
-    Each edge takes its cheapest candidate and each node the edges that it must keep. Where that
-    cuts a cell in two, the way through it that costs the least more is opened (a shortest path).
+    Each edge takes its cheapest candidate, and each node its cheapest edges. Where this disconnects
+    a cell, the path through it with the least additional cost is opened (a shortest path).
     """
     kinds = layout.space.skeleton.cells(layout.size)
     cells = {kind: _cheapest_cell(layout, table, kind, spec) for kind, spec in kinds.items()}
@@ -24,7 +24,7 @@ def min_cost_architecture(layout: DecisionTable, table: Tensor) -> Architecture:
 
 
 _Priced = tuple[float, str]
-"""What a candidate costs, and its name."""
+"""Cost and name of a candidate."""
 
 
 def _cheapest_cell(layout: DecisionTable, table: Tensor, kind: str, spec: CellSpec) -> CellGenotype:
@@ -43,9 +43,9 @@ def _cheapest_cell(layout: DecisionTable, table: Tensor, kind: str, spec: CellSp
             ((p, place) for place, p in every.items() if p), key=lambda pair: pair[0][0]
         )
         chosen |= {place: p for p, place in ranked[: spec.keep]}
-    for edge in _way_through(spec, chosen, lambda edge: priced(edge, connecting=True)):
+    for edge in _cheapest_path(spec, chosen, lambda edge: priced(edge, connecting=True)):
         opened = priced(edge, connecting=True)
-        assert opened is not None, "a way leads over connections only"
+        assert opened is not None, "a path has connections only"
         chosen[edge.source, edge.target] = opened
     nodes = tuple(
         tuple(
@@ -58,12 +58,12 @@ def _cheapest_cell(layout: DecisionTable, table: Tensor, kind: str, spec: CellSp
     return CellGenotype(spec.inputs, nodes, spec.output)
 
 
-def _way_through(
+def _cheapest_path(
     spec: CellSpec,
     chosen: dict[tuple[int, int], _Priced],
     opened: Callable[[EdgeSpec], _Priced | None],
 ) -> list[EdgeSpec]:
-    """The edges from an input to an output that cost the least more than they do as chosen."""
+    """Return the path from an input to an output with the least cost above the chosen edges."""
     ways: dict[int, tuple[float, list[EdgeSpec]]] = {node: (0.0, []) for node in range(spec.inputs)}
     for node in spec.inner():
         for edge in spec.into(node):
@@ -81,7 +81,7 @@ def _way_through(
 def near_minimum(
     layout: DecisionTable, start: Architecture, cost: Callable[[Architecture], float]
 ) -> tuple[float, Architecture]:
-    """Return the least cost that is reached from `start` by exchanging a candidate at a time."""
+    """Return the least cost, and its architecture, that exchanges of one candidate reach."""
 
     def neighbours(one: Architecture) -> Iterator[Architecture]:
         return (other for other in _neighbours(layout, one) if _uses_image(layout, other))
@@ -92,7 +92,7 @@ def near_minimum(
 def first_connected(
     layout: DecisionTable, architectures: Iterable[Architecture]
 ) -> Architecture | None:
-    """The first architecture whose logits depend on the image, if there is one."""
+    """Return the first architecture whose logits depend on the image, or None."""
     return next((one for one in architectures if _uses_image(layout, one)), None)
 
 
@@ -101,7 +101,7 @@ def _uses_image(layout: DecisionTable, architecture: Architecture) -> bool:
 
 
 def _neighbours(layout: DecisionTable, architecture: Architecture) -> Iterator[Architecture]:
-    """Every architecture that differs in one candidate."""
+    """Yield every architecture that differs in one candidate."""
     for kind, spec in layout.space.skeleton.cells(layout.size).items():
         cell = architecture.cells[kind]
         for row, picks in enumerate(cell.nodes):

@@ -1,4 +1,4 @@
-"""A cost of a space's networks at one size: exact for an architecture, expected for a supernet.
+"""Cost models of a space at one size: exact for an architecture, expected for a supernet.
 
 Legend: E decisions, O candidates of the largest decision (smaller ones are padded).
 """
@@ -19,16 +19,16 @@ from archwright.graph import Architecture, Network
 from archwright.spaces.discretise import random_architecture
 
 _SAMPLES = 200
-"""Random architectures whose exact costs a surrogate is fitted to."""
+"""Number of random architectures with exact costs to which a surrogate is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostModel(ABC):
-    """What networks of a space cost at one size.
+    """Cost of the networks of a space at one size.
 
     Attributes:
-        name: the cost as results call it, its unit in it: `latency_ms`.
-        layout: space, size, and the decisions that the rows of weights [E, O] stand for.
+        name: name of the cost in results, with its unit: `latency_ms`.
+        layout: space, size, and the decisions of the rows of weights [E, O].
     """
 
     name: str
@@ -36,15 +36,15 @@ class CostModel(ABC):
 
     @abstractmethod
     def of(self, architecture: Architecture) -> float:
-        """The cost of an architecture; infinite if it is not known.
+        """Return the cost of an architecture; infinite if it is not known.
 
         Raises:
             GenotypeError: it does not belong to the space at this size.
         """
 
     def bound(self, architecture: Architecture) -> float:
-        """What a budget is held against: the cost, or where it is predicted, what it will hardly
-        exceed.
+        """Return the value that is compared with a budget: the cost, or the upper bound of a
+        predicted cost.
 
         Raises:
             GenotypeError: as `of`.
@@ -52,44 +52,44 @@ class CostModel(ABC):
         return self.of(architecture)
 
     def bounds(self, architectures: Sequence[Architecture]) -> list[float]:
-        """The bound of each."""
+        """Return the bound of each architecture."""
         return [self.bound(one) for one in architectures]
 
     def floor(self) -> float:
-        """What no network of the space is below, known without looking at one."""
+        """Return a lower bound for all networks of the space, computed without any of them."""
         return 0.0
 
     @property
     def slow(self) -> bool:
-        """Whether thousands of bounds are a matter of minutes."""
+        """Whether thousands of bounds take minutes."""
         return False
 
     @property
     def vectorised(self) -> bool:
-        """Whether thousands of bounds are a matter of seconds."""
+        """Whether thousands of bounds take seconds."""
         return False
 
     @cached_property
     def surrogate(self) -> AdditiveCost:
-        """The differentiable cost that comes nearest to `of`; equal to it where costs add up."""
+        """Differentiable additive approximation of `of`; equal to it for additive costs."""
         return self._approximated()
 
     @abstractmethod
     def _approximated(self) -> AdditiveCost:
-        """See `surrogate`, which keeps it."""
+        """Return the approximation for `surrogate`, which caches it."""
 
     def expected(self, weights: Tensor) -> Tensor:
-        """The cost [...] expected under weights [..., E, O] of a supernet's candidates.
+        """Return the expected cost [...] under weights [..., E, O] of the candidates of a supernet.
 
-        An edge that may be left out weighs less than 1 in all.
+        The weights of an edge that may be left out have a sum below 1.
         """
         return self.surrogate(weights)
 
     def least(self) -> tuple[float, Architecture]:
-        """The smallest bound of a network whose logits depend on the image, and the network.
+        """Return the smallest bound of a network whose logits depend on the image, and the network.
 
-        Where costs do not add up it is the smallest found by exchanging one candidate at a time,
-        from the cheapest by the surrogate on.
+        For costs that are not additive, it is the smallest that exchanges of one candidate reach
+        from the cheapest architecture by the surrogate.
         """
         return near_minimum(
             self.layout, min_cost_architecture(self.layout, self.surrogate.table), self.bound
@@ -98,7 +98,7 @@ class CostModel(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class AdditiveCostModel(CostModel):
-    """A cost that adds up over the parts of a network."""
+    """Cost that is the sum over the parts of a network."""
 
     parts: AdditiveCost
 
@@ -108,7 +108,7 @@ class AdditiveCostModel(CostModel):
 
     @property
     def adds_up(self) -> bool:
-        """Whether it is the sum over all that is picked, dead or not."""
+        """Whether it is the sum over all picked edges, also dead ones."""
         return self.parts.counted == "picked"
 
     @override
@@ -134,13 +134,14 @@ class AdditiveCostModel(CostModel):
 
 @dataclass(frozen=True, kw_only=True)
 class GraphCostModel(CostModel):
-    """A cost read off a whole network.
+    """Cost that is computed from the graph of a whole network.
 
     Attributes:
-        exact: reads it.
-        parts: a sum over the network that comes near, and is least where `exact` is (else one is
-            fitted to random architectures).
-        fixed: what no network is below, read off the network with every decision open.
+        exact: function that computes it.
+        parts: additive approximation with its minimum at the minimum of `exact`; if None, one is
+            fitted to random architectures.
+        fixed: function that computes a lower bound for all networks from the network with every
+            decision open.
     """
 
     exact: Callable[[Network], float]
@@ -181,5 +182,5 @@ class GraphCostModel(CostModel):
 
     @cached_property
     def _known(self) -> dict[Architecture, float]:
-        """What was read already: several derivations go through the same space."""
+        """Costs so far: several derivations go through the same space."""
         return {}

@@ -1,1 +1,1 @@
-"""Costs that do not add up: predictors and the graph encoder. Import from the modules."""
+"""Costs that are not additive: predictors and the graph encoder. Import from the modules."""

@@ -1,9 +1,9 @@
-"""What compilers see of a graph: counts of candidates by how they are connected.
+"""Connectivity features: counts of candidates by their connections in the graph.
 
-Which parts of a network are run, fused or folded away depends on what feeds them, what reads them
-and what is beside them, and differs from compiler to compiler. These features tell such cases
-apart. Each is a sum of products of weights, so that it is differentiable, exact at one-hot weights,
-and between them what is expected if all edges were independent.
+Compilers run, fuse or remove an operation depending on its inputs, its readers and its siblings,
+and each compiler in its own way. The features distinguish these cases. Each is a sum of products of
+weights: it is differentiable, exact at one-hot weights, and otherwise the expected count if all
+edges were independent.
 
 Legend: E decisions, O candidates of the largest decision (smaller ones are padded), F features.
 """
@@ -25,26 +25,28 @@ Groups = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class ConnectivityFeatures:
-    """The features of a space's architectures at one size."""
+    """Connectivity features of the architectures of a space at one size."""
 
     layout: DecisionTable
 
     def __call__(self, weights: Tensor) -> Groups:
-        """The features of weights [..., E, O]."""
-        places = self._places(weights)
+        """Return the features of weights [..., E, O]."""
+        places = self._by_connection(weights)
         groups = {name: table.flatten(-2) for name, table in places.items()}
-        sums = (self._summed(table) for table in places.values())
+        sums = (self._sum_by_kind(table) for table in places.values())
         live = self.layout.live(weights)
         return {
             **groups,
             "sums": torch.cat(list(sums), dim=-1),
-            "joins": torch.cat([self._joins(weights), self._joins(live)], dim=-1),
-            "heads": self._shared(live),
+            "joins": torch.cat(
+                [self._addition_counts(weights), self._addition_counts(live)], dim=-1
+            ),
+            "heads": self._shared_prefixes(live),
         }
 
-    def _places(self, weights: Tensor) -> dict[str, Tensor]:
-        """Weights [..., E, O] as far as their edges are connected so and so."""
-        around = self._around(weights)
+    def _by_connection(self, weights: Tensor) -> dict[str, Tensor]:
+        """Return weights [..., E, O] times the probability of a connection, by name of the kind."""
+        around = self._edge_states(weights)
         fed, used, alone, through = (around[..., None, number] for number in range(4))
         found = {
             "picked": weights,
@@ -58,9 +60,11 @@ class ConnectivityFeatures:
             f"{name}, through": found[name] * through for name in ("picked, alone", "used, alone")
         }
 
-    def _around(self, weights: Tensor) -> Tensor:
-        """Of each edge [..., E, 4]: whether something reaches it, whether its end is used, whether
-        nothing else ends there, and whether anything goes through its cell.
+    def _edge_states(self, weights: Tensor) -> Tensor:
+        """Return four probabilities of each edge [..., E, 4].
+
+        They are: the edge is fed, its target is used, no other edge into its target is connected,
+        and its cell has a path from input to output.
         """
         flow = self._flow(weights)
         columns: list[Tensor] = [torch.empty(0)] * flow.shape[-1]
@@ -80,13 +84,13 @@ class ConnectivityFeatures:
     def _flow(self, weights: Tensor) -> Tensor:
         return (weights * self.layout.connecting.to(weights)).sum(dim=-1)
 
-    def _summed(self, table: Tensor) -> Tensor:
-        """A table [..., E, O] as sums over the edges of a kind, a column for each candidate."""
+    def _sum_by_kind(self, table: Tensor) -> Tensor:
+        """Return sums of a table [..., E, O] over the edges of a kind, for each candidate."""
         return torch.einsum("...eo,eof->...f", table, self._kinds.to(table))
 
     @cached_property
     def _kinds(self) -> Tensor:
-        """[E, O, F]: 1 where a candidate stands in cells of a kind."""
+        """Table [E, O, F]: 1 for a candidate (with a kind of cell) of the feature."""
         layout = self.layout
         names = list(layout.space.candidates)
         found = torch.zeros(*layout.zeros().shape, len(layout.cells) * len(names))
@@ -96,8 +100,8 @@ class ConnectivityFeatures:
                     found[row, column, number * len(names) + names.index(name)] = 1.0
         return found
 
-    def _joins(self, weights: Tensor) -> Tensor:
-        """The additions at each node, and in all cells of a kind [..., F]."""
+    def _addition_counts(self, weights: Tensor) -> Tensor:
+        """Return the number of additions at each node, and in each kind of cell [..., F]."""
         flow = self._flow(weights)
         found: list[Tensor] = []
         for cell in self.layout.cells:
@@ -106,17 +110,17 @@ class ConnectivityFeatures:
         return torch.stack(found, dim=-1)
 
     def _additions(self, cell: CellTopology, node: int, flow: Tensor) -> Tensor:
-        """Summands of a node less one, if there are any."""
+        """Return the number of summands of a node minus one, or 0 if there are none."""
         rows = [row for row, _, target in cell.edges if target == node]
         none = (1 - flow[..., rows]).prod(dim=-1)
         return flow[..., rows].sum(dim=-1) - (1 - none)
 
-    def _shared(self, live: Tensor) -> Tensor:
-        """Modules without weights that would be run once, by those who share: for every beginning
-        of candidates, at how many nodes any candidate begins so [..., F], and at each of them.
+    def _shared_prefixes(self, live: Tensor) -> Tensor:
+        """Return the number of modules without weights that run once if shared: for each prefix of
+        candidates, whether a candidate at a node has it, for each node, and the sum [..., F].
         """
         found: list[Tensor] = []
-        for places in self._beginnings:
+        for places in self._prefixes:
             nodes = [
                 1 - torch.stack([1 - live[..., row, column] for row, column in some]).prod(dim=0)
                 for some in places
@@ -125,8 +129,8 @@ class ConnectivityFeatures:
         return torch.stack(found, dim=-1) if found else live.new_zeros(*live.shape[:-2], 0)
 
     @cached_property
-    def _beginnings(self) -> list[list[list[tuple[int, int]]]]:
-        """For each beginning, for each node of each kind, the candidates that begin so there."""
+    def _prefixes(self) -> list[list[list[tuple[int, int]]]]:
+        """Candidates (row, column) with each prefix, for each node of each kind of cell."""
         layout = self.layout
         known: dict[tuple[str, tuple[Primitive, ...]], dict[int, list[tuple[int, int]]]] = {}
         bodies = {
@@ -136,14 +140,14 @@ class ConnectivityFeatures:
         for kind, cell in layout.kinds.items():
             for row, source, _ in cell.edges:
                 for column in range(len(layout.decisions[row].candidates)):
-                    for beginning in _beginnings(bodies[row, column]):
-                        nodes = known.setdefault((kind, beginning), {})
+                    for prefix in _prefixes(bodies[row, column]):
+                        nodes = known.setdefault((kind, prefix), {})
                         nodes.setdefault(source, []).append((row, column))
         return [list(nodes.values()) for nodes in known.values()]
 
 
-def _beginnings(expr: Expr) -> list[tuple[Primitive, ...]]:
-    """The series of modules without weights that an expression begins with, short ones first."""
+def _prefixes(expr: Expr) -> list[tuple[Primitive, ...]]:
+    """Return the prefixes of an expression that have no weights, short ones first."""
     items = expr.items if isinstance(expr, Chain) else (expr,)
     found: list[tuple[Primitive, ...]] = []
     for item in items:

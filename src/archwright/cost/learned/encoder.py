@@ -1,4 +1,4 @@
-"""Message passing over the graph of a space: every edge hears of those around it.
+"""Graph encoder: message passing between the edges of a space.
 
 Legend: E decisions, O candidates of the largest decision (smaller ones are padded), D width.
 """
@@ -14,12 +14,12 @@ from archwright.cost.learned.encoding import Encoding
 
 
 class GraphEncoder(nn.Module):
-    """From the weights of candidates to an embedding of each of them in its surroundings.
+    """Encoder: weights of candidates -> embedding of each candidate in its context.
 
-    An edge's state begins as the weighted mean of what its candidates are, next to how far it is
-    live. In each round it takes in the mean states of the edges that feed it, of those that it
-    feeds, and of its siblings, each heard as far as it lets something through. Cells that follow
-    each other in the network are joined as the edges inside them are.
+    The first state of an edge is the weighted mean of the features of its candidates, with the
+    weight with which it is live. Each round adds the mean states of the edges that feed it, of the
+    edges that it feeds, and of its siblings, each times the weight with which it is live.
+    Successive cells of the network are connected like the edges inside them.
     """
 
     _local: Tensor
@@ -28,7 +28,7 @@ class GraphEncoder(nn.Module):
     _around: Tensor
 
     def __init__(self, encoding: Encoding, *, width: int = 32, rounds: int = 2) -> None:
-        """An encoder of this graph; its weights are drawn as torch does."""
+        """Build an encoder of this graph, with the random initialisation of torch."""
         super().__init__()
         self.width = width
         self._layout: DecisionTable = encoding.layout
@@ -53,9 +53,9 @@ class GraphEncoder(nn.Module):
 
     @override
     def forward(self, weights: Tensor | None = None) -> Tensor:
-        """Embeddings [..., E, O, D] under weights [..., E, O]; without any, all weigh alike.
+        """Return embeddings [..., E, O, D] under weights [..., E, O], by default uniform weights.
 
-        Those of padding are zeros. Differentiable in the weights.
+        The embeddings of padding are zeros. The function is differentiable in the weights.
         """
         weights = self._weights(weights)
         own = self._candidates()
@@ -64,7 +64,7 @@ class GraphEncoder(nn.Module):
         return self.out(both) * self._present[..., None]
 
     def states(self, weights: Tensor) -> Tensor:
-        """The states of edges [..., E, D] after the last round, under weights [..., E, O]."""
+        """Return the states of edges [..., E, D] after the last round for weights [..., E, O]."""
         return self._states(self._candidates(), self._weights(weights))
 
     def _weights(self, weights: Tensor | None) -> Tensor:
@@ -73,7 +73,7 @@ class GraphEncoder(nn.Module):
         return weights.to(self._present)
 
     def _candidates(self) -> Tensor:
-        """What each candidate is, where it stands [E, O, D]."""
+        """Return the hidden features of each candidate on its edge [E, O, D]."""
         place = self._global[:, None].expand(*self._local.shape[:2], -1)
         return self.candidate(torch.cat([self._local, place], dim=-1))
 

@@ -1,8 +1,8 @@
-"""A space's graph at two scales: what each candidate is, and where its edge lies in the whole.
+"""Encoding of the graph of a space: local features of candidates, global features of edges.
 
-Local features are of an operation node (a candidate on an edge): its type, what it costs, and its
-latency where one is known. Global ones are of its place: depth, position, ways that lead over it,
-and eigenvectors of the cell's graph. All are read off the layout, so that every space has them.
+Local features describe an operation node (a candidate on an edge): its type, its costs, and its
+latency if one is known. Global features describe its position: depth, paths that lead over it, and
+eigenvectors of the graph of the cell. All follow from the decision table, so every space has them.
 
 Legend: E decisions, O candidates of the largest decision (smaller ones are padded), F local
 features, G global ones, V nodes of a cell.
@@ -21,17 +21,17 @@ from archwright.cost.expected.located_ops import searchable_and_fixed
 from archwright.graph import INPUT, Cell
 
 _CHARGE = 0.1
-"""By which part of a turn a connection rotates the phase, of the magnetic Laplacian."""
+"""Phase q of a connection in the magnetic Laplacian, as a fraction of a turn."""
 _EIGENVECTORS = 3
-"""So many of them per cell, the smoothest ones."""
+"""Number of eigenvectors per cell, the smoothest ones."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The features of a layout's graph, float64, all between -1 and 1.
+    """Features of the graph of a space, float64, all between -1 and 1.
 
-    `latency` [E, O] is what each candidate is known or estimated to take (an additive table), if
-    anything is.
+    `latency` [E, O] is an additive table of known or estimated latencies of the candidates, or
+    None.
     """
 
     layout: DecisionTable
@@ -39,7 +39,7 @@ class Encoding:
 
     @cached_property
     def candidates(self) -> Tensor:
-        """Local features [E, O, F]; padding has zeros."""
+        """Local features [E, O, F]; those of padding are zeros."""
         layout = self.layout
         columns = [*_types(layout), *_sizes(layout)]
         if self.latency is not None:
@@ -60,17 +60,17 @@ class Encoding:
 
     @cached_property
     def upstream(self) -> Tensor:
-        """[E, E]: the share of each edge (column) in those that end where the row's one begins."""
+        """Table [E, E]: uniform weights of edges (columns) into the source of the row's edge."""
         return _averaging(self._feeding)
 
     @cached_property
     def downstream(self) -> Tensor:
-        """[E, E]: the same of those that begin where the row's edge ends."""
+        """Table [E, E]: uniform weights of the edges out of the target of the row's edge."""
         return _averaging(self._feeding.T)
 
     @cached_property
     def siblings(self) -> Tensor:
-        """[E, E]: the same of those that end in the same node as the row's edge, itself apart."""
+        """Table [E, E]: uniform weights of the other edges into the target of the row's edge."""
         together = self.layout.zeros().new_zeros(self._feeding.shape)
         for cell in self.layout.cells:
             for row, _, target in cell.edges:
@@ -80,7 +80,7 @@ class Encoding:
 
     @cached_property
     def _feeding(self) -> Tensor:
-        """[E, E]: 1 where the column's edge ends in a node that the row's edge reads."""
+        """Table [E, E]: 1 where the edge of the column ends in a node that the row's edge reads."""
         layout = self.layout
         number = len(layout.decisions)
         feeding = torch.zeros(number, number, dtype=torch.float64)
@@ -98,10 +98,10 @@ class Encoding:
 
 
 def topology(cell: CellTopology) -> Tensor:
-    """Where each of a cell's edges lies in it [edges, G], in their order.
+    """Return the global features of the edges of a cell [edges, G], in their order.
 
-    Depth and distance to the output by the longest way, the share of all ways that lead over the
-    edge, how many edges meet at both ends, and the eigenvectors at both ends.
+    They are depth and distance to the output by the longest path, the fraction of all paths that
+    lead over the edge, the numbers of edges at both ends, and the eigenvectors at both ends.
     """
     spec = cell.spec
     last = spec.inputs + spec.nodes
@@ -133,13 +133,14 @@ def topology(cell: CellTopology) -> Tensor:
 
 
 def eigenvectors(nodes: int, edges: Iterable[tuple[int, int]]) -> Tensor:
-    """The smoothest eigenvectors of a directed graph's magnetic Laplacian [V, 2 x 3], real parts
-    and imaginary parts; zeros where there are fewer.
+    """Return the smoothest eigenvectors of the magnetic Laplacian of a directed graph [V, 2 x 3].
+
+    Real parts come first, then imaginary parts; zeros replace missing eigenvectors.
 
     L = 1 - D^-1/2 H D^-1/2, where H is exp(+-2 pi i q) along an edge and against it (Zhang et al.,
     MagNet, NeurIPS 2021, eq. 1 to 3). The plain Laplacian of a dense cell has one eigenvalue for
-    all, so its eigenvectors would say nothing; this one sees the directions. A vector's phase is
-    arbitrary: its first large entry is made real and positive.
+    all, so its eigenvectors carry no information; this one depends on the directions. The phase of
+    a vector is arbitrary: its first large entry is made real and positive.
     """
     ends = torch.zeros(nodes, nodes, dtype=torch.float64)
     for source, target in edges:
@@ -158,7 +159,7 @@ def eigenvectors(nodes: int, edges: Iterable[tuple[int, int]]) -> Tensor:
 
 
 def _types(layout: DecisionTable) -> list[Tensor]:
-    """One table [E, O] for each candidate that the space knows: 1 where it stands."""
+    """Return a table [E, O] for each candidate of the space: 1 at its positions."""
     tables = {name: layout.zeros() for name in layout.space.candidates}
     for row, decision in enumerate(layout.decisions):
         for column, name in enumerate(decision.candidates):
@@ -167,9 +168,9 @@ def _types(layout: DecisionTable) -> list[Tensor]:
 
 
 def _sizes(layout: DecisionTable) -> list[Tensor]:
-    """Tables [E, O] of what candidates cost over all cells: MACs, parameters, features, modules.
+    """Return tables [E, O] of the MACs, parameters, output features and modules over all cells.
 
-    Each in units of the largest one, and again as a logarithm.
+    Each is in units of its largest value, and given again as a logarithm.
     """
     costs = [layout.zeros() for _ in range(4)]
     searched, _ = searchable_and_fixed(layout.network)
@@ -184,7 +185,7 @@ def _sizes(layout: DecisionTable) -> list[Tensor]:
 
 
 def _places(layout: DecisionTable) -> Tensor:
-    """Where the cells of each edge's kind stand in the network, and which part of it they are."""
+    """Return mean position and fraction of the cells of each edge's kind in the network [E, 2]."""
     cells = [step.body.kind for step in layout.network.steps if isinstance(step.body, Cell)]
     found = torch.zeros(len(layout.decisions), 2, dtype=torch.float64)
     for kind, cell in layout.kinds.items():
@@ -196,7 +197,7 @@ def _places(layout: DecisionTable) -> Tensor:
 
 
 def _kinds(layout: DecisionTable) -> Tensor:
-    """One column for each kind of cell: 1 for its edges."""
+    """Return a table [E, kinds]: 1 for the edges of a kind of cell."""
     found = torch.zeros(len(layout.decisions), len(layout.cells), dtype=torch.float64)
     for column, cell in enumerate(layout.cells):
         for row, _, _ in cell.edges:
@@ -205,7 +206,7 @@ def _kinds(layout: DecisionTable) -> Tensor:
 
 
 def _between(layout: DecisionTable) -> Iterable[tuple[str, int, str]]:
-    """Which input of which kind of cell reads (through what is fixed) which kind of cell."""
+    """Return triples: kind of cell, input, and kind of cell that it reads through fixed steps."""
     reaching: dict[str, frozenset[str]] = {INPUT: frozenset()}
     found: dict[tuple[str, int, str], None] = {}
     for step in layout.network.steps:
@@ -220,5 +221,5 @@ def _between(layout: DecisionTable) -> Iterable[tuple[str, int, str]]:
 
 
 def _averaging(joined: Tensor) -> Tensor:
-    """Each row divided by its sum; rows of zeros stay."""
+    """Divide each row by its sum; rows of zeros stay."""
     return joined / joined.sum(dim=1, keepdim=True).clamp(min=1.0)

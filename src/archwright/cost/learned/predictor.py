@@ -1,13 +1,13 @@
-"""The cost of whole graphs, learned from a few hundred that were measured.
+"""Predictor of the cost of whole graphs, fitted to a few hundred measured ones.
 
-A Gaussian process on the patterns of a graph: a linear part and a squared-exponential one,
+It is a Gaussian process on connectivity features, with a linear and a squared-exponential part,
 
     k(x, x') = a x x' + exp(-|x - x'|^2 / 2 l^2),
 
-of three sets of features: what is picked (some compilers run everything), counts of candidates by
-their connections (others drop, fold or fuse), and all of that edge by edge. The weights of the
-kernels are fitted to their leave-one-out predictions, which have a closed form; so nothing is tuned
-by hand, and the same residuals bound the error of a prediction.
+on three sets of features: the picked candidates (some compilers run everything), counts of
+candidates by their connections (others drop, fold or fuse), and all of these edge by edge. The
+weights of the kernels are fitted to their leave-one-out predictions, which have a closed form: no
+setting is tuned by hand, and the same residuals bound the error of a prediction.
 
 Legend: N measured architectures, M kernels, E decisions, O candidates of the largest decision,
 F features.
@@ -30,19 +30,19 @@ from archwright.cost.learned.connectivity import ConnectivityFeatures, Groups
 from archwright.graph import Architecture
 
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
-"""l, in units of the features' root mean square."""
+"""Values of l, in units of the root mean square of the features."""
 _LINEAR = (0.1, 1.0, 10.0)
-"""a."""
+"""Values of a."""
 _NOISES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
-"""Variances of the measurements' noise, in units of the costs' variance."""
+"""Variances of the noise of measurements, in units of the variance of the costs."""
 _RISK = 0.02
-"""Probability with which a bound may be below the cost that is measured afterwards."""
+"""Probability that the measured cost is above the bound."""
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A cost, predicted from the weights of candidates; differentiable in them.
+    """Predictor of a cost from the weights of candidates; differentiable in them.
 
     Attributes:
         margin: distance of a bound from the prediction, in the cost's unit.
@@ -56,9 +56,9 @@ class Predictor:
     error: float
 
     def __call__(self, weights: Tensor) -> Tensor:
-        """Return the cost [...] of weights [..., E, O]: of an architecture, if they are one-hot.
+        """Return the cost [...] of weights [..., E, O]; one-hot weights are an architecture.
 
-        It is computed on the CPU, where the fit lies, in double precision.
+        It is computed on the CPU, like the fit, in double precision.
         """
         groups = self.connectivity(weights.cpu().double())
         predicted = torch.stack([mixture(groups) for mixture in self.mixtures]).sum(dim=0)
@@ -93,13 +93,13 @@ def fit_predictor(
 
 
 def _sets(groups: Groups) -> tuple[tuple[str, ...], ...]:
-    """Return groups of features: what is picked; counts over all edges of a kind; all of them."""
+    """Return sets of groups: picked candidates; counts over all edges of a kind; all groups."""
     return ("picked",), ("sums", "joins", "heads"), tuple(groups)
 
 
 @dataclass(frozen=True)
 class Features:
-    """Groups of features, around their mean, in units of their root mean square."""
+    """Groups of features, centred at their mean, in units of their root mean square."""
 
     names: tuple[str, ...]
     centre: Tensor
@@ -140,7 +140,7 @@ class KernelMixture:
 
     @classmethod
     def of(cls, features: Features, fits: Sequence[tuple[KernelFit, float]]) -> "KernelMixture":
-        """Return the sum of fits, each times its share."""
+        """Return the sum of fits, each times its weight."""
         slopes = sum(
             (share * m.linear * (features.examples.T @ m.duals) for m, share in fits),
             torch.zeros_like(features.centre),
@@ -152,7 +152,7 @@ class KernelMixture:
         return cls(features, slopes, lengths, torch.stack(duals) if duals else none)
 
     def __call__(self, groups: Groups) -> Tensor:
-        """Return their part of the cost [...]."""
+        """Return the contribution [...] of these kernels to the cost."""
         x = self.features(groups)
         predicted = x @ self.slopes
         if len(self.lengths):
@@ -165,7 +165,7 @@ class KernelMixture:
 def _fits(examples: Tensor, wanted: Tensor) -> list[KernelFit]:
     """Return, for each length, the kernel with the smallest leave-one-out error.
 
-    The prediction of example i, left out, is wanted_i - duals_i / inverse_ii (Rasmussen and
+    The leave-one-out prediction of example i is wanted_i - duals_i / inverse_ii (Rasmussen and
     Williams, Gaussian Processes for Machine Learning, MIT Press 2006, eq. 5.12).
     """
     product, distance = examples @ examples.T, _distances(examples, examples)
@@ -196,8 +196,8 @@ def _quantile(residuals: NDArray[np.float64], level: float) -> float:
     """Return the conformal quantile: a further residual is at most this with probability `level`.
 
     Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005. Where there
-    are too few residuals to say (fewer than 49 for 0.98), what it were if they were normal: the
-    prediction bound of Student's distribution, or the largest of them if that is more.
+    are too few residuals (fewer than 49 for 0.98), return the bound for normal residuals: the
+    prediction bound of Student's distribution, or the largest residual if that is more.
     """
     number = len(residuals)
     rank = math.ceil((number + 1) * level)

@@ -6,32 +6,30 @@ class and an entry point of the group `archwright.methods`, or a class with `@re
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cached_property
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from typing_extensions import override
 
 from archwright.errors import ConfigError, unknown
+from archwright.io.plugins import load_plugin, with_plugins
 from archwright.nas.method import Method
 
 GROUP = "archwright.methods"
 """The group of entry points, each `name = "module:Class"`."""
 
 _BUILT_IN = {
-    "darts": "darts:Darts",
-    "darts-2nd": "darts:SecondOrderDarts",
-    "beta-darts": "beta_darts:BetaDarts",
-    "pc-darts": "pc_darts:PcDarts",
-    "gdas": "gdas:Gdas",
-    "drnas": "drnas:DrNas",
-    "snas": "snas:Snas",
-    "diffgraph": "diffgraph:DiffGraph",
-    "random-ws": "random:RandomWithSharing",
-    "random": "random:Random",
+    "darts": "archwright.nas.methods.darts:Darts",
+    "darts-2nd": "archwright.nas.methods.darts:SecondOrderDarts",
+    "beta-darts": "archwright.nas.methods.beta_darts:BetaDarts",
+    "pc-darts": "archwright.nas.methods.pc_darts:PcDarts",
+    "gdas": "archwright.nas.methods.gdas:Gdas",
+    "drnas": "archwright.nas.methods.drnas:DrNas",
+    "snas": "archwright.nas.methods.snas:Snas",
+    "diffgraph": "archwright.nas.methods.diffgraph:DiffGraph",
+    "random-ws": "archwright.nas.methods.random:RandomWithSharing",
+    "random": "archwright.nas.methods.random:Random",
 }
-"""File and class of each method of this folder, by the method's name."""
+"""Module and class of each method of this folder, by the name of the method."""
 
 M = TypeVar("M", bound=type[Method])
 
@@ -41,10 +39,6 @@ class _Registry(Mapping[str, type[Method]]):
 
     def __init__(self) -> None:
         self._registered: dict[str, type[Method]] = {}
-
-    @cached_property
-    def _installed(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=GROUP)}
 
     def register(self, name: str, method: type[Method]) -> None:
         """Add a method; one that was defined anew, as in a notebook, replaces the old one."""
@@ -56,7 +50,7 @@ class _Registry(Mapping[str, type[Method]]):
 
     @override
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*_BUILT_IN, *self._installed, *self._registered]))
+        return iter(dict.fromkeys([*with_plugins(GROUP, _BUILT_IN), *self._registered]))
 
     @override
     def __len__(self) -> int:
@@ -68,20 +62,9 @@ class _Registry(Mapping[str, type[Method]]):
 
     @override
     def __getitem__(self, name: str) -> type[Method]:
-        if name in _BUILT_IN:
-            module, _, attribute = _BUILT_IN[name].partition(":")
-            return getattr(import_module(f"{__name__}.{module}"), attribute)
         if name in self._registered:
             return self._registered[name]
-        entry = self._installed[name]
-        try:
-            found = entry.load()
-        except Exception as error:  # whatever the other package does when it is imported
-            raise ConfigError(
-                f"method {name!r} ({entry.value}) cannot be imported: {type(error).__name__}: "
-                f"{error}; repair the package, or uninstall it"
-            ) from None
-        return _checked(name, found)
+        return _checked(name, load_plugin(with_plugins(GROUP, _BUILT_IN)[name]))
 
 
 def _checked(name: str, method: Any) -> type[Method]:
