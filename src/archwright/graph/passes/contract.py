@@ -23,6 +23,7 @@ from archwright.graph.ops import Conv
 from archwright.graph.passes.diagnostics import Diagnostic, Report
 from archwright.graph.traverse import walk_network
 from archwright.graph.verify import verify, verify_discrete
+from archwright.io.plugins import load_plugin, plugins
 
 Kind = Literal["exact", "sharing", "structural"]
 
@@ -195,6 +196,9 @@ def _named(what: str) -> Generator[None]:
         raise type(error)(f"{what}: {error}") from error
 
 
+PLUGINS = "archwright.passes"
+"""Group of the entry points through which other packages add passes, each of its pass's name."""
+
 PASSES: dict[str, type[Pass]] = {}
 """Passes by name, of the modules that have been imported; `all_passes` imports the others."""
 
@@ -213,8 +217,20 @@ def register(cls: P) -> P:
 
 
 def all_passes() -> dict[str, type[Pass]]:
-    """Return every pass by its name: those of this package, and those registered elsewhere."""
+    """Return every pass by its name: those of this package, and those of other installed ones.
+
+    Raises:
+        ConfigError: a package that adds a pass cannot be imported.
+        GraphError: it does not register the pass that its entry point names.
+    """
     package = import_module(__name__.rpartition(".")[0])
     for module in walk_packages(package.__path__, f"{package.__name__}."):
         import_module(module.name)
+    for name, place in plugins(PLUGINS).items():
+        found = load_plugin(place)
+        if PASSES.get(name) is not found:
+            raise GraphError(
+                f"{place} does not register the pass {name!r} that its entry point names: decorate "
+                f"the class with register, and set its name to {name!r}"
+            )
     return dict(PASSES)
