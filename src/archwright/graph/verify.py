@@ -1,4 +1,4 @@
-"""Verifiers: what must hold of a graph at each stage, checked between passes in the tests."""
+"""Verifiers: conditions on a graph at each stage, checked between passes in the tests."""
 
 from archwright.errors import GraphError
 from archwright.graph.expr import Choice, Decision
@@ -8,7 +8,7 @@ from archwright.graph.traverse import walk_network
 
 
 def verify(network: Network) -> None:
-    """Check what holds of every network, at any stage.
+    """Check the conditions that every network meets, at any stage.
 
     Raises:
         GraphError: no steps or steps out of order, nodes out of range, shapes that disagree, a
@@ -43,10 +43,10 @@ def verify(network: Network) -> None:
 
 
 def verify_discrete(network: Network) -> None:
-    """Check that `network` is valid and that nothing in it is left to be decided.
+    """Check that `network` is valid and has no open decisions.
 
     Raises:
-        GraphError: as `verify`, or a decision is open (named).
+        GraphError: as `verify`, or a decision is open (it is named).
     """
     verify(network)
     for decision in network.decisions():
