@@ -145,7 +145,7 @@ def pruning_from_text(text: str) -> Pruning:
             given[name] = value
         else:
             raise GenotypeError(
-                f"cannot read {word!r} of what is pruned: expected nodes (cell0:2,4) or a setting "
+                f"cannot read {word!r} in a pruning: expected nodes (cell0:2,4) or a setting "
                 f"(fusion=linear+se, per=scalar, reduction=16, floor=8, gated=yes)"
             )
     per: Aggregation = "scalar" if given.get("per") == "scalar" else "channel"

@@ -142,7 +142,7 @@ class SearchConfig(BudgetOptions):
         )
         require(
             not self.recompute or self.lowering == "fused",
-            "--recompute is of the fused lowering: leave it out, or --lowering naive",
+            "--recompute needs the fused lowering: leave out --recompute, or --lowering naive",
         )
         _ = self.simplification
         if self.method in METHODS:
@@ -202,7 +202,7 @@ class SearchConfig(BudgetOptions):
         if "image_size" in left and priced and self.deploy_image_size is None:
             raise ConfigError(
                 f"--preset {self.preset} searches on images of {left['image_size']} pixels, and "
-                f"costs count at the size that the found network will see: give that size with "
+                f"costs depend on the image size of the found network: give it with "
                 f"--deploy-image-size"
             )
         return self.with_settings(**left)
@@ -216,10 +216,11 @@ class SearchConfig(BudgetOptions):
         """
         method = get_method(self.method, **self.options)
         if self.pareto is not None:
-            asked, reason = "--pareto", "a front needs what is cheap and what is dear to the end"
+            asked = "--pareto"
+            reason = "a front needs the cheapest and the dearest candidates until the end"
         elif self.supernets > 1:
             asked = "--supernets"
-            reason = "supernets that drop candidates cannot compare each other's"
+            reason = "a supernet without some candidates cannot evaluate all finalists"
         else:
             return method
         for name, value in method.unpruned.items():
@@ -302,4 +303,6 @@ def require_alpha(method: Method, config: SearchConfig) -> None:
     }
     for flag, given in asked.items():
         if given and not method.learns:
-            raise ConfigError(f"{flag} is about what alpha learned, and {config.method} has none")
+            raise ConfigError(
+                f"{flag} needs alpha, which {config.method} does not learn: leave it out"
+            )

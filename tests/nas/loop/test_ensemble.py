@@ -157,11 +157,14 @@ def test_a_build_searches_with_several(tmp_path: Path) -> None:
             {"seed": 2**31},
             f"--seed {2**31} is too large for the seeds of 2 supernets: give at most {2**31 - 1}",
         ),
-        ({"method": "random"}, "--supernets is about what alpha learned, and random has none"),
+        (
+            {"method": "random"},
+            "--supernets needs alpha, which random does not learn: leave it out",
+        ),
         (
             {"method": "diffgraph", "progressive": True},
-            "--supernets and --progressive contradict each other: supernets that drop candidates "
-            "cannot compare each other's; leave out one of the two",
+            "--supernets and --progressive contradict each other: a supernet without some "
+            "candidates cannot evaluate all finalists; leave out one of the two",
         ),
     ],
 )

@@ -89,9 +89,7 @@ def test_one_supernet_answers_to_several_budgets(done: SearchConfig) -> None:
 
 
 def test_only_a_search_that_has_ended_is_asked_again(tmp_path: Path) -> None:
-    with pytest.raises(
-        RunError, match=r"^.*out holds no search that has ended: run it to its end first$"
-    ):
+    with pytest.raises(RunError, match=r"^.*out has no completed search: run it to its end first$"):
         TrainedSupernet.load(short(tmp_path / "out"))
 
 

@@ -312,11 +312,11 @@ def test_the_same_images_are_looked_at_in_every_epoch(
 
 CHECKS: list[tuple[dict[str, Any], str]] = [
     ({"method": "random", "watch": True}, "--watch monitors alpha, which random does not learn"),
-    ({"method": "random-ws", "stop_early": "skips"}, "--stop-early skips looks at how alpha"),
-    ({"stop_early": "eigenvalue", "watch": False}, "needs what --watch measures: drop --no-watch"),
+    ({"method": "random-ws", "stop_early": "skips"}, "--stop-early skips monitors alpha"),
+    ({"stop_early": "eigenvalue", "watch": False}, "needs the curvature: leave out --no-watch"),
     (
         {"stop_early": "eigenvalue", "epochs": 5, "alpha_start": 1},
-        "^--stop-early eigenvalue looks at 10 epochs in which alpha learns, and there are 4: give "
+        "^--stop-early eigenvalue needs 10 epochs in which alpha learns, and there are 4: give "
         "--epochs 11 or more, or leave it out$",
     ),
 ]

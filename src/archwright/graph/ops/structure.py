@@ -91,7 +91,9 @@ class Slice(Primitive):
             GraphError: the range is empty or reaches outside.
         """
         if not 0 <= self.start < self.stop <= self.channels:
-            raise GraphError(f"{self.label()} takes nothing, or more than {self.channels} channels")
+            raise GraphError(
+                f"{self.label()} selects no channels, or others than the {self.channels}"
+            )
 
     @property
     @override

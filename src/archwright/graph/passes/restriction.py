@@ -88,7 +88,7 @@ def restrict(network: Network, architecture: Architecture) -> Network:
 def _needed(name: str, expr: Expr, answers: Mapping[str, str]) -> Expr:
     body = select(expr, answers)
     if body is None:
-        raise GraphError(f"{name} has a decision that the architecture does not answer")
+        raise GraphError(f"{name} has a decision that the architecture does not make")
     return body
 
 

@@ -162,8 +162,8 @@ def _check(sites: Mapping[str, _Site], pruning: Pruning) -> None:
         allowed = site.deletable()
         for node in sorted(pruning.of(site.step, site.cell.kind) - set(allowed)):
             raise GenotypeError(
-                f"node {node} of {site.step} cannot be deleted: nothing of its shape leads into "
-                f"it; those that can be are {', '.join(map(str, allowed)) or 'none'}"
+                f"node {node} of {site.step} cannot be deleted: no features of its shape lead into "
+                f"it; nodes that can be deleted: {', '.join(map(str, allowed)) or 'none'}"
             )
 
 

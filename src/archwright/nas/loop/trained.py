@@ -74,7 +74,7 @@ class TrainedSupernet(TrainedSearch):
         """
         folder = RunFolder(config.out)
         if folder.result() is None:
-            raise RunError(f"{config.out} holds no search that has ended: run it to its end first")
+            raise RunError(f"{config.out} has no completed search: run it to its end first")
         run = build_run(config)
         bilevel = run.build_bilevel()
         monitor = run.build_monitor(bilevel)

@@ -81,11 +81,11 @@ def check_watch(
         flag = "--watch" if watch else f"--stop-early {rule}"
         raise ConfigError(f"{flag} monitors alpha, which {name} does not learn: leave it out")
     if rule == "eigenvalue" and watch is False:
-        raise ConfigError("--stop-early eigenvalue needs what --watch measures: drop --no-watch")
+        raise ConfigError("--stop-early eigenvalue needs the curvature: leave out --no-watch")
     learned, needed = max(recipe.epochs - recipe.alpha_start, 0), epochs_needed(rule)
     if learned < needed:
         raise ConfigError(
-            f"--stop-early {rule} looks at {needed} epochs in which alpha learns, and there are "
+            f"--stop-early {rule} needs {needed} epochs in which alpha learns, and there are "
             f"{learned}: give --epochs {recipe.alpha_start + needed} or more, or leave it "
             f"out"
         )
