@@ -97,11 +97,13 @@ def penalties(asked: argparse.Namespace) -> Iterator[Case]:
             resume=True,
             out=asked.runs / "none",
         )
-        terms = build_run(plain).terms
-        pixels = terms.space.image_size  # networks for full images, searched on small ones
-        terms = replace(terms, deployed=replace(terms.deployed, image_size=pixels))
-        cost = cost_model("macs", terms.space, terms.deployed)
-        least, most = Derivation(terms.layout, (), terms.null).cost_range(cost)
+        constraints = build_run(plain).constraints
+        pixels = constraints.space.image_size  # networks for full images, searched on small ones
+        constraints = replace(
+            constraints, deployed=replace(constraints.deployed, image_size=pixels)
+        )
+        cost = cost_model("macs", constraints.space, constraints.deployed)
+        least, most = Derivation(constraints.table, (), constraints.ranks_none).cost_range(cost)
         limit = least + SHARE * (most - least)
         for seed in parse_seeds(asked.seeds):
             asks: dict[str, dict[str, Any]] = {"budget": {"max_macs": limit}}

@@ -200,7 +200,7 @@ def test_a_choice_says_names_of_its_decision() -> None:
         network_from_json(broken(f"{place}.form", "product"), WHERE)
     with pytest.raises(GraphError, match="edge: options overlap or are empty"):
         network_from_json(broken(f"{place}.options.0.of", ["point"]), WHERE)
-    with pytest.raises(GraphError, match="edge: options lie outside of what is given"):
+    with pytest.raises(GraphError, match="edge: options are outside of the given candidates"):
         network_from_json(broken(f"{place}.given", ["wide"]), WHERE)
 
 

@@ -75,10 +75,10 @@ BROKEN: dict[str, Callable[[], Network]] = {
     ),
     "there is no step 'aux' to take auxiliary logits from": lambda: net(auxiliary="aux"),
     "there is no step 'input' to take auxiliary logits from": lambda: net(auxiliary="input"),
-    "'cell' gives auxiliary logits: it is no step to read or to end with": lambda: net(
+    "'cell' computes auxiliary logits: no step can read it, and it cannot be the last": lambda: net(
         auxiliary="cell"
     ),
-    "'stem' gives auxiliary logits: it is no step to read or to end with": lambda: net(
+    "'stem' computes auxiliary logits: no step can read it, and it cannot be the last": lambda: net(
         auxiliary="stem"
     ),
     "cell has 2 input nodes and reads 1 steps": lambda: with_cell(inputs=(chain(), chain())),
@@ -94,7 +94,7 @@ BROKEN: dict[str, Callable[[], Network]] = {
         Op(Conv(2, 2, 3, 2), "w"), output=(0, 1)
     ),
     "a module conv3 has weights or statistics but names no slot": lambda: net(Op(Conv(2, 2, 3))),
-    "slot cell.0: a dot is what state dicts separate names with": lambda: net(
+    "slot cell.0: a dot separates names in state dicts; leave it out": lambda: net(
         Op(Conv(2, 2, 3), "cell.0")
     ),
     "slot w is claimed by both BatchNorm(channels=2, affine=True) and "
@@ -102,7 +102,7 @@ BROKEN: dict[str, Callable[[], Network]] = {
         chain(Op(BatchNorm(2), "w"), Op(BatchNorm(2, affine=False), "w"))
     ),
     "q: options overlap or are empty": lambda: net(options({0, 1}, {1}, given={0, 1})),
-    "q: options lie outside of what is given": lambda: net(options({0, 1}, given={0})),
+    "q: options are outside of the given candidates": lambda: net(options({0, 1}, given={0})),
     "q has other candidates at another place": lambda: net(
         chain(
             choose(QUESTION, (chain(), chain())),
@@ -122,7 +122,7 @@ def test_a_broken_network_is_found(message: str) -> None:
     ("choice", "message"),
     [
         (options(set(), given={0, 1}), "q: options overlap or are empty"),
-        (options({0}, given={0, 2}), "q: options lie outside of what is given"),
+        (options({0}, given={0, 2}), "q: options are outside of the given candidates"),
     ],
 )
 def test_other_ways_to_break_a_choice(choice: Choice, message: str) -> None:

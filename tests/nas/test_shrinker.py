@@ -44,14 +44,14 @@ def rows(*changes: tuple[int, list[float]]) -> Tensor:
 
 
 def watched(*tables: Tensor, times: int = 150, **schedule: float) -> ProgressiveShrinker:
-    progress = ProgressiveShrinker(
+    shrinker = ProgressiveShrinker(
         supernet(), alpha_start=0, schedule=Schedule(quota=1.0, **schedule)
     )
-    progress.observe(rows())
+    shrinker.observe(rows())
     for _ in range(times):
         for table in tables:
-            progress.observe(table)
-    return progress
+            shrinker.observe(table)
+    return shrinker
 
 
 def yes(allowed: Any) -> bool:
@@ -62,12 +62,12 @@ WEAK = (0, [0.2, 0.3, 0.01, 0.39, 0.1])
 
 
 def test_an_operation_of_little_weight_is_dropped() -> None:
-    progress = watched(rows(WEAK))
-    assert progress.prune(EARLY, yes)
-    left = progress.allowed()
+    shrinker = watched(rows(WEAK))
+    assert shrinker.prune(EARLY, yes)
+    left = shrinker.allowed()
     assert left["cell/0->1"] == ("none", "skip_connect", "nor_conv_3x3")
     assert all(len(names) == 5 for name, names in left.items() if name != "cell/0->1")
-    assert progress.record() == {"operations_left": 22, "connections_left": 6}
+    assert shrinker.record() == {"operations_left": 22, "connections_left": 6}
 
 
 def test_not_one_whose_weight_is_uncertain() -> None:
@@ -81,9 +81,9 @@ def test_not_one_whose_weight_is_uncertain() -> None:
 
 
 def test_not_before_it_is_time_and_not_at_the_very_end() -> None:
-    progress = watched(rows(WEAK))
-    assert not progress.prune(Progress(1, 10, 0.2), yes)
-    assert not progress.prune(Progress(9, 10, 1.0), yes)
+    shrinker = watched(rows(WEAK))
+    assert not shrinker.prune(Progress(1, 10, 0.2), yes)
+    assert not shrinker.prune(Progress(9, 10, 1.0), yes)
     late = ProgressiveShrinker(supernet(), alpha_start=5)
     assert not late.prune(Progress(4, 10, 0.5), yes)
     assert not late.prune(LAST, yes)  # nothing was seen
@@ -91,28 +91,28 @@ def test_not_before_it_is_time_and_not_at_the_very_end() -> None:
 
 def test_connections_follow_later() -> None:
     gone = (4, [0.95, 0.02, 0.01, 0.01, 0.01])
-    progress = watched(rows(gone), operation=0.0)
-    assert not progress.prune(EARLY, yes)
-    assert progress.prune(LAST, yes)
-    assert progress.allowed()["cell/1->3"] == ("none",)
-    assert progress.record() == {"operations_left": 20, "connections_left": 5}
+    shrinker = watched(rows(gone), operation=0.0)
+    assert not shrinker.prune(EARLY, yes)
+    assert shrinker.prune(LAST, yes)
+    assert shrinker.allowed()["cell/1->3"] == ("none",)
+    assert shrinker.record() == {"operations_left": 20, "connections_left": 5}
 
 
 def test_the_last_operation_and_the_null_candidate_stay() -> None:
-    progress = watched(rows((0, [0.001, 0.0, 0.0, 0.999, 0.0])))
-    assert progress.prune(EARLY, yes)
-    assert progress.allowed()["cell/0->1"] == ("none", "nor_conv_3x3")
-    assert not progress.prune(EARLY, yes)
+    shrinker = watched(rows((0, [0.001, 0.0, 0.0, 0.999, 0.0])))
+    assert shrinker.prune(EARLY, yes)
+    assert shrinker.allowed()["cell/0->1"] == ("none", "nor_conv_3x3")
+    assert not shrinker.prune(EARLY, yes)
 
 
 def test_an_epoch_drops_no_more_than_its_quota_the_weakest_first() -> None:
     table = rows(*((row, [0.2, 0.7, 0.05 - 0.005 * row, 0.03, 0.02]) for row in range(6)))
-    progress = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=0.25))
+    shrinker = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=0.25))
     for _ in range(30):
-        progress.observe(table)
-    assert progress.prune(EARLY, yes)
-    assert progress.record()["operations_left"] == 24 - 6
-    assert all("avg_pool_3x3" not in names for names in progress.allowed().values())
+        shrinker.observe(table)
+    assert shrinker.prune(EARLY, yes)
+    assert shrinker.record()["operations_left"] == 24 - 6
+    assert all("avg_pool_3x3" not in names for names in shrinker.allowed().values())
 
 
 def test_what_a_budget_needs_stays() -> None:
@@ -130,10 +130,10 @@ def test_a_state_is_gone_on_from() -> None:
     first.prune(EARLY, yes)
     second = ProgressiveShrinker(supernet(), alpha_start=0, schedule=Schedule(quota=1.0))
     second.load_state(first.state())
-    for progress in (first, second):
+    for shrinker in (first, second):
         for _ in range(150):
-            progress.observe(rows(WEAK, (3, [0.2, 0.01, 0.39, 0.2, 0.2])))
-        assert progress.prune(LAST, yes)
+            shrinker.observe(rows(WEAK, (3, [0.2, 0.01, 0.39, 0.2, 0.2])))
+        assert shrinker.prune(LAST, yes)
     assert torch.equal(first.remaining, second.remaining)
     assert all(torch.equal(a, b) for a, b in zip(first.history, second.history, strict=True))
 

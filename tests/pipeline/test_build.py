@@ -282,7 +282,7 @@ def test_the_file_is_that_of_what_is_asked_for_and_of_the_network_as_it_is(
 def test_budgets_count_for_the_size_that_is_built(tmp_path: Path, changes: dict[str, Any]) -> None:
     settings = {"macs": None, "finetune_epochs": None, "max_params": 1e9, **changes}
     plan = make_plan(tiny_build(tmp_path / "out", **settings))
-    assert build_run(plan.search).terms.deployed == plan.size
+    assert build_run(plan.search).constraints.deployed == plan.size
     assert (plan.training.channels, plan.training.cells) == (plan.size.channels, plan.size.cells)
 
 

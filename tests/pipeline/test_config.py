@@ -41,7 +41,7 @@ def test_a_size_is_that_of_the_exported_type() -> None:
     asked = config(max_size_mb=1.0, channels=8, cells=1, data="digits")
     found = [search_config(replace(asked, weights=one), NB201, 8) for one in ("float32", "int8")]
     assert [one.deploy_weights for one in found] == ["float32", "int8"]
-    floats, bytes_ = (build_run(one).terms.budgets[0].cost.of(CELL) for one in found)
+    floats, bytes_ = (build_run(one).constraints.budgets[0].cost.of(CELL) for one in found)
     assert floats == pytest.approx(4 * bytes_)
     assert search_config(config(weights="int8"), NB201, 8).deploy_weights == "float32"
 

@@ -70,8 +70,8 @@ def test_a_pruned_network_takes_an_auxiliary_head() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("darts-v2 without cell0", "cannot read 'cell0' of what is pruned: expected nodes (cell0"),
-        ("darts-v2 without cell0:x", "cannot read 'cell0:x' of what is pruned"),
+        ("darts-v2 without cell0", "cannot read 'cell0' in a pruning: expected nodes (cell0"),
+        ("darts-v2 without cell0:x", "cannot read 'cell0:x' in a pruning"),
         ("darts-v2 without gated=maybe", "cannot read 'gated=maybe'"),
         ("darts-v2 without fusion=liner", "unknown fusion 'liner': did you mean 'linear'?"),
         ("darts-v2 without reduction=0", "reduction and floor must be at least 1, got 0 and 8"),

@@ -1,4 +1,4 @@
-"""The one representation: primitives, expressions, cells, networks, genotypes; and verifiers."""
+"""Graph representation: primitives, expressions, cells, networks, genotypes; and verifiers."""
 
 from archwright.graph.expr import (
     Chain,

@@ -1,8 +1,9 @@
-"""Expressions over primitives: what an edge computes, as an immutable value.
+"""Expressions over primitives: the function of an edge, as an immutable value.
 
-A leaf is a module; modules are put in series (`Chain`), side by side with their channels joined
-(`Concat`), or as alternatives of which a weighted sum is taken (`Choice`). An expression is
-described by its values alone, so that a rewriting is a function from expression to expression.
+A leaf is a module; modules are put in series (`Chain`), in parallel with their channels
+concatenated (`Concat`), or as alternatives of which a weighted sum is taken (`Choice`). An
+expression is defined by its values, so that a rewriting is a function from expression to
+expression.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -16,7 +17,7 @@ from archwright.graph.primitive import Primitive, Shape
 
 @dataclass(frozen=True)
 class Op:
-    """A primitive at work; if it has state, `slot` names it: equal slots share their weights."""
+    """Primitive in an expression; `slot` names its state, if any: equal slots share weights."""
 
     primitive: Primitive
     slot: str = ""
@@ -37,7 +38,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Concat:
-    """Expressions that read the same input; their channels are joined in order."""
+    """Expressions that read the same input; their channels are concatenated in order."""
 
     branches: tuple["Expr", ...]
 
@@ -47,7 +48,7 @@ class Concat:
 
 @dataclass(frozen=True)
 class Decision:
-    """A question that the search answers: which of these candidates, at this place?"""
+    """Decision of a search: one of these candidates, at one place."""
 
     name: str
     candidates: tuple[str, ...]
@@ -55,7 +56,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Option:
-    """One way through a choice, standing for the candidates (by index) that take it."""
+    """One branch of a choice, for the candidates (by index) that it represents."""
 
     members: frozenset[int]
     body: "Expr"
@@ -63,13 +64,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Choice:
-    """The weighted sum of its options.
+    """Weighted sum of options.
 
     An option weighs p(its members | `given`), where p is the decision's distribution over its
     candidates: the softmax of their log-weights over the members of `given`.
 
-    `form` says how the sum is taken: of the options' outputs (`sum`); or where all of them are
-    convolutions of one signature, as one convolution with the weighted sum of their kernels
+    `form` is the form of the sum: over the options' outputs (`sum`); or, where all of them are
+    convolutions of one signature, one convolution with the weighted sum of their kernels
     (`kernel`), or, if they are separable, with their depthwise kernels side by side (`stack`).
     """
 
@@ -83,7 +84,7 @@ class Choice:
         return f"{_SIGNS[self.form]}{{{'; '.join(options)}}}"
 
     def label(self, option: Option) -> str:
-        """The names of the candidates that an option stands for."""
+        """Return the names of the candidates that an option represents."""
         return "|".join(self.decision.candidates[i] for i in sorted(option.members))
 
 
@@ -93,7 +94,7 @@ Expr = Op | Chain | Concat | Choice
 
 
 def chain(*items: Expr | Primitive) -> Chain:
-    """The given parts in series, nested chains laid flat."""
+    """Return the parts in series, nested chains flattened."""
     parts: list[Expr] = []
     for item in items:
         if isinstance(item, Chain):
@@ -104,21 +105,21 @@ def chain(*items: Expr | Primitive) -> Chain:
 
 
 def concat(*branches: Expr | Primitive) -> Concat:
-    """The given parts side by side."""
+    """Return the parts in parallel, with their channels concatenated."""
     return Concat(tuple(Op(b) if isinstance(b, Primitive) else b for b in branches))
 
 
 def choose(decision: Decision, bodies: tuple[Expr, ...]) -> Choice:
-    """The plain choice: one option a candidate."""
+    """Return the choice that has one option for each candidate."""
     options = tuple(Option(frozenset({i}), body) for i, body in enumerate(bodies))
     return Choice(decision, options, frozenset(range(len(bodies))))
 
 
 def map_modules(expr: Expr, function: Callable[[Op, str], Op]) -> Expr:
-    """`expr` with every module replaced; the function sees each module and its path in `expr`.
+    """Replace every module of `expr` by the function's value of the module and its path.
 
     Raises:
-        GraphError: something in `expr` is no expression.
+        GraphError: a part of `expr` is no expression.
     """
 
     def visit(expr: Expr, path: str) -> Expr:
@@ -146,7 +147,7 @@ def map_modules(expr: Expr, function: Callable[[Op, str], Op]) -> Expr:
 
 
 def name_slots(expr: Expr, prefix: str) -> Expr:
-    """`expr` with a slot for each module that has state and none yet: prefix and path."""
+    """Return `expr` with a slot (prefix and path) for each module that has state and no slot."""
 
     def named(module: Op, path: str) -> Op:
         wanted = module.primitive.stateful and not module.slot
@@ -156,7 +157,7 @@ def name_slots(expr: Expr, prefix: str) -> Expr:
 
 
 def modules(expr: Expr) -> Iterator[Op]:
-    """Every module, in the order of evaluation."""
+    """Yield every module, in the order of evaluation."""
     match expr:
         case Op():
             yield expr
@@ -169,7 +170,7 @@ def modules(expr: Expr) -> Iterator[Op]:
 
 
 def choices(expr: Expr) -> Iterator[Choice]:
-    """Every choice, outer ones first."""
+    """Yield every choice, outer ones first."""
     match expr:
         case Op():
             return
@@ -183,7 +184,7 @@ def choices(expr: Expr) -> Iterator[Choice]:
 
 
 def is_zero(expr: Expr) -> bool:
-    """Whether `expr` gives zeros whatever its input."""
+    """Return whether the output of `expr` is always zero."""
     match expr:
         case Op(primitive):
             return primitive.zero
@@ -196,7 +197,7 @@ def is_zero(expr: Expr) -> bool:
 
 
 def identity_like(expr: Expr) -> bool:
-    """Whether `expr` hands its input on, but for scale and resolution; the identity does."""
+    """Return whether `expr` is the identity up to scale and resolution."""
     match expr:
         case Op(primitive):
             return primitive.identity_like
@@ -207,7 +208,7 @@ def identity_like(expr: Expr) -> bool:
 
 
 def out_shape(expr: Expr, shape: Shape) -> Shape:
-    """The shape that `expr` makes of `shape`.
+    """Return the shape of the output of `expr` for an input of `shape`.
 
     Raises:
         GraphError: a module does not take its input, or the parts of a sum or a concatenation
@@ -253,7 +254,7 @@ def walk(expr: Expr, shape: Shape, visit: Callable[[Op, Shape], object]) -> Shap
 
 @contextmanager
 def located(place: str, *parts: object) -> Generator[None]:
-    """Put `place`, formatted with `parts`, before the text of a graph error raised inside."""
+    """Prefix the text of a graph error raised inside by `place`, formatted with `parts`."""
     try:
         yield
     except GraphError as error:
@@ -261,5 +262,5 @@ def located(place: str, *parts: object) -> Generator[None]:
 
 
 def listed(shapes: Iterable[Shape]) -> str:
-    """Shapes as a text shows them."""
+    """Return shapes as text."""
     return ", ".join(map(str, shapes)) or "there are none"

@@ -1,4 +1,4 @@
-"""Genotypes: what a search decides, as a value, and the texts that it is written in.
+"""Genotypes: the decisions of a search as a value, and their text notations.
 
 Three notations are read and written, each exactly: the NAS-Bench-201 string (one cell, nodes in
 bars), the `Genotype(...)` of DARTS (a normal and a reduction cell), and our own JSON.
@@ -19,7 +19,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class EdgeOp:
-    """A candidate, placed on the edge that comes from node `source`."""
+    """Candidate on the edge from node `source`."""
 
     candidate: str
     source: int
@@ -27,9 +27,9 @@ class EdgeOp:
 
 @dataclass(frozen=True)
 class CellGenotype:
-    """What was picked for one kind of cell: for each node, its incoming edges in their order.
+    """Genotype of one kind of cell: for each node, its incoming edges in their order.
 
-    Nodes are numbered from the inputs on; those in `output` are joined along the channels.
+    Nodes are numbered from the inputs on; those in `output` are concatenated along the channels.
     """
 
     inputs: int
@@ -54,7 +54,7 @@ class CellGenotype:
             raise GenotypeError(f"output nodes {self.output} must be among 0 to {last - 1}")
 
     def picks(self) -> Iterator[tuple[int, EdgeOp]]:
-        """Every pick with the node that it leads to."""
+        """Yield every edge with the node that it ends in."""
         for node, picks in enumerate(self.nodes, self.inputs):
             for pick in picks:
                 yield node, pick
@@ -62,9 +62,9 @@ class CellGenotype:
 
 @dataclass(frozen=True)
 class Origin:
-    """The Python file that declares a space: its name, and the SHA-256 of what stands in it.
+    """Python file that declares a space: its name, and the SHA-256 of its content.
 
-    Of what a user wrote, the hash may be missing, or only its beginning given.
+    Where a user wrote it, the hash can be missing, or be a prefix only.
     """
 
     file: str
@@ -76,10 +76,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A point of a search space: the genotype of each kind of cell, in the space's order.
+    """Architecture in a search space: the genotype of each kind of cell, in the space's order.
 
-    `origin` is the file that declares the space, if the package does not; `pruning` what was cut
-    out of its network afterwards.
+    `origin` is the file that declares the space, if the package does not; `pruning` describes the
+    nodes that were deleted from its network afterwards.
     """
 
     space: str
@@ -91,7 +91,7 @@ class Architecture:
         return hash((self.space, frozenset(self.cells.items()), self.pruning))
 
     def answers(self) -> dict[str, str]:
-        """The candidate of each decision, by the decision's name; edges not kept are absent."""
+        """Return the candidate of each decision, by its name; edges not kept are absent."""
         return {
             decision_name(kind, pick.source, node): pick.candidate
             for kind, cell in self.cells.items()
@@ -99,7 +99,7 @@ class Architecture:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The content of an architecture file."""
+        """Return the content of an architecture file."""
         content: dict[str, Any] = {"schema": SCHEMA, "space": self.space}
         if self.origin is not None:
             content["origin"] = asdict(self.origin)
@@ -117,12 +117,12 @@ class Architecture:
 
 
 def decision_name(kind: str, source: int, target: int) -> str:
-    """The name of the decision on the edge source -> target of the cells of one kind."""
+    """Return the name of the decision on the edge source -> target of a kind of cells."""
     return f"{kind}/{source}->{target}"
 
 
 def from_json(content: object) -> Architecture:
-    """The architecture that `Architecture.to_json` wrote; further keys are ignored.
+    """Read the architecture that `Architecture.to_json` wrote; further keys are ignored.
 
     Raises:
         GenotypeError: the content is of another version, or a field is missing or malformed.
@@ -162,7 +162,7 @@ def _origin(content: Any) -> Origin | None:
 
 
 def loads(text: str) -> Architecture:
-    """`from_json` of a JSON text.
+    """Read an architecture from JSON text, as `from_json`.
 
     Raises:
         GenotypeError: it is no JSON (line and column are named), or as `from_json`.
@@ -183,7 +183,7 @@ _PICK = re.compile(r"([^~|+\s]+)~([0-9]+)\|")
 
 
 def read_bars(text: str) -> tuple[tuple[EdgeOp, ...], ...]:
-    """The nodes of a cell in NAS-Bench-201 notation: `|op~0|+|op~0|op~1|+...`.
+    """Read the nodes of a cell in NAS-Bench-201 notation: `|op~0|+|op~0|op~1|+...`.
 
     Raises:
         GenotypeError: malformed; the text points at the character.
@@ -209,12 +209,12 @@ def read_bars(text: str) -> tuple[tuple[EdgeOp, ...], ...]:
 
 
 def bar_candidates(text: str) -> Iterator[tuple[int, str]]:
-    """Every candidate of a text that `read_bars` reads, with the position where it starts."""
+    """Return every candidate of a text that `read_bars` reads, with its position in the text."""
     return ((match.start(1), match[1]) for match in _PICK.finditer(text))
 
 
 def write_bars(nodes: tuple[tuple[EdgeOp, ...], ...]) -> str:
-    """The inverse of `read_bars`."""
+    """Write nodes in NAS-Bench-201 notation: the inverse of `read_bars`."""
     return "+".join(
         "|" + "".join(f"{pick.candidate}~{pick.source}|" for pick in picks) for picks in nodes
     )
@@ -232,7 +232,7 @@ _DARTS_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 
 
 def read_darts(text: str) -> dict[str, CellGenotype]:
-    """The cells of a DARTS genotype, as its search prints it (two edges a node).
+    """Read the cells of a DARTS genotype, as its search prints it (two edges per node).
 
     Raises:
         GenotypeError: malformed; the text points at the character, or names the field.
@@ -290,18 +290,18 @@ def _darts_concat(text: str, kind: str, value: ast.expr) -> tuple[int, ...]:
 
 
 def _line_start(text: str, line: int) -> int:
-    """Where the line of that number, from 1, starts in `text`."""
+    """Return the position in `text` at which a line starts; lines count from 1."""
     return sum(len(before) + 1 for before in text.split("\n")[: line - 1])
 
 
 def _position(text: str, value: ast.expr) -> int:
-    """Where the syntax node starts in `text`; Python counts its column in bytes of UTF-8."""
+    """Return the position of a syntax node in `text`; Python counts columns in bytes of UTF-8."""
     start = _line_start(text, value.lineno)
     return start + len(text[start:].encode()[: value.col_offset].decode())
 
 
 def write_darts(cells: Mapping[str, CellGenotype]) -> str:
-    """The inverse of `read_darts`; consecutive output nodes are written as a range."""
+    """Write a DARTS genotype, the inverse of `read_darts`; output nodes in a row are a range."""
     parts: list[str] = []
     for kind in ("normal", "reduce"):
         cell = cells[kind]

@@ -1,4 +1,4 @@
-"""Which expressions are one convolution, and where their kernels lie in a common frame.
+"""Frames of kernels: convolutions that can be one, and their kernels in a common frame.
 
 Positions are in pixels from the centre of a window. Kernels of the same dilation share a lattice:
 a dilated 3x3 lies inside a dilated 5x5 as a 5x5 kernel of dilation 2 with 25 taps, where a plain
@@ -16,7 +16,7 @@ from archwright.graph.ops import Conv
 
 @dataclass(frozen=True)
 class Signature:
-    """What two convolutions must have in common to be one."""
+    """Properties that convolutions must have in common to be merged into one."""
 
     c_in: int
     c_out: int
@@ -26,7 +26,7 @@ class Signature:
 
 
 def signature(body: Expr) -> Signature | None:
-    """The signature of `body` if it is a convolution, or a separable one; None for others."""
+    """Return the signature of `body` if it is a convolution or a separable one, else None."""
     match chain(body).items:
         case (Op(Conv() as conv),):
             return Signature(conv.c_in, conv.c_out, conv.groups, conv.step, separable=False)
@@ -40,7 +40,7 @@ def signature(body: Expr) -> Signature | None:
 
 @dataclass(frozen=True)
 class Frame:
-    """A square kernel of `size` taps a side, `dilation` pixels apart, the first at `first`."""
+    """Square kernel of `size` taps a side, `dilation` pixels apart, the first at `first`."""
 
     size: int
     dilation: int
@@ -48,16 +48,16 @@ class Frame:
 
     @property
     def taps(self) -> int:
-        """Taps of the whole frame."""
+        """Number of taps of the whole frame."""
         return self.size**2
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """Where its taps lie along an axis."""
+        """Positions of the taps along an axis."""
         return tuple(self.first + i * self.dilation for i in range(self.size))
 
     def place(self, other: "Frame") -> slice:
-        """Where the taps of `other` lie in this frame, along an axis.
+        """Return the slice of this frame, along an axis, at the taps of `other`.
 
         Raises:
             GraphError: they do not lie on its lattice.
@@ -71,7 +71,7 @@ class Frame:
 
     @classmethod
     def of(cls, body: Expr) -> "Frame":
-        """The frame of a convolution, of a separable one, or of the identity.
+        """Return the frame of a convolution, of a separable one, or of the identity.
 
         Raises:
             GraphError: `body` is none of these.
@@ -86,7 +86,7 @@ class Frame:
 
     @classmethod
     def around(cls, bodies: Sequence[Expr]) -> "Frame":
-        """The smallest centred frame that holds the kernels of all of `bodies`."""
+        """Return the smallest centred frame that contains the kernels of all `bodies`."""
         positions = {p for body in bodies for p in cls.of(body).positions}
         reach = max(map(abs, positions))
         spacing = gcd(*(p + reach for p in positions), 2 * reach) or 1

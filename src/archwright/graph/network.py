@@ -13,7 +13,7 @@ from archwright.graph.primitive import Primitive, Shape
 
 @dataclass(frozen=True)
 class Edge:
-    """A connection of two nodes of a cell, with what is computed on the way."""
+    """Connection of two nodes of a cell, with the expression that it computes."""
 
     source: int
     target: int
@@ -22,10 +22,10 @@ class Edge:
 
 @dataclass(frozen=True)
 class Cell:
-    """Nodes 0 .. len(inputs) - 1 are the preprocessed inputs; the others are sums of edges.
+    """Cell: nodes 0 .. len(inputs) - 1 are the preprocessed inputs; the others are sums of edges.
 
-    `kind` names the cells that answer their decisions together (`normal`, `reduce`); the nodes in
-    `output` are joined along the channels.
+    Cells of one `kind` (`normal`, `reduce`) share their decisions; the nodes in `output` are
+    concatenated along the channels.
     """
 
     kind: str
@@ -35,17 +35,17 @@ class Cell:
     output: tuple[int, ...]
 
     def into(self, node: int) -> tuple[Edge, ...]:
-        """The edges that end in `node`."""
+        """Return the edges that end in `node`."""
         return tuple(edge for edge in self.edges if edge.target == node)
 
     def inner(self) -> range:
-        """The nodes that are sums."""
+        """Return the nodes that are sums."""
         return range(len(self.inputs), len(self.inputs) + self.nodes)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of a network: `body` applied to the outputs of the steps named in `inputs`."""
+    """Step of a network: `body` applied to the outputs of the steps named in `inputs`."""
 
     name: str
     body: Expr | Cell
@@ -58,14 +58,14 @@ def expression_step(name: str, source: str, *parts: Expr | Primitive) -> Step:
 
 
 INPUT = "input"
-"""The name under which a network's steps read the images."""
+"""Name of the images among the inputs of steps."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A whole network, from images of shape `image` to the logits of the last step.
+    """Network from images of shape `image` to the logits of the last step.
 
-    `auxiliary` names a step whose logits join the loss while training (DARTS' auxiliary head).
+    `auxiliary` names a step whose logits are a part of the training loss (DARTS' auxiliary head).
     """
 
     image: Shape
@@ -74,7 +74,7 @@ class Network:
 
     @property
     def output(self) -> str:
-        """The step that gives the logits."""
+        """Step that computes the logits."""
         return self.steps[-1].name
 
     def without_auxiliary(self) -> "Network":
@@ -85,7 +85,7 @@ class Network:
         return replace(self, steps=kept, auxiliary="")
 
     def expressions(self) -> Iterator[Expr]:
-        """Every expression, in the order of evaluation."""
+        """Yield every expression, in the order of evaluation."""
         for step in self.steps:
             if isinstance(step.body, Cell):
                 yield from step.body.inputs
@@ -95,15 +95,15 @@ class Network:
                 yield step.body
 
     def modules(self) -> Iterator[Op]:
-        """Every module, in the order of evaluation."""
+        """Yield every module, in the order of evaluation."""
         for expr in self.expressions():
             yield from modules(expr)
 
     def choices(self) -> Iterator[Choice]:
-        """Every choice, in the order of evaluation, outer ones first."""
+        """Yield every choice, in the order of evaluation, outer ones first."""
         for expr in self.expressions():
             yield from choices(expr)
 
     def decisions(self) -> tuple[Decision, ...]:
-        """The questions that are open, each once, in the order of evaluation."""
+        """Return the open decisions, each once, in the order of evaluation."""
         return tuple(dict.fromkeys(choice.decision for choice in self.choices()))

@@ -1,4 +1,4 @@
-"""ONNX form of primitives: the protocol that they are written against.
+"""ONNX form of primitives: the protocol of the graph builder that they use.
 
 Legend: B batch, C channels, H height, W width. Shapes are those of one image; the batch is dynamic.
 """

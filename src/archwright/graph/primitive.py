@@ -1,7 +1,7 @@
 """Primitive: one basic module, described once.
 
-A primitive says what shape it makes, whether it is linear, what it costs, how it is built, written
-in ONNX, and made narrower. Passes ask these descriptions; no pass keeps a list of operation names.
+A primitive defines the shape of its output, whether it is linear, its cost, its torch module, its
+ONNX form and its resizing. Passes read these descriptions; no pass has a list of operation names.
 """
 
 from abc import ABC, abstractmethod
@@ -38,23 +38,23 @@ class Primitive(ABC):
     """One basic module as a value: equal primitives compute the same function of equal state."""
 
     kind: ClassVar[str] = ""
-    """Its name in files; `register_primitive` sets it."""
+    """Name of the primitive in files; set by `register_primitive`."""
     counted_as: ClassVar[Counted] = "non_conv"
-    """The column that the module is counted in, in Table II of the TopoNAS paper."""
+    """Column of Table II of the TopoNAS paper in which the module is counted."""
     aten: ClassVar[tuple[str, ...]] = ()
-    """Operators of torch.ops.aten that its module calls: no others are run out of a file."""
+    """Operators of torch.ops.aten that its module calls; a file with others is not executed."""
 
     @abstractmethod
     def out_shape(self, shape: Shape) -> Shape:
-        """Return the shape made from `shape`.
+        """Return the shape of the output for an input of `shape`.
 
         Raises:
-            GraphError: the primitive does not take this shape.
+            GraphError: the primitive does not accept this shape.
         """
 
     @abstractmethod
     def build(self) -> "nn.Module":
-        """Build a fresh module [B, C, H, W] -> [B, C', H', W'], its weights drawn as torch does."""
+        """Build a new module [B, C, H, W] -> [B, C', H', W'], with the default weights of torch."""
 
     @abstractmethod
     def label(self) -> str:
@@ -67,12 +67,12 @@ class Primitive(ABC):
 
     @property
     def zero(self) -> bool:
-        """Whether it gives zeros whatever its input."""
+        """Whether its output is always zero."""
         return False
 
     @property
     def identity_like(self) -> bool:
-        """Whether it hands its input on, but for scale and resolution: never a path to drop."""
+        """Whether it is the identity up to scale and resolution; drop path never drops it."""
         return False
 
     @property
@@ -92,7 +92,7 @@ class Primitive(ABC):
 
     @property
     def resizable(self) -> bool:
-        """Whether channel pruning can follow it: its module may lose channels, if it has any."""
+        """Whether channel pruning is possible: its module, if it has channels, may lose some."""
         return False
 
     def macs(self, shape: Shape) -> int:
@@ -108,7 +108,7 @@ class Primitive(ABC):
         return self
 
     def resized(self, state: State) -> "Primitive":
-        """Return the primitive whose module has a state of the shapes in `state`.
+        """Return the primitive of a module whose state has the shapes in `state`.
 
         Raises:
             GraphError: it is not resizable.
@@ -118,17 +118,17 @@ class Primitive(ABC):
         raise GraphError(f"{self.label()} cannot be made narrower: prune nodes or operations")
 
     def state_for(self, other: "Primitive", state: State) -> State:
-        """Return the state with which a module of `other` computes what this one does of `state`.
+        """Return the state with which a module of `other` computes the function of this `state`.
 
-        Where there is none, the state does not fit the other module.
+        If there is none, the returned state does not fit the other module.
         """
         return state
 
     def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
-        """Add what it computes of `x`, features of `shape`, to a graph; return the name of that.
+        """Add its function of `x`, features of `shape`, to a graph; return the output's name.
 
         Raises:
-            GraphError: it has no form in ONNX.
+            GraphError: the primitive has no ONNX form.
         """
         raise GraphError(f"{self.label()} has no form in ONNX: it cannot be exported")
 
@@ -164,13 +164,13 @@ class Primitive(ABC):
 
 
 REGISTERED: dict[str, type[Primitive]] = {}
-"""The classes that `register_primitive` has seen, by name."""
+"""Registered classes, by name."""
 
 P = TypeVar("P", bound=Primitive)
 
 
 def register_primitive(kind: str) -> Callable[[type[P]], type[P]]:
-    """Register a class of primitives under a name, which stands in files and must stay.
+    """Register a class of primitives under a name, which is written in files and must not change.
 
     Raises:
         GraphError: another class has the name.

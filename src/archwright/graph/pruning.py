@@ -1,4 +1,4 @@
-"""What is cut out of a found network, and what stands in for it: a value beside the genotype."""
+"""Pruning of a found network: deleted nodes and their replacement, beside the genotype."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from archwright.errors import GenotypeError, unknown
 
 Aggregation = Literal["sum", "scalar", "channel"]
 Node = tuple[str, int]
-"""A node of a cell: the cell's step, or a kind that stands for all of its cells; and its number."""
+"""Node of a cell: the cell's step, or a kind for all of its cells; and the node's number."""
 
 _FUSIONS = ("sum", "linear", "se", "linear+se")
 _SETTING = r"fusion=.+|per=(scalar|channel)|(reduction|floor)=[0-9]+|gated=(yes|no)"
@@ -17,11 +17,11 @@ _SETTING = r"fusion=.+|per=(scalar|channel)|(reduction|floor)=[0-9]+|gated=(yes|
 
 @dataclass(frozen=True, kw_only=True)
 class Fusion:
-    """How a successor takes in the predecessors of a deleted node (NR-DARTS).
+    """Fusion of the predecessors of a deleted node for a successor (NR-DARTS).
 
-    They are added up: as they are (`sum`), or with a learned weight each, one for all channels
-    (`scalar`) or one a `channel`. With `recalibrated`, squeeze and excitation follows, of
-    channels / `reduction` units, but not fewer than `floor`.
+    They are added: unweighted (`sum`), or each with a learned weight, one for all channels
+    (`scalar`) or one for each (`channel`). With `recalibrated`, squeeze and excitation follows,
+    with channels / `reduction` units, but at least `floor`.
     """
 
     aggregation: Aggregation = "channel"
@@ -44,18 +44,18 @@ class Fusion:
 
     @property
     def name(self) -> str:
-        """`sum`, `linear`, `se` or `linear+se`."""
+        """Name of the fusion: `sum`, `linear`, `se` or `linear+se`."""
         return _FUSIONS[(self.aggregation != "sum") + 2 * self.recalibrated]
 
     def units(self, channels: int) -> int:
-        """The width of squeeze and excitation on so many channels."""
+        """Return the hidden units of squeeze and excitation on `channels` channels."""
         return max(channels // self.reduction, self.floor)
 
 
 def named_fusion(
     name: str, *, per: Aggregation = "channel", reduction: int = 16, floor: int = 8
 ) -> Fusion:
-    """The fusion of that name; `per` says what a linear one has a weight for.
+    """Return the fusion of that name; `per`: the aggregation of a linear one.
 
     Raises:
         GenotypeError: there is none of that name, or a setting is out of range.
@@ -70,7 +70,7 @@ def named_fusion(
 
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
-    """The nodes that are deleted, what makes up for them, and whether the others have gates.
+    """Deleted nodes, the fusion that replaces them, and whether the other nodes have gates.
 
     A gate is one learned weight on the output of a node.
     """
@@ -80,18 +80,18 @@ class Pruning:
     gated: bool = False
 
     def of(self, step: str, kind: str) -> frozenset[int]:
-        """The nodes that are deleted from the cell of that step, which is of that kind."""
+        """Return the deleted nodes of a cell, given its step and its kind."""
         return frozenset(node for place, node in self.deleted if place in (step, kind))
 
     def by_place(self) -> dict[str, list[int]]:
-        """The deleted nodes by cell, in the order in which people count."""
+        """Return the deleted nodes by cell, in natural order (cell2 before cell10)."""
         found: dict[str, list[int]] = {}
         for place, node in in_order(self.deleted):
             found.setdefault(place, []).append(node)
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """What an architecture file says of it."""
+        """Return the content of an architecture file."""
         fusion = self.fusion
         return {
             "deleted": self.by_place(),
@@ -103,7 +103,7 @@ class Pruning:
         }
 
     def to_text(self) -> str:
-        """One line: `cell0:2,4 cell3:5 fusion=linear+se gated=yes`; usual settings are left out."""
+        """Return one line: `cell0:2,4 cell3:5 fusion=linear+se gated=yes`, without defaults."""
         words = [f"{place}:{','.join(map(str, nodes))}" for place, nodes in self.by_place().items()]
         words.append(f"fusion={self.fusion.name}")
         if self.fusion.aggregation == "scalar":
@@ -115,7 +115,7 @@ class Pruning:
 
 
 def pruning_from_json(content: Mapping[str, Any]) -> Pruning:
-    """The inverse of `Pruning.to_json`.
+    """Read the pruning that `Pruning.to_json` returned.
 
     Raises:
         GenotypeError: a value is out of range.
@@ -130,7 +130,7 @@ def pruning_from_json(content: Mapping[str, Any]) -> Pruning:
 
 
 def pruning_from_text(text: str) -> Pruning:
-    """The inverse of `Pruning.to_text`.
+    """Read the pruning that `Pruning.to_text` returned.
 
     Raises:
         GenotypeError: a word is neither nodes of a cell nor a setting (it is named).
@@ -145,7 +145,7 @@ def pruning_from_text(text: str) -> Pruning:
             given[name] = value
         else:
             raise GenotypeError(
-                f"cannot read {word!r} of what is pruned: expected nodes (cell0:2,4) or a setting "
+                f"cannot read {word!r} in a pruning: expected nodes (cell0:2,4) or a setting "
                 f"(fusion=linear+se, per=scalar, reduction=16, floor=8, gated=yes)"
             )
     per: Aggregation = "scalar" if given.get("per") == "scalar" else "channel"
@@ -159,12 +159,12 @@ def pruning_from_text(text: str) -> Pruning:
 
 
 def in_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes in the order in which people count: cell2 before cell10."""
+    """Return nodes in natural order: cell2 before cell10."""
     return sorted(nodes, key=_counted)
 
 
 def _counted(node: Node) -> tuple[list[tuple[int, str]], int]:
-    """Sorts cell2 before cell10."""
+    """Return the sort key of natural order."""
     place, number = node
     parts = re.findall(r"[0-9]+|[^0-9]+", place)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], number

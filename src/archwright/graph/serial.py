@@ -1,4 +1,4 @@
-"""Serial form of a network: versioned, canonical JSON that a person can read.
+"""Serial form of a network: versioned, canonical, readable JSON.
 
 Equal networks have equal texts. Version 1, where EXPR stands for an expression:
 
@@ -14,7 +14,7 @@ Equal networks have equal texts. Version 1, where EXPR stands for an expression:
     chain    [EXPR, ...]
     concat   {"concat": [EXPR, ...]}
     choice   {"choice": "normal/0->2", "options": [{"of": ["skip"], "body": EXPR}], "form": "sum"};
-             "given" names the candidates that weights are taken over, if these are not all
+             "given" names the candidates over which weights are normalised, if not all
 """
 
 import json
@@ -35,17 +35,17 @@ FORMAT = "archwright network"
 VERSION = 1
 
 _WIDTH = 100
-"""Columns of the text, where a value fits at all."""
+"""Largest number of columns of the text, if a value fits."""
 _DEPTH = 100
-"""Levels of expressions within expressions that are read."""
+"""Largest depth of nested expressions that is read."""
 _MOST = 2**40
-"""Weights of a module that are read: a larger number is damage, and overflows in torch."""
+"""Largest number of weights of a module: more is damage, and overflows in torch."""
 
 T = TypeVar("T")
 Place = str
-"""Position in a file, as the text of an error names it."""
+"""Position in a file, for the text of an error."""
 Decisions = Mapping[str, Decision]
-"""The decisions of the file, by name."""
+"""Decisions of the file, by name."""
 
 
 def network_to_text(network: Network) -> str:
@@ -71,7 +71,7 @@ def network_from_text(text: str | bytes, where: Place) -> Network:
 
 
 def network_to_json(network: Network) -> dict[str, Any]:
-    """Return the serial form of `network` (see the module), made of what JSON has.
+    """Return the serial form of `network` (see the module) as values of JSON.
 
     Raises:
         GraphError: a primitive is not registered, or two candidates of a decision share a name.
@@ -243,7 +243,7 @@ class _Option:
 
 
 def _read(kind: type[T], content: object, where: Place) -> T:
-    """Read exactly the fields of `kind`; its texts are printable, so that every error is one line.
+    """Read exactly the fields of `kind`; texts must be printable, so that errors are one line.
 
     Raises:
         RunError: a field is missing, unknown or of another type (it is named).
@@ -372,7 +372,7 @@ def _members(names: tuple[str, ...], decision: Decision, where: Place) -> frozen
 
 
 def _pretty(value: Any, indent: str) -> str:
-    """Return `value` as JSON: on one line where it fits, else a line for each part."""
+    """Return `value` as JSON: on one line if it fits, else a line for each part."""
     line = json.dumps(value)
     if not isinstance(value, dict | list) or len(indent) + len(line) <= _WIDTH:
         return line

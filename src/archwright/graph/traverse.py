@@ -1,4 +1,4 @@
-"""Going through networks: shapes everywhere, and which parts the logits depend on."""
+"""Traversal of networks: shapes of all features, and the parts that the logits depend on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,16 +9,16 @@ from archwright.graph.network import INPUT, Cell, Network, Step
 from archwright.graph.primitive import Shape
 
 Visit = Callable[[Op, Shape], object]
-"""What is done at a module, given the shape of its input."""
+"""Function that is called with each module and the shape of its input."""
 
 
 def _ignore(module: Op, shape: Shape) -> None:
-    """Visit for those who only want shapes."""
+    """Do nothing at a module: the visit of callers that only need shapes."""
 
 
 @dataclass(frozen=True)
 class LiveParts:
-    """The inputs and edges of a step, by position, on a way from the image to the logits."""
+    """Inputs and edges of a step, by position, on a path from the image to the logits."""
 
     inputs: frozenset[int]
     edges: frozenset[int]
@@ -26,7 +26,7 @@ class LiveParts:
 
 _DEAD = LiveParts(frozenset(), frozenset())
 _WHOLE = LiveParts(frozenset({0}), frozenset())
-"""A step that is an expression: it has one input and no edges."""
+"""Live parts of a step that is an expression: its one input, and no edges."""
 
 
 def walk_network(
@@ -73,7 +73,7 @@ def _walk_cell(cell: Cell, shapes: list[Shape], visit: Visit, live: LiveParts | 
 
 
 def map_edges(network: Network, function: Callable[[Expr, Shape], Expr]) -> Network:
-    """`network` with the expression of every edge replaced; it is given with its input's shape."""
+    """Replace the expression of every edge by the function's value of it and its input's shape."""
     shapes = walk_network(network)
     steps: list[Step] = []
     for step in network.steps:
@@ -87,7 +87,7 @@ def map_edges(network: Network, function: Callable[[Expr, Shape], Expr]) -> Netw
 
 
 def node_shapes(cell: Cell, shapes: list[Shape]) -> list[Shape]:
-    """The shapes of a cell's nodes, inputs first, given those of the steps that it reads."""
+    """Return the shapes of a cell's nodes, inputs first, from those of the steps that it reads."""
     made = [out_shape(expr, shape) for expr, shape in zip(cell.inputs, shapes, strict=True)]
     for node in cell.inner():
         (first, *_) = cell.into(node)
@@ -96,9 +96,9 @@ def node_shapes(cell: Cell, shapes: list[Shape]) -> list[Shape]:
 
 
 def live_parts(network: Network) -> dict[str, LiveParts]:
-    """What lies on a way from the image to the logits that no zero interrupts, by step.
+    """Return the parts on a path without zeros from the image to the logits, by step.
 
-    Steps without such a part are left out. Edges count as a whole.
+    Steps without such a part are absent. An edge is live or not as a whole.
     """
     fed = {INPUT}
     for step in network.steps:
@@ -122,7 +122,7 @@ def live_parts(network: Network) -> dict[str, LiveParts]:
 
 
 def _fed_nodes(cell: Cell, given: set[int]) -> set[int]:
-    """The nodes that one of the inputs in `given` reaches."""
+    """Return the nodes that one of the inputs in `given` reaches."""
     fed = {position for position in given if not is_zero(cell.inputs[position])}
     for edge in cell.edges:  # ordered by target, so that sources are settled before
         if edge.source in fed and not is_zero(edge.body):
@@ -142,5 +142,5 @@ def _live_in_cell(cell: Cell, given: set[int]) -> LiveParts:
 
 
 def connected(network: Network) -> bool:
-    """Whether the logits depend on the images at all."""
+    """Return whether the logits depend on the images."""
     return network.output in live_parts(network)

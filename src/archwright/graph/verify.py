@@ -1,4 +1,4 @@
-"""Verifiers: what must hold of a graph at each stage, checked between passes in the tests."""
+"""Verifiers: conditions on a graph at each stage, checked between passes in the tests."""
 
 from archwright.errors import GraphError
 from archwright.graph.expr import Choice, Decision
@@ -8,7 +8,7 @@ from archwright.graph.traverse import walk_network
 
 
 def verify(network: Network) -> None:
-    """Check what holds of every network, at any stage.
+    """Check the conditions that every network meets, at any stage.
 
     Raises:
         GraphError: no steps or steps out of order, nodes out of range, shapes that disagree, a
@@ -43,10 +43,10 @@ def verify(network: Network) -> None:
 
 
 def verify_discrete(network: Network) -> None:
-    """Check that `network` is valid and that nothing in it is left to be decided.
+    """Check that `network` is valid and has no open decisions.
 
     Raises:
-        GraphError: as `verify`, or a decision is open (named).
+        GraphError: as `verify`, or a decision is open (it is named).
     """
     verify(network)
     for decision in network.decisions():
@@ -59,7 +59,9 @@ def _verify_auxiliary(network: Network) -> None:
     if name not in {step.name for step in network.steps}:
         raise GraphError(f"there is no step {name!r} to take auxiliary logits from")
     if name == network.output or any(name in step.inputs for step in network.steps):
-        raise GraphError(f"{name!r} gives auxiliary logits: it is no step to read or to end with")
+        raise GraphError(
+            f"{name!r} computes auxiliary logits: no step can read it, and it cannot be the last"
+        )
 
 
 def _verify_cell(name: str, cell: Cell, inputs: int) -> None:
@@ -82,7 +84,9 @@ def _verify_slots(network: Network) -> None:
         if module.primitive.stateful and not module.slot:
             raise GraphError(f"a module {module} has weights or statistics but names no slot")
         if "." in module.slot:
-            raise GraphError(f"slot {module.slot}: a dot is what state dicts separate names with")
+            raise GraphError(
+                f"slot {module.slot}: a dot separates names in state dicts; leave it out"
+            )
         owner = owners.setdefault(module.slot, module.primitive) if module.slot else None
         if owner not in (None, module.primitive):
             raise GraphError(
@@ -97,4 +101,4 @@ def _verify_choice(choice: Choice) -> None:
             raise GraphError(f"{choice.decision.name}: options overlap or are empty")
         seen |= option.members
     if not seen <= choice.given <= set(range(len(choice.decision.candidates))):
-        raise GraphError(f"{choice.decision.name}: options lie outside of what is given")
+        raise GraphError(f"{choice.decision.name}: options are outside of the given candidates")

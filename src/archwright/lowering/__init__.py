@@ -1,4 +1,4 @@
-"""From graphs to torch modules."""
+"""Lowering of graphs to torch modules."""
 
 from archwright.lowering.fused import FusedNetwork
 from archwright.lowering.mixture import Mixture, logits_table

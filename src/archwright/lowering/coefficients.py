@@ -1,4 +1,4 @@
-"""The coefficients of a simplified supernet, computed in a few vectorised operations.
+"""Coefficients of a simplified supernet, computed in a few vectorised operations.
 
 Legend: E decisions, O candidates of the largest decision, N coefficients.
 """
@@ -37,7 +37,7 @@ Coefficient = tuple[Factor, ...]
 """Product of factors; the empty one is 1."""
 
 _Pattern = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
-"""Members and given of a factor: what it has in common with those of other decisions."""
+"""Members and given of a factor, which those of other decisions can share."""
 
 
 class Coefficients(nn.Module):

@@ -1,10 +1,10 @@
 """Gradients of centred depthwise convolutions on the CPU, using the fast paths of oneDNN.
 
-Its own gradient of a kernel is fast without dilation, up to three taps across, and with a kernel
-smaller than the image. Beyond, it computes a dense kernel of 16 x 16 channels and keeps the
-diagonal: for 15 x 15 taps in 50 times the time. So the kernel is taken apart into strips, each the
-gradient of a convolution of its own on the padded image; with dilation, on the D x D interleaved
-images. The gradient of the image is a convolution with the kernel turned around.
+oneDNN's gradient of a kernel is fast without dilation, up to three taps across, and with a kernel
+smaller than the image. For others it computes a dense kernel of 16 x 16 channels and keeps the
+diagonal: for 15 x 15 taps in 50 times the time. So the kernel is divided into strips; the gradient
+of each is that of a separate convolution on the padded image, with dilation on the D x D
+interleaved images. The gradient of the image is a convolution with the rotated kernel.
 
 Legend: B batch, C channels, H height, W width, K taps a side, D dilation, S stride.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _FAST_TAPS = 3
-"""Taps across of the widest kernel whose gradient the library is fast at."""
+"""Taps across of the widest kernel whose gradient oneDNN computes fast."""
 
 
 def image_gradient(grad: Tensor, x: Tensor, kernel: Tensor, dilation: int, step: int) -> Tensor:

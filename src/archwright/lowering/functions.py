@@ -1,7 +1,7 @@
-"""Operations that keep less for backward than autograd would, and give the same gradients.
+"""Operations that keep less for backward than autograd would, with the same gradients.
 
-Cheap values are computed again in backward from others that are kept anyway: a ReLU and the
-normalisation before it are elementwise, pools are small. They can be differentiated once.
+Cheap values are recomputed in backward from others that are kept anyway: a ReLU and the
+normalisation before it are elementwise, pools are small. They can be differentiated only once.
 
 Legend: B batch, C channels, H height, W width, K features of a node, J sums that they enter.
 """
@@ -49,7 +49,7 @@ class ReluConvs(torch.autograd.Function):
 
 
 class NormReluConv(torch.autograd.Function):
-    """conv(relu(bn(x))) of an affine-free batch norm in training; keeps x and its statistics."""
+    """conv(relu(bn(x))) with an affine-free batch norm in training; keeps x and its statistics."""
 
     @staticmethod
     @override
@@ -105,7 +105,7 @@ def _conv_gradients(
 ) -> tuple[Tensor | None, list[Tensor | None]]:
     """Return the gradient of x and those of the kernels of convolutions of x, where wanted.
 
-    The windows of x that kernels' gradients read are made once for all of the same geometry.
+    Kernels of the same geometry share the windows of x that their gradients read.
     """
     wants_x, wants_kernels = wanted
     grad_x: Tensor | None = None
@@ -129,7 +129,7 @@ def _conv_gradients(
 
 
 def _through_relu(grad: Tensor, active: Tensor) -> Tensor:
-    """Return the gradient of a ReLU's input, in the memory of that of its output."""
+    """Return the gradient of a ReLU's input, written in place of that of its output."""
     torch.ops.aten.threshold_backward.grad_input(grad, active, 0, grad_input=grad)
     return grad
 

@@ -1,7 +1,7 @@
-"""The fused lowering: the function of the naive one, in fewer and larger operations.
+"""Fused lowering: the function of the naive one, in fewer and larger operations.
 
 Every optimisation is exact (see `plan` and `peephole`): outputs, gradients and running statistics
-are the naive lowering's to rounding.
+equal those of the naive lowering to rounding.
 
 Legend: B batch, C channels, H height, W width, N coefficients.
 """
@@ -45,15 +45,15 @@ from archwright.lowering.plan import (
 )
 
 Value = Tensor | tuple[Tensor, ...]
-"""The value of an operation: several tensors of a feature mix or a group of convolutions."""
+"""Value of an operation: several tensors of a feature mix or a group of convolutions."""
 
 
 class FusedNetwork(GraphModule):
     """Supernet with exact optimisations over all its cells.
 
     Attributes:
-        keeps_all: keep for backward all that autograd would. Gradients can then be differentiated
-            again; otherwise cheap values are computed a second time in backward.
+        keeps_all: keep for backward everything that autograd would. Gradients can then be
+            differentiated again; otherwise cheap values are recomputed in backward.
     """
 
     def __init__(self, network: Network, *, recompute: bool = False) -> None:
@@ -109,7 +109,7 @@ class FusedNetwork(GraphModule):
 
 
 class _Program:
-    """Plan, with all that is known before it runs."""
+    """Plan, with everything that can be computed before it runs."""
 
     def __init__(self, plan: Plan, coefficients: Coefficients, *, recompute: bool) -> None:
         optimise(plan, recompute=recompute)
@@ -128,7 +128,7 @@ class _Program:
 
 
 def _kernels(operation: Operation) -> list[Merged]:
-    """Return the kernels that an operation convolves with."""
+    """Return the kernels of an operation."""
     match operation:
         case Convolve(kernel):
             return [kernel]
@@ -159,7 +159,7 @@ class Executor:
         self._activations: dict[int, Tensor] = {}
 
     def execute(self, operation: Operation, values: dict[int, Value]) -> Value:
-        """Return the value that an operation makes of others."""
+        """Return the value of an operation."""
         match operation:
             case Call(module, x):
                 return self._slot(module)(_one(values[x]))
@@ -187,7 +187,7 @@ class Executor:
                 return self._recompute_region(operation, [_one(values[x]) for x in inputs])
 
     def forget(self, value: int) -> None:
-        """Free the activation of a value that is not read again."""
+        """Free the activation of a value that no later operation reads."""
         self._activations.pop(value, None)
 
     def _slot(self, module: Op) -> nn.Module:

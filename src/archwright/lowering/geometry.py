@@ -15,7 +15,7 @@ from archwright.lowering.depthwise import at_stride_1, image_gradient, kernel_gr
 
 @dataclass(frozen=True)
 class Geometry:
-    """All parameters of a convolution but its kernel."""
+    """Parameters of a convolution without its kernel."""
 
     c_in: int
     c_out: int
@@ -29,7 +29,7 @@ class Geometry:
         return functional.conv2d(x, kernel, None, self.step, padding, dilation, self.groups)
 
     def image_gradient(self, grad: Tensor, x: Tensor, kernel: Tensor) -> Tensor:
-        """Return the gradient of x [B, C, H, W] from the output's; of x shape and layout count.
+        """Return the gradient of x [B, C, H, W] from the output's; of x, shape and layout count.
 
         x, kernel and `grad` are of one type: under autocast, that of the convolution.
         """
@@ -46,7 +46,7 @@ class Geometry:
     def kernel_gradient(
         self, grad: Tensor, x: Tensor, windows: tuple[Tensor, ...], kernel: Tensor
     ) -> Tensor:
-        """Return the gradient of the kernel, of which the shape counts, from that of the output.
+        """Return the gradient of the kernel from the output's; only the kernel's shape is read.
 
         windows: those of x. All are of one type: under autocast, that of the convolution.
         """
@@ -61,7 +61,7 @@ class Geometry:
     def _native(
         self, grad: Tensor, x: Tensor, kernel: Tensor, wanted: tuple[bool, bool]
     ) -> tuple[Tensor, Tensor]:
-        """Return the library's own gradients of x and of the kernel, where wanted."""
+        """Return PyTorch's gradients of x and of the kernel, where wanted."""
         sizes = ([self.step] * 2, [-self.frame.first] * 2, [self.frame.dilation] * 2)
         grad_x, grad_kernel, _ = torch.ops.aten.convolution_backward(
             grad, x, kernel, None, *sizes, False, [0, 0], self.groups, [*wanted, False]
@@ -74,7 +74,7 @@ class Geometry:
         return self.step if self.frame.dilation in (1, self.step) else 1
 
     def _takes_apart(self, x: Tensor) -> bool:
-        """Return whether `depthwise` computes the gradients: those of centred kernels, on a CPU."""
+        """Return whether `depthwise` computes the gradients: for centred kernels on a CPU."""
         centred = self.frame.first == -self.frame.dilation * (self.frame.size // 2)
         depthwise = self.groups == self.c_in == self.c_out > 1
         return x.device.type == "cpu" and depthwise and centred

@@ -36,7 +36,7 @@ class Term:
 
     @property
     def structure(self) -> tuple[tuple[Primitive, ...], bool]:
-        """Return what terms must have in common to be computed together."""
+        """Return the key of terms that can be computed together."""
         primitives = tuple(module.primitive for module in self.modules)
         return primitives, self.coefficient is None
 
@@ -54,7 +54,7 @@ class Merged:
 
     @property
     def is_plain(self) -> bool:
-        """Return whether it is the weight of one convolution as it is."""
+        """Return whether it is the unchanged weight of one convolution."""
         (first, *others) = self.terms
         (conv, *more) = (module.primitive for module in first.modules) if first.modules else (None,)
         alone = not others and not more and first.coefficient is None
@@ -62,7 +62,7 @@ class Merged:
 
     @property
     def structure(self) -> object:
-        """Return what merged kernels must have in common to be computed together."""
+        """Return the key of merged kernels that can be computed together."""
         return self.geometry, self.stacked, tuple(term.structure for term in self.terms)
 
 

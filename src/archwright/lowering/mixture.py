@@ -1,4 +1,4 @@
-"""Mixtures: the weights of the candidates of each decision, from a relaxation to a supernet.
+"""Mixtures: the weights of each decision's candidates, which a relaxation gives to a supernet.
 
 Legend: E decisions, O candidates of the largest decision (smaller ones are padded).
 """
@@ -24,14 +24,14 @@ class Mixture:
     a division by p_S, which may vanish.
 
     `hard` mixtures are one-hot in value, inside every group too, with the gradient of the soft
-    distribution (straight through). With a `sample`, the index of one candidate a decision (-1:
-    none at all), nothing but what the sample needs is executed, with its weight at the end of the
-    edge; the weights of the rest join there as scalars of value zero, which carry their gradient
-    (Dong and Yang, GDAS, CVPR 2019). Conditional weights are then not asked for.
+    distribution (straight through). With a `sample`, the index of one candidate a decision (-1: no
+    candidate), only the sampled candidate is executed, with its weight at the end of the edge; the
+    weights of the others are added there as scalars of value zero, which carry their gradient
+    (Dong and Yang, GDAS, CVPR 2019). Conditional weights are then not used.
 
-    `edge_weights` [E] weighs all that the edge of a decision gives, what passes its candidates by
-    included (Xu et al., PC-DARTS, eq. 5). It stands at the very end of the edge: a batch norm that
-    all candidates share would take it away. None: 1.
+    `edge_weights` [E] multiplies the whole output of a decision's edge, channels that bypass its
+    candidates included (Xu et al., PC-DARTS, eq. 5). It is applied at the very end of the edge: a
+    batch norm that all candidates share would cancel it. None: 1.
     """
 
     weights: Tensor
@@ -71,9 +71,9 @@ class Mixture:
         like: Tensor,
         only_sample: bool = False,
     ) -> "Mixture":
-        """Return all weight on one candidate each; decisions without an answer get no weight.
+        """Return all weight on one candidate each; absent decisions have no weight.
 
-        `like` gives device and type; `only_sample`: nothing else is executed.
+        `like` gives device and type; `only_sample`: other candidates are not executed.
         """
         width = max(len(decision.candidates) for decision in decisions)
         weights = torch.zeros(len(decisions), width, dtype=like.dtype, device=like.device)
@@ -98,7 +98,7 @@ class Mixture:
 
 
 def _hardened(soft: Tensor) -> Tensor:
-    """Return one-hot at the largest of the last dimension, with the gradient of `soft`."""
+    """Return one-hot weights at the largest of the last dimension, with the gradient of `soft`."""
     one_hot = torch.zeros_like(soft).scatter_(-1, soft.argmax(dim=-1, keepdim=True), 1.0)
     return one_hot + (soft - soft.detach())
 

@@ -1,7 +1,7 @@
-"""The naive lowering: every expression is evaluated as it is written.
+"""Naive lowering: every expression is evaluated as it is written.
 
 This is the supernet as the original DARTS code builds it, operation by operation, and the network
-of a found architecture. Other lowerings are measured against it, and must agree with it.
+of a found architecture. Other lowerings must agree with it.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -37,14 +37,14 @@ from archwright.lowering.mixture import Mixture
 class GraphModule(nn.Module):
     """Module that runs the graph of a network step by step.
 
-    The state dict is keyed by slot (`slots.<slot>.weight`), whatever the expressions look like:
-    networks that share slots can hand each other their weights.
+    The keys of the state dict are slots (`slots.<slot>.weight`), independent of the expressions:
+    a network can inherit the weights of another one with the same slots.
 
     Attributes:
         network: the graph.
         decisions: the open decisions; row e of a mixture belongs to the e-th.
         slots: the modules, by slot; those without state by their primitive.
-        drop_path: probability with which an edge of a cell is dropped, an image each, while
+        drop_path: probability with which an edge of a cell is dropped, for each image, in
             training (Larsson et al., FractalNet, ICLR 2017, as DARTS uses it). Identity-like edges
             are never dropped, nor is the only edge into a node.
     """
@@ -68,7 +68,7 @@ class GraphModule(nn.Module):
 
     @torch.no_grad()
     def inherit(self, other: "GraphModule") -> None:
-        """Take over the weights and statistics of every slot from a network that has them too.
+        """Copy the weights and statistics of every slot from a network that has the same slots.
 
         Raises:
             GraphError: a slot is missing there, or holds another module (both are named).
@@ -207,15 +207,15 @@ class _Weights:
         return self._mixture is not None and self._mixture.sample is not None
 
     def sampled(self, choice: Choice) -> Option:
-        """Return the option that the sampled candidate takes."""
+        """Return the option of the sampled candidate."""
         sample = self._sample(choice.decision.name)
         return next(option for option in choice.options if sample in option.members)
 
     def of_sample(self, body: Expr, made: Tensor) -> Tensor:
         """Weigh the output of the samples of a body; other candidates are added as scalars of zero.
 
-        All weights stand here and none within groups, where they would not learn: a batch norm
-        behind a group cancels both the scale of the candidate that runs and an added scalar.
+        All weights are applied here and none within groups, where they would not learn: a batch
+        norm behind a group cancels both the scale of the sampled candidate and an added scalar.
         """
         for decision in dict.fromkeys(choice.decision for choice in choices(body)):
             scalars = list(self._scalars[self._rows[decision.name]][: len(decision.candidates)])

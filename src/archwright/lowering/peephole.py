@@ -1,4 +1,4 @@
-"""Rewritings of a plan, each exact: unused operations go, cheap values are not kept."""
+"""Exact rewritings of a plan: remove unused operations, and do not keep cheap values."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -120,7 +120,7 @@ def form_recompute_regions(plan: Plan) -> None:
     users = _users(plan)
 
     def inner(value: int) -> list[tuple[int, Convolve | WeightedSum]]:
-        """Return the operations that make a value with one reader, in order; none: it is kept."""
+        """Return the operations of a value with one reader, in order; empty: the value is kept."""
         made = plan.operations.get(value)
         if len(users[value]) > 1:
             return []
@@ -163,7 +163,7 @@ def group_convs(plan: Plan) -> None:
 
 
 def _feature(plan: Plan, value: int, users: list[Operation]) -> tuple[int, Op | None]:
-    """Return `value` as a pool of another value, if only weighted sums read it; else as itself."""
+    """Return `value` as a pool of another value, if only weighted sums read it; else unchanged."""
     made = plan.operations.get(value)
     if not isinstance(made, Call) or not isinstance(made.module.primitive, Pool):
         return value, None

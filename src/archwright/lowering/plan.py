@@ -1,10 +1,10 @@
 """Plans: a network as a straight line of operations on values, each computed once.
 
 A weighted sum is not taken where it is written, but carried along as terms (coefficient, value)
-until something needs the sum itself. So a coefficient reaches the kernel or the batch norm that
-made its value and is folded into it, and a node adds up the terms of all its edges at once.
-Values are numbered; equal operations on equal values are one (common-subexpression elimination),
-so that the edges that leave a node share what they have in common.
+until an operation needs the sum itself. So a coefficient is folded into the kernel or the batch
+norm that computes its value, and a node adds up the terms of all its edges at once. Values are
+numbered; equal operations on equal values are computed once (common-subexpression elimination), so
+that the edges that leave a node share their common operations.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ class Normalise:
 class Convolve:
     """Convolution of x with a kernel that is made of others.
 
-    With `relu`, of relu(x), and with a `norm`, of relu(norm(x)), which need not be kept.
+    With `relu` it reads relu(x), with a `norm` too relu(norm(x)), which need not be kept.
     """
 
     kernel: Merged
@@ -99,7 +99,7 @@ class FeatureMix:
 
 @dataclass(frozen=True)
 class GetItem:
-    """One of the values that a `FeatureMix` or a `ConvGroup` makes: that at `row`."""
+    """Value at `row` of a `FeatureMix` or a `ConvGroup`."""
 
     x: int
     row: int
@@ -107,7 +107,7 @@ class GetItem:
 
 @dataclass(frozen=True)
 class RecomputeRegion:
-    """Convolutions in series, recomputed in backward: only the inputs are kept for it."""
+    """Convolutions in series that are recomputed in backward, for which only inputs are kept."""
 
     inputs: tuple[int, ...]
     operations: tuple[tuple[int, "Convolve | WeightedSum"], ...]
@@ -151,7 +151,7 @@ def reads(operation: Operation) -> tuple[int, ...]:
 
 
 IMAGE = 0
-"""The number of the value that is the network's input."""
+"""Number of the value that is the network's input."""
 
 
 class Plan:
@@ -207,7 +207,7 @@ class Plan:
         )
 
     def _times(self, factors: Coefficient, expr: Expr, x: int) -> list[_Scaled]:
-        """Return `factors` times the expression, moved into it to where they can be folded."""
+        """Return `factors` times the expression, moved inside to operations that can fold them."""
         match expr:
             case Chain((*before, Op(Shuffle()) as last)):
                 return self._module(

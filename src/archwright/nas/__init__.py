@@ -1,1 +1,1 @@
-"""Search by gradient descent: methods, the one bilevel loop, checkpoints. Import from modules."""
+"""Search by gradient descent: methods, bilevel loop, budgets, derivation. Import from modules."""

@@ -1,4 +1,4 @@
-"""The configuration of a search."""
+"""Configuration of a search."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -34,77 +34,78 @@ from archwright.nas.recipe import Derivation, Recipe, at_share
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig(BudgetOptions):
-    """Search an architecture by gradient descent. What is not given is as the method published."""
+    """Search an architecture by gradient descent. Defaults are those that the method published."""
 
     out: Path
-    """The run folder."""
+    """Run folder."""
     space: str = "nasbench201"
-    """nasbench201, darts, spos, or a Python file that declares a space."""
+    """Search space: nasbench201, darts, spos, or a Python file that declares a space."""
     method: str = "darts"
     """Search method, by its name in the registry `nas.methods`."""
     preset: str = "paper"
-    """Settings that go together, such as paper (as published) or proxy (minutes on two cores); a
-    setting that is given beside it counts."""
+    """Named group of settings: paper (as published), proxy (minutes on two cores) or another of the
+    method. Settings that are given beside it take precedence."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False, metadata=NO_FLAG)
-    """Options of the method itself, by name; on the command line each is a flag of its own."""
+    """Options of the method, by name; on the command line each is a flag of its own."""
     supernets: int = 1
-    """Train so many supernets one after the other, from seeds of their own, in folders within
-    --out, and let them decide together: by the mean of their candidates' weights, and of the
-    finalists' losses. Takes so many times as long, and depends less on chance."""
+    """Number of supernets in an ensemble, trained one after the other with different seeds in
+    folders within --out. The architecture is derived from the mean of their weights of candidates,
+    and finalists are compared by their mean loss. The time grows with the number; the result
+    depends less on the seed."""
     simplify: str = "all"
-    """Simplify the supernet's graph first: none, all, or a +-joined subset of pms, fms, merge, norm
-    (partial and floating module sharing, linear merge, kernel normalisation)."""
+    """Simplifications of the supernet's graph: none, all, or a +-joined subset of pms, fms, merge
+    and norm (partial and floating module sharing, linear merge, kernel normalisation)."""
     lowering: Literal["fused", "naive"] = "fused"
-    """How the graph is run: fused optimises exactly over all cells, naive is as it is written."""
+    """Lowering of the graph: fused (exact optimisations over all cells) or naive (as written)."""
     recompute: bool = False
-    """Keep less for backward, and compute it a second time (fused lowering)."""
+    """Store fewer activations for backward, and recompute them there (fused lowering)."""
     pointwise: Pointwise = "shared"
-    """What becomes of the pointwise convs of separable ones."""
+    """Treatment of the pointwise convolutions in separable ones."""
     granularity: Granularity = "filter"
-    """What is normalised together: a whole kernel, or a filter each."""
+    """Weights that are normalised together: a whole kernel, or each filter."""
     scale: Scale = "norm"
-    """What normalised kernels have in common: unit deviation of their taps, or unit norm."""
+    """Scale of normalised kernels: unit deviation of their taps, or unit norm."""
     derivation: Derivation = "flat"
-    """How candidates are ranked in the end: each alone, as published (flat), or those that share
-    modules first by the sum of their weights (nested). nested is a prior: the sum favours large
-    groups before anything is learned (in nasbench201 convolutions). Without sharing both are the
-    same."""
+    """Ranking of candidates: each alone, as published (flat), or first groups of candidates that
+    share modules, by the sum of their weights (nested). nested is a prior: the sum favours large
+    groups before anything is learned (convolutions in nasbench201). Without sharing both are
+    equal."""
     keep_null: bool | None = None
-    """Let the null candidate win by its weight where a node keeps all edges. By default only of
-    diffgraph, which weighs connections: elsewhere, as in DARTS (section 2.4), that weight only
-    scales a node, and an edge is given up only where a budget leaves nothing else."""
+    """Allow none to be selected by its own weight where a node keeps all edges. Default: only with
+    diffgraph, which weighs connections. In other methods, as in DARTS (section 2.4), this weight
+    only scales a node, and an edge is left out only if a budget requires it."""
     watch: bool | None = None
-    """Whether signs of collapse that take time are measured, too: discretisation gap and curvature.
-    They are by default, where alpha learns."""
+    """Measure the collapse indicators that take time: discretisation gap and curvature. Default:
+    yes, if alpha learns."""
     stop_early: StopRule = "none"
-    """Stop before the last epoch, and take alpha as it was before: at two skips in a normal cell
-    (skips), at a curvature that rises (eigenvalue), or at ranks that have settled (stable)."""
+    """Early stopping rule, which also chooses the epoch whose alpha is used: two skips in a normal
+    cell (skips), a rise of the curvature (eigenvalue), or a stable ranking (stable)."""
     channels: int | None = None
     """Width of the supernet at full resolution."""
     cells: int | None = None
-    """Depth: cells a stage in nasbench201, cells in all in darts, blocks in spos."""
+    """Depth: cells per stage in nasbench201, all cells in darts, blocks in spos."""
     epochs: int | None = None
-    """Passes over the weights' half of the training images."""
+    """Epochs over the half of the training images that trains the weights."""
     batch_size: int | None = None
-    """Images a step, over all processes."""
+    """Images per step, over all processes."""
     lr: float | None = None
-    """Highest learning rate of the weights."""
+    """Largest learning rate of the weights."""
     lr_min: float | None = None
     """Learning rate of the weights at the end."""
     momentum: float | None = None
-    """Momentum of the weights' SGD."""
+    """Momentum of SGD on the weights."""
     nesterov: bool | None = None
-    """Nesterov's momentum."""
+    """Use Nesterov's momentum."""
     weight_decay: float | None = None
     """Weight decay of the weights."""
     clip: float | None = None
-    """Largest gradient norm of the weights."""
+    """Largest gradient norm of the weights; larger gradients are clipped."""
     warmup_epochs: float | None = None
-    """Epochs over which the weights' rate rises from zero."""
+    """Epochs over which the learning rate of the weights rises from zero."""
     alpha_lr: float | None = None
     """Learning rate of alpha (Adam)."""
     alpha_lr_min: float | None = None
-    """Learning rate of alpha at the end, reached by half a cosine (else its rate stays)."""
+    """Learning rate of alpha at the end of a cosine schedule. Default: a constant rate."""
     alpha_betas: tuple[float, float] | None = None
     """Adam's decay rates for alpha."""
     alpha_weight_decay: float | None = None
@@ -112,12 +113,12 @@ class SearchConfig(BudgetOptions):
     alpha_init: float | None = None
     """Standard deviation of the initial alpha."""
     alpha_start: int | None = None
-    """Epoch from which on alpha learns."""
+    """First epoch in which alpha is trained, from 0."""
     alpha_first: bool | None = None
-    """Whether a step trains alpha before the weights."""
+    """Train alpha before the weights in each step."""
 
     def __post_init__(self) -> None:
-        """Check each setting by itself; what settings demand of each other, `Recipe` checks.
+        """Check each setting by itself; `Recipe` checks their combination.
 
         Raises:
             ConfigError: one is out of range (its flag is named).
@@ -141,7 +142,7 @@ class SearchConfig(BudgetOptions):
         )
         require(
             not self.recompute or self.lowering == "fused",
-            "--recompute is of the fused lowering: leave it out, or --lowering naive",
+            "--recompute needs the fused lowering: leave out --recompute, or --lowering naive",
         )
         _ = self.simplification
         if self.method in METHODS:
@@ -175,7 +176,7 @@ class SearchConfig(BudgetOptions):
 
     @property
     def simplification(self) -> Simplification:
-        """What is done to the supernet's graph."""
+        """Simplification of the supernet's graph."""
         return simplification(
             self.simplify,
             pointwise=self.pointwise,
@@ -184,11 +185,11 @@ class SearchConfig(BudgetOptions):
         )
 
     def with_preset(self) -> Self:
-        """Return the configuration with the settings of its preset that are not given.
+        """Return the configuration, completed by the settings of its preset.
 
         Raises:
-            ConfigError: there is no such preset, or it has nothing to say of the method; or it
-                makes images smaller, and costs are limited or weighed for no stated size.
+            ConfigError: there is no such preset, or the method has none of that name; or it makes
+                images smaller, and costs are limited or weighed without a deployment size.
         """
         options = preset_options(self.preset, self.method, self.space)
         given = self.settings()
@@ -201,7 +202,7 @@ class SearchConfig(BudgetOptions):
         if "image_size" in left and priced and self.deploy_image_size is None:
             raise ConfigError(
                 f"--preset {self.preset} searches on images of {left['image_size']} pixels, and "
-                f"costs count at the size that the found network will see: give that size with "
+                f"costs depend on the image size of the found network: give it with "
                 f"--deploy-image-size"
             )
         return self.with_settings(**left)
@@ -215,10 +216,11 @@ class SearchConfig(BudgetOptions):
         """
         method = get_method(self.method, **self.options)
         if self.pareto is not None:
-            asked, reason = "--pareto", "a front needs what is cheap and what is dear to the end"
+            asked = "--pareto"
+            reason = "a front needs the cheapest and the dearest candidates until the end"
         elif self.supernets > 1:
             asked = "--supernets"
-            reason = "supernets that drop candidates cannot compare each other's"
+            reason = "a supernet without some candidates cannot evaluate all finalists"
         else:
             return method
         for name, value in method.unpruned.items():
@@ -232,7 +234,7 @@ class SearchConfig(BudgetOptions):
     def ensemble_member(self, number: int) -> Self:
         """Return the search of one supernet of an ensemble, which can be resumed by itself."""
         priced = {*self.limits, *self.objective_weights}
-        useless: tuple[str, ...] = ()  # without the front, which is the panel's
+        useless: tuple[str, ...] = ()  # without the front, which is the ensemble's
         if not priced:
             useless += ("deploy_channels", "deploy_cells", "deploy_image_size")
         if all(get_cost(name).kind != "measured" for name in priced):
@@ -243,16 +245,16 @@ class SearchConfig(BudgetOptions):
             seed=self.supernets * self.seed + number,
             resume=True,
             supernets=1,
-            finalists=1,  # the panel compares them
+            finalists=1,  # the ensemble compares them
             spend=self.spend if self.limits else BudgetOptions.spend,
             pareto=None,
             **METHODS[self.method].unpruned,
         )
 
     def recipe(self, published: Recipe) -> Recipe:
-        """The published settings, with those given here in their place.
+        """Return the published settings, replaced by those given here.
 
-        Of another number of epochs, what begins or ends on the way stays at its share of them.
+        With another number of epochs, the start of alpha and the warmup are scaled with it.
 
         Raises:
             ConfigError: two of them contradict each other.
@@ -287,10 +289,10 @@ def require_own_names(method: str) -> None:
 
 
 def require_alpha(method: Method, config: SearchConfig) -> None:
-    """Check that what is asked of the answer can be told from alpha.
+    """Check that options that need alpha are given only where alpha learns.
 
     Raises:
-        ConfigError: there is none (the flag is named).
+        ConfigError: alpha does not learn (the flag is named).
     """
     asked = {
         "--pareto": config.pareto is not None,
@@ -301,4 +303,6 @@ def require_alpha(method: Method, config: SearchConfig) -> None:
     }
     for flag, given in asked.items():
         if given and not method.learns:
-            raise ConfigError(f"{flag} is about what alpha learned, and {config.method} has none")
+            raise ConfigError(
+                f"{flag} needs alpha, which {config.method} does not learn: leave it out"
+            )

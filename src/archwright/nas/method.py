@@ -1,8 +1,9 @@
-"""The contract of a search method.
+"""Contract of a search method.
 
-A method maps alpha to weights of candidates, may add a term to alpha's loss, and says what is
-executed and what is learned; the one search loop does all else. Its file imports PyTorch where it
-computes, not at its head, so that the command line reads its options in milliseconds.
+A method maps alpha to weights of candidates, can add a term to alpha's loss, and defines which
+candidates are executed and whether alpha is trained; the search loop does everything else. Its file
+imports PyTorch inside functions, not at its head, so that the command line reads its options in
+milliseconds.
 
 Legend: E decisions, O candidates of the largest decision.
 """
@@ -34,8 +35,8 @@ class Progress:
 
     epoch: int
     epochs: int
-    progress: float
-    """Fraction of all steps that are done, 0 to 1."""
+    fraction: float
+    """Fraction of all steps that are completed, 0 to 1."""
 
     def linear(self, first: float, last: float) -> float:
         """Interpolate linearly from `first` in the first epoch to `last` in the last."""
@@ -53,19 +54,19 @@ def option(default: T, check: Callable[[object, str], None]) -> T:
 
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
-    """A search method; one small file each, found by the registry in `methods`.
+    """Search method: one small file, found by the registry in `methods`.
 
     The fields of a method are its options: each is a flag of `archwright search` by its name. The
     string under a field is the flag's help, its default the published value.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}}
-    """Settings that go together, by the preset's name: options, and settings of every search.
+    """Groups of settings by the preset's name: options of the method, and settings of every search.
     `paper` is as published; channels and cells are those of nasbench201."""
     unpruned: ClassVar[Mapping[str, Any]] = {}
-    """Options with which the search keeps every candidate to its end."""
+    """Options with which no candidate is pruned during the search."""
     trains: ClassVar[bool] = True
-    """Whether there is a supernet to be trained at all."""
+    """Whether a supernet is trained."""
     learns: ClassVar[bool] = True
     """Whether alpha is trained; otherwise architectures are drawn, and the best one wins."""
     finalists: ClassVar[int] = 16
@@ -75,7 +76,7 @@ class Method(ABC):
     """Whether the `none` candidate may be selected by its own weight."""
 
     def __post_init__(self) -> None:
-        """Check each option by itself; a subclass adds what options demand of each other.
+        """Check each option by itself; a subclass checks their combination.
 
         Raises:
             ConfigError: one is out of range (its flag is named).
@@ -102,14 +103,14 @@ class Method(ABC):
 
     @abstractmethod
     def recipe(self, space: str) -> Recipe:
-        """Return the published settings on a space, which are this method's defaults."""
+        """Return the published settings on a space, which are the defaults of this method."""
 
     @abstractmethod
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         """Map logits [E, O] to weights of the candidates; padding is -inf."""
 
     def supernet(self, network: "Network") -> "Network":
-        """Return the network that is searched, made of the space's own.
+        """Return the network that is searched, made from the supernet of the space.
 
         Raises:
             ConfigError: the method does not suit the network.
@@ -142,13 +143,13 @@ class Method(ABC):
         rows = self.candidate_weights(logits.candidates)
         return rows if logits.edge_weights is None else rows * logits.edge_weights[:, None]
 
-    def penalty(self, logits: "Tensor", moment: Progress) -> "Tensor | None":
+    def penalty(self, logits: "Tensor", progress: Progress) -> "Tensor | None":
         """Return a scalar that is added to alpha's loss; None: nothing."""
         return None
 
     @property
     def unrolling(self) -> Unroll | None:
-        """How alpha's gradient sees that the weights depend on alpha; None: first order."""
+        """Computation of the second-order gradient of alpha; None: first order."""
         return None
 
     @property

@@ -1,4 +1,4 @@
-"""What `--preset` sets where nothing else is given; each method has its own, in its file."""
+"""Presets: named groups of settings; each method has its own, in its file."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from archwright.errors import ConfigError, unknown
 from archwright.nas.methods import METHODS
 
 _SIZES: dict[str, dict[str, Any]] = {"darts": {"channels": 8, "cells": 5}}
-"""Depth and width of a preset on other spaces than nasbench201; elsewhere the space's own."""
+"""Width and depth of presets, by space; other spaces but nasbench201 have their own sizes."""
 
 
 def preset_options(name: str, method: str, space: str = "nasbench201") -> dict[str, Any]:
-    """Return the settings of a preset for a method on a space; empty for those as published.
+    """Return the settings of a preset for a method on a space; empty for the published settings.
 
     Raises:
         ConfigError: there is no such preset or method, or the method has no preset of that name.

@@ -1,4 +1,4 @@
-"""The settings of a bilevel search, as a value; each method publishes its own."""
+"""Recipe: the settings of a bilevel search; each method publishes its own."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,16 +7,16 @@ from archwright.engine.options import require, require_schedule
 from archwright.engine.schedule import cosine
 
 Estimator = Literal["soft", "straight-through", "reinmax", "rao"]
-"""How a sample of diffgraph passes its gradient on (see `search.graph.estimators`)."""
+"""Gradient estimator of the samples of diffgraph (see `nas.parameters.estimators`)."""
 Derivation = Literal["flat", "nested"]
-"""How candidates are ranked: each alone, or groups that share modules first (see `nesting`)."""
+"""Ranking of candidates: each alone, or sharing groups first (see `nas.parameters.ranking`)."""
 Unroll = Literal["finite", "exact"]
-"""How a second-order gradient is taken: by finite differences, or by differentiating twice."""
+"""Computation of the second-order gradient: finite differences, or differentiating twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How weights and alpha are trained. Rates fall by half a cosine over the whole search.
+    """Training of weights and alpha. Learning rates fall by half a cosine over the whole search.
 
     `alpha_first` is the order within a step; alpha learns from epoch `alpha_start` on, and the
     weights' rate rises from zero over the first `warmup_epochs`. Alpha's rate stays as it is, or
@@ -41,7 +41,7 @@ class Recipe:
     alpha_lr_min: float | None = None
 
     def __post_init__(self) -> None:
-        """Check what the settings demand of each other.
+        """Check the combination of settings.
 
         Raises:
             ConfigError: two contradict each other (both are named).
@@ -57,18 +57,18 @@ class Recipe:
             f"--alpha-lr-min {self.alpha_lr_min} must not be above --alpha-lr {self.alpha_lr:g}",
         )
 
-    def alpha_rate(self, progress: float) -> float:
-        """Return the part of its first rate that alpha has, `progress` (0 to 1) of the way."""
+    def alpha_rate(self, fraction: float) -> float:
+        """Return alpha's rate relative to its first one, at a `fraction` (0 to 1) of the steps."""
         if self.alpha_lr_min is None:
             return 1.0
         start = self.alpha_start / self.epochs
-        along = max(0.0, progress - start) / (1.0 - start)
+        along = max(0.0, fraction - start) / (1.0 - start)
         return cosine(along, 1.0, self.alpha_lr_min / self.alpha_lr)
 
     def of_epochs(self, epochs: int) -> "Recipe":
-        """The same over so many epochs: what begins or ends on the way stays at its share of them.
+        """Return the recipe over `epochs` epochs, with alpha's start and the warmup scaled.
 
-        Short searches need this to learn alpha at all.
+        Without it a short search would end before alpha starts.
         """
         return replace(
             self,
@@ -79,7 +79,7 @@ class Recipe:
 
 
 def at_share(epoch: int, whole: int, epochs: int) -> int:
-    """The epoch of `epochs` that is as far along as `epoch` is of `whole`, rounded down."""
+    """Return the epoch of `epochs` that corresponds to `epoch` of `whole`, rounded down."""
     return epoch * epochs // whole
 
 

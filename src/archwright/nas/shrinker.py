@@ -1,9 +1,9 @@
 """Progressive shrinking: prune candidates whose weight is negligible with high confidence.
 
-After every step of alpha the weights join running means and variances; at the end of an epoch the
-upper bound of a weight, mean + 2 deviations, says which candidates are negligible. First operations
-are pruned, and from the middle of the search on connections, too. A node without any connection
-never gets one again. Nothing is pruned that a budget needs.
+After every step of alpha its weights update running means and variances; at the end of an epoch
+candidates are negligible if the upper bound of their weight, mean + 2 deviations, is below a
+threshold. Operations are pruned first, connections also from the middle of the search on. A pruned
+candidate never returns. Candidates that a budget needs are kept.
 
 Legend: E decisions, O candidates of the largest decision.
 """
@@ -19,7 +19,7 @@ from archwright.graph import Network
 from archwright.graph.passes.shrinking import searched_in_cells
 from archwright.lowering import logits_table
 from archwright.nas.method import Progress
-from archwright.nas.parameters.none_op import null_candidates
+from archwright.nas.parameters.none_op import none_candidates
 
 Allowed = Mapping[str, Sequence[str]]
 """The remaining candidates, by decision."""
@@ -28,9 +28,9 @@ _Removals = list[list[tuple[int, int]]]
 """Possible removals, the weakest first: the rows and columns of each."""
 
 _DECAY = 0.95
-"""Of the running means: they remember about 20 steps."""
+"""Decay of the running means, which average about 20 steps."""
 _DEVIATIONS = 2.0
-"""How many deviations above its mean a weight may still be."""
+"""Deviations above the mean at which the upper bound of a weight lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +70,9 @@ class ProgressiveShrinker:
         self.history: list[Tensor] = []
         self._alpha_start = alpha_start
         self._schedule = schedule or Schedule()
-        self._null = torch.zeros_like(self.remaining)
-        for row, indices in enumerate(null_candidates(network)):
-            self._null[row, list(indices)] = True
+        self._none_op = torch.zeros_like(self.remaining)
+        for row, indices in enumerate(none_candidates(network)):
+            self._none_op[row, list(indices)] = True
         inside = searched_in_cells(network)
         self._fixed = torch.tensor([d.name not in inside for d in self._decisions])
         self._mean = torch.zeros_like(table, dtype=torch.float64)
@@ -90,14 +90,14 @@ class ProgressiveShrinker:
         self._mean += part * (now - self._mean)
         self._square += part * (now.square() - self._square)
 
-    def prune(self, moment: Progress, feasible: Callable[[Allowed], bool]) -> bool:
+    def prune(self, progress: Progress, feasible: Callable[[Allowed], bool]) -> bool:
         """Prune negligible candidates at the end of an epoch; return whether any was.
 
         A candidate without which nothing would be `feasible` stays.
         """
-        done = moment.epoch + 1 - self._alpha_start
-        along = done / max(1, moment.epochs - self._alpha_start)
-        if not self._seen or done < 1 or moment.epoch + 1 >= moment.epochs:
+        done = progress.epoch + 1 - self._alpha_start
+        along = done / max(1, progress.epochs - self._alpha_start)
+        if not self._seen or done < 1 or progress.epoch + 1 >= progress.epochs:
             return False
         removals: _Removals = []
         if along >= self._schedule.start - 1e-9:
@@ -114,7 +114,7 @@ class ProgressiveShrinker:
     def _without(
         self, left: Tensor, removals: _Removals, feasible: Callable[[Allowed], bool]
     ) -> Tensor:
-        """Apply as many removals as are feasible; of too many, each half by itself."""
+        """Apply as many removals as are feasible; if not all are, each half separately."""
         if not removals:
             return left
         fewer = left.clone()
@@ -131,8 +131,8 @@ class ProgressiveShrinker:
         )
 
     def _open(self, table: Tensor) -> Tensor:
-        """Return `table` [E, O] with zeros for null and pruned candidates."""
-        return table * (self.remaining & ~self._null)
+        """Return `table` [E, O] with zeros for `none` and pruned candidates."""
+        return table * (self.remaining & ~self._none_op)
 
     def _upper(self) -> Tensor:
         """Return the upper confidence bound of each weight [E, O]."""
@@ -141,7 +141,7 @@ class ProgressiveShrinker:
 
     def _operations(self) -> _Removals:
         """Return negligible operations beside others on their edge, the weakest first."""
-        operations = self.remaining & ~self._null & ~self._fixed[:, None]
+        operations = self.remaining & ~self._none_op & ~self._fixed[:, None]
         count = operations.sum(dim=1)
         whole = self._open(self._mean).sum(dim=1).clamp(min=1e-12)
         share = self._open(self._upper()) / whole[:, None] * count[:, None]  # 1: all alike
@@ -156,7 +156,7 @@ class ProgressiveShrinker:
     def _connections(self) -> _Removals:
         """Return negligible connections, each as all operations on it, the weakest first."""
         whole = self._open(self._upper()).sum(dim=1) / self._first.clamp(min=1e-12)
-        places = self.remaining & ~self._null & ~self._fixed[:, None]
+        places = self.remaining & ~self._none_op & ~self._fixed[:, None]
         ranked = sorted(
             (float(whole[row]), row)
             for row in range(len(whole))
@@ -175,7 +175,7 @@ class ProgressiveShrinker:
         }
 
     def numbers(self, left: Tensor) -> dict[str, tuple[int, ...]]:
-        """Return the remaining candidates, by their numbers (see `shrink`)."""
+        """Return the remaining candidates, by their numbers (see `Shrinking`)."""
         return {
             decision.name: tuple(row.nonzero().flatten().tolist())
             for decision, row in zip(self._decisions, left, strict=True)
@@ -183,7 +183,7 @@ class ProgressiveShrinker:
 
     def record(self) -> dict[str, int]:
         """Return the log record: the numbers of remaining operations and connections."""
-        operations = self.remaining & ~self._null
+        operations = self.remaining & ~self._none_op
         return {
             "operations_left": int(operations.sum()),
             "connections_left": int(operations.any(dim=1).sum()),
@@ -195,7 +195,7 @@ class ProgressiveShrinker:
         return {**means, "first": self._first.clone(), "seen": self._seen, "history": self.history}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self._mean.copy_(state["mean"])
         self._square.copy_(state["square"])
         self._first.copy_(state["first"])

@@ -127,13 +127,13 @@ def test_an_option_may_stand_for_several_candidates() -> None:
             network(chain(), before=CHOICE),
             Architecture("s", {}),
             GraphError,
-            "before has a decision that the architecture does not answer",
+            "before has a decision that the architecture does not make",
         ),
         (
             network(chain(), first=CHOICE),
             Architecture("s", {}),
             GraphError,
-            "cell has a decision that the architecture does not answer",
+            "cell has a decision that the architecture does not make",
         ),
         (
             network(Choice(DECISION, (Option(frozenset({0}), chain()),), frozenset({0, 1}))),

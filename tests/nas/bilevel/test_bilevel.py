@@ -49,7 +49,7 @@ def bilevel(
     return Bilevel(fabric, CLASSIFICATION, network, method or Darts(), recipe)
 
 
-def moment(step: int, steps: int) -> Progress:
+def progress(step: int, steps: int) -> Progress:
     return Progress(step * RECIPE.epochs // steps, RECIPE.epochs, step / steps)
 
 
@@ -82,7 +82,7 @@ def test_steps_agree_with_first_order_darts_written_out(
     oracle, other = oracle_of(run), oracle_of(run)
     norms: list[float] = []
     for step, pair in enumerate(batches(1, 4)):
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
         lr = cosine(step / 4, recipe.lr, recipe.lr_min)
         norms.append(oracle_step(oracle, recipe, pair, lr))
         oracle_step(other, replace(recipe, alpha_first=not alpha_first), pair, lr)
@@ -102,7 +102,7 @@ def test_alpha_waits_for_its_epoch(fabric: "Fabric", plain: str) -> None:
     start = run.alpha.candidates.detach().clone()
     changed: list[bool] = []
     for step, pair in enumerate(batches(1, 4)):
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
         changed.append(not torch.equal(run.alpha.candidates.detach(), start))
     assert changed == [False, False, True, True]
     assert run.valid_meter.images == 12  # images of the two batches that alpha learned from
@@ -112,7 +112,7 @@ def test_the_rate_falls_from_its_highest_to_its_lowest(fabric: "Fabric", plain: 
     run = bilevel(fabric, plain, RECIPE)
     seen: list[float] = []
     for step, pair in enumerate(batches(1, 4)):
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
         seen.append(run.weight_optimiser.param_groups[0]["lr"])
     # 0.25 + 0.75 (1 + cos(pi t)) / 2 at t = 0, 1/4, 1/2, 3/4
     assert seen == pytest.approx([1.0, 0.890165, 0.625, 0.359835], abs=1e-6)
@@ -122,7 +122,7 @@ def test_the_rate_rises_while_warming_up(fabric: "Fabric", plain: str) -> None:
     run = bilevel(fabric, plain, replace(RECIPE, warmup_epochs=2.0))
     seen: list[float] = []
     for step, pair in enumerate(batches(1, 4)):
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
         seen.append(run.weight_optimiser.param_groups[0]["lr"])
     assert seen == pytest.approx([0.0, 0.5, 1.0, 0.625])
 
@@ -132,7 +132,7 @@ def test_smaller_decisions_stay_padded(fabric: "Fabric", uneven: str) -> None:
     assert run.alpha.candidates.shape == (3, 4)
     absent = torch.tensor([[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]], dtype=torch.bool)
     for step, pair in enumerate(batches(2, 4)):
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
         assert run.alpha.candidates.grad is not None
         assert (run.alpha.candidates.grad[absent] == 0).all()
         assert (run.alpha.candidates.grad[~absent] != 0).all()
@@ -148,12 +148,12 @@ def test_smaller_decisions_stay_padded(fabric: "Fabric", uneven: str) -> None:
 def test_alpha_decays(fabric: "Fabric", plain: str) -> None:
     class Indifferent(Darts):
         @override
-        def mixture(self, logits: Tensor, moment: Progress) -> Any:
-            return super().mixture(logits * 0.0 + torch.ones_like(logits), moment)
+        def mixture(self, logits: Tensor, progress: Progress) -> Any:
+            return super().mixture(logits * 0.0 + torch.ones_like(logits), progress)
 
     run = bilevel(fabric, plain, replace(RECIPE, alpha_lr=0.01), Indifferent())
     start = run.alpha.candidates.detach().clone()
-    run.step(*batches(1, 1)[0], moment(0, 4))
+    run.step(*batches(1, 1)[0], progress(0, 4))
     # nothing but the decay moves it: Adam's first step is its rate, toward zero
     torch.testing.assert_close(
         run.alpha.candidates.detach(), start - 0.01 * start.sign(), atol=1e-4, rtol=0
@@ -163,13 +163,13 @@ def test_alpha_decays(fabric: "Fabric", plain: str) -> None:
 def test_a_penalty_joins_alphas_loss_alone(fabric: "Fabric", plain: str) -> None:
     class Penalised(Darts):
         @override
-        def penalty(self, logits: Tensor, moment: Progress) -> Tensor:
+        def penalty(self, logits: Tensor, progress: Progress) -> Tensor:
             return 5.0 * logits[0, 2]
 
     (pair,) = batches(1, 1)
     runs = [bilevel(fabric, plain, RECIPE, method) for method in (Darts(), Penalised())]
     for run in runs:
-        run._alpha_step(*pair, moment(0, 4))
+        run._alpha_step(*pair, progress(0, 4))
     grads = [run.alpha.candidates.grad for run in runs]
     assert grads[0] is not None
     assert grads[1] is not None
@@ -182,11 +182,11 @@ def test_a_penalty_joins_alphas_loss_alone(fabric: "Fabric", plain: str) -> None
 def test_each_step_gives_gradients_to_its_own_alone(fabric: "Fabric", plain: str) -> None:
     run = bilevel(fabric, plain, RECIPE)
     (pair,) = batches(1, 1)
-    run._alpha_step(*pair, moment(0, 4))
+    run._alpha_step(*pair, progress(0, 4))
     assert all(p.grad is None for p in run.network.parameters())
     assert all(p.requires_grad for p in run.network.parameters())
     run = bilevel(fabric, plain, RECIPE)
-    run._weight_step(pair[0], moment(0, 4))
+    run._weight_step(pair[0], progress(0, 4))
     assert run.alpha.candidates.grad is None
     assert all(p.grad is not None for p in run.network.parameters())
 
@@ -195,7 +195,7 @@ def test_weights_thaw_when_alphas_step_fails(fabric: "Fabric", plain: str) -> No
     run = bilevel(fabric, plain, RECIPE)
     batch = (torch.zeros(2, 9, 8, 8), torch.zeros(2).long())
     with pytest.raises(RuntimeError, match="channels"):
-        run._alpha_step(batch, batch, moment(0, 4))
+        run._alpha_step(batch, batch, progress(0, 4))
     assert all(p.requires_grad for p in run.network.parameters())
 
 
@@ -204,9 +204,9 @@ def test_both_steps_move_the_running_statistics(fabric: "Fabric") -> None:
     (pair,) = batches(1, 1)
     name = "slots.stem/1"
     before = run.network.state_dict()[f"{name}.running_mean"].clone()
-    run._weight_step(pair[0], moment(0, 4))
+    run._weight_step(pair[0], progress(0, 4))
     middle = run.network.state_dict()[f"{name}.running_mean"].clone()
-    run._alpha_step(*pair, moment(0, 4))
+    run._alpha_step(*pair, progress(0, 4))
     after = run.network.state_dict()
     assert not torch.equal(before, middle)
     assert not torch.equal(middle, after[f"{name}.running_mean"])
@@ -217,12 +217,12 @@ def test_state_comes_back(fabric: "Fabric", uneven: str) -> None:
     pairs = batches(2, 4)
     run, other = (bilevel(fabric, uneven, RECIPE) for _ in range(2))
     for step, pair in enumerate(pairs):
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
         if step == 1:
             state = torch.load(_saved(run.state()), weights_only=True)
             other.load_state(state)
         if step > 1:
-            other.step(*pair, moment(step, 4))
+            other.step(*pair, progress(step, 4))
     assert torch.equal(run.alpha.candidates, other.alpha.candidates)
     assert torch.equal(run.train_meter.sums, other.train_meter.sums)
     assert torch.equal(run.valid_meter.sums, other.valid_meter.sums)
@@ -250,7 +250,7 @@ def test_a_loss_that_is_not_finite_names_step_and_images(
     for step, pair in enumerate(batches(1, 3)):
         if step == 1:
             pair[half][0].fill_(float("nan"))
-        run.step(*pair, moment(step, 4))
+        run.step(*pair, progress(step, 4))
     with pytest.raises(DivergedError, match=f"in epoch 6, step 2, {which}: lower the learning"):
         run.require_finite(5)
 
@@ -260,7 +260,7 @@ def test_a_gradient_that_is_not_finite_counts_too(fabric: "Fabric", plain: str) 
     (pair,) = batches(1, 1)
     weight = run.network.get_parameter("slots.head/2.weight")
     weight.register_hook(lambda gradient: gradient * float("inf"))
-    run.step(*pair, moment(0, 4))
+    run.step(*pair, progress(0, 4))
     with pytest.raises(DivergedError, match="step 1, on the weights' images"):
         run.require_finite(0)
 

@@ -24,16 +24,16 @@ SIZES = {
 }
 
 
-def layout_of(space: str) -> DecisionTable:
+def table_of(space: str) -> DecisionTable:
     return DecisionTable(get_space(space), SIZES[space])
 
 
-def strongest(layout: DecisionTable, weights: Mapping[str, Sequence[float]]) -> Architecture:
-    return discretise(layout.space, layout.size, weights, null=True)
+def strongest(table: DecisionTable, weights: Mapping[str, Sequence[float]]) -> Architecture:
+    return discretise(table.space, table.size, weights, null=True)
 
 
-def pressure_of(
-    layout: DecisionTable,
+def lagrangian_of(
+    table: DecisionTable,
     budgets: Sequence[Budget] = (),
     objective: Sequence[tuple[CostModel, float]] = (),
     *,
@@ -41,37 +41,37 @@ def pressure_of(
     regularity: float = 0.0,
 ) -> AugmentedLagrangian:
     return AugmentedLagrangian(
-        layout,
+        table,
         budgets,
         objective,
-        lambda weights: strongest(layout, weights),
-        null=True,
+        lambda weights: strongest(table, weights),
+        ranks_none=True,
         steps=steps,
         regularity=regularity,
     )
 
 
-def by_name(layout: DecisionTable, rows: Tensor) -> dict[str, list[float]]:
+def by_name(table: DecisionTable, rows: Tensor) -> dict[str, list[float]]:
     return {
         decision.name: row[: len(decision.candidates)].tolist()
-        for decision, row in zip(layout.decisions, rows.detach(), strict=True)
+        for decision, row in zip(table.decisions, rows.detach(), strict=True)
     }
 
 
 def descend(
-    layout: DecisionTable, pressure: AugmentedLagrangian, wish: Tensor, steps: int = 200
+    table: DecisionTable, lagrangian: AugmentedLagrangian, wish: Tensor, steps: int = 200
 ) -> Tensor:
     """The logits [E, O] at the end of a search whose task loss wants the candidates in `wish`."""
-    padding = torch.where(layout.present > 0, 0.0, -torch.inf).double()
+    padding = torch.where(table.present > 0, 0.0, -torch.inf).double()
     logits = torch.zeros_like(padding, requires_grad=True)
     optimiser = torch.optim.Adam([logits], lr=0.1)
     for _ in range(steps):
         optimiser.zero_grad()
         strengths = (logits + padding).softmax(dim=-1)
         task = -(strengths * wish).sum(dim=-1).mean()
-        (task + pressure.penalty(layout.decisions, strengths)).backward()
+        (task + lagrangian.penalty(table.decisions, strengths)).backward()
         optimiser.step()
-        pressure.update_multipliers(by_name(layout, (logits + padding).softmax(dim=-1)))
+        lagrangian.update_multipliers(by_name(table, (logits + padding).softmax(dim=-1)))
     return (logits + padding).softmax(dim=-1).detach()
 
 
@@ -79,66 +79,66 @@ def descend(
 @pytest.mark.parametrize("part", [0.1, 0.4])
 def test_the_same_defaults_hold_budgets_on_every_space(space: str, part: float) -> None:
     """The task wants the dearest candidate everywhere; what is derived is within the budget."""
-    layout = layout_of(space)
-    cost = cost_model("macs", layout.space, layout.size)
-    table = cost.surrogate.table / cost.surrogate.table.max(dim=1, keepdim=True).values
+    table = table_of(space)
+    cost = cost_model("macs", table.space, table.size)
+    relative = cost.surrogate.table / cost.surrogate.table.max(dim=1, keepdim=True).values
     # edges differ in how much they gain, or else all of them would give in at the same step
-    wish = table * torch.linspace(0.5, 1.0, len(table), dtype=torch.float64)[:, None]
-    free = descend(layout, pressure_of(layout), wish)
-    dearest = strongest(layout, by_name(layout, free))
+    wish = relative * torch.linspace(0.5, 1.0, len(relative), dtype=torch.float64)[:, None]
+    free = descend(table, lagrangian_of(table), wish)
+    dearest = strongest(table, by_name(table, free))
     limit = cost.least()[0] + part * (cost.of(dearest) - cost.least()[0])
-    pressure = pressure_of(layout, [Budget(cost, limit)])
-    weights = descend(layout, pressure, wish)
+    lagrangian = lagrangian_of(table, [Budget(cost, limit)])
+    weights = descend(table, lagrangian, wish)
     assert cost.of(dearest) > limit
-    assert float(pressure.multipliers) > 0
+    assert float(lagrangian.multipliers) > 0
     # next to nothing is left of the excess: the derivation, which is exact, does the rest
-    left = float(cost.expected(pressure.expected_selection(weights))) - limit
+    left = float(cost.expected(lagrangian.expected_selection(weights))) - limit
     assert left < 0.15 * (cost.of(dearest) - limit)
 
 
 def test_multipliers_rise_while_a_budget_is_exceeded_and_fall_when_it_is_met() -> None:
-    layout = layout_of("nasbench201")
-    cost = cost_model("macs", layout.space, layout.size)
+    table = table_of("nasbench201")
+    cost = cost_model("macs", table.space, table.size)
     heavy, light = (
-        layout.one_hot(
+        table.one_hot(
             read_architecture("|" + f"{name}~0|+|{name}~0|{name}~1|+|{name}~0|{name}~1|{name}~2|")
         )
         for name in ("nor_conv_3x3", "skip_connect")
     )
-    limit = (cost.of(strongest(layout, by_name(layout, heavy))) + cost.least()[0]) / 2
-    pressure = pressure_of(layout, [Budget(cost, limit)], steps=100)
+    limit = (cost.of(strongest(table, by_name(table, heavy))) + cost.least()[0]) / 2
+    lagrangian = lagrangian_of(table, [Budget(cost, limit)], steps=100)
     seen: list[float] = []
     for rows in (heavy, heavy, light, light, light, light):
-        pressure.update_multipliers(by_name(layout, rows))
-        seen.append(float(pressure.multipliers))
+        lagrangian.update_multipliers(by_name(table, rows))
+        seen.append(float(lagrangian.multipliers))
     assert 0 < seen[0] < seen[1]
     assert seen[2] < seen[1]
     assert seen[-1] == 0.0
-    assert pressure.record()["strongest_costs"]["macs"] == pytest.approx(
-        cost.of(strongest(layout, by_name(layout, light)))
+    assert lagrangian.record()["strongest_costs"]["macs"] == pytest.approx(
+        cost.of(strongest(table, by_name(table, light)))
     )
 
 
 def test_a_cost_that_was_not_measured_is_none_in_the_log(tmp_path: Path) -> None:
-    layout = DecisionTable(get_space("nasbench201"), Size(channels=16, cells=5))
-    cost = cost_model("latency_ms", layout.space, layout.size, latency_device="edgetpu")
+    table = DecisionTable(get_space("nasbench201"), Size(channels=16, cells=5))
+    cost = cost_model("latency_ms", table.space, table.size, latency_device="edgetpu")
     c, p = "nor_conv_3x3", "avg_pool_3x3"
     unknown = read_architecture(f"|{c}~0|+|none~0|none~1|+|{p}~0|{c}~1|{c}~2|")
     assert cost.of(unknown) == math.inf
-    pressure = pressure_of(layout, [Budget(cost, 1.0)])
-    pressure.update_multipliers(by_name(layout, layout.one_hot(unknown)))
-    assert float(pressure.multipliers) > 0
-    RunLog(tmp_path / "log.jsonl").write("epoch", **pressure.record())
+    lagrangian = lagrangian_of(table, [Budget(cost, 1.0)])
+    lagrangian.update_multipliers(by_name(table, table.one_hot(unknown)))
+    assert float(lagrangian.multipliers) > 0
+    RunLog(tmp_path / "log.jsonl").write("epoch", **lagrangian.record())
     (written,) = RunLog(tmp_path / "log.jsonl").records()
     assert written["strongest_costs"] == {"latency_ms": None}
 
 
 def test_a_budget_that_is_met_adds_nothing() -> None:
-    layout = layout_of("nasbench201")
-    cost = cost_model("macs", layout.space, layout.size)
-    pressure = pressure_of(layout, [Budget(cost, 1e12)])
+    table = table_of("nasbench201")
+    cost = cost_model("macs", table.space, table.size)
+    lagrangian = lagrangian_of(table, [Budget(cost, 1e12)])
     strengths = torch.full((6, 5), 0.2, requires_grad=True)
-    penalty = pressure.penalty(layout.decisions, strengths)
+    penalty = lagrangian.penalty(table.decisions, strengths)
     penalty.backward()
     assert float(penalty.detach()) == 0.0
     assert strengths.grad is not None
@@ -146,16 +146,16 @@ def test_a_budget_that_is_met_adds_nothing() -> None:
 
 
 def test_what_an_objective_weighs_is_a_part_of_all_alike() -> None:
-    layout = layout_of("nasbench201")
-    cost = cost_model("params", layout.space, layout.size)
-    pressure = pressure_of(layout, objective=[(cost, 0.3)])
+    table = table_of("nasbench201")
+    cost = cost_model("params", table.space, table.size)
+    lagrangian = lagrangian_of(table, objective=[(cost, 0.3)])
     even = torch.tensor([[0.0, 0.25, 0.25, 0.25, 0.25]] * 6, dtype=torch.float64)
-    assert float(pressure.penalty(layout.decisions, even)) == pytest.approx(0.3)
+    assert float(lagrangian.penalty(table.decisions, even)) == pytest.approx(0.3)
 
 
 def test_regularity_is_one_term_more() -> None:
-    layout = layout_of("nasbench201")
-    pressure = pressure_of(layout, regularity=0.5)
+    table = table_of("nasbench201")
+    lagrangian = lagrangian_of(table, regularity=0.5)
     one, all_four = (
         torch.tensor(rows, dtype=torch.float64)
         for rows in (
@@ -163,12 +163,12 @@ def test_regularity_is_one_term_more() -> None:
             [[0.0, 1.0, 0, 0, 0], [0, 0, 1.0, 0, 0], [0, 0, 0, 1.0, 0], *[[0, 0, 0, 0, 1.0]] * 3],
         )
     )
-    assert float(pressure.penalty(layout.decisions, one)) == pytest.approx(0.5 / 4)
-    assert float(pressure.penalty(layout.decisions, all_four)) == pytest.approx(0.5)
+    assert float(lagrangian.penalty(table.decisions, one)) == pytest.approx(0.5 / 4)
+    assert float(lagrangian.penalty(table.decisions, all_four)) == pytest.approx(0.5)
 
 
 def test_irregular_is_what_has_many_operations_and_no_pattern() -> None:
-    irregular = Regularity(layout_of("nasbench201"))
+    irregular = Regularity(table_of("nasbench201"))
 
     def of(text: str) -> float:
         return irregular.of(read_architecture(text))

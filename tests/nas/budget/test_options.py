@@ -86,7 +86,7 @@ def test_options_that_are_wrong_or_contradict_each_other(
 def test_what_is_about_alpha_needs_a_method_that_learns(flag: str, options: dict[str, Any]) -> None:
     config = SearchConfig(out=Path("out"), method="random-ws", **options)
     with pytest.raises(
-        ConfigError, match=rf"^{flag} is about what alpha learned, and random-ws has none$"
+        ConfigError, match=rf"^{flag} needs alpha, which random-ws does not learn: leave it out$"
     ):
         require_alpha(config.build_method(), config)
 
@@ -97,8 +97,8 @@ def test_a_front_needs_all_candidates() -> None:
     shrinking = {"progressive": True}
     with pytest.raises(
         ConfigError,
-        match=r"^--pareto and --progressive contradict each other: a front needs what is cheap and "
-        r"what is dear to the end; leave out one of the two$",
+        match=r"^--pareto and --progressive contradict each other: a front needs the cheapest and "
+        r"the dearest candidates until the end; leave out one of the two$",
     ):
         SearchConfig(
             out=Path("out"), method="diffgraph", pareto=3, options=shrinking

@@ -38,15 +38,19 @@ def counts(found: Iterable[Architecture]) -> Counter[tuple[str, int, int, str]]:
     return taken
 
 
-def least_p(method: str, space: str, derivation: Derivation, *, null: bool | None = None) -> float:
+def least_p(
+    method: str, space: str, derivation: Derivation, *, ranks_none: bool | None = None
+) -> float:
     """The smallest p of an edge's candidates, and of a node's edges, being drawn uniformly."""
     own, chosen = get_space(space), get_method(method)
     size = SIZES[space]
     found = untrained_architectures(
-        *(chosen, own, size, supernet(space), range(DRAWS)), derivation=derivation, null=null
+        *(chosen, own, size, supernet(space), range(DRAWS)),
+        derivation=derivation,
+        ranks_none=ranks_none,
     )
     taken = counts(found)
-    keeps_null = chosen.ranks_none if null is None else null
+    keeps_null = chosen.ranks_none if ranks_none is None else ranks_none
     ps: list[float] = []
     for kind, spec in own.skeleton.cells(size).items():
         for node, place in enumerate(spec.inner()):
@@ -75,4 +79,4 @@ def test_the_nested_ranking_is_a_prior(space: str) -> None:
 
 
 def test_without_the_null_candidate_the_draw_is_uniform_too() -> None:
-    assert least_p("diffgraph", "nasbench201", "flat", null=False) > LEAST_P
+    assert least_p("diffgraph", "nasbench201", "flat", ranks_none=False) > LEAST_P

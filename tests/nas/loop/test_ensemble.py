@@ -49,9 +49,9 @@ def test_weights_are_averaged() -> None:
 def test_the_answer_is_that_of_the_mean(done: SearchConfig) -> None:
     first, second = members(done)
     assert first.weights != second.weights
-    terms = first.run.terms
+    constraints = first.run.constraints
     found = search(replace(done, resume=True)).architecture
-    assert found == terms.derive(average([first.weights, second.weights]))
+    assert found == constraints.derive(average([first.weights, second.weights]))
     records = traces(done.out)["log"]
     assert [record["event"] for record in records] == ["start", "supernet", "supernet", "result"]
     assert records[-1]["architecture"] == write_architecture(found)
@@ -76,19 +76,19 @@ def test_seconds_are_those_of_all_supernets(done: SearchConfig) -> None:
 
 def test_a_panel_takes_the_mean_of_what_its_judges_see(done: SearchConfig) -> None:
     both = members(done)
-    terms = both[0].run.terms
-    one = terms.derive(both[0].weights)
+    constraints = both[0].run.constraints
+    one = constraints.derive(both[0].weights)
     seen = [ensemble_member.evaluator.mean(one, 1) for ensemble_member in both]
     assert seen[0] != seen[1]
     evaluator = EnsembleEvaluator(
-        [ensemble_member.evaluator for ensemble_member in both], terms, finalists=2
+        [ensemble_member.evaluator for ensemble_member in both], constraints, finalists=2
     )
     assert evaluator.mean(one, 1) == pytest.approx(
         [(a + b) / 2 for a, b in zip(*seen, strict=True)]
     )
     weights = average([ensemble_member.weights for ensemble_member in both])
-    best = min(terms.top(weights, 2), key=lambda one: evaluator.mean(one, 4)[0])
-    assert evaluator.select(terms, weights) == best
+    best = min(constraints.top(weights, 2), key=lambda one: evaluator.mean(one, 4)[0])
+    assert evaluator.select(constraints, weights) == best
 
 
 def test_what_was_stopped_goes_on_with_the_supernet_that_is_missing(
@@ -157,11 +157,14 @@ def test_a_build_searches_with_several(tmp_path: Path) -> None:
             {"seed": 2**31},
             f"--seed {2**31} is too large for the seeds of 2 supernets: give at most {2**31 - 1}",
         ),
-        ({"method": "random"}, "--supernets is about what alpha learned, and random has none"),
+        (
+            {"method": "random"},
+            "--supernets needs alpha, which random does not learn: leave it out",
+        ),
         (
             {"method": "diffgraph", "progressive": True},
-            "--supernets and --progressive contradict each other: supernets that drop candidates "
-            "cannot compare each other's; leave out one of the two",
+            "--supernets and --progressive contradict each other: a supernet without some "
+            "candidates cannot evaluate all finalists; leave out one of the two",
         ),
     ],
 )

@@ -37,10 +37,10 @@ bad_rank = int(os.environ.get("BAD_RANK", "-1"))
 seen = []
 step, epoch = Bilevel.step, module.SearchRun._log_epoch
 
-def bad_step(self, weights, alpha, moment):
-    if self.fabric.global_rank == bad_rank and moment.progress > 0.5:
+def bad_step(self, weights, alpha, progress):
+    if self.fabric.global_rank == bad_rank and progress.fraction > 0.5:
         weights = (weights[0] * float("nan"), weights[1])
-    step(self, weights, alpha, moment)
+    step(self, weights, alpha, progress)
 
 def log_epoch(self, bilevel, *rest):
     seen.append(bilevel.alpha.candidates.detach().clone())

@@ -289,11 +289,11 @@ def test_a_search_that_diverges_keeps_its_last_good_checkpoint(
     original = Bilevel.step
     calls: list[int] = []
 
-    def step(self: Bilevel, weights: Any, alpha: Any, moment: Any) -> None:
-        calls.append(moment.epoch)
-        if moment.progress > 0.5:
+    def step(self: Bilevel, weights: Any, alpha: Any, progress: Any) -> None:
+        calls.append(progress.epoch)
+        if progress.fraction > 0.5:
             weights = (weights[0] * float("nan"), weights[1])
-        original(self, weights, alpha, moment)
+        original(self, weights, alpha, progress)
 
     monkeypatch.setattr(Bilevel, "step", step)
     message = "not finite in epoch 2, step 3, on the weights' images: lower the learning rate"

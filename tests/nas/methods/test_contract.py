@@ -45,7 +45,7 @@ class Sharp(Darts):
     sharpness: float = option(2.0, require_positive)
     """Factor of the logits."""
 
-    def mixture(self, logits, moment):
+    def mixture(self, logits, progress):
         return Mixture.from_logits(self.sharpness * logits)
 '''
 
@@ -143,7 +143,7 @@ def test_a_registered_method_searches_with_its_own_flag(
     class Flat(Darts):
         flatness: float = 1.0
 
-        def mixture(self, logits: Tensor, moment: Progress) -> Mixture:
+        def mixture(self, logits: Tensor, progress: Progress) -> Mixture:
             seen.append(self.flatness)
             return Mixture.from_logits(logits / self.flatness)
 

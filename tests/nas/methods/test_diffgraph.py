@@ -89,9 +89,7 @@ def test_one_supernet_answers_to_several_budgets(done: SearchConfig) -> None:
 
 
 def test_only_a_search_that_has_ended_is_asked_again(tmp_path: Path) -> None:
-    with pytest.raises(
-        RunError, match=r"^.*out holds no search that has ended: run it to its end first$"
-    ):
+    with pytest.raises(RunError, match=r"^.*out has no completed search: run it to its end first$"):
         TrainedSupernet.load(short(tmp_path / "out"))
 
 
@@ -119,12 +117,12 @@ def test_a_limit_that_nothing_holds_is_left_out_of_a_front(
 ) -> None:
     asked = TrainedSupernet.load(done)
     macs = cost_model("macs", get_space("nasbench201"), SIZE)
-    terms = replace(asked.run.terms, deployed=SIZE, front=macs)
+    constraints = replace(asked.run.constraints, deployed=SIZE, front=macs)
     limits = [macs.least()[0] * times for times in (0.5, 1.0, 2.0)]
-    along = [(x, replace(terms, budgets=(Budget(macs, x),))) for x in limits]
+    along = [(x, replace(constraints, budgets=(Budget(macs, x),))) for x in limits]
     monkeypatch.setattr(SearchConstraints, "epsilon_constraints", lambda self, count: along)
     assert [
-        point.limit for point in asked.evaluator.pareto_front(terms, asked.weights, 3)
+        point.limit for point in asked.evaluator.pareto_front(constraints, asked.weights, 3)
     ] == limits[1:]
 
 
@@ -136,7 +134,7 @@ def test_a_small_set_of_images_is_decoded_once(
     assert len(batches) < selection._FIRST
     original = batches.epoch
     monkeypatch.setattr(batches, "epoch", lambda epoch: epochs.append(epoch) or original(epoch))
-    asked.evaluator.successive_halving(asked.run.terms.top(asked.weights, 4))
+    asked.evaluator.successive_halving(asked.run.constraints.top(asked.weights, 4))
     asked.evaluator.accuracy(_found(done))
     assert epochs == [0]
 
@@ -157,7 +155,7 @@ def test_finalists_are_ranked_by_loss_and_regularity(
     done: SearchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = TrainedSupernet.load(done)
-    terms = asked.run.terms
+    constraints = asked.run.constraints
     c, s = "nor_conv_3x3", "skip_connect"
     plain = read_architecture(f"|{c}~0|+|none~0|{c}~1|+|none~0|none~1|{c}~2|")
     wild = read_architecture(f"|nor_conv_1x1~0|+|avg_pool_3x3~0|{c}~1|+|{s}~0|{c}~1|{s}~2|")
@@ -170,7 +168,7 @@ def test_finalists_are_ranked_by_loss_and_regularity(
     bilevel = asked.bilevel
 
     def best(regularity: float) -> object:
-        regular = replace(terms, regularity=regularity)
+        regular = replace(constraints, regularity=regularity)
         evaluator = OneShotEvaluator(bilevel, asked.run.alpha_batches, regular, finalists=2)
         return evaluator.successive_halving([plain, wild])
 
@@ -220,10 +218,10 @@ def _found(config: SearchConfig) -> Any:
 def test_the_encoder_adds_nothing_at_first_and_then_lets_edges_learn_together(space: str) -> None:
     size = Size(channels=4, cells=1 if space == "nasbench201" else 3, image_size=8)
     network: Network = get_space(space).supernet(size)
-    layout = DecisionTable(get_space(space), size)
+    table = DecisionTable(get_space(space), size)
     torch.manual_seed(0)
     own = GraphAlpha(network, deviation=1.0)
-    encoded = EncodedAlpha.from_alpha(own, network, Encoding(layout))
+    encoded = EncodedAlpha.from_alpha(own, network, Encoding(table))
     assert torch.equal(encoded().candidates, own().candidates)
     optimiser = torch.optim.Adam(encoded.parameters(), lr=0.05)
     place = (1, 3)
@@ -265,13 +263,13 @@ def test_the_encoder_knows_of_latencies_where_they_have_a_say(tmp_path: Path) ->
     device: dict[str, Any] = {"latency_device": "raspi4", "deploy_image_size": 32}
     told = build_run(SearchConfig(**shared, out=tmp_path, **device, max_latency_ms=20))
     other = build_run(SearchConfig(**shared, out=tmp_path, max_macs=50_000_000))
-    cost = told.terms.budgets[0].cost
+    cost = told.constraints.budgets[0].cost
     assert cost.name == "latency_ms"
-    assert told.terms.encoding.latency is cost.surrogate.table
-    assert other.terms.encoding.latency is None
-    known, unknown = (len(run.terms.encoding.candidates[0, 0]) for run in (told, other))
+    assert told.constraints.encoding.latency is cost.surrogate.table
+    assert other.constraints.encoding.latency is None
+    known, unknown = (len(run.constraints.encoding.candidates[0, 0]) for run in (told, other))
     assert known == unknown + 1
-    assert told.terms.encoding.layout.size.cells == 5
+    assert told.constraints.encoding.layout.size.cells == 5
 
 
 def test_options_are_those_of_the_method() -> None:

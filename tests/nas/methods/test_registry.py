@@ -185,7 +185,9 @@ def test_an_unknown_method_is_named() -> None:
 
 
 def test_recomputing_is_of_the_fused_lowering() -> None:
-    with pytest.raises(ConfigError, match="--recompute is of the fused lowering: leave it out, or"):
+    with pytest.raises(
+        ConfigError, match="--recompute needs the fused lowering: leave out --recompute, or"
+    ):
         SearchConfig(out=Path("out"), recompute=True, lowering="naive")
 
 
@@ -274,8 +276,8 @@ def test_what_is_given_of_alpha_and_never_begins_is_refused(tmp_path: Path) -> N
 def test_a_preset_of_smaller_images_says_nothing_of_what_is_deployed(tmp_path: Path) -> None:
     config = SearchConfig(out=tmp_path, preset="proxy", data="cifar10", max_macs=1e8)
     message = (
-        "--preset proxy searches on images of 16 pixels, and costs count at the size that the "
-        "found network will see: give that size with --deploy-image-size"
+        "--preset proxy searches on images of 16 pixels, and costs depend on the image size of "
+        "the found network: give it with --deploy-image-size"
     )
     for asked in (
         config,

@@ -69,7 +69,7 @@ def watched(
     run = Bilevel(fabric, CLASSIFICATION, lowered, known, recipe)
     given: Any = Fixed(noise() if batches is None else batches)
     roles = OperationRoles.of(chosen.supernet(size))
-    return run, CollapseMonitor(run, roles, "none", null=chosen.null, batches=given)
+    return run, CollapseMonitor(run, roles, "none", none_op=chosen.null, batches=given)
 
 
 def architecture_of(run: Bilevel) -> Architecture:
@@ -129,7 +129,7 @@ def test_a_matrix_without_anything_and_one_that_is_not_finite() -> None:
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused: bool) -> None:
-    run, watch = watched(fabric, "pc-darts", fused=fused)
+    run, monitor = watched(fabric, "pc-darts", fused=fused)
     images, labels = noise()[0]
     parameters = [run.alpha.candidates, run.alpha.edges]
     assert parameters[1] is not None
@@ -156,7 +156,9 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
     if isinstance(run.network, FusedNetwork):
         run.network.keeps_all = False
     found = [
-        watch.observe(run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT)
+        monitor.observe(
+            run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT
+        )
         for _ in range(12)
     ]
     values = [signs.eigenvalue for signs in found]
@@ -171,7 +173,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_in_alpha(fabric: "Fabric", fused:
 
 
 def test_the_gap_is_between_the_mixture_and_its_architecture(fabric: "Fabric") -> None:
-    run, watch = watched(fabric, batches=noise(2, 40))
+    run, monitor = watched(fabric, batches=noise(2, 40))
     architecture = architecture_of(run)
     answers = architecture.answers()
     hits = {"mixed": 0, "alone": 0}
@@ -182,18 +184,18 @@ def test_the_gap_is_between_the_mixture_and_its_architecture(fabric: "Fabric") -
         for name, weights in (("mixed", run.alpha.candidates.softmax(1)), ("alone", onehot)):
             scores, _ = run.network(images, Mixture.from_weights(weights))
             hits[name] += int((scores.argmax(1) == labels).sum())
-    signs = watch.observe(run.weights_by_decision(), run.ranking_scores(), architecture, MOMENT)
+    signs = monitor.observe(run.weights_by_decision(), run.ranking_scores(), architecture, MOMENT)
     assert hits["mixed"] != hits["alone"]
     assert signs.gap == pytest.approx(100 * (hits["mixed"] - hits["alone"]) / 80)
 
 
 def test_a_mixture_with_all_weight_on_its_architecture_has_no_gap(fabric: "Fabric") -> None:
-    run, watch = watched(fabric, batches=noise(2, 40))
+    run, monitor = watched(fabric, batches=noise(2, 40))
     with torch.no_grad():
         run.alpha.candidates.zero_()
         run.alpha.candidates[:, 3] = 60.0
     assert (
-        watch.observe(
+        monitor.observe(
             run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT
         ).gap
         == 0
@@ -206,7 +208,7 @@ def test_a_mixture_with_all_weight_on_its_architecture_has_no_gap(fabric: "Fabri
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("method", LEARNING)
 def test_a_look_changes_nothing(fabric: "Fabric", method: str, fused: bool) -> None:
-    run, watch = watched(fabric, method, fused=fused)
+    run, monitor = watched(fabric, method, fused=fused)
     pair = noise(1)[0]
     run.step(pair, pair, MOMENT)
     trained = [*run.network.parameters(), *run.alpha.parameters()]
@@ -214,7 +216,7 @@ def test_a_look_changes_nothing(fabric: "Fabric", method: str, fused: bool) -> N
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
     alpha = [p.detach().clone() for p in run.alpha.parameters()]
     state = torch.get_rng_state()
-    signs = watch.observe(
+    signs = monitor.observe(
         run.weights_by_decision(), run.ranking_scores(), architecture_of(run), MOMENT
     )
     assert signs.gap is not None
@@ -309,12 +311,12 @@ def test_the_same_images_are_looked_at_in_every_epoch(
 
 
 CHECKS: list[tuple[dict[str, Any], str]] = [
-    ({"method": "random", "watch": True}, "--watch looks at how alpha learns, and random has none"),
-    ({"method": "random-ws", "stop_early": "skips"}, "--stop-early skips looks at how alpha"),
-    ({"stop_early": "eigenvalue", "watch": False}, "needs what --watch measures: drop --no-watch"),
+    ({"method": "random", "watch": True}, "--watch monitors alpha, which random does not learn"),
+    ({"method": "random-ws", "stop_early": "skips"}, "--stop-early skips monitors alpha"),
+    ({"stop_early": "eigenvalue", "watch": False}, "needs the curvature: leave out --no-watch"),
     (
         {"stop_early": "eigenvalue", "epochs": 5, "alpha_start": 1},
-        "^--stop-early eigenvalue looks at 10 epochs in which alpha learns, and there are 4: give "
+        "^--stop-early eigenvalue needs 10 epochs in which alpha learns, and there are 4: give "
         "--epochs 11 or more, or leave it out$",
     ),
 ]

@@ -86,8 +86,8 @@ def test_the_share_that_skips_lead() -> None:
         "normal/2->3": [0.1, 0.8, 0.1],
         "reduce/0->2": [0.0, 0.9, 0.1],
     }
-    assert skip_fraction(weights, DECISIONS, ROLES, null="none") == {"normal": 0.5}
-    assert skip_fraction(weights, DECISIONS, ROLES, null=None) == {"normal": 0.0}
+    assert skip_fraction(weights, DECISIONS, ROLES, none_op="none") == {"normal": 0.5}
+    assert skip_fraction(weights, DECISIONS, ROLES, none_op=None) == {"normal": 0.0}
 
 
 def test_what_was_dropped_is_led_by_nothing() -> None:
@@ -97,7 +97,7 @@ def test_what_was_dropped_is_led_by_nothing() -> None:
         "normal/2->3": [0.0, 0.0, 0.0],
         "reduce/0->2": [0.0, 0.0, 0.0],
     }
-    assert skip_fraction(weights, DECISIONS, ROLES, null="none") == {"normal": 0.0}
+    assert skip_fraction(weights, DECISIONS, ROLES, none_op="none") == {"normal": 0.0}
 
 
 def test_ranks_are_of_what_has_weights() -> None:

@@ -4,7 +4,7 @@ import torch
 from archwright.graph import Network
 from archwright.graph.passes.simplification import Simplification, simplify
 from archwright.nas.parameters.graph_alpha import GraphAlpha
-from archwright.nas.parameters.none_op import null_candidates
+from archwright.nas.parameters.none_op import none_candidates
 from archwright.spaces import Size, get_space
 from archwright.spaces.discretise import discretise
 
@@ -26,7 +26,7 @@ def test_null_candidates_are_read_off_the_graph(name: str, simplified: bool) -> 
     network = supernet(name)
     if simplified:
         network = simplify(network, Simplification())
-    for decision, found in zip(network.decisions(), null_candidates(network), strict=True):
+    for decision, found in zip(network.decisions(), none_candidates(network), strict=True):
         names = [decision.candidates[index] for index in found]
         assert names == [c for c in decision.candidates if c == "none"]
 

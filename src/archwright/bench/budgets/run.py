@@ -45,7 +45,7 @@ class _BudgetsRun:
         device = make_fabric(config.device, config.precision).device
         self.empty = Cases(**config.conditions(device))
         self._supernet: tuple[int, TrainedSearch] | None = None
-        self._terms: dict[tuple[str, float | None], SearchConstraints] = {}
+        self._constraints: dict[tuple[str, float | None], SearchConstraints] = {}
 
     def run(self) -> Cases:
         """Decide every case that is left, seed by seed."""
@@ -105,11 +105,11 @@ class _BudgetsRun:
     def _within(self, supernet: TrainedSearch, config: SearchConfig) -> SearchConstraints:
         """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
         if self.config.separate:
-            return supernet.terms(config)
+            return supernet.constraints(config)
         place = str(config.latency_device), config.max_latency_ms
-        if place not in self._terms:
-            self._terms[place] = supernet.terms(config)
-        return self._terms[place]
+        if place not in self._constraints:
+            self._constraints[place] = supernet.constraints(config)
+        return self._constraints[place]
 
     def _add(self, held: Cases, case: Case) -> Cases:
         rows = (*held.rows, case)

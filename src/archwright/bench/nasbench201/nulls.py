@@ -121,7 +121,7 @@ def _untrained(derivation: Derivation) -> list[str]:
     found = untrained_architectures(
         *(get_method("darts"), space, _SIZE, network, range(UNTRAINED_SEEDS)),
         derivation=derivation,
-        null=False,
+        ranks_none=False,
     )
     return [write_architecture(one) for one in found]
 

@@ -1,4 +1,4 @@
-"""The primitives: everything that an architecture can be made of, one file a family.
+"""Primitives, of which architectures are made; one file for each family.
 
 A new one is a class in a file here, decorated with `register_primitive`, and a line in the samples
 of the test of the contract. Another package adds one by an entry point in the group

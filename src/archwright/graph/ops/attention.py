@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @register_primitive("squeeze_excite")
 @dataclass(frozen=True)
 class SqueezeExcite(Primitive):
-    """Channels recalibrated by 2 sigmoid(W2 relu(W1 mean(x))), `hidden` units between.
+    """Channels rescaled by 2 sigmoid(W2 relu(W1 mean(x))), with `hidden` units between.
 
-    Squeeze and excitation (Hu et al., CVPR 2018, eq. 2 to 4) with twice the sigmoid: fresh, its
-    last layer is zero, and it starts as exactly the identity.
+    Squeeze and excitation (Hu et al., CVPR 2018, eq. 2 to 4) with twice the sigmoid: its last layer
+    is initialised to zero, so that it starts as exactly the identity.
     """
 
     channels: int
@@ -38,7 +38,7 @@ class SqueezeExcite(Primitive):
     )
 
     def __post_init__(self) -> None:
-        """Check that there is a unit.
+        """Check that there is a hidden unit.
 
         Raises:
             GraphError: there is none.

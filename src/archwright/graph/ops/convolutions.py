@@ -1,4 +1,4 @@
-"""Convolutions and linear layers, which alone count as multiply-accumulates."""
+"""Convolutions and linear layers, the only primitives with multiply-accumulates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ class KernelNorm:
     """Normalisation of a kernel, K -> (K - mean) / scale (TopoNAS, eq. 28).
 
     Mean and scale are those of the whole `kernel` or of each output `filter`; the scale is the
-    `deviation` of the taps, or the `norm` of their vector, under which kernels of all sizes speak
-    equally loud.
+    `deviation` of the taps, or the `norm` of their vector, under which kernels of all sizes have
+    equal weight.
     """
 
     granularity: Literal["kernel", "filter"]
@@ -50,12 +50,12 @@ class KernelNorm:
 @register_primitive("conv")
 @dataclass(frozen=True)
 class Conv(Primitive):
-    """A convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
+    """Convolution without bias; odd kernels are centred, so that stride 1 keeps H and W.
 
     With `groups` equal to both widths it is depthwise. A strided kernel of 1 may read the pixels
     `offset` further down and right, as in the second half of a factorised reduction, with zeros
-    past the border; the size made is the same. With a `norm` the kernel that convolves is the
-    normalised weight.
+    past the border; the size of the output is the same. With a `norm` the kernel is the normalised
+    weight.
     """
 
     c_in: int
@@ -75,11 +75,11 @@ class Conv(Primitive):
     )
 
     def __post_init__(self) -> None:
-        """Check that there is such a convolution.
+        """Check the settings.
 
         Raises:
             GraphError: a number is not positive, the groups do not divide the channels, or there
-                is an offset where it means nothing.
+                is an offset that such a kernel cannot have.
         """
         sizes = (self.c_in, self.c_out, self.kernel, self.step, self.dilation, self.groups)
         if min(sizes) < 1:
@@ -99,7 +99,7 @@ class Conv(Primitive):
 
     @property
     def depthwise(self) -> bool:
-        """Whether each channel is convolved alone."""
+        """Whether each channel is convolved separately."""
         return 1 < self.groups == self.c_in == self.c_out
 
     @property
@@ -109,11 +109,11 @@ class Conv(Primitive):
 
     @property
     def padding(self) -> int:
-        """Zeros put on each side."""
+        """Number of zeros that are padded on each side."""
         return self.dilation * ((self.kernel - 1) // 2)
 
     def kernel_of(self, weight: "Tensor") -> "Tensor":
-        """Return the kernel that convolves [c_out, c_in / groups, K, K], normalised if it is so."""
+        """Return the kernel [c_out, c_in / groups, K, K], normalised if there is a `norm`."""
         return weight if self.norm is None else self.norm.normalise(weight)
 
     @property
@@ -203,7 +203,7 @@ class Conv(Primitive):
 @register_primitive("linear")
 @dataclass(frozen=True)
 class Linear(Primitive):
-    """A classifier: [B, C, 1, 1] -> [B, classes]."""
+    """Linear classifier: [B, C, 1, 1] -> [B, classes]."""
 
     c_in: int
     c_out: int
@@ -274,7 +274,7 @@ def _conv_type() -> "Callable[[Conv], nn.Module]":
     from torch.nn import functional
 
     class ConvModule(nn.Conv2d):
-        """A convolution without bias whose windows may start `offset` pixels down and right."""
+        """Convolution without bias whose windows start `offset` pixels further down and right."""
 
         def __init__(self, described: Conv) -> None:
             super().__init__(
@@ -312,7 +312,7 @@ def _linear_type() -> "Callable[[Linear], nn.Module]":
     from torch import Tensor, nn
 
     class LinearModule(nn.Linear):
-        """[B, C, 1, 1] -> [B, classes]."""
+        """Linear layer: [B, C, 1, 1] -> [B, classes]."""
 
         def __init__(self, described: Linear) -> None:
             super().__init__(described.c_in, described.c_out, bias=described.bias)

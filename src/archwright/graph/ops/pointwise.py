@@ -1,4 +1,4 @@
-"""Activation, normalisation and scaling, which treat every position alike."""
+"""Activation, normalisation and scaling: the same function at every position."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @register_primitive("relu")
 @dataclass(frozen=True)
 class ReLU(Primitive):
-    """max(x, 0)."""
+    """Rectified linear unit: max(x, 0)."""
 
     aten: ClassVar[tuple[str, ...]] = ("relu.default",)
 
@@ -48,13 +48,13 @@ class ReLU(Primitive):
 @register_primitive("batch_norm")
 @dataclass(frozen=True)
 class BatchNorm(Primitive):
-    """Batch normalisation; `affine`: with a learned scale and shift a channel."""
+    """Batch normalisation; `affine`: with a learned scale and shift for each channel."""
 
     channels: int
     affine: bool = True
 
     eps: ClassVar[float] = 1e-5
-    """Added to the variance."""
+    """Constant that is added to the variance."""
     aten: ClassVar[tuple[str, ...]] = ("batch_norm.default",)
 
     @property
@@ -107,9 +107,9 @@ class BatchNorm(Primitive):
 @register_primitive("scale")
 @dataclass(frozen=True)
 class Scale(Primitive):
-    """Multiplication by a learned weight a channel, or with `shared` by one for all of them.
+    """Multiplication by a learned weight for each channel, or with `shared` by one for all.
 
-    Fresh weights are one, so that it starts as the identity.
+    Weights are initialised to one, so that it starts as the identity.
     """
 
     channels: int
@@ -160,7 +160,7 @@ def _scale_type() -> "Callable[[Scale], nn.Module]":
     from torch import Tensor, nn
 
     class ScaleModule(nn.Module):
-        """[B, C, H, W] times `weight` [C, 1, 1], or [1, 1, 1] for all channels alike."""
+        """Product of [B, C, H, W] and `weight` [C, 1, 1], or [1, 1, 1] if it is shared."""
 
         def __init__(self, described: Scale) -> None:
             super().__init__()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pool(Primitive):
-    """Base of the pools: a window, and in a supernet the affine-free batch norm behind it.
+    """Base class of pools: a window, and in a supernet the affine-free batch norm behind it.
 
     Pool and norm are one module, as in Table II of the TopoNAS paper. Windows are centred and may
     reach past the border, so that an odd window, or an even one at its own stride, makes
@@ -41,7 +41,7 @@ class Pool(Primitive):
 
     @property
     def padding(self) -> int:
-        """Positions added on each side; they take no part in maximum or mean."""
+        """Positions that are padded on each side; maximum and mean ignore them."""
         return 0 if self.valid else (self.kernel - 1) // 2
 
     @property
@@ -87,7 +87,7 @@ class Pool(Primitive):
 
     @property
     def _ceil(self) -> bool:
-        """Whether a last window may be cut off by the border."""
+        """Whether the last window can reach past the border."""
         return not self.valid and self.kernel % 2 == 0
 
     @property
@@ -106,7 +106,7 @@ class Pool(Primitive):
         return self._norm.to_onnx(graph, made, shape, _behind(state)) if self.norm else made
 
     def _onnx_windows(self, shape: Shape) -> dict[str, Any]:
-        """Return kernel, strides and padding under which as many windows fit as the pool makes.
+        """Return the ONNX kernel, strides and padding that give the pool's number of windows.
 
         A last window that reaches past the border is written as padding, since runtimes disagree
         on rounding up.
@@ -134,7 +134,7 @@ def _behind(state: State) -> State:
 @register_primitive("max_pool")
 @dataclass(frozen=True)
 class MaxPool(Pool):
-    """The largest value of each window."""
+    """Maximum of each window."""
 
     aten: ClassVar[tuple[str, ...]] = ("max_pool2d.default", *BatchNorm.aten)
 
@@ -158,7 +158,7 @@ class MaxPool(Pool):
 @register_primitive("avg_pool")
 @dataclass(frozen=True)
 class AvgPool(Pool):
-    """The mean of each window."""
+    """Mean of each window."""
 
     aten: ClassVar[tuple[str, ...]] = ("avg_pool2d.default", *BatchNorm.aten)
 
@@ -188,7 +188,7 @@ class AvgPool(Pool):
 @register_primitive("global_avg_pool")
 @dataclass(frozen=True)
 class GlobalAvgPool(Primitive):
-    """The mean over all pixels."""
+    """Mean over all pixels."""
 
     aten: ClassVar[tuple[str, ...]] = ("adaptive_avg_pool2d.default",)
 

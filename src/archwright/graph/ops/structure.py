@@ -1,4 +1,4 @@
-"""Primitives that only move features about: none of them computes."""
+"""Primitives that select or reorder features, without arithmetic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @register_primitive("zero")
 @dataclass(frozen=True)
 class Zero(Primitive):
-    """Zeros, at the width and resolution that the edge should have had: no connection."""
+    """Zeros at the width and resolution of the edge's output: no connection."""
 
     channels: int
     step: int = 1
@@ -75,7 +75,7 @@ class Zero(Primitive):
 @register_primitive("slice")
 @dataclass(frozen=True)
 class Slice(Primitive):
-    """Of `channels`, those from `start` up to but not including `stop`."""
+    """Slice of `channels`: from `start` up to but not including `stop`."""
 
     channels: int
     start: int
@@ -85,13 +85,15 @@ class Slice(Primitive):
     aten: ClassVar[tuple[str, ...]] = ("slice.Tensor",)
 
     def __post_init__(self) -> None:
-        """Check that there is something to take.
+        """Check that the range has channels.
 
         Raises:
             GraphError: the range is empty or reaches outside.
         """
         if not 0 <= self.start < self.stop <= self.channels:
-            raise GraphError(f"{self.label()} takes nothing, or more than {self.channels} channels")
+            raise GraphError(
+                f"{self.label()} selects no channels, or others than the {self.channels}"
+            )
 
     @property
     @override
@@ -126,7 +128,7 @@ class Slice(Primitive):
 @register_primitive("shuffle")
 @dataclass(frozen=True)
 class Shuffle(Primitive):
-    """Channels dealt out in turn: of `groups` runs, the first of each, the second of each, ..."""
+    """Channel shuffle: of `groups` runs, the first of each, the second of each, ..."""
 
     groups: int
 
@@ -176,7 +178,7 @@ class Shuffle(Primitive):
 @register_primitive("subsample")
 @dataclass(frozen=True)
 class Subsample(Primitive):
-    """Every `step`-th pixel of every `step`-th row, from the first on: a strided identity."""
+    """Strided identity: every `step`-th pixel of every `step`-th row, from the first on."""
 
     step: int
 
@@ -235,9 +237,9 @@ def _zero_type() -> "Callable[[Zero], nn.Module]":
     from torch import Tensor, nn
 
     class ZeroModule(nn.Module):
-        """[B, C, H, W] -> zeros [B, channels, ceil(H / stride), ceil(W / stride)], laid out alike.
+        """Return zeros [B, channels, ceil(H / stride), ceil(W / stride)] in the layout of x.
 
-        Of a sum, the first part decides how it is laid out: contiguous zeros would make a whole
+        The memory layout of a sum is that of its first part: contiguous zeros would make a whole
         channels-last network convert its features back and forth.
         """
 
@@ -261,7 +263,7 @@ def _slice_type() -> "Callable[[Slice], nn.Module]":
     from torch import Tensor, nn
 
     class SliceModule(nn.Module):
-        """[B, C, H, W] -> [B, stop - start, H, W]."""
+        """Slice of channels: [B, C, H, W] -> [B, stop - start, H, W]."""
 
         def __init__(self, described: Slice) -> None:
             super().__init__()
@@ -280,7 +282,7 @@ def _subsample_type() -> "Callable[[Subsample], nn.Module]":
     from torch import Tensor, nn
 
     class SubsampleModule(nn.Module):
-        """[B, C, H, W] -> [B, C, ceil(H / step), ceil(W / step)], from the first pixel on."""
+        """Strided identity: [B, C, H, W] -> [B, C, ceil(H / step), ceil(W / step)]."""
 
         def __init__(self, described: Subsample) -> None:
             super().__init__()

@@ -1,11 +1,11 @@
-"""The contract of graph passes: settings, kind, conditions, result; a registry; pipelines.
+"""Contract of graph passes: settings, kind, conditions, result; a registry; pipelines.
 
-A pass is an immutable value that makes a network of a network. Its kind says what stays:
+A pass is an immutable value that transforms a network. Its kind says what is preserved:
 
 - exact: the function and all its gradients;
 - sharing: one-hot consistency. With all weight on one candidate, exactly that candidate is
   computed, with the slots that it was given;
-- structural: only what `ensures` and `keeps` name.
+- structural: only the conditions in `ensures` and the relations in `keeps`.
 """
 
 from abc import ABC, abstractmethod
@@ -23,6 +23,7 @@ from archwright.graph.ops import Conv
 from archwright.graph.passes.diagnostics import Diagnostic, Report
 from archwright.graph.traverse import walk_network
 from archwright.graph.verify import verify, verify_discrete
+from archwright.io.plugins import load_plugin, plugins
 
 Kind = Literal["exact", "sharing", "structural"]
 
@@ -45,7 +46,7 @@ class Invariant:
 
 @dataclass(frozen=True)
 class PassResult:
-    """Network that a pass made, whether it differs, and what the pass did and did not do."""
+    """Transformed network, whether it differs, and diagnostics of what was done and not done."""
 
     network: Network
     changed: bool
@@ -112,11 +113,11 @@ class Pass(ABC):
     """Transformation of a network, with its settings as fields.
 
     Attributes:
-        name: what errors and diagnostics call it.
-        kind: what stays the same, see above.
+        name: name of the pass in errors and diagnostics.
+        kind: what is preserved, see above.
         requires, ensures: conditions on the network before and after it.
-        keeps: relations of the network before to the one after it, which no network and no
-            setting can break; checked by `verify`, and so in tests.
+        keeps: relations of the networks before and after it, which hold for every network and
+            setting; checked by `verify`, and so in tests.
         idempotent: a second run changes nothing.
     """
 
@@ -142,8 +143,8 @@ class Pass(ABC):
         """Apply the pass, and check its conditions before and after.
 
         Raises:
-            GraphError: the network does not meet what the pass requires, or the pass did not
-                ensure what it says (pass and condition are named).
+            GraphError: a condition that the pass requires or ensures does not hold (pass and
+                condition are named).
         """
         for condition in self.requires:
             with _named(f"{self.name} requires {condition.name}"):
@@ -156,10 +157,10 @@ class Pass(ABC):
         return result
 
     def verify(self, network: Network) -> PassResult:
-        """Apply the pass, and check all that it says of itself: its invariants too.
+        """Apply the pass, and check its whole contract: conditions and invariants.
 
         Raises:
-            GraphError: as `__call__`, or the pass did not keep what it says.
+            GraphError: as `__call__`, or an invariant does not hold.
         """
         result = self(network)
         for invariant in self.keeps:
@@ -169,11 +170,11 @@ class Pass(ABC):
 
 
 def run_passes(network: Network, passes: Sequence[Pass], *, verify: bool = False) -> PassResult:
-    """Run passes one after the other; with `verify`, check all that each says of itself.
+    """Run passes one after the other; with `verify`, check the contract of each.
 
     Raises:
-        ArchwrightError: that of the pass that failed, of the same class; the text names the pass
-            and those before it.
+        ArchwrightError: the error of the pass that failed, of the same class; the text names the
+            pass and those before it.
     """
     diagnostics: dict[Diagnostic, None] = {}
     changed = False
@@ -188,12 +189,15 @@ def run_passes(network: Network, passes: Sequence[Pass], *, verify: bool = False
 
 @contextmanager
 def _named(what: str) -> Generator[None]:
-    """Put `what` before the text of an error raised inside."""
+    """Prefix the text of an error raised inside by `what`."""
     try:
         yield
     except ArchwrightError as error:
         raise type(error)(f"{what}: {error}") from error
 
+
+PLUGINS = "archwright.passes"
+"""Group of the entry points through which other packages add passes, each of its pass's name."""
 
 PASSES: dict[str, type[Pass]] = {}
 """Passes by name, of the modules that have been imported; `all_passes` imports the others."""
@@ -213,8 +217,20 @@ def register(cls: P) -> P:
 
 
 def all_passes() -> dict[str, type[Pass]]:
-    """Return every pass by its name: those of this package, and those registered elsewhere."""
+    """Return every pass by its name: those of this package, and those of other installed ones.
+
+    Raises:
+        ConfigError: a package that adds a pass cannot be imported.
+        GraphError: it does not register the pass that its entry point names.
+    """
     package = import_module(__name__.rpartition(".")[0])
     for module in walk_packages(package.__path__, f"{package.__name__}."):
         import_module(module.name)
+    for name, place in plugins(PLUGINS).items():
+        found = load_plugin(place)
+        if PASSES.get(name) is not found:
+            raise GraphError(
+                f"{place} does not register the pass {name!r} that its entry point names: decorate "
+                f"the class with register, and set its name to {name!r}"
+            )
     return dict(PASSES)

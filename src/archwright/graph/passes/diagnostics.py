@@ -1,4 +1,4 @@
-"""Diagnostics: what a pass did at a place, or in a line why it did nothing there."""
+"""Diagnostics: one line on what a pass did at a place, or why it did nothing there."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from archwright.graph.expr import Choice
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One line about one place: what a rule made of it, or why it did not fire.
+    """One line on one place: the result of a rule, or why it did not fire.
 
     Attributes:
         rule: the stage of the rule (`pms`, `fms`, `norm`, `merge`), or the name of the pass.
         fired: whether the rule changed something.
-        place: the step or node; of a choice, the candidates that it is left to choose among.
+        place: the step or node; for a choice, the candidates that it can still choose among.
         text: what was done, or the reason why nothing was.
         decision: the decision of the choice, if the place is a choice.
     """
@@ -26,11 +26,11 @@ class Diagnostic:
 
 
 Report = Callable[[Diagnostic], object]
-"""Where diagnostics go."""
+"""Function that receives diagnostics."""
 
 
 def ignore(diagnostic: Diagnostic) -> None:
-    """Report of callers that read no diagnostics."""
+    """Discard a diagnostic: the report of callers that read none."""
 
 
 def about(rule: str, choice: Choice, text: str, *, fired: bool) -> Diagnostic:
@@ -39,7 +39,7 @@ def about(rule: str, choice: Choice, text: str, *, fired: bool) -> Diagnostic:
 
 
 def place_of(choice: Choice) -> str:
-    """Return the candidates that a choice is left to choose among."""
+    """Return the candidates that a choice can still choose among, as text."""
     names = choice.decision.candidates
     if len(choice.given) == len(names):
         return "all candidates"
@@ -47,6 +47,6 @@ def place_of(choice: Choice) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names as a sentence lists them."""
+    """Return names as a list in a sentence."""
     *before, last = names
     return f"{', '.join(before)} and {last}" if before else last

@@ -1,4 +1,4 @@
-"""Edge removal: a discrete network without the edges that are zero."""
+"""Edge removal: delete the edges of a discrete network that are zero."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ from archwright.graph.passes.diagnostics import Diagnostic, Report
 @register
 @dataclass(frozen=True)
 class EdgeRemoval(Pass):
-    """Removal of the edges that add nothing to their node, which must have others."""
+    """Removal of the edges that add zero to their node, which must have other edges."""
 
     name = "edge removal"
     kind = "exact"

@@ -1,7 +1,7 @@
 """Channel sampling: only a part of an edge's channels goes through its candidates.
 
-Xu et al., PC-DARTS, ICLR 2020, eq. 4. The rest passes by, at stride 2 through a 2x2 max pool; the
-channels are then shuffled, so that the next edge samples others.
+Xu et al., PC-DARTS, ICLR 2020, eq. 4. The other channels bypass them, at stride 2 through a 2x2 max
+pool; the channels are then shuffled, so that the next edge samples others.
 """
 
 from dataclasses import dataclass
@@ -38,10 +38,10 @@ from archwright.graph.traverse import map_edges
 @register
 @dataclass(frozen=True)
 class ChannelSampling(Pass):
-    """Search of the first 1/`parts` of the channels of every searched edge.
+    """Channel sampling: candidates of every searched edge read the first 1/`parts` of its channels.
 
-    An edge whose width or resolution changes otherwise than by a stride of 2 is left as it is:
-    its other channels could not pass by.
+    An edge whose width or resolution changes otherwise than by a stride of 2 is not changed: its
+    other channels could not bypass the candidates.
 
     Raises:
         ConfigError: the channels of an edge do not divide into `parts`, or a candidate cannot be
@@ -93,7 +93,7 @@ class ChannelSampling(Pass):
 
 
 def _bypass(shape: Shape, made: Shape) -> Primitive | Chain | None:
-    """Return the way of features past the candidates; None if there is none."""
+    """Return the bypass of the candidates; None if there is none."""
     if made == shape:
         return Chain()
     halved = Shape(shape.channels, -(-shape.height // 2), -(-shape.width // 2))

@@ -1,7 +1,7 @@
-"""Resizing: the graph of a network whose modules were made narrower, read off the modules.
+"""Resizing: the graph of a network whose modules were made narrower, from the modules.
 
-Channel pruners change modules in place. Written back into the graph, the widths make a pruned
-network one like any other: verified, its cost exact, and exported without being traced.
+Channel pruners change modules in place. With their widths written back into the graph, a pruned
+network is verified, costed exactly and exported without tracing, like any other.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from archwright.graph.passes.diagnostics import Diagnostic, Report
 @register
 @dataclass(frozen=True)
 class Resizing(Pass):
-    """The widths of `modules`, which are given by slot, for those of the network.
+    """Replacement of the network's widths by those of `modules`, which are given by slot.
 
     Raises:
         GraphError: a module has another width than its primitive can have.

@@ -28,18 +28,18 @@ from archwright.graph.passes.rewire import rewire
 @register
 @dataclass(frozen=True)
 class Restriction(Pass):
-    """Every decision answered as an architecture says; modules keep their slots.
+    """Restriction of every decision to the candidate of an architecture; modules keep their slots.
 
-    The network computes what the supernet computes with one-hot weights, and so inherits its
-    weights without a gap: batch norms stay affine-free, pools keep theirs, edges that are not kept
-    count as none. Kernels are no longer normalised: the normalised kernel is inherited. If the
+    The network computes the function of the supernet with one-hot weights, and so inherits its
+    weights exactly: batch norms stay affine-free, pools keep theirs, edges that are not kept are
+    `none`. Kernels are no longer normalised: the normalised kernel is inherited. If the
     architecture is pruned, its nodes are deleted last.
 
     Raises:
-        GenotypeError: a decision has an answer that is none of its candidates, or the outputs of
-            a cell are others than here.
-        GraphError: a node would be left without any edge, or an expression that is not an edge
-            has a decision without an answer.
+        GenotypeError: the architecture has a candidate that its decision does not have, or other
+            outputs of a cell.
+        GraphError: a node would have no edge, or the architecture does not decide an expression
+            that is not an edge.
     """
 
     architecture: Architecture
@@ -88,15 +88,15 @@ def restrict(network: Network, architecture: Architecture) -> Network:
 def _needed(name: str, expr: Expr, answers: Mapping[str, str]) -> Expr:
     body = select(expr, answers)
     if body is None:
-        raise GraphError(f"{name} has a decision that the architecture does not answer")
+        raise GraphError(f"{name} has a decision that the architecture does not make")
     return body
 
 
 def select(expr: Expr, answers: Mapping[str, str]) -> Expr | None:
-    """Answer the choices of `expr`; None if a decision has no answer (the edge is not kept).
+    """Replace the choices of `expr` by their selected options; None: the edge is not kept.
 
     Raises:
-        GenotypeError: an answer is no candidate of its decision.
+        GenotypeError: a selection is no candidate of its decision.
         GraphError: no option stands for it.
     """
     match expr:

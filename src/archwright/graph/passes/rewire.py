@@ -1,9 +1,9 @@
-"""Rewiring: nodes are deleted from cells, and their predecessors go straight to their successors.
+"""Rewiring: delete nodes of cells, and connect their predecessors to their successors.
 
-NR-DARTS, as its abstract says it: deleting a node removes the operations that lead into it; each
+NR-DARTS, after its abstract: deleting a node removes the operations that lead into it; each
 of its successors, the cell's output being one, takes the node's predecessors instead, added up by
-a learned linear aggregation and recalibrated, and goes on with its own operation as before. All
-widths and resolutions stay. What stands in for a node is made of ordinary nodes:
+a learned linear aggregation and recalibrated, and applies its own operation as before. All
+widths and resolutions stay. The replacement of a node is made of ordinary nodes:
 
     h_v = sum_p op_p(h_p)   becomes, for each successor s,   f_s = SE_s(sum_p a_sp h_p)
 
@@ -29,7 +29,7 @@ from archwright.graph.pruning import Node, Pruning
 from archwright.graph.traverse import node_shapes, walk_network
 
 OUTPUT = "output"
-"""The successor that stands for a cell's output."""
+"""Name of a cell's output as a successor."""
 
 
 def gate_slot(step: str, node: int) -> str:
@@ -38,17 +38,17 @@ def gate_slot(step: str, node: int) -> str:
 
 
 def fusion_slot(step: str, node: int, successor: int | str) -> str:
-    """Return the prefix of the slots of all that a successor reads instead of a deleted node."""
+    """Return the prefix of the slots of a deleted node's replacement for a successor."""
     return f"{step}/fusion{node}->{successor}"
 
 
 def weight_slot(step: str, node: int, successor: int | str, source: int) -> str:
-    """Return the slot of the weight that `source` has for a successor of a deleted node."""
+    """Return the slot of the weight of `source` for a successor of a deleted node."""
     return f"{fusion_slot(step, node, successor)}/from{source}"
 
 
 def parse_weight_slot(slot: str) -> Node | None:
-    """Return the deleted node that a slot of `weight_slot` stands in for; None for other slots."""
+    """Return the deleted node of a slot of `weight_slot`; None for other slots."""
     match = re.fullmatch(rf"(.+)/fusion([0-9]+)->(?:[0-9]+|{OUTPUT})/from[0-9]+", slot)
     return (match[1], int(match[2])) if match else None
 
@@ -64,12 +64,12 @@ def deletable(network: Network) -> tuple[Node, ...]:
 @register
 @dataclass(frozen=True)
 class Rewiring(Pass):
-    """Removal of the nodes that `pruning` deletes, and gates on the others if it says so.
+    """Removal of the nodes that `pruning` deletes, with gates on the others if it is gated.
 
-    What is kept keeps its slots, and so its weights.
+    The remaining modules keep their slots, and so their weights.
 
     Raises:
-        GenotypeError: the network has no such cell or node, or nothing could stand in for it.
+        GenotypeError: the network has no such cell or node, or a node cannot be replaced.
     """
 
     pruning: Pruning
@@ -110,7 +110,7 @@ def rewire(network: Network, pruning: Pruning) -> Network:
 
 @dataclass(frozen=True)
 class _Site:
-    """Cell where it stands, with the shapes of its nodes."""
+    """Cell in its network, with the shapes of its nodes."""
 
     step: str
     cell: Cell
@@ -122,7 +122,7 @@ class _Site:
         return tuple(dict.fromkeys(live))
 
     def bridge(self, source: int, node: int) -> Expr | None:
-        """Return what brings features of `source` to a node's shape; None if no stride does."""
+        """Return the expression from `source` to a node's shape; None: a stride is not enough."""
         given, wanted = self.shapes[source], self.shapes[node]
         if given == wanted:
             return chain()
@@ -131,7 +131,7 @@ class _Site:
         return chain(stride) if stride.out_shape(given) == wanted else None
 
     def deletable(self) -> tuple[int, ...]:
-        """Return the nodes whose predecessors can all stand in for them."""
+        """Return the nodes that their predecessors can replace."""
         nodes: list[int] = []
         for node in self.cell.inner():
             before = self.predecessors(node)
@@ -150,7 +150,7 @@ def _sites(network: Network) -> list[_Site]:
 
 
 def _check(sites: Mapping[str, _Site], pruning: Pruning) -> None:
-    """Check that every node that is to be deleted is there, and can be."""
+    """Check that every node to delete exists, and can be deleted."""
     kinds = {site.cell.kind for site in sites.values()}
     unknown = sorted({place for place, _ in pruning.deleted} - kinds - set(sites))
     if unknown:
@@ -162,14 +162,14 @@ def _check(sites: Mapping[str, _Site], pruning: Pruning) -> None:
         allowed = site.deletable()
         for node in sorted(pruning.of(site.step, site.cell.kind) - set(allowed)):
             raise GenotypeError(
-                f"node {node} of {site.step} cannot be deleted: nothing of its shape leads into "
-                f"it; those that can be are {', '.join(map(str, allowed)) or 'none'}"
+                f"node {node} of {site.step} cannot be deleted: no features of its shape lead into "
+                f"it; nodes that can be deleted: {', '.join(map(str, allowed)) or 'none'}"
             )
 
 
 @dataclass
 class _Rewiring:
-    """Cell while it is written again; `places` gives the new number of each node that is kept."""
+    """Cell under construction; `places` gives the new number of each kept node."""
 
     site: _Site
     pruning: Pruning
@@ -186,7 +186,7 @@ class _Rewiring:
         self.count = len(cell.inputs)
 
     def cell(self) -> Cell:
-        """Return the cell: kept nodes in order, each after what stands in for its predecessors."""
+        """Return the cell: kept nodes in order, each after the replacements of its predecessors."""
         cell = self.site.cell
         gated = self.site.deletable() if self.pruning.gated else ()
         for node in cell.inner():
@@ -221,14 +221,14 @@ class _Rewiring:
         return self.places[source], chain(self.bridge(source, edge.source), edge.body)
 
     def roots(self, node: int) -> tuple[int, ...]:
-        """Return the kept nodes in place of a deleted one: its predecessors, or in turn theirs."""
+        """Return the kept nodes that replace a deleted one: its predecessors, or in turn theirs."""
         found: dict[int, None] = {}
         for source in self.site.predecessors(node):
             found.update(dict.fromkeys(self.roots(source) if source in self.deleted else [source]))
         return tuple(found)
 
     def bridge(self, source: int, node: int) -> Expr:
-        """Return what brings `source` to the shape of a node that is deleted."""
+        """Return the expression from `source` to the shape of a deleted node."""
         found = self.site.bridge(source, node)
         if found is None:
             raise GraphError(f"no stride leads from node {source} to {node} of {self.site.step}")

@@ -1,8 +1,8 @@
-"""Shrinking: a supernet without some of its candidates and connections.
+"""Shrinking: remove some candidates and connections of a supernet.
 
-Decisions keep their names and their candidates, so that alpha, mixtures and logs stay as they are;
-a dropped candidate has no option any more, and must weigh nothing. With weights on what is left,
-the network computes the same as before.
+Decisions keep their names and their candidates, so that alpha, mixtures and logs do not change; a
+removed candidate has no option any more, and its weight must be 0. With all weight on the remaining
+candidates, the network computes the same function as before.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,19 +17,19 @@ from archwright.graph.passes.contract import NO_NEW_SLOTS, SAME_SHAPES, Pass, re
 from archwright.graph.passes.diagnostics import Diagnostic, Report, about, listed
 from archwright.graph.traverse import map_edges
 
-Left = Mapping[str, Collection[int]]
-"""The candidates (by index) left of each decision, by its name; none are left: no connection."""
+Remaining = Mapping[str, Collection[int]]
+"""Remaining candidates (by index) of each decision, by its name; empty: no connection."""
 
 
 @register
 @dataclass(frozen=True)
 class Shrinking(Pass):
-    """Removal of all candidates but those that are `left` of the decisions on edges.
+    """Removal of all candidates but the `remaining` ones of the decisions on edges.
 
-    A decision of which none are left makes its edge zero.
+    The edge of a decision without remaining candidates becomes zero.
     """
 
-    left: Left
+    remaining: Remaining
 
     name = "shrinking"
     kind = "structural"
@@ -39,17 +39,19 @@ class Shrinking(Pass):
     def apply(self, network: Network, report: Report) -> Network:
         def shrunk(body: Expr, shape: Shape) -> Expr:
             for choice in choices(body):
-                left = self.left[choice.decision.name]
-                if not left:
+                remaining = self.remaining[choice.decision.name]
+                if not remaining:
                     report(about(self.name, choice, "no connection is left", fired=True))
                     return _gone(choice, body, shape)
-                report(self._diagnostic(choice, left))
-            return _without(body, self.left)
+                report(self._diagnostic(choice, remaining))
+            return _without(body, self.remaining)
 
         return map_edges(network, shrunk)
 
-    def _diagnostic(self, choice: Choice, left: Collection[int]) -> Diagnostic:
-        dropped = sorted(i for option in choice.options for i in option.members if i not in left)
+    def _diagnostic(self, choice: Choice, remaining: Collection[int]) -> Diagnostic:
+        dropped = sorted(
+            i for option in choice.options for i in option.members if i not in remaining
+        )
         if not dropped:
             return about(self.name, choice, "all candidates here are left", fired=False)
         names = listed(choice.decision.candidates[member] for member in dropped)
@@ -57,32 +59,32 @@ class Shrinking(Pass):
 
 
 def searched_in_cells(network: Network) -> frozenset[str]:
-    """Return the names of decisions that stand on edges, which are those that can be shrunk."""
+    """Return the names of the decisions on edges, which are those that can be shrunk."""
     bodies = (step.body for step in network.steps if isinstance(step.body, Cell))
     edges = (edge.body for cell in bodies for edge in cell.edges)
     return frozenset(choice.decision.name for body in edges for choice in choices(body))
 
 
-def _without(expr: Expr, left: Left) -> Expr:
+def _without(expr: Expr, remaining: Remaining) -> Expr:
     match expr:
         case Op():
             return expr
         case Chain(items):
-            return chain(*(_without(item, left) for item in items))
+            return chain(*(_without(item, remaining) for item in items))
         case Concat(branches):
-            return Concat(tuple(_without(branch, left) for branch in branches))
+            return Concat(tuple(_without(branch, remaining) for branch in branches))
         case Choice():
-            return _narrowed(expr, frozenset(left[expr.decision.name]), left)
+            return _narrowed(expr, frozenset(remaining[expr.decision.name]), remaining)
 
 
-def _narrowed(choice: Choice, kept: frozenset[int], left: Left) -> Expr:
-    """Return a choice among the candidates that are kept.
+def _narrowed(choice: Choice, kept: frozenset[int], remaining: Remaining) -> Expr:
+    """Return the choice among the remaining candidates.
 
-    At the top of an edge candidates go on to weigh what they weigh among all; in a group, whose
-    conditional weights are a softmax over what is given, only what is left is given.
+    At the top of an edge the weights of candidates stay those among all of them; in a group, the
+    conditional weights are a softmax over the remaining candidates.
     """
     options = [
-        Option(option.members & kept, _without(option.body, left))
+        Option(option.members & kept, _without(option.body, remaining))
         for option in choice.options
         if option.members & kept
     ]
@@ -97,7 +99,7 @@ def _narrowed(choice: Choice, kept: frozenset[int], left: Left) -> Expr:
 
 
 def _gone(choice: Choice, body: Expr, shape: Shape) -> Expr:
-    """Return zeros in place of an edge; its decision stays."""
+    """Return zeros in place of an edge, with its decision."""
     made = out_shape(body, shape)
     step = next(n for n in range(1, shape.height + 1) if -(-shape.height // n) == made.height)
     everything = frozenset(range(len(choice.decision.candidates)))

@@ -37,19 +37,19 @@ class Bilevel:
         network: GraphModule,
         method: Method,
         recipe: Recipe,
-        pressure: AugmentedLagrangian | None = None,
+        lagrangian: AugmentedLagrangian | None = None,
         encoding: Encoding | None = None,
         *,
         nested: bool = False,
     ) -> None:
-        """Build a search of `network` for a task; the `encoding` of its graph conditions alpha.
+        """Build a search of `network` for a task; an `encoding` of its graph conditions alpha.
 
-        With `nested`, candidates that share modules are ranked as a group first (see
+        With `nested`, groups of candidates that share modules are ranked first (see
         `hierarchical_scores`).
         """
         self.fabric = fabric
         self.task = task
-        self.pressure = pressure
+        self.lagrangian = lagrangian
         self.nested = nested
         self.method = method
         self.recipe = recipe
@@ -68,7 +68,7 @@ class Bilevel:
         self.valid_meter = Meter(fabric, task)
 
     def _take(self, network: GraphModule) -> None:
-        """Train `network`, with an optimiser that knows nothing yet."""
+        """Train `network` from now on, with a new optimiser."""
         recipe = self.recipe
         self.network = network.to(self.fabric.device).train()
         self._trees = candidate_trees(network.network)
@@ -84,9 +84,10 @@ class Bilevel:
         )
 
     def shrink(self, network: GraphModule, left: Tensor) -> None:
-        """Go on with what is `left` [E, O]: a `network` whose slots all exist in this one.
+        """Continue with the remaining candidates `left` [E, O], of which `network` is made.
 
-        Weights, statistics and momentum are carried over by slot, alpha stays.
+        Weights, statistics and momentum are taken over by slot: every slot of `network` exists in
+        the present one. Alpha stays.
         """
         state = self.network.state_dict()
         before = self.weight_optimiser
@@ -101,30 +102,30 @@ class Bilevel:
             group["lr"] = rate
         self.alpha.keep(left)
 
-    def step(self, weights_batch: Batch, alpha_batch: Batch, moment: Progress) -> None:
-        """One step of each, in the recipe's order; alpha waits for its first epoch."""
-        recipe, learns = self.recipe, self.learns(moment)
-        warmup = recipe.warmup_epochs / moment.epochs
+    def step(self, weights_batch: Batch, alpha_batch: Batch, progress: Progress) -> None:
+        """Train weights and alpha by a step each, in the recipe's order; alpha if it learns."""
+        recipe, learns = self.recipe, self.learns(progress)
+        warmup = recipe.warmup_epochs / progress.epochs
         for group in self.weight_optimiser.param_groups:  # alpha's second order asks for it, too
-            group["lr"] = cosine(moment.progress, recipe.lr, recipe.lr_min, warmup=warmup)
+            group["lr"] = cosine(progress.fraction, recipe.lr, recipe.lr_min, warmup=warmup)
         if learns and recipe.alpha_first:
-            self._alpha_step(weights_batch, alpha_batch, moment)
-        self._weight_step(weights_batch, moment)
+            self._alpha_step(weights_batch, alpha_batch, progress)
+        self._weight_step(weights_batch, progress)
         if learns and not recipe.alpha_first:
-            self._alpha_step(weights_batch, alpha_batch, moment)
+            self._alpha_step(weights_batch, alpha_batch, progress)
 
-    def learns(self, moment: Progress) -> bool:
-        """Whether alpha is trained at that moment."""
-        return self.method.learns and moment.epoch >= self.recipe.alpha_start
+    def learns(self, progress: Progress) -> bool:
+        """Return whether alpha is trained at this progress of the search."""
+        return self.method.learns and progress.epoch >= self.recipe.alpha_start
 
-    def mixture(self, logits: Logits, moment: Progress) -> Mixture:
-        """Map logits to weights of candidates by the method, its noise drawn anew."""
-        mixture = self.method.mixture(logits.candidates, moment)
+    def mixture(self, logits: Logits, progress: Progress) -> Mixture:
+        """Return the mixture of the method for these logits, with new noise."""
+        mixture = self.method.mixture(logits.candidates, progress)
         return mixture if logits.edge_weights is None else mixture.times(logits.edge_weights)
 
-    def _weight_step(self, batch: Batch, moment: Progress) -> None:
+    def _weight_step(self, batch: Batch, progress: Progress) -> None:
         self.weight_optimiser.zero_grad()
-        loss, outputs = self._loss(batch, self.alpha().detach(), moment)
+        loss, outputs = self._loss(batch, self.alpha().detach(), progress)
         loss.backward()
         gradients = [p.grad for p in self._weights if p.grad is not None]
         average_over_processes(self.fabric, gradients)
@@ -132,42 +133,44 @@ class Bilevel:
         self.weight_optimiser.step()
         self.train_meter.add(loss, outputs, batch[1], norm)
 
-    def _alpha_step(self, weights_batch: Batch, batch: Batch, moment: Progress) -> None:
+    def _alpha_step(self, weights_batch: Batch, batch: Batch, progress: Progress) -> None:
         self.alpha_optimiser.zero_grad()
         for group, rate in zip(self.alpha_optimiser.param_groups, self._alpha_rates, strict=True):
-            group["lr"] = rate * self.recipe.alpha_rate(moment.progress)
+            group["lr"] = rate * self.recipe.alpha_rate(progress.fraction)
         if self.method.unrolling is None:
-            loss, outputs = self._first_order(batch, moment)
+            loss, outputs = self._first_order(batch, progress)
         else:
-            loss, outputs = self._second_order(weights_batch, batch, moment, self.method.unrolling)
+            loss, outputs = self._second_order(
+                weights_batch, batch, progress, self.method.unrolling
+            )
         gradients = [p.grad for p in self.alpha.parameters() if p.grad is not None]
         assert gradients, "every method weighs the candidates by alpha"
         average_over_processes(self.fabric, gradients)
         self.alpha_optimiser.step()
-        if self.pressure is not None:
-            self.pressure.update_multipliers(self.ranking_scores())
+        if self.lagrangian is not None:
+            self.lagrangian.update_multipliers(self.ranking_scores())
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         self.valid_meter.add(loss, outputs, batch[1], norm)
 
-    def _first_order(self, batch: Batch, moment: Progress) -> tuple[Tensor, Outputs]:
+    def _first_order(self, batch: Batch, progress: Progress) -> tuple[Tensor, Outputs]:
         logits = self.alpha()
         with frozen(self._weights):  # their gradients would be thrown away
-            loss, outputs = self._mean_loss(batch, logits, moment)
-            self._penalised(loss, logits, moment).backward()
+            loss, outputs = self._mean_loss(batch, logits, progress)
+            self._penalised(loss, logits, progress).backward()
         return loss, outputs
 
     def _second_order(
-        self, weights_batch: Batch, batch: Batch, moment: Progress, unroll: Unroll
+        self, weights_batch: Batch, batch: Batch, progress: Progress, unroll: Unroll
     ) -> tuple[Tensor, Outputs]:
         seen: list[tuple[Tensor, Outputs]] = []
 
         def train() -> Tensor:
-            return self._loss(weights_batch, self.alpha(), moment)[0]
+            return self._loss(weights_batch, self.alpha(), progress)[0]
 
         def valid() -> Tensor:
             logits = self.alpha()
-            seen.append(self._mean_loss(batch, logits, moment))
-            return self._penalised(seen[0][0], logits, moment)
+            seen.append(self._mean_loss(batch, logits, progress))
+            return self._penalised(seen[0][0], logits, progress)
 
         alpha = list(self.alpha.parameters())
         second_order(
@@ -177,44 +180,46 @@ class Bilevel:
         return seen[0]
 
     def _averaged(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Their means over all processes."""
+        """Return the means of gradients over all processes."""
         if self.fabric.world_size == 1:
             return gradients
         found = [gradient.clone() for gradient in gradients]  # one may be a view of another
         average_over_processes(self.fabric, found)
         return found
 
-    def _penalised(self, loss: Tensor, logits: Logits, moment: Progress) -> Tensor:
-        penalty = self.method.penalty(logits.candidates, moment)
+    def _penalised(self, loss: Tensor, logits: Logits, progress: Progress) -> Tensor:
+        penalty = self.method.penalty(logits.candidates, progress)
         loss = loss if penalty is None else loss + penalty
-        if self.pressure is None:
+        if self.lagrangian is None:
             return loss
-        return loss + self.pressure.penalty(
+        return loss + self.lagrangian.penalty(
             self.network.decisions, self.method.expected_weights(logits)
         )
 
-    def _mean_loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Outputs]:
+    def _mean_loss(
+        self, batch: Batch, logits: Logits, progress: Progress
+    ) -> tuple[Tensor, Outputs]:
         """Return the loss over all mixtures that the method draws, each on a part of the batch."""
         images, targets = batch
         draws = min(self.method.alpha_draws, len(images) // 2)  # a batch norm needs two images
         if draws <= 1:
-            return self._loss(batch, logits, moment)
+            return self._loss(batch, logits, progress)
         losses: list[Tensor] = []
         outputs: list[Outputs] = []
         first = 0
         for part in images.tensor_split(draws):
             count = len(part)
             own = targets[first : first + count]
-            loss, made = self._loss((part, own), logits, moment)
+            loss, made = self._loss((part, own), logits, progress)
             losses.append(loss * (count / len(images)))
             outputs.append(made)
             first += count
         return torch.stack(losses).sum(), join_outputs(outputs)
 
-    def _loss(self, batch: Batch, logits: Logits, moment: Progress) -> tuple[Tensor, Outputs]:
+    def _loss(self, batch: Batch, logits: Logits, progress: Progress) -> tuple[Tensor, Outputs]:
         images, targets = batch
         with self.fabric.autocast():
-            outputs, _ = self.network(images, self.mixture(logits, moment))
+            outputs, _ = self.network(images, self.mixture(logits, progress))
         return self.task.loss(outputs, targets), outputs
 
     def require_finite(self, epoch: int) -> None:
@@ -243,10 +248,10 @@ class Bilevel:
         return self.method.expected_weights(self.alpha())
 
     def state(self) -> dict[str, Any]:
-        """All that changes as the search goes on."""
-        pressure = {} if self.pressure is None else {"pressure": self.pressure.state()}
+        """Return the state that a resumed search needs."""
+        lagrangian = {} if self.lagrangian is None else {"pressure": self.lagrangian.state()}
         return {
-            **pressure,
+            **lagrangian,
             "network": self.network.state_dict(),
             "alpha": self.alpha.state_dict(),
             "weight_optimiser": self.weight_optimiser.state_dict(),
@@ -256,20 +261,20 @@ class Bilevel:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self.network.load_state_dict(state["network"])
         self.alpha.load_state_dict(state["alpha"])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
         self.train_meter.load_state(state["train_meter"])
         self.valid_meter.load_state(state["valid_meter"])
-        if self.pressure is not None:
-            self.pressure.load_state(state["pressure"])
+        if self.lagrangian is not None:
+            self.lagrangian.load_state(state["pressure"])
 
 
 @contextmanager
 def frozen(parameters: list[nn.Parameter]) -> Generator[None]:
-    """Let gradients pass by `parameters`."""
+    """Compute no gradients of `parameters` inside the context."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:

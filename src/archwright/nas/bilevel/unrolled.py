@@ -1,4 +1,4 @@
-"""The second-order gradient of alpha (Liu et al., DARTS, ICLR 2019, eq. 7 and 8).
+"""Second-order gradient of alpha (Liu et al., DARTS, ICLR 2019, eq. 7 and 8).
 
 Alpha's loss is taken at w' = w - xi (grad_w L_train(w, alpha) + momentum and decay), and w' depends
 on alpha: d alpha = grad_alpha L_valid(w', alpha) - xi grad_alpha <grad_w L_train(w, alpha), v> with
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from archwright.nas.recipe import Unroll
 
 Loss = Callable[[], Tensor]
-"""The loss of a batch at the present weights and alpha."""
+"""Function that returns the loss of a batch at the present weights and alpha."""
 
 Average = Callable[[Sequence[Tensor]], Sequence[Tensor]]
-"""Gradients of a process's part of a batch in, those of the whole batch out."""
+"""Function from the gradients of a process's part of a batch to those of the whole batch."""
 
 _REACH = 1e-2
 """Length of the step of the finite difference (quark0/darts, cnn/architect.py)."""
@@ -35,8 +35,8 @@ def second_order(
     """Fill the gradients of `alpha`.
 
     Weights and optimiser are left as they were; gradients of the weights are not kept. On several
-    processes w' and v must be those of the whole batch, which is what `average` is for; then the
-    mean of alpha's gradients over the processes is the whole batch's, too.
+    processes w' and v must be those of the whole batch, and `average` computes them; then the mean
+    of alpha's gradients over the processes is that of the whole batch, too.
     """
     start = [weight.detach().clone() for weight in weights]
     rate = optimiser.param_groups[0]["lr"]
@@ -56,7 +56,7 @@ def second_order(
 
 
 def _direction(weight: Tensor, gradient: Tensor, optimiser: torch.optim.SGD) -> Tensor:
-    """What SGD would step along, without Nesterov's look-ahead (as in quark0/darts)."""
+    """Return the direction of a step of SGD, without Nesterov's look-ahead (as in quark0/darts)."""
     group = optimiser.param_groups[0]
     direction = gradient + group["weight_decay"] * weight
     buffer = optimiser.state[weight].get("momentum_buffer")
@@ -70,7 +70,7 @@ def _finite(
     train: Loss,
     v: Sequence[Tensor],
 ) -> Sequence[Tensor]:
-    """grad_alpha <grad_w L_train, v>, as a central difference along v."""
+    """Return grad_alpha <grad_w L_train, v>, as a central difference along v."""
     norm = torch.stack([part.norm() for part in v]).norm()
     reach = _REACH / norm.clamp(min=torch.finfo(norm.dtype).tiny)
     ends: list[Sequence[Tensor]] = []
@@ -89,7 +89,7 @@ def _exact(
     train: Loss,
     v: Sequence[Tensor],
 ) -> Sequence[Tensor]:
-    """grad_alpha <grad_w L_train, v>, by differentiating twice."""
+    """Return grad_alpha <grad_w L_train, v>, by differentiating twice."""
     gradients = torch.autograd.grad(
         train(), list(weights), create_graph=True, materialize_grads=True
     )

@@ -1,1 +1,1 @@
-"""Budgets: what a network may cost, held while a search runs and when its network is derived."""
+"""Budgets: limits on costs, during a search and when its network is derived."""

@@ -1,10 +1,10 @@
-"""The augmented Lagrangian of a search's budgets, and an objective's weights on costs.
+"""Augmented Lagrangian of a search's budgets, and weights of costs in alpha's loss.
 
 Each budget adds (max(0, m + r g)^2 - m^2) / 2r to alpha's loss, where g = expected cost / limit - 1
 and m is its multiplier (Hestenes, 1969, and Powell, 1969; one-sided as in Rockafellar, 1973): once
-the budget is met and the multiplier is spent, nothing is added. After each of alpha's steps every
-multiplier moves by how far the architecture that alpha speaks for now, costed exactly, is beyond
-the limit: what is expected of a mixture may hold where its strongest candidates do not.
+the budget is met and the multiplier is zero, nothing is added. After each step of alpha, every
+multiplier changes in proportion to the relative excess of the top-ranked architecture at its exact
+cost: the expected cost of a mixture may be within a limit that its strongest candidates exceed.
 
 Legend: E decisions, O candidates of the largest decision, J budgets.
 """
@@ -23,52 +23,52 @@ from archwright.nas.budget.regularity import Regularity
 from archwright.nas.monitor.statistics import Weights
 
 _STIFFNESS = 1.0
-"""r: at an expected cost of twice its limit, a budget pulls like a multiplier of 1."""
+"""r: at an expected cost of twice its limit, a budget adds the gradient of a multiplier of 1."""
 _ASCENT = 20.0
 """Multipliers rise by 1 while a budget is exceeded by its own size for 1/20 of a search."""
 
 _Places = tuple[Tensor, Tensor]
-"""Rows and columns of some places in a table."""
+"""Rows and columns of some entries of a table."""
 
 
 class AugmentedLagrangian:
-    """What budgets and an objective add to alpha's loss.
+    """Penalty of budgets and an objective on alpha's loss.
 
     Attributes:
         multipliers: one a budget [J], float64.
-        costs: what the architecture of the last step costs, by the cost's name.
+        costs: costs of the architecture of the last step, by the cost's name.
     """
 
     def __init__(
         self,
-        layout: DecisionTable,
+        table: DecisionTable,
         budgets: Sequence[Budget],
         objective: Sequence[tuple[CostModel, float]],
         strongest: Callable[[Weights], Architecture],
         *,
-        null: bool,
+        ranks_none: bool,
         steps: int,
         regularity: float = 0.0,
     ) -> None:
-        """Budgets for a search of so many steps of alpha.
+        """Hold budgets over a search in which alpha takes `steps` steps.
 
-        `strongest` is the architecture that weights speak for without budgets; `null` whether the
-        null candidate may win there where a node keeps all its edges; `regularity` weighs how many
-        operations are expected to be in use.
+        `strongest` derives the top-ranked architecture without budgets from weights; `ranks_none`
+        says whether `none` can be selected by its own weight there, where a node keeps all its
+        edges; `regularity` is the factor of the expected fraction of operations in use.
         """
         self.multipliers = torch.zeros(len(budgets), dtype=torch.float64)
         self.costs: dict[str, float] = {}
-        self._layout = layout
+        self._table = table
         self._budgets = tuple(budgets)
         self._strongest = strongest
-        self._null = null
+        self._ranks_none = ranks_none
         self._regularity = regularity
-        self._irregular = Regularity(layout)
+        self._irregular = Regularity(table)
         self._rate = _ASCENT / max(1, steps)
         self._index: tuple[tuple[Decision, ...], _Places, _Places] | None = None
         self._known: dict[Architecture, list[float]] = {}
         uniform = self.expected_selection(
-            _divided(layout.connecting, layout.connecting.sum(1, keepdim=True))
+            _divided(table.connecting, table.connecting.sum(1, keepdim=True))
         )
         self._objective = [
             (model, weight / max(float(model.expected(uniform)), 1e-12))
@@ -76,7 +76,7 @@ class AugmentedLagrangian:
         ]
 
     def penalty(self, decisions: tuple[Decision, ...], strengths: Tensor) -> Tensor:
-        """What joins alpha's loss, of the strengths [E, O] of a search's decisions."""
+        """Return the term added to alpha's loss, given the weights [E, O] of the decisions."""
         weights = self.expected_selection(self._placed(decisions, strengths.double()))
         total = weights.new_zeros(())
         for budget, multiplier in zip(self._budgets, self.multipliers.tolist(), strict=True):
@@ -90,7 +90,7 @@ class AugmentedLagrangian:
         return total.to(strengths.dtype)
 
     def update_multipliers(self, weights: Weights) -> None:
-        """Move each multiplier by how far the strongest architecture is from its limit."""
+        """Change each multiplier by the relative excess of the top-ranked architecture."""
         found = self._strongest(weights)
         if found not in self._known:
             self._known[found] = [budget.ratio(found) for budget in self._budgets]
@@ -101,16 +101,18 @@ class AugmentedLagrangian:
         self.costs = {budget.cost.name: ratio * budget.limit for budget, ratio in pairs}
 
     def expected_selection(self, strengths: Tensor) -> Tensor:
-        """The weights [E, O] with which candidates are expected in what is derived.
+        """Return the expected selection [E, O] of each candidate in the derived architecture.
 
-        Edges into a node that keeps k of them share k; elsewhere null candidates only count if
-        they may win.
+        Edges into a node that keeps k of them sum to k; elsewhere `none` counts only if it can be
+        selected by its own weight.
         """
-        layout = self._layout
-        connecting = layout.connecting.to(strengths)
+        table = self._table
+        connecting = table.connecting.to(strengths)
         others = strengths * connecting
-        weights = strengths if self._null else _divided(others, others.sum(dim=1, keepdim=True))
-        for cell in layout.cells:
+        weights = (
+            strengths if self._ranks_none else _divided(others, others.sum(dim=1, keepdim=True))
+        )
+        for cell in table.cells:
             if cell.spec.keep is None:
                 continue
             for node in cell.spec.inner():
@@ -122,19 +124,19 @@ class AugmentedLagrangian:
         return weights
 
     def narrow(self, strongest: Callable[[Weights], Architecture]) -> None:
-        """Go on with the architecture that weights speak for in what is left of the space."""
+        """Rank by `strongest` from now on: the space was narrowed."""
         self._strongest = strongest
 
     def _placed(self, decisions: tuple[Decision, ...], strengths: Tensor) -> Tensor:
-        """Strengths of a search's own decisions, in the places [E, O] of the whole space."""
+        """Return the weights of a search's decisions, in the table [E, O] of the whole space."""
         if self._index is None or self._index[0] != decisions:
-            self._index = decisions, *_index(self._layout, decisions)
+            self._index = decisions, *_index(self._table, decisions)
         _, own, places = self._index
-        shape = self._layout.zeros().shape
+        shape = self._table.zeros().shape
         return strengths.new_zeros(shape).index_put(places, strengths[own])
 
     def record(self) -> dict[str, dict[str, float | None]]:
-        """What is logged: multipliers, and costs of the strongest architecture, by cost.
+        """Return the log record: multipliers, and costs of the top-ranked architecture, by cost.
 
         A cost that is not known is None.
         """
@@ -145,23 +147,23 @@ class AugmentedLagrangian:
         }
 
     def state(self) -> dict[str, Any]:
-        """All that changes as the search goes on."""
+        """Return the state that a resumed search needs."""
         return {"multipliers": self.multipliers.clone(), "costs": dict(self.costs)}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self.multipliers.copy_(state["multipliers"])
         self.costs = dict(state["costs"])
 
 
-def _index(layout: DecisionTable, decisions: tuple[Decision, ...]) -> tuple[_Places, _Places]:
-    """Where a search's candidates stand in its own table, and where in that of the whole space."""
+def _index(table: DecisionTable, decisions: tuple[Decision, ...]) -> tuple[_Places, _Places]:
+    """Return the entries of a search's candidates in its own table, and in that of the space."""
     own: list[tuple[int, int]] = []
     places: list[tuple[int, int]] = []
     for row, decision in enumerate(decisions):
         for column, candidate in enumerate(decision.candidates):
             own.append((row, column))
-            places.append(layout.at(decision.name, candidate))
+            places.append(table.at(decision.name, candidate))
     return _columns(own), _columns(places)
 
 

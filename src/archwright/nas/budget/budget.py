@@ -1,4 +1,4 @@
-"""A budget: a cost and the most that it may be."""
+"""Budget: a limit on a cost."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from archwright.graph import Architecture
 
 @dataclass(frozen=True)
 class Budget:
-    """A cost and the most that it may be, both in the unit of the cost's name."""
+    """Limit on a cost, in the unit that the cost's name gives."""
 
     cost: CostModel
     limit: float
 
     @property
     def flag(self) -> str:
-        """The option that sets it."""
+        """Flag that sets the budget."""
         return get_cost(self.cost.name).flag
 
     @property
@@ -40,12 +40,12 @@ class Budget:
         return within(self.ratio(architecture))
 
     def number(self, value: float) -> str:
-        """Return a value of this cost as a text has it."""
+        """Return a value of this cost as text."""
         return get_cost(self.cost.name).format(value)
 
 
 def costs_to_json(costs: Mapping[str, float]) -> dict[str, float | None]:
-    """Return costs by name for JSON, which has no infinity: None is a cost that is not known."""
+    """Return costs by name for JSON, which has no infinity; None: a cost that is not known."""
     return {name: value if math.isfinite(value) else None for name, value in costs.items()}
 
 

@@ -1,4 +1,4 @@
-"""The terms of a search: what its answer may cost, and how an answer is taken from weights."""
+"""Constraints of a search: limits on costs, and derivation of an architecture within them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,22 +28,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchConstraints:
-    """What a search may answer.
+    """Constraints on the architectures that a search may derive.
 
     Attributes:
-        size: that of the supernet.
-        null: whether the null candidate may win by its own weight where a node keeps all edges.
+        size: size of the supernet.
+        ranks_none: whether `none` can be selected by its own weight where a node keeps all edges.
+        deployed: size of the networks whose costs are limited or weighed.
         budgets: limits on costs of networks at the deployment size.
         objective: weights of costs in alpha's loss.
-        front: the cost along which a front is derived, if one is asked for.
-        regularity: weight of how irregular an answer is.
-        budget_use_bonus: what using all of the budgets adds to a score, in nats a decision.
-        allowed: the candidates that are left of each decision; None: all.
+        front: cost along which a Pareto front is derived, if one is asked for.
+        regularity: weight of the irregularity of an architecture.
+        budget_use_bonus: bonus on the score for using all of the budgets, in nats a decision.
+        allowed: remaining candidates of each decision; None: all.
     """
 
     space: Space
     size: Size
-    null: bool
+    ranks_none: bool
     deployed: Size
     budgets: tuple[Budget, ...] = ()
     objective: tuple[tuple[CostModel, float], ...] = ()
@@ -53,72 +54,74 @@ class SearchConstraints:
     allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
-    def layout(self) -> DecisionTable:
-        """The decisions at the deployment size."""
+    def table(self) -> DecisionTable:
+        """Decisions at the deployment size."""
         return DecisionTable(self.space, self.deployed)
 
     @cached_property
     def encoding(self) -> Encoding:
-        """What alpha may be told of the graph: of its latency too, where that has a say."""
+        """Features of the graph for alpha; with latency, where latency is limited or weighed."""
         timed = (one for one in self._models if get_cost(one.name).profiled)
         known = (one.surrogate.table for one in timed)
-        return Encoding(self.layout, next(known, None))
+        return Encoding(self.table, next(known, None))
 
     @property
     def _models(self) -> list[CostModel]:
-        """What is limited, weighed or spread over a front; one may be there more than once."""
+        """Costs that are limited, weighed or spread over a front; repeats are possible."""
         front = [] if self.front is None else [self.front]
         return [*(one.cost for one in self.budgets), *(one for one, _ in self.objective), *front]
 
     @cached_property
     def derivation(self) -> Derivation | None:
-        """Derivation within the budgets; None: the strongest candidates are all that counts.
+        """Derivation within the constraints; None: the strongest candidates are always feasible.
 
-        Where the null candidate may win, they could cut a cell in two.
+        Where `none` can be selected, the strongest candidates could disconnect a cell.
         """
-        if not self.budgets and not self.null and self.allowed is None:
+        if not self.budgets and not self.ranks_none and self.allowed is None:
             return None
         return self._derivation
 
     @cached_property
     def _derivation(self) -> Derivation:
-        return Derivation(self.layout, self.budgets, self.null, self.allowed, self.budget_use_bonus)
+        return Derivation(
+            self.table, self.budgets, self.ranks_none, self.allowed, self.budget_use_bonus
+        )
 
     @cached_property
     def _unlimited(self) -> "SearchConstraints":
         return replace(self, budgets=())
 
     def narrowed(self, allowed: Mapping[str, Sequence[str]]) -> "SearchConstraints":
-        """The same, for what is left of the space."""
+        """Return the same constraints on the remaining candidates."""
         return replace(self, allowed=allowed)
 
     @property
     def is_feasible(self) -> bool:
-        """Whether anything that is left is within the budgets."""
+        """Whether any remaining architecture is within the budgets."""
         return self._derivation.feasible
 
     def strongest(self, weights: Weights) -> Architecture:
-        """The architecture that weights speak for in what is left, whatever it costs."""
+        """Return the top-ranked architecture of the remaining ones, budgets ignored."""
         if self.allowed is None:
-            return discretise(self.space, self.size, weights, null=self.null)
+            return discretise(self.space, self.size, weights, null=self.ranks_none)
         return discretise(self.space, self.size, self._ranked(weights, self.allowed))
 
     def _ranked(self, weights: Weights, allowed: Mapping[str, Sequence[str]]) -> Weights:
-        """Weights in which what may not win is behind all else.
+        """Return the weights, with -1 for candidates that cannot be selected.
 
-        The null candidate may win where nothing else is left of an edge.
+        `none` can be selected where no other candidate of an edge remains.
         """
         found: dict[str, list[float]] = {}
-        for decision in self.layout.decisions:
+        for decision in self.table.decisions:
             left = set(allowed[decision.name])
-            if not self.null:
+            if not self.ranks_none:
                 left = left - {self.space.null} or left
             pairs = zip(decision.candidates, weights[decision.name], strict=True)
             found[decision.name] = [value if name in left else -1.0 for name, value in pairs]
         return found
 
     def derive(self, weights: Weights) -> Architecture:
-        """The strongest architecture within the budgets; those that it holds change nothing."""
+        """Return the top-ranked feasible architecture; budgets that do not bind change nothing."""
         if self.derivation is None:
             return self.strongest(weights)
         if self.budgets and not self.argmax_infeasible(weights):
@@ -126,11 +129,11 @@ class SearchConstraints:
         return self.derivation.derive(weights)
 
     def argmax_infeasible(self, weights: Weights) -> bool:
-        """Whether what weights speak for is beyond a budget."""
+        """Return whether the top-ranked architecture exceeds a budget."""
         return bool(self.budgets) and not self.feasible(self._unlimited.derive(weights))
 
     def top(self, weights: Weights, count: int) -> list[Architecture]:
-        """So many of the strongest architectures within the budgets, the strongest first."""
+        """Return the `count` top-ranked feasible architectures, the strongest first."""
         if self.budgets and not self.argmax_infeasible(weights):
             return [one for one in self._unlimited.top(weights, count) if self.feasible(one)]
         first = self.derive(weights)
@@ -138,9 +141,9 @@ class SearchConstraints:
         return [first, *(one for one in others if one != first)][:count]
 
     def epsilon_constraints(self, count: int) -> list[tuple[float, "SearchConstraints"]]:
-        """So many limits on the front's cost, from the least possible to the largest there is.
+        """Return `count` limits on the front's cost, from its minimum to its maximum.
 
-        Each comes with the terms that have it as a budget beside the others.
+        Each comes with the constraints that have this limit as a budget beside the others.
         """
         assert self.front is not None, "asked for with a front"
         least, largest = self._derivation.cost_range(self.front)
@@ -149,52 +152,53 @@ class SearchConstraints:
         return [(x, replace(self, budgets=(Budget(self.front, x), *others))) for x in limits]
 
     def draw(self, count: int, seed: int) -> list[Architecture]:
-        """So many architectures at random, within the budgets."""
+        """Draw `count` feasible architectures at random."""
         if self.derivation is None:
             return sample_architectures(self.space, self.size, count, seed)
         return self.derivation.draw(count, seed)
 
-    def pressure(self, steps: int) -> AugmentedLagrangian | None:
-        """What joins the loss of alpha, which learns for so many steps; None: nothing."""
+    def lagrangian(self, steps: int) -> AugmentedLagrangian | None:
+        """Return the penalty on alpha's loss over `steps` steps of alpha; None: no penalty."""
         if not self.budgets and not self.objective and not self.regularity:
             return None
         return AugmentedLagrangian(
-            self.layout,
+            self.table,
             self.budgets,
             self.objective,
             self.strongest,
-            null=self.null,
+            ranks_none=self.ranks_none,
             steps=steps,
             regularity=self.regularity,
         )
 
     def costs(self, architecture: Architecture) -> dict[str, float] | None:
-        """What is limited or weighed, of an architecture, by the cost's name; None: nothing is."""
+        """Return the limited and weighed costs of an architecture, by name; None: none are."""
         return {cost.name: cost.of(architecture) for cost in self._models} or None
 
     @property
     def limits(self) -> dict[str, float] | None:
-        """The most that each limited cost may be, by the cost's name; None: nothing is limited."""
+        """Limit of each limited cost, by the cost's name; None: no cost is limited."""
         return {one.cost.name: one.limit for one in self.budgets} or None
 
     @property
     def counted_at(self) -> Size | None:
-        """The size of the networks that costs are counted for; None: none are."""
+        """Size of the networks whose costs are counted; None: no costs are counted."""
         return self.deployed if self._models else None
 
     def feasible(self, architecture: Architecture) -> bool | None:
-        """Whether an architecture is within the budgets; None: there are none."""
+        """Return whether an architecture is within the budgets; None: there are no budgets."""
         return all(b.holds(architecture) for b in self.budgets) if self.budgets else None
 
 
 def build_constraints(
-    options: BudgetOptions, space: Space, size: Size, images: "ImageData", *, null: bool
+    options: BudgetOptions, space: Space, size: Size, images: "ImageData", *, ranks_none: bool
 ) -> SearchConstraints:
-    """The terms that a search's options set, for a supernet of `size`.
+    """Return the constraints that a search's options set, for a supernet of `size`.
 
     Raises:
-        ConfigError: nothing is within the budgets (the smallest possible value is named), a cost
-            has no source, or the deployment size is none of the searched networks.
+        ConfigError: no architecture is within the budgets (the smallest possible value is named),
+            a cost has no source, or networks of the deployment size have other decisions than
+            those of the supernet.
     """
     deployed = _deployed(options, space, size, images)
 
@@ -213,18 +217,18 @@ def build_constraints(
     if options.pareto is not None:
         sourced = options.latency_device is not None or options.latency_table is not None
         front = budgets[0].cost if budgets else model("latency_ms" if sourced else "macs")
-    terms = SearchConstraints(
-        *(space, size, null, deployed, budgets, objective, front),
+    constraints = SearchConstraints(
+        *(space, size, ranks_none, deployed, budgets, objective, front),
         regularity=options.regularity,
         budget_use_bonus=options.spend,
     )
-    if terms.derivation is not None:
-        terms.derivation.require_feasible()
-    return terms
+    if constraints.derivation is not None:
+        constraints.derivation.require_feasible()
+    return constraints
 
 
 def _deployed(options: BudgetOptions, space: Space, size: Size, images: "ImageData") -> Size:
-    """The size of the network that the search is for."""
+    """Return the size of the network that the search is for (the deployment size)."""
     channels, cells = space.train_size
 
     def sized(depth: int) -> Size:

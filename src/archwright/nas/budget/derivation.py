@@ -1,4 +1,4 @@
-"""From the weights of a search to the strongest architecture within its budgets.
+"""Derivation of the top-ranked architecture within budgets from the weights of a search.
 
 Legend: E decisions, O candidates of the largest decision, J budgets.
 """
@@ -23,30 +23,30 @@ from archwright.nas.budget.milp_solver import MilpSolver
 from archwright.spaces.discretise import is_connected, random_architecture
 
 _LEAST = 1e-12
-"""Strengths are no smaller: logarithms are taken of them."""
+"""Lower bound of weights before their logarithm is taken."""
 _TRIES = 200
-"""Architectures drawn at random before one within the budgets is made instead."""
+"""Rejected draws at random, after which a feasible architecture is constructed instead."""
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """Derivation within budgets, if there are any, and of what uses the image.
+    """Derivation of connected architectures, within budgets if there are any.
 
-    Without `null` and budgets an edge that may be null is never given up: then null counts as much
-    as the weakest candidate beside it. `allowed` narrows the space (see `DiscreteSpace`). An
-    architecture that uses all of its budgets scores `budget_use_bonus` nats a decision more than
-    one that uses nothing.
+    Without `ranks_none` and budgets no edge is given up: `none` then scores as much as the weakest
+    candidate beside it. `allowed` narrows the space (see `DiscreteSpace`). An architecture that
+    uses all of its budgets scores `budget_use_bonus` nats a decision more than one that uses none
+    of them.
     """
 
-    layout: DecisionTable
+    table: DecisionTable
     budgets: tuple[Budget, ...]
-    null: bool
+    ranks_none: bool
     allowed: Mapping[str, Sequence[str]] | None = None
     budget_use_bonus: float = 0.0
 
     @cached_property
     def _choices(self) -> DiscreteSpace:
-        return DiscreteSpace(self.layout, self.allowed)
+        return DiscreteSpace(self.table, self.allowed)
 
     @property
     def _enumerable(self) -> bool:
@@ -60,7 +60,7 @@ class Derivation:
 
     @cached_property
     def feasible_start(self) -> Architecture | None:
-        """Some architecture within the budgets, from the cheapest of each on."""
+        """Feasible architecture by local search from the cheapest one of each cost, if found."""
         for budget in self.budgets:
             start = budget.cost.least()[1]
             found = _descended(self._choices, self.budgets, start)
@@ -69,13 +69,13 @@ class Derivation:
         return None
 
     def derive(self, weights: Mapping[str, Sequence[float]]) -> Architecture:
-        """The architecture of the largest sum of scores, within the budgets and connected.
+        """Return the connected architecture of the largest sum of scores within the budgets.
 
-        `weights` are lists in the candidates' order, by decision; what is left out has none. In
-        spaces of up to 200,000 architectures the answer is exact.
+        `weights` are lists in the candidates' order, by decision; a missing decision has weight 0.
+        In spaces of up to 200,000 architectures the result is exact.
 
         Raises:
-            ConfigError: nothing is within the budgets.
+            ConfigError: no architecture is within the budgets.
         """
         found = self._solver.best(self.scores(weights))
         if found is None:
@@ -83,13 +83,13 @@ class Derivation:
         return found
 
     def top(self, weights: Mapping[str, Sequence[float]], count: int) -> list[Architecture]:
-        """So many of the strongest architectures within the budgets, the strongest first.
+        """Return the `count` top-ranked architectures within the budgets, the strongest first.
 
-        In spaces of up to 200,000 architectures they are exactly these; elsewhere the strongest
-        that was found, and others near it.
+        In spaces of up to 200,000 architectures the result is exact; elsewhere it is the strongest
+        architecture that was found, and others near it.
 
         Raises:
-            ConfigError: nothing is within the budgets.
+            ConfigError: no architecture is within the budgets.
         """
         found = self._solver.top(self.scores(weights), count)
         if not found:
@@ -97,19 +97,19 @@ class Derivation:
         return found
 
     def require_feasible(self) -> None:
-        """Check that something is within the budgets.
+        """Check that some architecture is within the budgets.
 
         Raises:
-            ConfigError: nothing is; the text has the smallest values that are possible.
+            ConfigError: none is; the text gives the smallest possible values.
         """
         if not self.feasible:
             raise ConfigError(self._infeasible())
 
     @cached_property
     def feasible(self) -> bool:
-        """Whether anything is within the budgets.
+        """Whether any architecture is within the budgets.
 
-        Where a cost is slow to read, a bound or one architecture settles it in most cases.
+        Where a cost is slow to compute, a bound or one architecture decides it in most cases.
         """
         if not all(len(group) for group in self._choices.groups):
             return False
@@ -120,52 +120,52 @@ class Derivation:
             return within(slow[0].cost.least()[0] / slow[0].limit)  # what a refusal would name
         if slow and self.feasible_start is not None and self._uses_image(self.feasible_start):
             return True
-        return self._solver.best(self._choices.layout.zeros().numpy()) is not None
+        return self._solver.best(self._choices.table.zeros().numpy()) is not None
 
     def scores(self, weights: Mapping[str, Sequence[float]]) -> Table:
-        """What each candidate [E, O] adds to an architecture's score where its edge is live, nats.
+        """Return the contribution [E, O] of each candidate to the score, in nats, on a live edge.
 
-        Where an edge may be null: log(strength / null's strength), so that null adds nothing, as an
-        edge that leads nowhere does. Where nodes keep some of their edges:
-        log(strength / uniform share + 1), since a strength far below the share is noise. To this
-        comes what a candidate spends of the budgets (see `budget_use_bonus`).
+        On an edge that may be `none`: log(weight / weight of none), so that `none` adds 0, as does
+        an edge that is on no path to the output. Where nodes keep some of their edges:
+        log(weight / uniform weight + 1), since a weight far below the uniform one is noise. The
+        bonus for the budget that a candidate uses is added (see `budget_use_bonus`).
         """
-        layout = self.layout
-        strengths = np.zeros(tuple(layout.zeros().shape))
+        table = self.table
+        strengths = np.zeros(tuple(table.zeros().shape))
         for name, values in weights.items():
-            strengths[layout.row[name], : len(values)] = values
+            strengths[table.row[name], : len(values)] = values
         strengths = np.maximum(strengths, _LEAST)
-        offered, connecting = self._choices.offered, layout.connecting.numpy() > 0
-        nulls = offered & ~connecting
+        offered, connecting = self._choices.offered, table.connecting.numpy() > 0
+        none_ops = offered & ~connecting
         others = np.where(offered & connecting, strengths, np.inf).min(axis=1, keepdims=True)
         weakest = np.where(np.isfinite(others), others, 1.0)
-        null = np.where(nulls, strengths, 0.0).max(axis=1, keepdims=True)
-        weighed = null if self.null or self.budgets else weakest
-        shares = np.array([1 / len(decision.candidates) for decision in layout.decisions])
-        may_end = nulls.any(axis=1, keepdims=True)
+        none_op = np.where(none_ops, strengths, 0.0).max(axis=1, keepdims=True)
+        weighed = none_op if self.ranks_none or self.budgets else weakest
+        shares = np.array([1 / len(decision.candidates) for decision in table.decisions])
+        may_end = none_ops.any(axis=1, keepdims=True)
         with np.errstate(divide="ignore"):
             scores = np.where(
                 may_end, np.log(strengths / weighed), np.log1p(strengths / shares[:, None])
             )
-        return np.where(nulls, 0.0, scores + self._spent)
+        return np.where(none_ops, 0.0, scores + self._spent)
 
     @cached_property
     def _spent(self) -> Table:
-        """What is added to scores [E, O] for what a candidate takes of the budgets, on average."""
-        layout = self.layout
-        total = np.zeros(tuple(layout.zeros().shape))
+        """Bonus on scores [E, O] for the mean fraction of the budgets that a candidate uses."""
+        table = self.table
+        total = np.zeros(tuple(table.zeros().shape))
         for budget in self.budgets:
             total += budget.cost.surrogate.table.numpy() / budget.limit
         offered = self._choices.offered
         least = np.where(offered, total, np.inf).min(axis=1, keepdims=True)
         above = np.where(offered, total - np.where(np.isfinite(least), least, 0.0), 0.0)
-        return self.budget_use_bonus * len(layout.decisions) / max(1, len(self.budgets)) * above
+        return self.budget_use_bonus * len(table.decisions) / max(1, len(self.budgets)) * above
 
     def draw(self, count: int, seed: int) -> list[Architecture]:
-        """So many architectures within the budgets, drawn uniformly where that is possible.
+        """Draw `count` architectures within the budgets, uniformly where that is possible.
 
-        Where many draws in a row are beyond a budget, strengths are drawn in their place, and what
-        they speak for within the budgets is taken.
+        Where many draws in a row exceed a budget, random scores are drawn instead, and the best
+        feasible architecture under them is taken.
         """
         generator = np.random.default_rng(seed)
         if isinstance(self._solver, ExhaustiveSolver):
@@ -173,22 +173,22 @@ class Derivation:
         return [self._drawn(generator) for _ in range(count)]
 
     def _drawn(self, generator: np.random.Generator) -> Architecture:
-        space, size = self.layout.space, self.layout.size
+        space, size = self.table.space, self.table.size
         for _ in range(_TRIES):
             found = random_architecture(space, size, generator)
             if self._holds(found):
                 return found
-        found = self._solver.best(generator.gumbel(size=tuple(self.layout.zeros().shape)))
+        found = self._solver.best(generator.gumbel(size=tuple(self.table.zeros().shape)))
         assert found is not None, "checked before anything started"
         return found
 
     def cost_range(self, cost: CostModel) -> tuple[float, float]:
-        """The smallest and the largest value of a cost within the budgets, as far as it is known.
+        """Return the smallest and the largest value of a cost within the budgets.
 
-        Where architectures are too many to go through, the ends are those that were found.
+        In spaces that are too large to enumerate, they are the extremes that a search found.
 
         Raises:
-            ConfigError: nothing is within the budgets.
+            ConfigError: no architecture is within the budgets.
         """
         limits = [budget.limit for budget in self.budgets if budget.cost == cost]
         others = tuple(budget for budget in self.budgets if budget.cost != cost)
@@ -204,25 +204,25 @@ class Derivation:
         if cheap is None:
             raise ConfigError(self._infeasible())
         smallest = cost.bound(cheap)
-        dearest = cost.bound(min_cost_architecture(self.layout, -cost.surrogate.table))
+        dearest = cost.bound(min_cost_architecture(self.table, -cost.surrogate.table))
         return smallest, min([max(smallest, dearest), *limits])
 
     def _near_least(self, cost: CostModel, others: Sequence[Budget]) -> Architecture | None:
-        """What costs little within the budgets: the `others` may exclude the cheapest there is."""
+        """Return a feasible architecture of small cost; `others` may exclude the cheapest one."""
         tried = (_descended(self._choices, others, cost.least()[1]), self.feasible_start)
         found = [one for one in tried if one is not None and self._holds(one)]
         if found:
             return min(found, key=cost.bound)
-        return self._solver.best(self.layout.zeros().numpy())
+        return self._solver.best(self.table.zeros().numpy())
 
     def _uses_image(self, architecture: Architecture) -> bool:
-        return is_connected(self.layout.space, architecture, self.layout.size)
+        return is_connected(self.table.space, architecture, self.table.size)
 
     def _holds(self, architecture: Architecture) -> bool:
         return all(budget.holds(architecture) for budget in self.budgets)
 
     def _least(self, budget: int) -> float:
-        """The smallest value of a cost that was found, the other budgets being kept if possible."""
+        """Return the smallest cost found of a budget, within the other budgets if possible."""
         if isinstance(self._solver, ExhaustiveSolver) and not self.budgets[budget].cost.slow:
             found = self._solver.least(budget)
             if found is None:
@@ -231,9 +231,10 @@ class Derivation:
         return self.budgets[budget].cost.least()[0]
 
     def _infeasible(self) -> str:
-        """The line that refuses these budgets."""
+        """Return the text of the error that these budgets are infeasible."""
         alone = [
-            Derivation(self.layout, (budget,), self.null, self.allowed) for budget in self.budgets
+            Derivation(self.table, (budget,), self.ranks_none, self.allowed)
+            for budget in self.budgets
         ]
         beyond = [one for one in alone if not one.feasible]
         if beyond:
@@ -241,7 +242,7 @@ class Derivation:
             least = beyond[0]._least(0)
             return (
                 f"{budget.flag} {budget.limit:g} is infeasible: the smallest possible is "
-                f"{budget.number(least)} ({_where(self.layout)})"
+                f"{budget.number(least)} ({_where(self.table)})"
             )
         named = " and ".join(f"{b.flag} {b.limit:g}" for b in self.budgets)
         smallest = ", ".join(
@@ -249,19 +250,19 @@ class Derivation:
             for budget, one in zip(self.budgets, alone, strict=True)
         )
         return (
-            f"{named} are infeasible together ({_where(self.layout)}): the smallest possible of "
+            f"{named} are infeasible together ({_where(self.table)}): the smallest possible of "
             f"each alone is {smallest}"
         )
 
 
-def _where(layout: DecisionTable) -> str:
-    return f"{layout.space.name} at {layout.size.text}"
+def _where(table: DecisionTable) -> str:
+    return f"{table.space.name} at {table.size.text}"
 
 
 def _descended(
     choices: DiscreteSpace, budgets: Sequence[Budget], start: Architecture
 ) -> Architecture | None:
-    """What is within all budgets, reached from `start` by exchanging one pick at a time."""
+    """Return a feasible architecture by local search from `start`: exchanges of one pick."""
     picks = choices.picks(start)
     if picks is None:
         return None

@@ -1,4 +1,4 @@
-"""A space's architectures as one pick in each of several groups, for searches over them.
+"""Discrete search space: an architecture is one pick in each of several groups.
 
 Where a node keeps all its edges, each edge is a group and its candidates are the picks; where it
 keeps k, the node is a group, and a pick is k of its edges with a candidate on each. Scores and
@@ -23,10 +23,10 @@ from archwright.spaces import CellSpec, EdgeSpec
 
 Table = NDArray[np.float64]
 Assignments = NDArray[np.intp]
-"""A pick's number for each group: [G], or [N, G]."""
+"""Number of the pick in each group: [G], or [N, G]."""
 
 ENUMERABLE = 200_000
-"""Up to so many architectures are gone through one by one."""
+"""Largest number of architectures that are enumerated."""
 
 _Places = tuple[tuple[int, int], ...]
 """Rows and columns of [E, O] that a pick takes."""
@@ -34,19 +34,19 @@ _Places = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class DiscreteSpace:
-    """What may be picked in a space, or in the part of it that is `allowed`.
+    """Picks of a space, or of the part of it that is `allowed`.
 
-    `allowed` gives the candidates of each decision (by name) that are still there; None: all.
+    `allowed` gives the remaining candidates of each decision, by name; None: all.
     """
 
-    layout: DecisionTable
+    table: DecisionTable
     allowed: Mapping[str, Sequence[str]] | None = None
 
     @cached_property
     def groups(self) -> tuple[tuple[_Places, ...], ...]:
-        """For each group, the places that each of its picks takes."""
+        """Entries that each pick takes, for each group."""
         found: list[tuple[_Places, ...]] = []
-        for kind, spec in self.layout.space.skeleton.cells(self.layout.size).items():
+        for kind, spec in self.table.space.skeleton.cells(self.table.size).items():
             for node in spec.inner():
                 found += self._node(kind, spec, node)
         return tuple(found)
@@ -61,23 +61,23 @@ class DiscreteSpace:
 
     def _edge(self, kind: str, spec: CellSpec, edge: EdgeSpec) -> list[tuple[int, int]]:
         name = decision_name(kind, edge.source, edge.target)
-        outcomes = self.layout.space.outcomes(spec, edge)
+        outcomes = self.table.space.outcomes(spec, edge)
         left = outcomes if self.allowed is None else self.allowed.get(name, ())
-        return [self.layout.at(name, candidate) for candidate in outcomes if candidate in left]
+        return [self.table.at(name, candidate) for candidate in outcomes if candidate in left]
 
     @cached_property
     def count(self) -> int:
-        """How many architectures there are, connected or not."""
+        """Number of architectures, connected or not."""
         return math.prod(len(group) for group in self.groups)
 
     @cached_property
     def all(self) -> Assignments:
-        """Every architecture [N, G]; ask only where `count` is small."""
+        """Every architecture [N, G]; use it only where `count` is small."""
         sizes = [len(group) for group in self.groups]
         return np.stack(np.unravel_index(np.arange(self.count), sizes), axis=1)
 
     def values(self, table: Table) -> list[Table]:
-        """What each pick of each group sums up to in a table [E, O]: G vectors [P]."""
+        """Return the sum of a table [E, O] over the entries of each pick: G vectors [P]."""
         return [
             np.array([sum(float(table[at]) for at in places) for places in group])
             for group in self.groups
@@ -85,8 +85,8 @@ class DiscreteSpace:
 
     @cached_property
     def _open(self) -> list[NDArray[np.bool_]]:
-        """For each group, the edges that each pick opens to the image [P, E]."""
-        connecting = self.layout.connecting.numpy() > 0
+        """Edges that each pick makes connecting [P, E], for each group."""
+        connecting = self.table.connecting.numpy() > 0
         found: list[NDArray[np.bool_]] = []
         for group in self.groups:
             edges = np.zeros((len(group), len(connecting)), dtype=bool)
@@ -97,34 +97,34 @@ class DiscreteSpace:
         return found
 
     @cached_property
-    def nulls(self) -> tuple[int | None, ...]:
-        """For each group, the pick that leaves its one edge out, if there is one."""
-        connecting = self.layout.connecting.numpy() > 0
+    def none_ops(self) -> tuple[int | None, ...]:
+        """Pick of `none` on the group's only edge, for each group; None: there is no such pick."""
+        connecting = self.table.connecting.numpy() > 0
         return tuple(
             next((n for n, places in enumerate(g) if [connecting[p] for p in places] == [0]), None)
             for g in self.groups
         )
 
     def _opened(self, picks: Assignments) -> NDArray[np.bool_]:
-        """The edges [N, E] that let something through, of picks [N, G]."""
-        edges = np.zeros((len(picks), len(self.layout.decisions)), dtype=bool)
+        """Return which edges connect [N, E], of picks [N, G]."""
+        edges = np.zeros((len(picks), len(self.table.decisions)), dtype=bool)
         for group, opened in enumerate(self._open):
             edges |= opened[picks[:, group]]
         return edges
 
     def connected(self, picks: Assignments) -> NDArray[np.bool_]:
-        """Whether every cell lets its inputs through to its output [N], of picks [N, G]."""
+        """Return whether every cell connects its inputs to its output [N], of picks [N, G]."""
         edges = self._opened(picks)
         through = np.ones(len(picks), dtype=bool)
-        for cell in self.layout.cells:
+        for cell in self.table.cells:
             through &= _fed(cell, edges)[:, list(cell.spec.output)].any(axis=1)
         return through
 
     def live(self, picks: Assignments) -> NDArray[np.bool_]:
-        """The edges [N, E] that are on an open way through their cell, of picks [N, G]."""
+        """Return which edges are live [N, E]: on a path through their cell; of picks [N, G]."""
         edges = self._opened(picks)
         found = np.zeros_like(edges)
-        for cell in self.layout.cells:
+        for cell in self.table.cells:
             fed = _fed(cell, edges)
             used = np.zeros_like(fed)
             used[:, list(cell.spec.output)] = True
@@ -135,22 +135,22 @@ class DiscreteSpace:
         return found
 
     def live_totals(self, scores: Table, picks: Assignments) -> Table:
-        """Return the sums [N] of scores [E, O] over edges that lead somewhere, of picks [N, G]."""
+        """Return the sums [N] of scores [E, O] over live edges, of picks [N, G]."""
         live, total = self.live(picks), np.zeros(len(picks))
         for group, value in enumerate(self.values(scores)):
             taken = value[picks[:, group]]
-            if self.nulls[group] is not None:  # an edge of its own
+            if self.none_ops[group] is not None:  # an edge of its own
                 taken = np.where(live[:, self.groups[group][0][0][0]], taken, 0.0)
             total += taken
         return total
 
     def bare(self, picks: Assignments) -> Assignments:
-        """Return picks [G] of the same network: null where an edge leads nowhere."""
+        """Return picks [G] of the same network, with `none` on edges that are not live."""
         live = self.live(picks[None])[0]
         bare = picks.copy()
-        for group, null in enumerate(self.nulls):
-            if null is not None and not live[self.groups[group][null][0][0]]:
-                bare[group] = null
+        for group, none_op in enumerate(self.none_ops):
+            if none_op is not None and not live[self.groups[group][none_op][0][0]]:
+                bare[group] = none_op
         return bare
 
     def exchanges(self, picks: Assignments) -> Iterator[Assignments]:
@@ -177,8 +177,8 @@ class DiscreteSpace:
         return np.array(found)
 
     def columns(self, picks: Assignments) -> Assignments:
-        """The candidate taken on each edge [N, E], of picks [N, G]; -1: the edge is not kept."""
-        found = np.full((len(picks), len(self.layout.decisions)), -1)
+        """Return the candidate of each edge [N, E], of picks [N, G]; -1: the edge is not kept."""
+        found = np.full((len(picks), len(self.table.decisions)), -1)
         for group, alternatives in enumerate(self.groups):
             for pick, places in enumerate(alternatives):
                 taken = picks[:, group] == pick
@@ -188,8 +188,8 @@ class DiscreteSpace:
 
     @cached_property
     def offered(self) -> NDArray[np.bool_]:
-        """The candidates [E, O] that some pick takes."""
-        found = np.zeros(tuple(self.layout.zeros().shape), dtype=bool)
+        """Candidates [E, O] that some pick takes."""
+        found = np.zeros(tuple(self.table.zeros().shape), dtype=bool)
         for group in self.groups:
             for places in group:
                 for at in places:
@@ -197,24 +197,24 @@ class DiscreteSpace:
         return found
 
     def architecture(self, picks: Sequence[int] | Assignments) -> Architecture:
-        """The architecture of picks [G]."""
+        """Return the architecture of picks [G]."""
         taken: dict[str, str] = {}
         for group, pick in zip(self.groups, picks, strict=True):
             for row, column in group[pick]:
-                decision = self.layout.decisions[row]
+                decision = self.table.decisions[row]
                 taken[decision.name] = decision.candidates[column]
-        space = self.layout.space
-        kinds = space.skeleton.cells(self.layout.size)
+        space = self.table.space
+        kinds = space.skeleton.cells(self.table.size)
         cells = {kind: _genotype(kind, spec, taken) for kind, spec in kinds.items()}
         return Architecture(space.name, cells, space.origin)
 
     def picks(self, architecture: Architecture) -> Assignments | None:
-        """The inverse of `architecture`; None if it takes what is not allowed."""
-        return self.picks_at({self.layout.at(*one) for one in architecture.answers().items()})
+        """Return the picks of an architecture; None if it has a candidate that is not allowed."""
+        return self.picks_at({self.table.at(*one) for one in architecture.answers().items()})
 
 
 def _fed(cell: CellTopology, edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The nodes of a cell that its inputs reach [N, nodes], by open edges [N, E]."""
+    """Return the nodes of a cell that its inputs reach [N, nodes], by connecting edges [N, E]."""
     fed = np.zeros((len(edges), cell.spec.inputs + cell.spec.nodes), dtype=bool)
     fed[:, : cell.spec.inputs] = True
     for row, source, target in cell.edges:

@@ -1,4 +1,4 @@
-"""The best architecture within budgets, exactly: every one of a small space is ranked.
+"""Exhaustive solver: the best architecture within budgets, from a ranking of a whole space.
 
 Legend: N architectures, E decisions, O candidates of the largest decision.
 """
@@ -16,7 +16,7 @@ from archwright.spaces.discretise import is_connected
 
 
 class ExhaustiveSolver:
-    """Every architecture of a space, with what is known of its costs."""
+    """Every architecture of a space, and the costs computed so far."""
 
     def __init__(self, choices: DiscreteSpace, budgets: Sequence[Budget]) -> None:
         self._choices = choices
@@ -28,7 +28,7 @@ class ExhaustiveSolver:
         self._ratios = [self._known(budget) for budget in self._budgets]
 
     def _known(self, budget: Budget) -> Table:
-        """The ratio of cost and limit [N]; NaN where it must be asked for."""
+        """Return the ratio of cost and limit [N]; NaN where it is computed later, when needed."""
         if not budget.adds_up:
             ratios = np.full(len(self._picks), np.nan)
             if budget.cost.vectorised:
@@ -44,22 +44,22 @@ class ExhaustiveSolver:
         return np.sum(list(columns), axis=0)
 
     def _scored(self, scores: Table) -> Table:
-        """The sum [N] of scores [E, O] over the edges that lead somewhere."""
+        """Return the sum [N] of scores [E, O] over live edges."""
         taken = scores[np.arange(len(scores)), self._columns]
         return np.where(self._live, taken, 0.0).sum(axis=1)
 
     def best(self, scores: Table) -> Architecture | None:
-        """The architecture of the largest sum of scores [E, O] within all budgets; None: none is.
+        """Return the architecture of the largest score within all budgets; None: there is none.
 
-        An edge on no way through its cell adds nothing. Of equals the first in the order of
-        candidates.
+        The score is the sum of `scores` [E, O] over live edges. Of equal ones the first in the
+        order of candidates is returned.
         """
         return next(iter(self.top(scores, 1)), None)
 
     def top(self, scores: Table, count: int) -> list[Architecture]:
-        """So many architectures within all budgets, as far as there are, the best first.
+        """Return up to `count` architectures within all budgets, the best first.
 
-        Of those that differ only where nothing leads, the first in the order of candidates.
+        Of architectures that differ only on edges that are not live, the first one counts.
         """
         ranked = (int(index) for index in self._ranked(self._scored(scores)))
         found: dict[bytes, int] = {}
@@ -70,7 +70,7 @@ class ExhaustiveSolver:
         return [self.architecture(index) for index in found.values()]
 
     def least(self, budget: int) -> tuple[float, Architecture] | None:
-        """The smallest cost that is possible within the other budgets, and what has it."""
+        """Return the smallest cost within the other budgets, and its architecture."""
         others = [one for one in range(len(self._budgets)) if one != budget]
         for index in self._order(budget):
             if all(within(self._ratio(other, index)) for other in others) and self._uses(index):
@@ -81,12 +81,12 @@ class ExhaustiveSolver:
         return None
 
     def largest(self, budget: int) -> float:
-        """The largest cost that any usable architecture has."""
+        """Return the largest cost of a connected architecture."""
         ratios = np.array([self._ratio(budget, int(i)) for i in np.flatnonzero(self._usable)])
         return float(ratios[np.isfinite(ratios)].max()) * self._budgets[budget].limit
 
     def draw(self, generator: np.random.Generator) -> Architecture:
-        """An architecture within all budgets, drawn uniformly."""
+        """Draw an architecture within all budgets uniformly."""
         scores = generator.random(len(self._picks))  # the first of a shuffled list that holds
         return self.architecture(next(int(i) for i in self._ranked(scores) if self._holds(int(i))))
 
@@ -96,7 +96,7 @@ class ExhaustiveSolver:
         return [int(index) for index in usable[np.argsort(ratios, kind="stable")]]
 
     def _ranked(self, sums: Table) -> NDArray[np.intp]:
-        """Those that may hold, the best first."""
+        """Return the architectures that are not known to be infeasible, the best first."""
         possible = self._usable.copy()
         for ratios in self._ratios:
             possible &= ~(ratios > 1 + ROUNDING)  # what is not known yet compares as false
@@ -117,13 +117,13 @@ class ExhaustiveSolver:
         return float(ratios[index])
 
     def _uses(self, index: int) -> bool:
-        """Whether the logits depend on the image: cells alone settle it in most skeletons."""
+        """Return whether the logits depend on the image; in most skeletons the cells decide it."""
         if not self._usable[index]:
             return False
-        layout = self._choices.layout
-        self._usable[index] = is_connected(layout.space, self.architecture(index), layout.size)
+        table = self._choices.table
+        self._usable[index] = is_connected(table.space, self.architecture(index), table.size)
         return bool(self._usable[index])
 
     def architecture(self, index: int | np.intp) -> Architecture:
-        """The architecture of that number."""
+        """Return the architecture of that number."""
         return self._choices.architecture(self._picks[index])

@@ -1,17 +1,17 @@
-"""The best architecture within budgets where there are too many to rank them all.
+"""MILP solver: the best architecture within budgets of a space too large to enumerate.
 
-A mixed-integer linear program, solved by HiGHS (`scipy.optimize.milp`): a variable a candidate, a
-row a budget that adds up. Its answer is optimal. A budget that does not add up is a row of its
-surrogate, which is tightened until the exact cost holds; what is found on the way is improved by
-exchanges.
+A mixed-integer linear program, solved by HiGHS (`scipy.optimize.milp`): a variable for each
+candidate, a row for each budget that adds up. Its solution is optimal. A budget that does not add
+up is a row of its surrogate, which is tightened until the exact cost is within the limit; the
+solutions found are then improved by exchanges.
 
-An edge counts only where it is on an open way through its cell. So a candidate of an edge that may
-be left out is taken only if the edge's source is fed and its target is used:
+An edge counts only where it is on a path through its cell. So a candidate of an edge that can be
+left out is taken only if the edge's source is fed and its target is used:
 
     x_eo <= fed_source(e),  x_eo <= used_target(e),
     fed_v <= sum over edges e into v of open_e,  used_v <= sum over edges e out of v of open_e,
 
-and an output of each cell is fed. Cells have no circles, so that nothing feeds itself.
+and an output of each cell is fed. Cells are acyclic, so that no node feeds itself.
 
 Legend: G groups, P picks of a group, J budgets, E decisions, O candidates of the largest decision,
 V variables.
@@ -32,17 +32,17 @@ from archwright.nas.budget.discrete_space import Assignments, DiscreteSpace, Tab
 from archwright.spaces.discretise import is_connected
 
 _HALVINGS = 6
-"""Times that the row of a surrogate is tightened or loosened by half of what is left."""
+"""Bisection steps in which the limit of a surrogate is tightened or loosened."""
 _CHECKS = 60
-"""Networks that are costed in full, at most, before a round of exchanges gives up."""
+"""Largest number of networks whose exact cost is computed in a round of exchanges."""
 _GAIN = 1e-9
 
 _Row = tuple[dict[int, float], float, float]
-"""Coefficients by variable, and what their sum must lie between."""
+"""Coefficients by variable, and the bounds of their sum."""
 
 
 class MilpSolver:
-    """Architectures of a large space, as solutions of a linear program in integers."""
+    """Architectures of a large space, as solutions of a mixed-integer linear program."""
 
     def __init__(
         self, choices: DiscreteSpace, budgets: Sequence[Budget], start: Architecture | None
@@ -57,15 +57,15 @@ class MilpSolver:
         self._places: list[tuple[int, int]] = list(places)
         self._variable = {place: number for number, place in enumerate(self._places)}
         self._count = len(self._places)
-        connecting = choices.layout.connecting.numpy() > 0
+        connecting = choices.table.connecting.numpy() > 0
         self._open = {place for place in self._places if connecting[place]}
         self._rows = [*self._structure(), *(self._row(budget) for budget in self._exact)]
 
     def best(self, scores: Table) -> Architecture | None:
         """Return the architecture of the largest sum of scores [E, O] within all budgets.
 
-        It is optimal where all budgets add up; else the best one that was found. None: there is
-        none, or none was found.
+        It is optimal where all budgets add up; otherwise it is the best one that was found. None:
+        there is none, or none was found.
         """
         found = self._best(scores)
         return None if found is None else self._choices.architecture(found[0])
@@ -110,10 +110,10 @@ class MilpSolver:
     def _tightened(
         self, scores: Table, relaxed: Assignments
     ) -> tuple[Assignments, list[_Row]] | None:
-        """Return what is best where budgets that do not add up rule out the `relaxed` optimum.
+        """Return the best picks where budgets that do not add up rule out the `relaxed` optimum.
 
-        Their surrogates' limits lie together at a part of the way from the least values to those of
-        the relaxed optimum, which is bisected.
+        The limits of all surrogates are interpolated, by one common fraction, between their
+        smallest values and those of the relaxed optimum; the fraction is found by bisection.
         """
         tables = [budget.cost.surrogate.table.numpy() / budget.limit for budget in self._fitted]
         least = [self._sum(table, self._solve(-table, [])) for table in tables]
@@ -139,7 +139,7 @@ class MilpSolver:
         return max(ends, key=lambda picks: self._total(scores, picks)), held
 
     def _climbed(self, scores: Table, picks: Assignments) -> Assignments:
-        """Return the end of a climb by exchanges of one group's pick."""
+        """Return the picks that hill climbing by exchanges of one group's pick ends at."""
         totals = {picks.tobytes(): self._total(scores, picks)}
 
         def loss(state: Assignments) -> float:
@@ -159,7 +159,7 @@ class MilpSolver:
         return self._bare(end)
 
     def _bare(self, picks: Assignments) -> Assignments:
-        """Return the same network, the null candidate on edges that lead nowhere, if admitted."""
+        """Return the same network with `none` on edges that are not live, if it is admitted."""
         bare = self._choices.bare(picks)
         return bare if self._admits(bare) else picks
 
@@ -187,8 +187,8 @@ class MilpSolver:
         return self._choices.picks_at(taken)
 
     def _structure(self) -> Iterator[_Row]:
-        """Yield the rows that make architectures of variables, connected ones."""
-        for cell in self._choices.layout.cells:
+        """Yield the rows under which variables describe a connected architecture."""
+        for cell in self._choices.table.cells:
             for node in cell.spec.inner():
                 edges = [row for row, _, target in cell.edges if target == node]
                 kept = cell.spec.keep
@@ -201,7 +201,7 @@ class MilpSolver:
                 yield from self._flow(cell)
 
     def _flow(self, cell: CellTopology) -> Iterator[_Row]:
-        """Yield the rows that let an edge that may be left out lead somewhere, or be left out."""
+        """Yield the rows by which an edge that can be left out is live, or left out."""
         last = cell.spec.inputs + cell.spec.nodes
         fed = {node: self._new() for node in range(cell.spec.inputs, last)}
         used = {node: self._new() for node in range(last) if node not in cell.spec.output}
@@ -235,7 +235,7 @@ class MilpSolver:
         return self._count - 1
 
     def _all_of(self, row: int) -> dict[int, float]:
-        """The variables of an edge's candidates."""
+        """Return the variables of an edge's candidates."""
         return {v: 1.0 for v, place in enumerate(self._places) if place[0] == row}
 
     def _may_close(self, row: int) -> bool:
@@ -250,7 +250,7 @@ class MilpSolver:
         return {v: float(table[place]) for place, v in self._variable.items() if table[place]}
 
     def _cut(self, picks: Assignments) -> _Row:
-        """The row that rules out one architecture."""
+        """Return the row that excludes one architecture."""
         places = self._choices.places(picks)
         return {self._variable[place]: 1.0 for place in places}, -np.inf, len(places) - 1
 
@@ -261,7 +261,7 @@ class MilpSolver:
         return float(self._choices.live_totals(scores, picks[None])[0])
 
     def _admits(self, picks: Assignments) -> bool:
-        """Whether the network is within all budgets, exactly, and uses the image."""
+        """Return whether the network is within all budgets by exact cost, and reads the image."""
         key = picks.tobytes()
         if key not in self._admitted:
             self._admitted[key] = self._costed(picks)
@@ -275,7 +275,7 @@ class MilpSolver:
             spent = surrogate.constant + self._sum(surrogate.table.numpy(), picks)
             if not within(spent / budget.limit):
                 return False
-        architecture, layout = self._choices.architecture(picks), self._choices.layout
+        architecture, table = self._choices.architecture(picks), self._choices.table
         return all(budget.holds(architecture) for budget in self._fitted) and is_connected(
-            layout.space, architecture, layout.size
+            table.space, architecture, table.size
         )

@@ -1,4 +1,4 @@
-"""The options of a search that say what its result may cost."""
+"""Budget options of a search: limits on the costs of its result."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class LimitOptions(Limits, RunOptions):
     """Budgets, one for each cost of the registry, and the source of measured costs."""
 
     latency_device: str | None = None
-    """Device of HW-NAS-Bench that latency and energy are those of: edgegpu, raspi4, edgetpu,
-    pixel3, eyeriss or fpga (space nasbench201)."""
+    """Device of HW-NAS-Bench whose latency and energy are used: edgegpu, raspi4, edgetpu, pixel3,
+    eyeriss or fpga (space nasbench201)."""
     latency_table: Path | None = None
-    """Your own measurements, CSV or parquet: architectures, or operations as archwright profile
-    writes them."""
+    """File with your own measurements, CSV or parquet: of architectures, or of operations as
+    archwright profile writes them."""
 
     def __post_init__(self) -> None:
         """Check each option by itself.
@@ -33,43 +33,45 @@ class LimitOptions(Limits, RunOptions):
 
     @property
     def limits(self) -> dict[str, float]:
-        """The largest value of each cost that is limited, by its name."""
+        """Limit of each limited cost, by its name."""
         given = {name: getattr(self, cost.option) for name, cost in budget_costs().items()}
         return {name: float(limit) for name, limit in given.items() if limit is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetOptions(LimitOptions):
-    """Budgets, and the size of the networks that they are for."""
+    """Budgets, and the size of the networks that they apply to."""
 
     deploy_channels: int | None = None
-    """Width of the network that budgets count for, by default that of training."""
+    """Width of the network whose cost is limited. Default: the width of training."""
     deploy_cells: int | None = None
-    """Depth of the network that budgets count for, by default that of training."""
+    """Depth of the network whose cost is limited. Default: the depth of training."""
     deploy_image_size: int | None = None
-    """Pixels a side that budgets count for, by default those of the images."""
+    """Side of the images, in pixels, for which costs are limited. Default: that of the data."""
     deploy_weights: Weights = "float32"
-    """Type of exported weights, which a size in MB is counted in."""
+    """Type of the exported weights, for sizes in MB."""
     objective: str | None = None
-    """Weights of costs in alpha's loss: latency_ms=0.3+params=0.1. A cost counts as a part of what
-    it is with all candidates alike."""
+    """Weights of costs in the loss of alpha: latency_ms=0.3+params=0.1. Each cost is divided by its
+    value at equal weights of all candidates."""
     pareto: int | None = None
-    """Derive so many architectures from the one supernet, at budgets from the smallest possible to
-    the largest."""
+    """Number of architectures of a Pareto front, derived from the same supernet at budgets from the
+    smallest possible one to the largest."""
 
     finalists: int | None = None
-    """Compare so many of the strongest architectures within the budgets by their loss with the
-    supernet's weights, on alpha's images; 1: the strongest is taken. By default 16 where budgets
-    exclude what alpha speaks for (of diffgraph 1, whose alpha learned from samples), else 1."""
+    """Number of top-ranked feasible architectures that are compared by validation loss, with the
+    weights of the supernet on the images of alpha, before one is chosen. 1: no comparison. Default:
+    32 with --regularity, else 16 (diffgraph: 1) if a budget rules out the top-ranked one, else
+    1."""
     spend: float = 1.5
-    """What taking all of its budgets is worth to an architecture, in nats for each of its
-    decisions: of those that alpha hardly tells apart, the larger one is taken. 0: nothing."""
+    """Bonus on the score of an architecture that uses all of its budgets, in nats for each
+    decision: of architectures that alpha ranks almost equally, the larger one is chosen. 0: no
+    bonus."""
     regularity: float = 0.0
-    """Weight of irregularity (many distinct operations, nodes without a pattern) in alpha's loss
-    and beside the finalists' losses."""
+    """Weight of the irregularity of an architecture (many distinct operations, few repeated nodes)
+    in the loss of alpha and in the comparison of finalists."""
 
     def __post_init__(self) -> None:
-        """Check each option by itself, and what they demand of each other.
+        """Check each option by itself, and their combination.
 
         Raises:
             ConfigError: one is out of range, or two contradict each other (the flags are named).
@@ -108,7 +110,7 @@ class BudgetOptions(LimitOptions):
 
     @property
     def objective_weights(self) -> dict[str, float]:
-        """The weight of each cost in alpha's loss, by its name.
+        """Weight of each cost in alpha's loss, by its name.
 
         Raises:
             ConfigError: the objective cannot be read.
@@ -142,7 +144,7 @@ def require_sources(
     """Check that measured costs, limited or weighed, have one source, and that a source has a use.
 
     Raises:
-        ConfigError: there is none, or both, or one that nothing asks for.
+        ConfigError: there is none, there are two, or the source is not used.
     """
     measured = [cost for cost in budget_costs().values() if cost.kind == "measured"]
     asked = [cost for cost in measured if cost.name in {*options.limits, *weighed}]

@@ -1,4 +1,4 @@
-"""How irregular an architecture is: what hardware likes is few distinct kernels, and repetition.
+"""Irregularity of an architecture: hardware prefers few distinct kernels and repeated nodes.
 
 Legend: E decisions, O candidates of the largest decision, K operations that connect.
 """
@@ -13,39 +13,39 @@ from archwright.graph import Architecture
 
 
 class Regularity:
-    """Measures architectures of a space, and expects of a supernet."""
+    """Irregularity of architectures of a space, and its expectation in a supernet."""
 
-    def __init__(self, layout: DecisionTable) -> None:
-        self._layout = layout
+    def __init__(self, table: DecisionTable) -> None:
+        self._table = table
 
     @cached_property
     def _operations(self) -> tuple[str, ...]:
-        """The operations that connect, by name."""
-        layout = self._layout
+        """Operations that connect, by name."""
+        table = self._table
         names = (
             name
-            for row, decision in enumerate(layout.decisions)
+            for row, decision in enumerate(table.decisions)
             for column, name in enumerate(decision.candidates)
-            if layout.connecting[row, column]
+            if table.connecting[row, column]
         )
         return tuple(dict.fromkeys(names))
 
     @cached_property
     def _places(self) -> Tensor:
-        """[K, E, O]: 1 where an operation stands."""
-        layout = self._layout
-        places = torch.stack([layout.zeros() for _ in self._operations])
-        for row, decision in enumerate(layout.decisions):
+        """1 where a candidate is the operation [K, E, O], else 0."""
+        table = self._table
+        places = torch.stack([table.zeros() for _ in self._operations])
+        for row, decision in enumerate(table.decisions):
             for column, name in enumerate(decision.candidates):
-                if layout.connecting[row, column]:
+                if table.connecting[row, column]:
                     places[self._operations.index(name), row, column] = 1.0
         return places
 
     def of(self, architecture: Architecture) -> float:
-        """From above 0 to 1: the mean of two shares.
+        """Return the irregularity, above 0 and at most 1: the mean of two fractions.
 
-        One is of the space's operations, those in use; the other of the nodes, those with
-        other incoming operations than every node before them.
+        The first is the fraction of the space's operations that are in use; the second the
+        fraction of nodes whose incoming operations differ from those of every node before them.
         """
         used = {name for name in architecture.answers().values() if name in self._operations}
         nodes = [
@@ -56,10 +56,10 @@ class Regularity:
         return (len(used) / len(self._operations) + len(set(nodes)) / len(nodes)) / 2
 
     def expected(self, weights: Tensor) -> Tensor:
-        """The share of operations in use [...] expected under weights [..., E, O].
+        """Return the expected fraction of operations in use [...] under weights [..., E, O].
 
-        An operation is unused with the probability that no edge takes it, if edges were
-        independent.
+        The probability that an operation is unused is that of no edge taking it, with edges taken
+        as independent.
         """
         taken = torch.einsum("...eo,keo->...ke", weights, self._places.to(weights))
         return (1 - (1 - taken.clamp(max=1.0)).prod(dim=-1)).mean(dim=-1)

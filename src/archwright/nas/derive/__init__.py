@@ -1,1 +1,1 @@
-"""From learned weights to an architecture. Import from the modules."""
+"""Derivation of an architecture from learned weights. Import from the modules."""

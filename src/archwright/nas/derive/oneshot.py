@@ -31,7 +31,7 @@ def one_shot_score(
 
 
 def one_hot_mixture(supernet: GraphModule, architecture: Architecture) -> Mixture:
-    """Return the mixture with all weight on one architecture; nothing else is executed."""
+    """Return the mixture with all weight on one architecture; only its candidates are executed."""
     like = next(supernet.parameters())
     return Mixture.one_hot(supernet.decisions, architecture.answers(), like=like, only_sample=True)
 
@@ -59,8 +59,8 @@ def mixture_meter(
 ) -> Meter:
     """Return loss and metrics of the supernet with these weights of its candidates.
 
-    Batch norms take the statistics of each batch, since the supernet's running ones are those of
-    other mixtures; running statistics move as they do in training.
+    Batch norms use the statistics of each batch, since the supernet's running statistics are those
+    of other mixtures; running statistics are updated as in training.
     """
     supernet.train()
     meter = Meter(fabric, task)

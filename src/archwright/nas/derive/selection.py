@@ -1,7 +1,7 @@
 """Selection of the architecture, and Pareto fronts: finalists compared by the supernet's weights.
 
-Alpha ranks architectures by a sum over their parts. The top-ranked ones are compared as wholes: by
-the one-shot loss of each with the supernet's weights, on images of alpha's half.
+Alpha ranks architectures by a sum over their edges. The top-ranked ones are compared as whole
+networks: by the one-shot loss of each with the supernet's weights, on alpha's images.
 """
 
 import math
@@ -29,14 +29,14 @@ from archwright.spaces import write_architecture
 from archwright.tasks import Batch
 
 _FIRST, _LAST = 4, 64
-"""Batches for all finalists, and at most for the last two."""
+"""Number of batches in the first round, with all finalists, and the largest in later rounds."""
 _REGULAR = 32
-"""Finalists where regularity counts and no others are asked for."""
+"""Default number of finalists where regularity has a weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParetoPoint:
-    """An architecture of a Pareto front.
+    """Architecture of a Pareto front.
 
     `limit` is the budget that it was derived for, on the `cost` of that name; `costs` are its own,
     `accuracy` is the task's metric on alpha's images with the weights of the supernet.
@@ -49,7 +49,7 @@ class ParetoPoint:
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the point as JSON has it."""
+        """Return the point for JSON."""
         text = write_architecture(self.architecture)
         costs = costs_to_json(self.costs)
         asked = {"cost": self.cost, "limit": self.limit}
@@ -57,32 +57,34 @@ class ParetoPoint:
 
 
 class ArchitectureEvaluator(ABC):
-    """Comparison of architectures as wholes."""
+    """Comparison of architectures as whole networks."""
 
-    def __init__(self, terms: SearchConstraints, method: Method, *, finalists: int | None) -> None:
-        """Build an evaluator; `finalists` None: the number that constraints and method call for."""
+    def __init__(
+        self, constraints: SearchConstraints, method: Method, *, finalists: int | None
+    ) -> None:
+        """Build an evaluator; `finalists` None: the default of constraints and method."""
         self._method = method
-        self._regularity, self._irregular = terms.regularity, Regularity(terms.layout)
-        asked = finalists is not None or not terms.regularity
+        self._regularity, self._irregular = constraints.regularity, Regularity(constraints.table)
+        asked = finalists is not None or not constraints.regularity
         self._finalists = finalists if asked else _REGULAR
 
     @abstractmethod
     def mean(self, architecture: Architecture, count: int) -> tuple[float, float]:
         """Return loss and the task's metric of an architecture on the first `count` batches."""
 
-    def select(self, terms: SearchConstraints, weights: Weights) -> Architecture:
+    def select(self, constraints: SearchConstraints, weights: Weights) -> Architecture:
         """Select the best feasible architecture among the top-ranked ones."""
         count = self._finalists
         if count is None:
-            count = self._method.finalists if terms.argmax_infeasible(weights) else 1
-        return self.successive_halving(terms.top(weights, count))
+            count = self._method.finalists if constraints.argmax_infeasible(weights) else 1
+        return self.successive_halving(constraints.top(weights, count))
 
     def successive_halving(
         self, architectures: Sequence[Architecture], count: int = _FIRST
     ) -> Architecture:
-        """Return the architecture of the least loss.
+        """Return the architecture of the smallest loss.
 
-        Each round keeps the better half, and compares it on twice as many batches.
+        Each round keeps the better half, which the next one compares on twice as many batches.
         """
         left = list(dict.fromkeys(architectures))
         while len(left) > 1:
@@ -96,20 +98,20 @@ class ArchitectureEvaluator(ABC):
         return self.mean(architecture, _LAST)[1]
 
     def _ranked(self, architecture: Architecture, count: int) -> float:
-        """Return the loss with the weight of irregularity, in nats; the least is the best."""
+        """Return the loss plus the weighted irregularity; the smallest is the best."""
         irregular = self._regularity and self._irregular.of(architecture)
         return self.mean(architecture, count)[0] + self._regularity * irregular
 
     def pareto_front(
-        self, terms: SearchConstraints, weights: Weights, count: int
+        self, constraints: SearchConstraints, weights: Weights, count: int
     ) -> list[ParetoPoint]:
-        """Derive `count` architectures, at budgets from the least possible to the largest.
+        """Derive `count` architectures, at budgets from the smallest possible to the largest.
 
         With `finalists`, the winner of a smaller budget is a finalist of the next one, too. Limits
-        within which nothing is feasible beside the other budgets are left out.
+        that are infeasible together with the other budgets are left out.
         """
         points: list[ParetoPoint] = []
-        for limit, within in terms.epsilon_constraints(count):
+        for limit, within in constraints.epsilon_constraints(count):
             if not within.is_feasible:
                 continue
             chosen = self.select(within, weights)
@@ -117,10 +119,10 @@ class ArchitectureEvaluator(ABC):
                 chosen = self.successive_halving([points[-1].architecture, chosen], count=_LAST)
             costs = within.costs(chosen)
             assert costs is not None, "a front has a cost"
-            assert terms.front is not None, "limits are along it"
+            assert constraints.front is not None, "limits are along it"
             points.append(
                 ParetoPoint(
-                    cost=terms.front.name,
+                    cost=constraints.front.name,
                     limit=limit,
                     architecture=chosen,
                     costs=costs,
@@ -131,18 +133,18 @@ class ArchitectureEvaluator(ABC):
 
 
 class OneShotEvaluator(ArchitectureEvaluator):
-    """Comparison by the weights of one supernet; losses per architecture are kept."""
+    """Comparison by the weights of one supernet; losses are cached by architecture."""
 
     def __init__(
         self,
         bilevel: Bilevel,
         batches: data.Batches,
-        terms: SearchConstraints,
+        constraints: SearchConstraints,
         *,
         finalists: int | None,
     ) -> None:
-        """`batches` are of alpha's images."""
-        super().__init__(terms, bilevel.method, finalists=finalists)
+        """Build an evaluator on `batches` of alpha's images."""
+        super().__init__(constraints, bilevel.method, finalists=finalists)
         self._bilevel = bilevel
         self._source, self._held = batches, list[Batch]()
         self._seen: dict[Architecture, list[Meter]] = {}
@@ -173,11 +175,11 @@ class EnsembleEvaluator(ArchitectureEvaluator):
     def __init__(
         self,
         members: Sequence[ArchitectureEvaluator],
-        terms: SearchConstraints,
+        constraints: SearchConstraints,
         *,
         finalists: int | None,
     ) -> None:
-        super().__init__(terms, members[0]._method, finalists=finalists)
+        super().__init__(constraints, members[0]._method, finalists=finalists)
         self._members = tuple(members)
 
     @override

@@ -1,4 +1,4 @@
-"""The null of every search: architectures derived from an alpha that has learned nothing."""
+"""Null distribution of every search: architectures derived from an untrained alpha."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,8 +19,8 @@ def untrained_weights(
 ) -> Iterator[Weights]:
     """Yield the expected weights of `method` at its initial alpha on `network`, seed by seed.
 
-    `deviation` is that of the initial logits. Nothing of the network is run; seeds are those of
-    torch's generator, which is left as it was.
+    `deviation` is that of the initial logits. The network is not executed; seeds are those of
+    torch's generator, whose state is restored.
     """
     with torch.random.fork_rng(devices=()):
         alpha = method.alpha(network, deviation)
@@ -39,16 +39,16 @@ def untrained_architectures(
     seeds: Iterable[int],
     *,
     derivation: Derivation = "flat",
-    null: bool | None = None,
+    ranks_none: bool | None = None,
 ) -> Iterator[Architecture]:
     """Yield architectures that `method` derives on the supernet `network` from initial alphas.
 
-    The derivation is the search's own, without budgets; `null` says whether the null candidate may
-    win (None: as the method has it).
+    The derivation is the search's own, without budgets; `ranks_none` says whether `none` can be
+    selected by its own weight (None: as the method has it).
     """
-    null = method.ranks_none if null is None else null
+    ranks_none = method.ranks_none if ranks_none is None else ranks_none
     deviation = method.recipe(space.name).alpha_init
     trees = candidate_trees(network)
     for weights in untrained_weights(method, network, deviation, seeds):
         ranked = hierarchical_scores(trees, weights) if derivation == "nested" else weights
-        yield discretise(space, size, ranked, null=null)
+        yield discretise(space, size, ranked, null=ranks_none)

@@ -25,7 +25,7 @@ from archwright.spaces import write_architecture
 
 
 def search_ensemble(config: SearchConfig) -> SearchResult:
-    """Search by each supernet, or go on with it, in a folder of its own within that of the run.
+    """Search by each supernet, or resume it, in a folder of its own within the run folder.
 
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
@@ -33,29 +33,31 @@ def search_ensemble(config: SearchConfig) -> SearchResult:
     return resume_or_run(config, _decide)
 
 
-def _decide(run: SearchRun, keeper: Checkpointer) -> SearchResult:
+def _decide(run: SearchRun, checkpointer: Checkpointer) -> SearchResult:
     """Train the remaining supernets, then derive the architecture."""
     config = run.config
-    keeper.restore()
-    run.log_start(keeper, run.build_bilevel())
+    checkpointer.restore()
+    run.log_start(checkpointer, run.build_bilevel())
     seconds = 0.0
     for number in range(config.supernets):
         member = config.ensemble_member(number)
         found = search_single(member)
         seconds += found.seconds
         text = write_architecture(found.architecture)
-        keeper.folder.log.write("supernet", number=number, seed=member.seed, architecture=text)
-    keeper.count(seconds)
+        checkpointer.folder.log.write(
+            "supernet", number=number, seed=member.seed, architecture=text
+        )
+    checkpointer.count(seconds)
     ensemble = SupernetEnsemble.load(config)
     evaluator, weights, count = ensemble.evaluator, ensemble.weights, config.pareto
-    architecture = evaluator.select(run.terms, weights)
-    points = None if count is None else evaluator.pareto_front(run.terms, weights, count)
-    return run.conclude(keeper, ensemble.members[0].bilevel, architecture, points)
+    architecture = evaluator.select(run.constraints, weights)
+    points = None if count is None else evaluator.pareto_front(run.constraints, weights, count)
+    return run.conclude(checkpointer, ensemble.members[0].bilevel, architecture, points)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SupernetEnsemble(TrainedSearch):
-    """Several trained supernets, of which the mean counts; see `TrainedSupernet`."""
+    """Several trained supernets, used by their mean scores and losses; see `TrainedSupernet`."""
 
     members: tuple[TrainedSupernet, ...]
 
@@ -73,13 +75,13 @@ class SupernetEnsemble(TrainedSearch):
         return cls(
             members=members,
             run=run,
-            evaluator=EnsembleEvaluator(evaluators, run.terms, finalists=config.finalists),
+            evaluator=EnsembleEvaluator(evaluators, run.constraints, finalists=config.finalists),
             weights=average([one.weights for one in members]),
         )
 
     @override
-    def terms(self, options: BudgetOptions) -> SearchConstraints:
-        return self.members[0].terms(options)
+    def constraints(self, options: BudgetOptions) -> SearchConstraints:
+        return self.members[0].constraints(options)
 
 
 def average(members: Sequence[Weights]) -> Weights:

@@ -28,9 +28,9 @@ class SearchResult:
     `published_params` and `published_macs` those of the architecture as published, at the same
     size; `accuracy` is the task's metric of the derived network on held-out images, with the
     weights of the supernet. `costs` are those that were limited or weighed, at the deployment size;
-    `limits` are those of them that were limited, `feasible` says whether the limits hold, and
-    `counted_at` is that size; `front` are the points that were derived beside it (see
-    `ParetoPoint.to_json`). They are None where there was nothing of the kind.
+    `limits` are the limits on them, `feasible` says whether these hold, and `counted_at` is that
+    size; `front` has the points of the Pareto front (see `ParetoPoint.to_json`). They are None if
+    the search had no costs, no limits or no front.
     """
 
     architecture: Architecture
@@ -48,7 +48,7 @@ class SearchResult:
     front: tuple[dict[str, Any], ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a machine reads it: the architecture as text, the folder as a string."""
+        """Return the result for JSON: the architecture as text, the folder as a string."""
         text = write_architecture(self.architecture)
         costs = None if self.costs is None else costs_to_json(self.costs)
         content = to_json(replace(self, costs=None), skip_none=True)
@@ -56,7 +56,7 @@ class SearchResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], space: Space | None = None) -> "SearchResult":
-        """The inverse of `to_json`; `space` is the one that was searched, if it is a user's.
+        """Read the result that `to_json` returned; `space` is the one searched, if it is a user's.
 
         Raises:
             RunError: a field is missing, or of another type.
@@ -71,7 +71,7 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """The architecture of a result in the log, which is text there."""
+    """Architecture of a result in the log, as text."""
 
     architecture: str
 

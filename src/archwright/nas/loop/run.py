@@ -1,4 +1,4 @@
-"""A search by one supernet: images, the loop, the derived architecture."""
+"""Search by one supernet: images, the loop, the derived architecture."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _SCORED = 8
-"""Batches of alpha's images on which drawn architectures are compared."""
+"""Batches of alpha's images on which sampled architectures are compared."""
 
 
 def search_single(config: SearchConfig) -> SearchResult:
-    """Run a search by one supernet, or go on with one, and leave its run folder complete.
+    """Run or resume a search by one supernet, and complete its run folder.
 
     Raises:
         ConfigError, DataError, RunError, DivergedError: as `search`.
@@ -74,7 +74,7 @@ def resume_or_run(
 
 
 def build_run(config: SearchConfig) -> "SearchRun":
-    """Build a search and check all of it that can be checked before anything starts.
+    """Build a search, with all checks that are possible before it starts.
 
     Raises:
         ConfigError, DataError: as `search`.
@@ -89,34 +89,34 @@ def build_run(config: SearchConfig) -> "SearchRun":
     fabric = make_fabric(config.device, config.precision, config.devices)
     images = load_images(config)
     space, size = replace(space, task=images.task), size_for(images, channels, cells)
-    null = method.ranks_none if config.keep_null is None else config.keep_null
-    config = replace(config, watch=watch, keep_null=null)
-    terms = build_constraints(config, space, size, images, null=null)
+    ranks_none = method.ranks_none if config.keep_null is None else config.keep_null
+    config = replace(config, watch=watch, keep_null=ranks_none)
+    constraints = build_constraints(config, space, size, images, ranks_none=ranks_none)
     supernet = method.supernet(space.supernet(size))
     check_pointwise(supernet, config.simplification, space.name)
     supernet = simplify(supernet, config.simplification)
     require_trainable(fabric, config, supernet, recipe.batch_size, "this supernet")
-    return SearchRun(config, fabric, terms, recipe, images, method, supernet)
+    return SearchRun(config, fabric, constraints, recipe, images, method, supernet)
 
 
 class SearchRun:
-    """A search by one supernet while it runs."""
+    """Running search by one supernet."""
 
-    keeper: Checkpointer
-    watch: CollapseMonitor
+    checkpointer: Checkpointer
+    monitor: CollapseMonitor
 
     def __init__(
         self,
         config: SearchConfig,
         fabric: "Fabric",
-        terms: SearchConstraints,
+        constraints: SearchConstraints,
         recipe: Recipe,
         images: data.ImageData,
         method: Method,
         supernet: Network,
     ) -> None:
-        self.config, self.fabric, self.terms = config, fabric, terms
-        self.space, self.size = terms.space, terms.size
+        self.config, self.fabric, self.constraints = config, fabric, constraints
+        self.space, self.size = constraints.space, constraints.size
         self.recipe, self.images = recipe, images
         self.method, self.supernet = method, supernet
         self.shrinker: ProgressiveShrinker | None = None
@@ -130,7 +130,7 @@ class SearchRun:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """The resolved settings: of the method, its recipe and the space."""
+        """Resolved settings of the method, its recipe and the space."""
         config, size, method = self.config, self.size, self.method
         return {
             **asdict(method),
@@ -140,30 +140,30 @@ class SearchRun:
             "derivation": config.derivation,
         }
 
-    def run(self, keeper: Checkpointer) -> SearchResult:
+    def run(self, checkpointer: Checkpointer) -> SearchResult:
         """Run the remaining steps, then derive the architecture."""
-        self.keeper = keeper
+        self.checkpointer = checkpointer
         bilevel = self.build_bilevel()
-        self.watch = self.build_monitor(bilevel)
-        state = keeper.restore()
+        self.monitor = self.build_monitor(bilevel)
+        state = checkpointer.restore()
         epoch, step = 0, 0
         if state:
-            with loading(keeper.folder.checkpoint("last")):
+            with loading(checkpointer.folder.checkpoint("last")):
                 self.restore(bilevel, state)
-                self.watch.load_state(state["watch"])
+                self.monitor.load_state(state["watch"])
                 epoch, step = state["epoch"], state["step"]
                 restore_random(state, self.fabric.device)
-        elif keeper.writes:
-            self.log_start(keeper, bilevel)
+        elif checkpointer.writes:
+            self.log_start(checkpointer, bilevel)
         epochs = self.recipe.epochs if self.method.trains else 0
         total = epochs * len(self.weights_batches)
         done = epoch * len(self.weights_batches) + step
         title = f"search {self.space.name}"
-        with ProgressBar(title, total, done, visible=keeper.writes) as progress:
+        with ProgressBar(title, total, done, visible=checkpointer.writes) as bar:
             for current in range(epoch, epochs):
-                if self.watch.stop_epoch is not None:
+                if self.monitor.stop_epoch is not None:
                     break
-                self._epoch(bilevel, current, step, progress)
+                self._epoch(bilevel, current, step, bar)
                 step = 0
         return self._finish(bilevel)
 
@@ -177,13 +177,13 @@ class SearchRun:
             self._lowered(self.supernet),
             method,
             self.recipe,
-            self.terms.pressure(self._alpha_steps) if method.learns else None,
-            self.terms.encoding,
+            self.constraints.lagrangian(self._alpha_steps) if method.learns else None,
+            self.constraints.encoding,
             nested=self.config.derivation == "nested",
         )
 
     def restore(self, bilevel: Bilevel, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint, with the candidates that remained then."""
+        """Restore a checkpoint, with the candidates that remained then."""
         if self.shrinker is not None:
             self.shrinker.load_state(state["left"])
             for remaining in self.shrinker.history:
@@ -198,9 +198,9 @@ class SearchRun:
         graph = simplify(graph, self.config.simplification)
         with torch.random.fork_rng(devices=()):  # the first weights of a module are not used
             bilevel.shrink(self._lowered(graph), remaining)
-        self.terms = self.terms.narrowed(self.shrinker.allowed(remaining))
-        if bilevel.pressure is not None:
-            bilevel.pressure.narrow(self.terms.strongest)
+        self.constraints = self.constraints.narrowed(self.shrinker.allowed(remaining))
+        if bilevel.lagrangian is not None:
+            bilevel.lagrangian.narrow(self.constraints.strongest)
 
     def build_monitor(self, bilevel: Bilevel) -> CollapseMonitor:
         """Return the monitor that measures indicators of collapse."""
@@ -208,14 +208,14 @@ class SearchRun:
             bilevel,
             OperationRoles.of(self.space.supernet(self.size)),
             self.config.stop_early,
-            null=None if self.terms.null else self.space.null,
+            none_op=None if self.constraints.ranks_none else self.space.null,
             batches=self.alpha_batches if self.config.watch else None,
         )
 
     def _state(self, bilevel: Bilevel, epoch: int, step: int) -> dict[str, Any]:
         """Return the state that a resumed search needs; `step` steps of the epoch are done."""
         left = {} if self.shrinker is None else {"left": self.shrinker.state()}
-        kept = {"epoch": epoch, "step": step, "watch": self.watch.state()}
+        kept = {"epoch": epoch, "step": step, "watch": self.monitor.state()}
         return {**kept, **left, **bilevel.state()}
 
     @property
@@ -225,7 +225,7 @@ class SearchRun:
     def build_evaluator(self, bilevel: Bilevel) -> OneShotEvaluator:
         """Return the evaluator that compares finalists by the weights of the supernet."""
         finalists = self.config.finalists
-        return OneShotEvaluator(bilevel, self.alpha_batches, self.terms, finalists=finalists)
+        return OneShotEvaluator(bilevel, self.alpha_batches, self.constraints, finalists=finalists)
 
     def _derive(self, bilevel: Bilevel) -> tuple[Architecture, list[ParetoPoint] | None]:
         """Return the architecture, and a Pareto front if one is asked for.
@@ -234,11 +234,13 @@ class SearchRun:
         random sample is taken.
         """
         if self.method.learns:
-            evaluator, scores = self.build_evaluator(bilevel), self.watch.ranking_scores
-            found, count = evaluator.select(self.terms, scores), self.config.pareto
-            front = None if count is None else evaluator.pareto_front(self.terms, scores, count)
+            evaluator, scores = self.build_evaluator(bilevel), self.monitor.ranking_scores
+            found, count = evaluator.select(self.constraints, scores), self.config.pareto
+            front = (
+                None if count is None else evaluator.pareto_front(self.constraints, scores, count)
+            )
             return found, front
-        drawn = self.terms.draw(self.method.num_samples, self.config.seed)
+        drawn = self.constraints.draw(self.method.num_samples, self.config.seed)
         seen = islice(self.alpha_batches.epoch(0), _SCORED)
         return best_of(self.fabric, bilevel.task, bilevel.network, drawn, seen), None
 
@@ -247,7 +249,7 @@ class SearchRun:
             return GraphModule(supernet)
         return FusedNetwork(supernet, recompute=self.config.recompute)
 
-    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, progress: ProgressBar) -> None:
+    def _epoch(self, bilevel: Bilevel, epoch: int, start: int, bar: ProgressBar) -> None:
         steps = len(self.weights_batches)
         pairs = zip(
             self.weights_batches.epoch(epoch, start),
@@ -256,26 +258,26 @@ class SearchRun:
         )
         for step, (weights_batch, alpha_batch) in enumerate(pairs, start):
             along = (epoch + step / steps) / self.recipe.epochs
-            moment = Progress(epoch, self.recipe.epochs, along)
-            bilevel.step(weights_batch, alpha_batch, moment)
-            if self.shrinker is not None and bilevel.learns(moment):
+            progress = Progress(epoch, self.recipe.epochs, along)
+            bilevel.step(weights_batch, alpha_batch, progress)
+            if self.shrinker is not None and bilevel.learns(progress):
                 self.shrinker.observe(bilevel.expected_weights())
-            self.keeper.after_step(
+            self.checkpointer.after_step(
                 step,
                 steps,
                 check=lambda: bilevel.require_finite(epoch),
                 state=lambda done=step + 1: self._state(bilevel, epoch, done),
             )
-            progress.advance()
-        self._log_epoch(bilevel, epoch, progress)
+            bar.advance()
+        self._log_epoch(bilevel, epoch, bar)
         bilevel.train_meter.reset()
         bilevel.valid_meter.reset()
         if self.shrinker is not None and self.shrinker.prune(
             Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs),
-            lambda allowed: self.terms.narrowed(allowed).is_feasible,
+            lambda allowed: self.constraints.narrowed(allowed).is_feasible,
         ):
             self._shrink(bilevel, self.shrinker.remaining)
-        self.keeper.save(self._state(bilevel, epoch + 1, 0))
+        self.checkpointer.save(self._state(bilevel, epoch + 1, 0))
 
     def _endless(self, batches: data.Batches, epoch: int, start: int) -> Iterator[Batch]:
         """Yield batches without end: the halves may differ by a batch."""
@@ -283,9 +285,9 @@ class SearchRun:
         while True:
             yield from batches.epoch(epoch)
 
-    def log_start(self, keeper: Checkpointer, bilevel: Bilevel) -> None:
+    def log_start(self, checkpointer: Checkpointer, bilevel: Bilevel) -> None:
         """Log the search space's decisions, versions and hardware."""
-        keeper.folder.log.write(
+        checkpointer.folder.log.write(
             "start",
             kind="search",
             decisions={d.name: list(d.candidates) for d in bilevel.network.decisions},
@@ -294,25 +296,25 @@ class SearchRun:
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _log_epoch(self, bilevel: Bilevel, epoch: int, progress: ProgressBar) -> None:
+    def _log_epoch(self, bilevel: Bilevel, epoch: int, bar: ProgressBar) -> None:
         train, valid = bilevel.train_meter.over_processes(), bilevel.valid_meter.over_processes()
         learned = self._learned(bilevel, epoch) if self.method.learns else {}
-        if not self.keeper.writes:
+        if not self.checkpointer.writes:
             return
         metric = bilevel.task.metric
         scores = {"train": train.score, "valid": valid.score}
-        self.keeper.folder.log.write(
+        self.checkpointer.folder.log.write(
             "epoch",
             epoch=epoch,
             **{"train_loss": train.loss, f"train_{metric.key}": scores["train"]},
             **{"valid_loss": valid.loss, f"valid_{metric.key}": scores["valid"]},
             lr=bilevel.weight_optimiser.param_groups[0]["lr"],
             **learned,
-            seconds=self.keeper.tick(),
+            seconds=self.checkpointer.tick(),
         )
         seen = "" if scores["valid"] is None else f", valid {metric.text(scores['valid'])}"
         found = f"  {learned['architecture'][:100]}" if learned else ""
-        progress.note(
+        bar.note(
             f"epoch {epoch + 1}/{self.recipe.epochs}: train {metric.text(scores['train'])}{seen}"
             f"{found}"
         )
@@ -320,13 +322,13 @@ class SearchRun:
     def _learned(self, bilevel: Bilevel, epoch: int) -> dict[str, Any]:
         """Return what is logged of alpha at the end of an epoch."""
         weights, scores = bilevel.weights_by_decision(), bilevel.ranking_scores()
-        architecture = self.terms.derive(scores)
-        moment = Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
-        metrics = self.watch.observe(weights, scores, architecture, moment)
+        architecture = self.constraints.derive(scores)
+        progress = Progress(epoch, self.recipe.epochs, (epoch + 1) / self.recipe.epochs)
+        metrics = self.monitor.observe(weights, scores, architecture, progress)
         return {
             "alpha": weights,
             **asdict(metrics),
-            **({} if bilevel.pressure is None else bilevel.pressure.record()),
+            **({} if bilevel.lagrangian is None else bilevel.lagrangian.record()),
             **self._size(bilevel),
             "architecture": write_architecture(architecture),
         }
@@ -339,26 +341,26 @@ class SearchRun:
         return {**self.shrinker.record(), "supernet_macs": macs}
 
     def _finish(self, bilevel: Bilevel) -> SearchResult:
-        folder, stopped = self.keeper.folder, self.watch.stop_epoch
-        if stopped is not None and self.keeper.writes:
+        folder, stopped = self.checkpointer.folder, self.monitor.stop_epoch
+        if stopped is not None and self.checkpointer.writes:
             folder.log.write("stop", rule=self.config.stop_early, taken=stopped.epoch)
-        return self.conclude(self.keeper, bilevel, *self._derive(bilevel))
+        return self.conclude(self.checkpointer, bilevel, *self._derive(bilevel))
 
     def conclude(
         self,
-        keeper: Checkpointer,
+        checkpointer: Checkpointer,
         bilevel: Bilevel,
         architecture: Architecture,
         points: list[ParetoPoint] | None,
     ) -> SearchResult:
         """Complete the run folder; the network inherits the weights of that supernet."""
-        folder = keeper.folder
+        folder = checkpointer.folder
         front = None if points is None else tuple(point.to_json() for point in points)
         published = graph_cost(self.space.discrete(architecture, self.size))
         network, score = save_derived_network(
             self.fabric, folder, bilevel.network, architecture, self.images, self.weights_batches
         )
-        cost, seconds = graph_cost(network), keeper.tick()
+        cost, seconds = graph_cost(network), checkpointer.tick()
         result = SearchResult(
             architecture=architecture,
             params=cost.params,
@@ -368,15 +370,15 @@ class SearchRun:
             accuracy=score,
             seconds=seconds,
             out=folder.path,
-            feasible=self.terms.feasible(architecture),
-            costs=self.terms.costs(architecture),
-            limits=self.terms.limits,
-            counted_at=self.terms.counted_at,
+            feasible=self.constraints.feasible(architecture),
+            costs=self.constraints.costs(architecture),
+            limits=self.constraints.limits,
+            counted_at=self.constraints.counted_at,
             front=front,
         )
-        if keeper.writes:
+        if checkpointer.writes:
             if front is not None:
                 write_json(folder.path / "front.json", {"schema": SCHEMA, "front": front})
-            keeper.finish(result.to_json())
+            checkpointer.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result

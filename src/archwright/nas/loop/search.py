@@ -1,4 +1,4 @@
-"""A search from start to end: by one supernet, or by several that decide together."""
+"""Search from start to end, by one supernet or by an ensemble of supernets."""
 
 from archwright.nas.config import SearchConfig
 from archwright.nas.loop.ensemble import search_ensemble
@@ -7,7 +7,7 @@ from archwright.nas.loop.run import search_single
 
 
 def search(config: SearchConfig) -> SearchResult:
-    """Run a search, or go on with one, and leave its run folder complete.
+    """Run or resume a search, and complete its run folder.
 
     Raises:
         ConfigError: a setting, space or method that does not exist or does not fit.

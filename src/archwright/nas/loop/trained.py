@@ -1,4 +1,4 @@
-"""A search that has ended, loaded again: its supernet is used for other budgets, too."""
+"""Completed search, loaded from its run folder to derive architectures for other budgets."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ from archwright.nas.monitor.statistics import Weights
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedSearch(ABC):
-    """Result of training, from which architectures are derived for any budgets.
+    """Trained search, from which architectures are derived for any budgets.
 
     Attributes:
-        run: the search whose space, size and images all others share.
-        evaluator: compares finalists.
-        weights: the ranking scores of candidates.
+        run: the search, with its space, size and images.
+        evaluator: comparison of finalists.
+        weights: ranking scores of candidates.
     """
 
     run: SearchRun
@@ -34,7 +34,7 @@ class TrainedSearch(ABC):
     weights: Weights
 
     @abstractmethod
-    def terms(self, options: BudgetOptions) -> SearchConstraints:
+    def constraints(self, options: BudgetOptions) -> SearchConstraints:
         """Return the constraints that `options` set.
 
         Raises:
@@ -42,12 +42,12 @@ class TrainedSearch(ABC):
         """
 
     def strongest(self) -> Architecture:
-        """Derive the architecture from alpha alone, whatever it costs."""
-        return replace(self.run.terms, budgets=()).derive(self.weights)
+        """Derive the architecture from alpha alone, without budgets."""
+        return replace(self.run.constraints, budgets=()).derive(self.weights)
 
-    def select(self, terms: SearchConstraints) -> Architecture:
-        """Derive the architecture within `terms`."""
-        return self.evaluator.select(terms, self.weights)
+    def select(self, constraints: SearchConstraints) -> Architecture:
+        """Derive the architecture within `constraints`."""
+        return self.evaluator.select(constraints, self.weights)
 
     def derive(self, options: BudgetOptions) -> Architecture:
         """Derive the architecture within the budgets of `options`.
@@ -55,12 +55,12 @@ class TrainedSearch(ABC):
         Raises:
             ConfigError: no architecture is within them.
         """
-        return self.select(self.terms(options))
+        return self.select(self.constraints(options))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedSupernet(TrainedSearch):
-    """A trained supernet with its alpha."""
+    """Trained supernet with its alpha."""
 
     bilevel: Bilevel
 
@@ -74,7 +74,7 @@ class TrainedSupernet(TrainedSearch):
         """
         folder = RunFolder(config.out)
         if folder.result() is None:
-            raise RunError(f"{config.out} holds no search that has ended: run it to its end first")
+            raise RunError(f"{config.out} has no completed search: run it to its end first")
         run = build_run(config)
         bilevel = run.build_bilevel()
         monitor = run.build_monitor(bilevel)
@@ -99,8 +99,11 @@ class TrainedSupernet(TrainedSearch):
         return cls(run=run, bilevel=bilevel, evaluator=evaluator, weights=bilevel.ranking_scores())
 
     @override
-    def terms(self, options: BudgetOptions) -> SearchConstraints:
+    def constraints(self, options: BudgetOptions) -> SearchConstraints:
         run = self.run
-        null = run.terms.null
-        terms = build_constraints(options, run.space, run.size, run.images, null=null)
-        return terms if run.terms.allowed is None else terms.narrowed(run.terms.allowed)
+        ranks_none = run.constraints.ranks_none
+        constraints = build_constraints(
+            options, run.space, run.size, run.images, ranks_none=ranks_none
+        )
+        left = run.constraints.allowed
+        return constraints if left is None else constraints.narrowed(left)

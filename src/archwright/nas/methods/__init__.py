@@ -1,4 +1,4 @@
-"""The registry of search methods: those of this folder, and those of installed packages.
+"""Registry of search methods: those of this folder, and those of installed packages.
 
 A method of this folder is a file and a line of the table below. A method of another package is a
 class and an entry point of the group `archwright.methods`, or a class with `@register_method`.
@@ -15,7 +15,7 @@ from archwright.io.plugins import load_plugin, with_plugins
 from archwright.nas.method import Method
 
 GROUP = "archwright.methods"
-"""The group of entry points, each `name = "module:Class"`."""
+"""Group of entry points, each `name = "module:Class"`."""
 
 _BUILT_IN = {
     "darts": "archwright.nas.methods.darts:Darts",
@@ -35,13 +35,13 @@ M = TypeVar("M", bound=type[Method])
 
 
 class _Registry(Mapping[str, type[Method]]):
-    """Every search method by name; a class is imported when it is asked for."""
+    """Mapping of every search method by name; a class is imported when it is looked up."""
 
     def __init__(self) -> None:
         self._registered: dict[str, type[Method]] = {}
 
     def register(self, name: str, method: type[Method]) -> None:
-        """Add a method; one that was defined anew, as in a notebook, replaces the old one."""
+        """Add a method; a class that is defined again, as in a notebook, replaces the old one."""
         held = self._registered.get(name)
         again = held is not None and held.__qualname__ == method.__qualname__
         if name in self and not again:

@@ -1,7 +1,7 @@
 """beta-DARTS (Ye et al., CVPR 2022): a decay on the weights that alpha becomes.
 
 The mean over edges of the log-sum-exp of alpha joins alpha's loss (eq. 12 and 13); its gradient is
-the softmax of alpha, so that the strongest candidate is held back the most. Its factor rises
+the softmax of alpha, so that the strongest candidate is reduced the most. Its factor rises
 linearly from 0 over the epochs.
 """
 
@@ -43,6 +43,6 @@ class BetaDarts(Darts):
         )
 
     @override
-    def penalty(self, logits: "Tensor", moment: Progress) -> "Tensor":
-        factor = self.beta_decay * moment.epoch / moment.epochs
+    def penalty(self, logits: "Tensor", progress: Progress) -> "Tensor":
+        factor = self.beta_decay * progress.epoch / progress.epochs
         return factor * logits.logsumexp(dim=-1).mean()

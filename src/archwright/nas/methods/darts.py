@@ -2,7 +2,7 @@
 
 Weights are the softmax of alpha (eq. 2). They are trained on one half of the training images,
 alpha on the other half, in alternating steps: by the gradient at the present weights (first order,
-eq. 7 with xi = 0), or at those that a step of training would reach (second order, eq. 7).
+eq. 7 with xi = 0), or at the weights after one more training step (second order, eq. 7).
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ PROXY: Mapping[str, Any] = {
     **{"channels": 8, "cells": 3, "image_size": 16, "limit": 20_000},
     **{"epochs": 5, "batch_size": 64, "lr": 0.1, "alpha_lr": 3e-2, "alpha_start": 1},
 }
-"""Minutes on two cores; chosen on seeds 100 to 104 of CIFAR-10, see docs/protocol.md."""
+"""Settings of minutes on two cores, chosen on CIFAR-10 with seeds 100 to 104 (docs/protocol.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Darts(Method):
-    """The softmax mixture of all candidates."""
+    """Softmax mixture of all candidates."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}, "proxy": PROXY}
 
@@ -56,7 +56,7 @@ class Darts(Method):
         )
 
     @override
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         from archwright.lowering import Mixture
 
         return Mixture.from_logits(logits)
@@ -64,10 +64,10 @@ class Darts(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class SecondOrderDarts(Darts):
-    """DARTS with the gradient through one step of the weights."""
+    """DARTS with the gradient of alpha through one step of the weights."""
 
     unroll: Unroll = "finite"
-    """How the second-order term is taken: by finite differences, or exactly."""
+    """Second-order term: finite (finite differences) or exact (differentiating twice)."""
 
     @property
     @override

@@ -1,8 +1,8 @@
-"""DiffGraphNAS: a search over a graph whose operations and connections both carry weights.
+"""DiffGraphNAS: a search over a graph whose operations and connections both have weights.
 
-Weights are Gumbel-softmax samples with path-wise gradients (soft, or hard with a stand-in for the
-gradient), annealed; alpha's step averages several samples, each on a part of the batch. What the
-abstract leaves open, and how it was decided, stands in docs/diffgraph.md.
+Weights are Gumbel-softmax samples with path-wise gradients (soft, or hard with a surrogate
+gradient), annealed; a step of alpha averages several samples, each on a part of the batch.
+docs/diffgraph.md lists the decisions that the abstract leaves open.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DiffGraph(Darts):
-    """Weighted connections and operations, sampled."""
+    """Samples of weighted connections and operations."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
@@ -46,21 +46,21 @@ class DiffGraph(Darts):
     finalists: ClassVar[int] = 1
 
     estimator: Estimator = "soft"
-    """Gradient of samples: soft samples differentiate as they are; hard ones straight through, by
-    ReinMax, or averaged over noise (Gumbel-Rao)."""
+    """Gradient estimator of samples: soft (relaxed samples), or hard samples with the gradient of
+    straight-through, reinmax (ReinMax) or rao (Gumbel-Rao, averaged over noise)."""
     draws: int = option(4, require_positive)
-    """Number of samples that a step of alpha averages, each on its part of the batch."""
+    """Number of samples that are averaged in a step of alpha, each on a part of the batch."""
     tau: float = option(1.0, require_positive)
     """Temperature in the first epoch."""
     tau_min: float = option(0.1, require_positive)
     """Temperature in the last epoch."""
     encoder: bool = False
-    """Whether a graph encoder conditions the logits of operations and connections."""
+    """Condition the logits of operations and connections by a graph encoder."""
     progressive: bool = True
-    """Whether operations and connections of negligible weight are pruned during the search."""
+    """Prune operations and connections of negligible weight during the search."""
     factored_null: bool = True
-    """Whether the weight of a connection is learned apart from the operation on it; otherwise the
-    null candidate is one of a softmax over all of them."""
+    """Learn the weight of a connection separately from the operation on it; otherwise none is one
+    candidate of a softmax over all of them."""
 
     @override
     def __post_init__(self) -> None:
@@ -93,10 +93,10 @@ class DiffGraph(Darts):
         return EncodedAlpha.from_alpha(alpha, network, encoding) if self.encoder else alpha
 
     @override
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         from archwright.nas.parameters.estimators import draw
 
-        tau = self.tau * (self.tau_min / self.tau) ** moment.linear(0.0, 1.0)
+        tau = self.tau * (self.tau_min / self.tau) ** progress.linear(0.0, 1.0)
         return draw(logits, tau, self.estimator)
 
     @property

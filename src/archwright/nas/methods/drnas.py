@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DrNas(Darts):
-    """Dirichlet samples, all candidates executed."""
+    """Dirichlet samples; all candidates are executed."""
 
     @override
     def recipe(self, space: str) -> Recipe:
@@ -32,7 +32,7 @@ class DrNas(Darts):
         )
 
     @override
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         from archwright.lowering import Mixture
         from archwright.nas.parameters.noise import dirichlet
 

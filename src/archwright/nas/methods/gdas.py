@@ -1,8 +1,8 @@
-"""GDAS (Dong and Yang, CVPR 2019): one sampled candidate a decision, and nothing else executed.
+"""GDAS (Dong and Yang, CVPR 2019): only one sampled candidate of each decision is executed.
 
 Samples are the largest of (log softmax(alpha) + Gumbel noise) / tau, hard in value, soft in
-gradient (eq. 3 to 5); tau falls linearly over the epochs. What is not executed joins as a scalar of
-value zero, through which its weight receives a gradient.
+gradient (eq. 3 to 5); tau falls linearly over the epochs. Candidates that are not executed are
+added as scalars of value zero, through which their weights receive a gradient.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Gdas(Darts):
-    """Hard Gumbel samples, of which only the sampled path runs."""
+    """Hard Gumbel samples; only the sampled path is executed."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
@@ -49,10 +49,10 @@ class Gdas(Darts):
         return replace(super().recipe(space), epochs=250, nesterov=True, weight_decay=5e-4)
 
     @override
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         from archwright.lowering import Mixture
         from archwright.nas.parameters.noise import gumbel
 
         noisy = logits.log_softmax(dim=-1) + gumbel(logits)
-        tau = moment.linear(self.tau, self.tau_min)
+        tau = progress.linear(self.tau, self.tau_min)
         return Mixture.straight_through(noisy / tau, only_sample=True)

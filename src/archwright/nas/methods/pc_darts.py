@@ -1,8 +1,8 @@
 """PC-DARTS (Xu et al., ICLR 2020): only a part of the channels is searched.
 
-The first C/K channels of an edge go through its candidates, the others pass by (eq. 4); the edges
-into a node share its mass by learned weights (edge normalisation, eq. 5), and candidates are ranked
-by the product of both. Weights are trained alone first.
+The first C/K channels of an edge go through its candidates, the others bypass them (eq. 4); the
+edges into a node are weighted by a learned softmax (edge normalisation, eq. 5), and candidates are
+ranked by the product of both weights. The weights of the supernet are trained alone first.
 """
 
 from dataclasses import dataclass, replace
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PcDarts(Darts):
-    """Channel sampling, and edge normalisation."""
+    """Softmax mixture with channel sampling and edge normalisation."""
 
     partial: int = option(4, require_positive)
-    """Number K of parts of the channels, of which one is searched."""
+    """Number K: one K-th of the channels goes through the candidates."""
     edge_normalisation: bool = True
-    """Whether the edges into a node have learned weights, too."""
+    """Learn weights of the edges into a node (edge normalisation)."""
 
     @override
     def recipe(self, space: str) -> Recipe:

@@ -1,8 +1,8 @@
-"""The baselines that no method may be shown without: architectures drawn at random.
+"""Random baselines, with which every method must be compared.
 
-`random` draws one, and trains nothing. `random-ws` is random search with weight sharing (Li and
-Talwalkar, UAI 2019): a supernet is trained on a path drawn anew each step; then many architectures
-are drawn, and the one that is best with the supernet's weights wins.
+`random` draws one architecture, and trains nothing. `random-ws` is random search with weight
+sharing (Li and Talwalkar, UAI 2019): a supernet is trained on a new random path in each step; then
+many architectures are drawn, and the best one with the supernet's weights is returned.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Random(Darts):
-    """One architecture, drawn uniformly of those that are connected."""
+    """One architecture, drawn uniformly from the connected ones."""
 
     trains: ClassVar[bool] = False
     learns: ClassVar[bool] = False
@@ -36,7 +36,7 @@ class Random(Darts):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomWithSharing(Darts):
-    """Paths drawn uniformly; the best of the drawn architectures on alpha's images."""
+    """Random search with weight sharing: uniform paths, then the best of a sample."""
 
     learns: ClassVar[bool] = False
 
@@ -54,7 +54,7 @@ class RandomWithSharing(Darts):
         return self.samples
 
     @override
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         import torch
 
         from archwright.lowering import Mixture

@@ -2,7 +2,7 @@
 
 Weights are softmax((log softmax(alpha) + Gumbel noise) / tau) (eq. 5), drawn once a step; tau falls
 exponentially. The paper trains weights and alpha by one loss on the same images; here alpha has
-its own half, as with every other method.
+its own half of the images, as in every other method.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Snas(Darts):
-    """Soft Gumbel samples, all candidates executed."""
+    """Soft Gumbel samples; all candidates are executed."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
@@ -48,9 +48,9 @@ class Snas(Darts):
         return replace(super().recipe(space), epochs=150, nesterov=False, weight_decay=3e-4)
 
     @override
-    def mixture(self, logits: "Tensor", moment: Progress) -> "Mixture":
+    def mixture(self, logits: "Tensor", progress: Progress) -> "Mixture":
         from archwright.lowering import Mixture
         from archwright.nas.parameters.noise import gumbel
 
-        tau = self.tau * (self.tau_min / self.tau) ** moment.linear(0.0, 1.0)
+        tau = self.tau * (self.tau_min / self.tau) ** progress.linear(0.0, 1.0)
         return Mixture.from_logits((logits.log_softmax(dim=-1) + gumbel(logits)) / tau)

@@ -37,18 +37,18 @@ from archwright.nas.recipe import Recipe
 from archwright.tasks import Batch
 
 _BATCHES = 2
-"""Batches of alpha's images that the gap is measured on, the same ones in every epoch."""
+"""Batches of alpha's images on which the gap is measured, the same ones in every epoch."""
 _PRODUCTS = 3
-"""Products with the Hessian an epoch; each goes on from the vector found the epoch before."""
+"""Products with the Hessian per epoch, starting from the vector of the epoch before."""
 _PARTS = 4
-"""The eigenvalue is measured on one of this many parts of a batch."""
+"""Parts of a batch, of which one is used to measure the eigenvalue."""
 _SEED = 0
-"""Of the first direction, and of the noise of methods that draw."""
+"""Seed of the first direction, and of the noise of sampling methods."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollapseMetrics:
-    """Indicators of collapse that are logged of an epoch.
+    """Indicators of collapse that are logged in an epoch.
 
     Attributes:
         entropy: mean entropy of the decisions, nats.
@@ -57,8 +57,8 @@ class CollapseMetrics:
         gap: discretisation gap: the task's metric with the method's mixture less that of the
             derived architecture, with the same weights on the same images, in the metric's unit
             (percentage points); None: not measured.
-        eigenvalue: the largest of the Hessian of alpha's loss in alpha; None: not measured.
-        watch_seconds: time that measuring took.
+        eigenvalue: largest eigenvalue of the Hessian of alpha's loss in alpha; None: not measured.
+        watch_seconds: time of the measurement.
     """
 
     entropy: float
@@ -74,18 +74,18 @@ def check_watch(
     """Return whether gap and curvature are measured: where alpha learns, unless turned off.
 
     Raises:
-        ConfigError: there is no alpha to be watched, or a rule needs what is not measured, or more
-            epochs than there are.
+        ConfigError: alpha does not learn, or a rule needs indicators that are not measured, or
+            more epochs than the search has.
     """
     if not method.learns and (watch or rule != "none"):
         flag = "--watch" if watch else f"--stop-early {rule}"
-        raise ConfigError(f"{flag} looks at how alpha learns, and {name} has none: leave it out")
+        raise ConfigError(f"{flag} monitors alpha, which {name} does not learn: leave it out")
     if rule == "eigenvalue" and watch is False:
-        raise ConfigError("--stop-early eigenvalue needs what --watch measures: drop --no-watch")
+        raise ConfigError("--stop-early eigenvalue needs the curvature: leave out --no-watch")
     learned, needed = max(recipe.epochs - recipe.alpha_start, 0), epochs_needed(rule)
     if learned < needed:
         raise ConfigError(
-            f"--stop-early {rule} looks at {needed} epochs in which alpha learns, and there are "
+            f"--stop-early {rule} needs {needed} epochs in which alpha learns, and there are "
             f"{learned}: give --epochs {recipe.alpha_start + needed} or more, or leave it "
             f"out"
         )
@@ -93,7 +93,7 @@ def check_watch(
 
 
 class CollapseMonitor:
-    """Indicators of collapse, epoch by epoch, and whether a search should be stopped."""
+    """Monitor of a search: indicators of collapse in each epoch, and early stopping."""
 
     def __init__(
         self,
@@ -101,15 +101,15 @@ class CollapseMonitor:
         roles: OperationRoles,
         rule: StopRule,
         *,
-        null: str | None,
+        none_op: str | None,
         batches: data.Batches | None,
     ) -> None:
         """Monitor `bilevel`.
 
-        `null` is the candidate that cannot win, if there is one; `batches` are of alpha's images,
-        None: nothing is measured that takes time.
+        `none_op` is the name of `none` where it cannot be selected; `batches` are of alpha's images
+        (None: gap and curvature are not measured).
         """
-        self._bilevel, self._roles, self._null = bilevel, roles, null
+        self._bilevel, self._roles, self._none_op = bilevel, roles, none_op
         self._rule: StopRule = rule
         self._batches: Sequence[Batch] = (
             [] if batches is None else list(islice(batches.epoch(0), _BATCHES))
@@ -120,7 +120,7 @@ class CollapseMonitor:
         self._history: list[EpochRecord] = []
 
     def observe(
-        self, weights: Weights, scores: Weights, architecture: Architecture, moment: Progress
+        self, weights: Weights, scores: Weights, architecture: Architecture, progress: Progress
     ) -> CollapseMetrics:
         """Measure the indicators at the end of an epoch.
 
@@ -133,12 +133,12 @@ class CollapseMonitor:
         start = time.monotonic()
         if self._batches:
             with without_side_effects(self._bilevel):
-                gap = self._gap(architecture, moment)
+                gap = self._gap(architecture, progress)
                 eigenvalue = self._eigenvalue()
         seconds = round(time.monotonic() - start, 3)
-        if self._bilevel.learns(moment):
+        if self._bilevel.learns(progress):
             seen = EpochRecord(
-                epoch=moment.epoch,
+                epoch=progress.epoch,
                 weights=scores,
                 ranking=ranking(scores, decisions, self._roles),
                 skips=max_skips(architecture, self._roles),
@@ -147,7 +147,9 @@ class CollapseMonitor:
             self._history.append(seen)
         return CollapseMetrics(
             entropy=entropy(weights),
-            skips=skip_fraction(scores, decisions, self._roles, null=self._null) if learns else {},
+            skips=skip_fraction(scores, decisions, self._roles, none_op=self._none_op)
+            if learns
+            else {},
             gap=gap,
             eigenvalue=eigenvalue,
             watch_seconds=seconds,
@@ -155,13 +157,13 @@ class CollapseMonitor:
 
     @property
     def stop_epoch(self) -> EpochRecord | None:
-        """The epoch whose ranking scores count, where the search is to be stopped."""
+        """Epoch whose ranking scores are used, if the search is to be stopped; else None."""
         epoch = selected_epoch(self._rule, self._history)
         return next((seen for seen in self._history if seen.epoch == epoch), None)
 
     @property
     def ranking_scores(self) -> Weights:
-        """The ranking scores that the architecture is derived from."""
+        """Ranking scores from which the architecture is derived."""
         stopped = self.stop_epoch
         return self._bilevel.ranking_scores() if stopped is None else stopped.weights
 
@@ -171,14 +173,14 @@ class CollapseMonitor:
         return {"direction": self._direction, "history": history}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore the state that `state` returned."""
         self._direction.copy_(state["direction"])
         self._history = [EpochRecord(**seen) for seen in state["history"]]
 
-    def _gap(self, architecture: Architecture, moment: Progress) -> float:
+    def _gap(self, architecture: Architecture, progress: Progress) -> float:
         bilevel = self._bilevel
         torch.manual_seed(_SEED)
-        mixture = bilevel.mixture(bilevel.alpha().detach(), moment)
+        mixture = bilevel.mixture(bilevel.alpha().detach(), progress)
         given = (bilevel.fabric, bilevel.task, bilevel.network)
         mixed = mixture_score(*given, mixture, self._batches)
         alone = one_shot_score(*given, architecture, self._batches)
@@ -187,9 +189,9 @@ class CollapseMonitor:
     def _eigenvalue(self) -> float | None:
         """Return the largest eigenvalue of the loss with candidates at their expected weights.
 
-        By differentiating twice: where ReLUs switch, the gradient jumps, and a finite difference
-        would measure little but these jumps. All that is kept for that is of a part of a batch and
-        in full precision, so that it takes about as much memory as a step of the search.
+        The gradient is differentiated again: it jumps where ReLUs switch, and a finite difference
+        would measure mainly these jumps. The activations are those of a part of a batch in full
+        precision, so that the memory is about that of a step of the search.
         """
         bilevel, (images, targets) = self._bilevel, self._batches[0]
         part = max(2, len(images) // _PARTS)
@@ -218,7 +220,7 @@ def _flat(parts: Sequence[Tensor]) -> Tensor:
 
 @contextmanager
 def _kept_for_two(network: GraphModule) -> Generator[None]:
-    """Let gradients of `network` be differentiated again."""
+    """Keep what is needed to differentiate the gradients of `network` again."""
     if not isinstance(network, FusedNetwork):
         yield
         return
@@ -238,7 +240,7 @@ def expected_mixture(bilevel: Bilevel) -> Mixture:
 
 @contextmanager
 def without_side_effects(bilevel: Bilevel) -> Generator[None]:
-    """Compute with a search, and leave its statistics and the random state as they are."""
+    """Restore the statistics of a search and the random state at the end of the context."""
     device = bilevel.fabric.device
     buffers = [(buffer, buffer.clone()) for buffer in bilevel.network.buffers()]
     random = {"random": random_state(device)}

@@ -1,4 +1,4 @@
-"""The largest eigenvalue of a Hessian that is known by its products with vectors alone."""
+"""Largest eigenvalue of a Hessian that is given by its products with vectors."""
 
 from collections.abc import Callable
 
@@ -9,19 +9,19 @@ from torch import Tensor
 def largest_eigenvalue(
     product: Callable[[Tensor], Tensor], start: Tensor, count: int
 ) -> tuple[float, Tensor]:
-    """The largest eigenvalue of a symmetric matrix, from `count` products, and its vector.
+    """Estimate the largest eigenvalue of a symmetric matrix from `count` products.
 
-    It is estimated in the space that `start` [N] and the products span (the Lanczos method, with
-    every vector made orthogonal to all before): never below what power iteration finds, never above
-    the true one, and also where the eigenvalue of the largest size is negative.
+    The estimate is that in the space spanned by `start` [N] and the products (the Lanczos method,
+    with full orthogonalisation): never below the result of power iteration, never above the true
+    value, also where the eigenvalue of largest magnitude is negative.
 
     Args:
-        product: the matrix times a vector of length 1.
-        start: where to begin; the vector found before is a good place.
-        count: how many products to take.
+        product: product of the matrix with a vector of length 1.
+        start: first vector; the vector of an earlier estimate is a good one.
+        count: number of products.
 
     Returns:
-        The estimate, NaN where a product was not finite, and a vector of length 1 for it.
+        The estimate, NaN where a product was not finite, and its vector of length 1.
     """
     basis = [start.double() / start.double().norm()]
     images: list[Tensor] = []

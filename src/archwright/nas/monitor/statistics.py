@@ -1,4 +1,4 @@
-"""Indicators of collapse that are computed from the weights of candidates alone.
+"""Indicators of collapse that are computed from the weights of candidates only.
 
 A search collapses when it fills its cells with skip connections: they pass gradients on while the
 weights of the other candidates are still poor (Liang et al., DARTS+, 2019, section 3).
@@ -67,19 +67,22 @@ def entropy(weights: Weights) -> float:
 
 
 def skip_fraction(
-    weights: Weights, decisions: Iterable[Decision], roles: OperationRoles, *, null: str | None
+    weights: Weights, decisions: Iterable[Decision], roles: OperationRoles, *, none_op: str | None
 ) -> dict[str, float]:
     """Return for each kind of cell the fraction of edges whose strongest candidate is a skip.
 
     Decisions without a skip do not count, nor do those without any weight, whose connection was
-    pruned, and kinds that have no other are left out; `null` is never the strongest.
+    pruned; kinds of cells without a decision that counts are left out. `none_op` is never the
+    strongest.
     """
     led: defaultdict[str, list[bool]] = defaultdict(list)
     for decision in decisions:
         skips = roles.skips.get(decision.name)
         if skips:
             ranked = zip(weights[decision.name], decision.candidates, strict=True)
-            strongest = max((pair for pair in ranked if pair[1] != null), key=lambda pair: pair[0])
+            strongest = max(
+                (pair for pair in ranked if pair[1] != none_op), key=lambda pair: pair[0]
+            )
             if strongest[0] > 0:
                 led[decision.name.rpartition("/")[0]].append(strongest[1] in skips)
     return {kind: sum(ends) / len(ends) for kind, ends in led.items()}

@@ -1,7 +1,7 @@
 """Early stopping of a search, by records of the end of each epoch.
 
-A rule is a function of the records so far, so that a resumed search stops where one would that was
-never interrupted. It returns the epoch whose alpha is to be taken, or None.
+A rule is a function of the records so far, so that a resumed search stops in the same epoch as an
+uninterrupted one. It returns the epoch whose alpha is used, or None.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +16,11 @@ StopRule = Literal["none", "skips", "stable", "eigenvalue"]
 _SKIPS = 2
 """Number of skips in one normal cell that stops a search (DARTS+, criterion 1)."""
 _STABLE = 10
-"""Epochs over which a ranking that is to count as settled stays the same (DARTS+, criterion 2)."""
+"""Epochs without a change after which a ranking counts as stable (DARTS+, criterion 2)."""
 _WINDOW = 5
-"""Epochs over which the eigenvalue is averaged, and how far apart two averages are compared."""
+"""Epochs over which the eigenvalue is averaged, and between the two averages compared."""
 _RISE = 0.75
-"""The earlier average over the later one, below which curvature has risen too fast."""
+"""Ratio of the earlier to the later average, below which the curvature rises too fast."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class EpochRecord:
         epoch: from 0.
         weights: the ranking scores of candidates, a list for each decision.
         ranking: the candidates with weights of each decision, the strongest first.
-        skips: the most that one normal cell has.
-        eigenvalue: the largest of the validation Hessian in alpha; None: not measured.
+        skips: the largest number of skips in one normal cell.
+        eigenvalue: largest eigenvalue of the validation Hessian in alpha; None: not measured.
     """
 
     epoch: int
@@ -43,7 +43,7 @@ class EpochRecord:
 
 
 def selected_epoch(rule: StopRule, history: Sequence[EpochRecord]) -> int | None:
-    """Return the epoch whose alpha is taken, if the search stops at the last of `history`."""
+    """Return the epoch whose alpha is used if the search stops after `history`; else None."""
     return _RULES[rule](history)
 
 
@@ -53,21 +53,21 @@ def epochs_needed(rule: StopRule) -> int:
 
 
 def _skips(history: Sequence[EpochRecord]) -> int | None:
-    """Two skips in a normal cell (Liang et al., DARTS+, 2019); what was there before is taken."""
+    """Stop at two skips in a normal cell; use the epoch before (Liang et al., DARTS+, 2019)."""
     if not history or history[-1].skips < _SKIPS:
         return None
     return history[max(0, len(history) - 2)].epoch
 
 
 def _stable(history: Sequence[EpochRecord]) -> int | None:
-    """The candidates with weights keep their ranks (Liang et al., DARTS+, 2019)."""
+    """Stop when the ranking of learned candidates is stable (Liang et al., DARTS+, 2019)."""
     recent = history[-1 - _STABLE :]
     settled = all(one.ranking == other.ranking for one, other in pairwise(recent))
     return history[-1].epoch if len(recent) > _STABLE and settled else None
 
 
 def _eigenvalue(history: Sequence[EpochRecord]) -> int | None:
-    """Alpha's loss bends ever more sharply (Zela et al., ICLR 2020, section 4.3)."""
+    """Stop when the curvature of alpha's loss rises (Zela et al., ICLR 2020, section 4.3)."""
     recent = [seen.eigenvalue for seen in history[-2 * _WINDOW :] if seen.eigenvalue is not None]
     if len(recent) < 2 * _WINDOW:
         return None

@@ -1,4 +1,4 @@
-"""Alpha: what a search learns beside the weights, as a module.
+"""Alpha: the architecture parameters of a search, as a module.
 
 Legend: E decisions, O candidates of the largest decision.
 """
@@ -18,7 +18,7 @@ from archwright.nas.method import Method
 
 @dataclass(frozen=True)
 class Logits:
-    """What alpha says: logits of the candidates [E, O], padding being -inf.
+    """Logits of the candidates [E, O], -inf where padded, and weights of edges.
 
     `edge_weights` [E] is the weight of each decision's edge among those that end in the same node;
     None: edges have none.
@@ -28,13 +28,13 @@ class Logits:
     edge_weights: Tensor | None = None
 
     def detach(self) -> "Logits":
-        """The same numbers, without gradients."""
+        """Return the same values without gradients."""
         edge_weights = None if self.edge_weights is None else self.edge_weights.detach()
         return Logits(self.candidates.detach(), edge_weights)
 
 
 class Alpha(nn.Module):
-    """A logit for each candidate and, with `edges`, one for each edge.
+    """Architecture parameters: a logit for each candidate and, with `edges`, one for each edge.
 
     The edges that end in one node share its mass by a softmax (Xu et al., PC-DARTS, ICLR 2020,
     eq. 5).
@@ -53,7 +53,7 @@ class Alpha(nn.Module):
         self.reset_parameters(deviation)
 
     def _describe(self, network: Network) -> None:
-        """Register what stays the same of `network`."""
+        """Register buffers that describe `network`; they are not saved."""
         table = logits_table(network.decisions())
         self.register_buffer("_padding", table, persistent=False)
         nodes = torch.tensor(target_nodes(network))
@@ -63,7 +63,7 @@ class Alpha(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, deviation: float) -> None:
-        """Draw all logits anew, with this standard deviation."""
+        """Draw new logits of this standard deviation."""
         present = ~self._padding.isinf()
         self.candidates.copy_(deviation * torch.randn(present.shape) * present)
         if self.edges is not None:
@@ -75,14 +75,15 @@ class Alpha(nn.Module):
         return Logits(candidates, None if self.edges is None else self._edge_weights(self.edges))
 
     def groups(self, lr: float) -> list[dict[str, Any]]:
-        """The parameters, and the learning rate of each, as an optimiser takes them."""
+        """Return the parameter groups of an optimiser, each with its learning rate."""
         return [{"params": list(self.parameters()), "lr": lr}]
 
     @torch.no_grad()
     def keep(self, left: Tensor) -> None:
-        """Give no weight to candidates from now on that are not `left` [E, O].
+        """Give weight only to the remaining candidates, `left` [E, O], from now on.
 
-        Of a decision of which none is left, the edge has no part in its node's mass any more.
+        The edge of a decision without any remaining candidate no longer takes part in the softmax
+        over the edges of its node.
         """
         left = left.to(self._padding.device)
         some = left.any(dim=1)
@@ -97,9 +98,9 @@ class Alpha(nn.Module):
 
 
 def target_nodes(network: Network) -> tuple[int, ...]:
-    """A number for each decision: the same for those whose edges end in the same node.
+    """Return a number for each decision, equal where their edges end in the same node.
 
-    A decision outside of cells stands alone.
+    A decision outside of cells has a number of its own.
     """
     nodes: dict[str, tuple[object, ...]] = {}
     for step in network.steps:
@@ -118,7 +119,7 @@ def weights_by_decision(
 ) -> dict[str, list[float]]:
     """Return the expected weights, a list for each decision in its candidates' order.
 
-    They are computed in float64, so that ties are those of alpha and not of rounding.
+    They are computed in float64, so that no ties come from rounding.
     """
     edge_weights = None if logits.edge_weights is None else logits.edge_weights.double()
     rows = method.expected_weights(Logits(logits.candidates.double(), edge_weights)).cpu()

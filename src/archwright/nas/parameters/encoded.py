@@ -1,4 +1,4 @@
-"""Alpha conditioned by the graph: logits that edges learn together, beside those of their own.
+"""Alpha conditioned by the graph: each edge's own logits plus the output of a graph encoder.
 
 Legend: E decisions, O candidates of the largest decision, D width of an embedding.
 """
@@ -16,7 +16,7 @@ from archwright.nas.parameters.alpha import Alpha
 from archwright.nas.parameters.graph_alpha import GraphAlpha
 
 _WIDTH, _ROUNDS = 16, 2
-"""Of the encoder: a few thousand weights, which cost nothing beside a supernet."""
+"""Width and rounds of the encoder: a few thousand weights, negligible beside a supernet."""
 
 
 class EncodedAlpha(GraphAlpha):
@@ -30,7 +30,7 @@ class EncodedAlpha(GraphAlpha):
     _order: Tensor
 
     def __init__(self, network: Network, encoding: Encoding, *, deviation: float) -> None:
-        """Alpha of `network`, whose decisions `encoding` has in perhaps another order."""
+        """Build alpha of `network`; `encoding` may have its decisions in another order."""
         super().__init__(network, deviation=deviation)
         order = torch.tensor([encoding.layout.row[one.name] for one in network.decisions()])
         self.register_buffer("_order", order, persistent=False)
@@ -42,16 +42,18 @@ class EncodedAlpha(GraphAlpha):
 
     @classmethod
     def from_alpha(cls, alpha: Alpha, network: Network, encoding: Encoding) -> "EncodedAlpha":
-        """The same logits of each edge's own, with an encoder beside them."""
+        """Return the same logits, with an encoder that adds nothing yet."""
         found = cls(network, encoding, deviation=0.0)
         found.load_state_dict(alpha.state_dict(), strict=False)
         return found
 
     @override
     def groups(self, lr: float) -> list[dict[str, Any]]:
-        """The encoder's weights take steps of lr / D, so that together they move a logit about as
-        far as a step of lr moves one of its own: Adam's steps do not shrink with their number (Yang
-        et al., Tensor Programs V, NeurIPS 2021, table 3).
+        """Return the parameter groups of an optimiser: the encoder's learning rate is lr / D.
+
+        All of its weights together then change a logit about as much as a step of lr changes a
+        logit of its own: Adam's steps do not shrink with the number of weights (Yang et al., Tensor
+        Programs V, NeurIPS 2021, table 3).
         """
         learned = (self.encoder, self.operation, self.connection)
         shared = [parameter for part in learned for parameter in part.parameters()]
@@ -61,7 +63,7 @@ class EncodedAlpha(GraphAlpha):
     @override
     def raw(self) -> tuple[Tensor, Tensor]:
         connections, operations = super().raw()
-        with torch.no_grad():  # what is seen is where the search is, not a way for its gradient
+        with torch.no_grad():  # the encoder reads the current weights; no gradient passes
             own = self.distribution(connections, operations)
             weights = own.candidates.exp()
             if own.edge_weights is not None:

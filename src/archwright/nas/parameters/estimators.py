@@ -1,9 +1,9 @@
-"""Samples of categorical weights whose gradients flow path-wise, and how biased each one is.
+"""Gradient estimators: samples of categorical weights with path-wise gradients, and their bias.
 
 Every sample of a decision's weights is a function of its log-probabilities and of noise that does
-not depend on them. `soft` samples are inner points of the simplex: their gradient is that of what
-was computed, which is the wanted expectation only as the temperature falls. The others are one-hot
-in value and differ in the gradient that stands in for the missing one.
+not depend on them. `soft` samples are inner points of the simplex: their gradient is exact for the
+relaxed loss, whose expectation approaches that of one-hot samples only as the temperature falls.
+The others are one-hot in value and differ in the surrogate gradient that they use.
 
 Legend: E decisions, O candidates of the largest decision, K conditional draws.
 """
@@ -16,11 +16,11 @@ from archwright.nas.parameters.noise import gumbel
 from archwright.nas.recipe import Estimator
 
 _CONDITIONAL_DRAWS = 16
-"""K: softmaxes that a Rao-Blackwellised gradient averages; each is a few numbers a decision."""
+"""K: number of softmaxes that a Rao-Blackwellised gradient averages."""
 
 
 def draw(log_p: Tensor, tau: float, estimator: Estimator) -> Mixture:
-    """A sample of log-probabilities [..., E, O]; padding is -inf.
+    """Draw a mixture from log-probabilities [..., E, O]; padding is -inf.
 
     The conditional weights inside a group of candidates are those of the same perturbed
     log-probabilities, so that they agree with the sample.
@@ -40,11 +40,11 @@ def draw(log_p: Tensor, tau: float, estimator: Estimator) -> Mixture:
 
 
 def reinmax(log_p: Tensor, sample: Tensor, tau: float) -> Tensor:
-    """What stands in for a one-hot sample [..., E, O] while differentiating (second order).
+    """Return the surrogate of a one-hot sample [..., E, O] for its gradient (second order).
 
     Liu et al., "Bridging Discrete and Backpropagation: Straight-Through and Beyond", NeurIPS 2023,
-    algorithm 2: the trapezoidal rule in place of the rectangle that straight-through is. Of a
-    quadratic loss it is unbiased at temperature 1.
+    algorithm 2: the trapezoidal rule, where straight-through is the rectangle rule. It is unbiased
+    for a quadratic loss at temperature 1.
     """
     p = log_p.softmax(dim=-1)
     middle = (sample + (log_p / tau).softmax(dim=-1)) / 2
@@ -56,7 +56,7 @@ def reinmax(log_p: Tensor, sample: Tensor, tau: float) -> Tensor:
 def gumbel_rao(
     log_p: Tensor, sample: Tensor, tau: float, draws: int = _CONDITIONAL_DRAWS
 ) -> Tensor:
-    """What stands in for a one-hot sample [..., E, O] while differentiating (less variance).
+    """Return the surrogate of a one-hot sample [..., E, O] for its gradient (less variance).
 
     Paulus, Maddison and Krause, "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient
     Estimator", ICLR 2021, eq. 7: the mean over noise given the sample, which has the same
@@ -68,10 +68,10 @@ def gumbel_rao(
 
 
 def conditional_gumbel(log_p: Tensor, sample: Tensor, draws: int) -> Tensor:
-    """Perturbed log-probabilities [K, ..., E, O] of which the sampled ones are the largest.
+    """Draw perturbed log-probabilities [K, ..., E, O] whose largest entries are the sampled ones.
 
     The largest of them is a standard Gumbel variable; the others are Gumbel variables around their
-    log-probabilities, cut off there (Maddison, Tarlow and Minka, "A* Sampling", NeurIPS 2014).
+    log-probabilities, truncated at it (Maddison, Tarlow and Minka, "A* Sampling", NeurIPS 2014).
     """
     shape = (draws, *log_p.shape)
     exponential = torch.empty(shape, dtype=log_p.dtype, device=log_p.device).exponential_()

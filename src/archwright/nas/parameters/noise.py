@@ -9,13 +9,13 @@ from torch.distributions import Gamma
 
 
 def gumbel(like: Tensor) -> Tensor:
-    """Standard Gumbel noise of the shape of `like`: -log(Exp(1)), finite."""
+    """Draw standard Gumbel noise of the shape of `like`: -log(Exp(1)), finite."""
     exponential = torch.empty_like(like, requires_grad=False).exponential_()
     return -exponential.clamp(min=torch.finfo(like.dtype).tiny).log()
 
 
 def dirichlet(concentration: Tensor) -> Tensor:
-    """A draw from each row's Dirichlet distribution [E, O], with path-wise gradients.
+    """Draw from the Dirichlet distribution of each row [E, O], with path-wise gradients.
 
     A concentration of 0 (padding) gets no mass. Gamma draws are normalised, so that a row's
     padding costs nothing but its own draw (Figurnov et al., NeurIPS 2018).

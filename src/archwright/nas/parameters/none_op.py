@@ -1,12 +1,12 @@
-"""Which candidates are no connection: read off the graph, whatever they are called."""
+"""Candidates that are no connection (`none`), found in the graph, whatever their names."""
 
 from archwright.graph import Cell, Network, choices
 from archwright.graph.expr import is_zero
 from archwright.graph.passes.restriction import select
 
 
-def null_candidates(network: Network) -> tuple[tuple[int, ...], ...]:
-    """For each decision, the candidates (by index) that give zeros whatever their input."""
+def none_candidates(network: Network) -> tuple[tuple[int, ...], ...]:
+    """Return the candidates (by index) of each decision whose output is always zero."""
     found: dict[str, tuple[int, ...]] = {}
     for step in network.steps:
         if not isinstance(step.body, Cell):

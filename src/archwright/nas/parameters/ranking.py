@@ -1,14 +1,14 @@
-"""What candidates are ranked by where a simplified supernet shares modules between them.
+"""Ranking scores of candidates that share modules in a simplified supernet.
 
-Sharing makes a tree of an edge's flat choice: a module that several candidates share weighs what
-they weigh together, and inside it they are told apart by their conditional weights. Ranked each
-alone, such candidates split the weight that their common module earns, and a candidate that shares
-nothing (a skip connection) may win without ever outweighing it. Ranked as the tree is built, the
-strongest module comes first, then the strongest candidate in it.
+Sharing turns the flat choice of an edge into a tree: the weight of a shared module is the sum of
+the weights of its candidates, which their conditional weights distinguish inside it. In a flat
+ranking such candidates divide the weight of their common module, and a candidate that shares
+nothing (a skip connection) can win although the module outweighs it. In a hierarchical ranking the
+strongest module is chosen first, then the strongest candidate in it.
 
-What is told apart inside counts less than what tells modules apart: the larger of two merged
-kernels can be whatever the smaller one is, so that alpha gives it nearly all of their weight
-however little it is needed.
+Differences inside a module count less than those between modules: the larger of two merged kernels
+can represent every smaller one, so that alpha gives it nearly all of their weight, however little
+it is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _INSIDE = 0.5
 
 @dataclass(frozen=True)
 class CandidateTree:
-    """Candidates (by number) that stand together, and how they are told apart inside.
+    """Group of candidates (by number), and the sub-groups that it chooses among.
 
     A single candidate has no `parts`.
     """
@@ -35,33 +35,33 @@ class CandidateTree:
 def hierarchical_scores(
     trees: Mapping[str, CandidateTree], weights: Weights
 ) -> dict[str, list[float]]:
-    """The strengths of candidates in the tree of each decision (see `candidate_trees`).
+    """Return the ranking scores of candidates in the tree of each decision.
 
-    The best candidate of a group has the group's whole weight; another has as much less as the root
-    of its share of the best one's weight inside it. Where nothing is shared these are the weights
-    themselves. Sums of their logarithms can be compared over architectures, as those of weights
-    can.
+    The best candidate of a group has the weight of the whole group; another one this weight times
+    the square root of the ratio of its weight to that of the best one. Without sharing the scores
+    are the weights. Sums of their logarithms can be compared over architectures, as those of
+    weights. See `candidate_trees`.
     """
     found: dict[str, list[float]] = {}
     for name, values in weights.items():
-        strengths = _strengths(trees[name], values)
+        scores = _scores(trees[name], values)
         for part in trees[name].parts:
-            best = max(strengths[number] for number in part.members)
+            best = max(scores[number] for number in part.members)
             for number in part.members if best else ():
-                strengths[number] = best * (strengths[number] / best) ** _INSIDE
-        found[name] = [strengths.get(number, 0.0) for number in range(len(values))]
+                scores[number] = best * (scores[number] / best) ** _INSIDE
+        found[name] = [scores.get(number, 0.0) for number in range(len(values))]
     return found
 
 
 def candidate_trees(network: Network) -> Mapping[str, CandidateTree]:
-    """The tree of choices that `network` makes of each decision, by the decision's name."""
+    """Return the tree of choices of each decision in `network`, by the decision's name."""
     open_choices: dict[str, list[Choice]] = {}
     for choice in network.choices():
         open_choices.setdefault(choice.decision.name, []).append(choice)
-    return {name: _nest(found[0]) for name, found in open_choices.items()}
+    return {name: _tree(found[0]) for name, found in open_choices.items()}
 
 
-def _nest(choice: Choice) -> CandidateTree:
+def _tree(choice: Choice) -> CandidateTree:
     parts = tuple(
         CandidateTree(option.members)
         if len(option.members) == 1
@@ -72,22 +72,22 @@ def _nest(choice: Choice) -> CandidateTree:
 
 
 def _inside(choice: Choice, members: frozenset[int]) -> CandidateTree:
-    """How the members of one option are told apart: by the first choice in it that is theirs."""
+    """Return the tree of one option's members: that of the first choice among them inside it."""
     body = next(option.body for option in choice.options if option.members == members)
     inner = (one for one in choices(body) if one.decision.name == choice.decision.name)
     found = next((one for one in inner if one.given == members), None)
-    # modules without a choice between them: the members compute the same
-    return CandidateTree(members) if found is None else _nest(found)
+    # no choice between them inside: the members compute the same
+    return CandidateTree(members) if found is None else _tree(found)
 
 
-def _strengths(nest: CandidateTree, weights: Sequence[float]) -> dict[int, float]:
-    if not nest.parts:
-        return {number: weights[number] for number in nest.members}
+def _scores(tree: CandidateTree, weights: Sequence[float]) -> dict[int, float]:
+    if not tree.parts:
+        return {number: weights[number] for number in tree.members}
     found: dict[int, float] = {}
-    for part in nest.parts:
+    for part in tree.parts:
         mass = sum(weights[number] for number in part.members)
-        inside = _strengths(part, weights)
+        inside = _scores(part, weights)
         best = max(inside.values())
-        # relative to the best first: what stands alone keeps its weight to the last bit
+        # relative to the best first: a candidate without a group keeps its weight to the last bit
         found |= {number: mass * (s / best) if best else 0.0 for number, s in inside.items()}
     return found

@@ -1,4 +1,4 @@
-"""TopoNAS: rewritings of a supernet's edges that make it smaller (module sharing, linear merge)."""
+"""TopoNAS: simplification of a supernet's edges (module sharing, linear merge)."""
 
 from archwright.graph.passes.simplification.checks import check_pointwise
 from archwright.graph.passes.simplification.explain import StageReport, explain_expr

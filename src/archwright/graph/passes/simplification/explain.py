@@ -1,4 +1,4 @@
-"""Explanation of an edge, stage by stage: what was done to it, and why a rule did not fire."""
+"""Explanation of an edge, stage by stage: the rules that fired, and why others did not."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,7 +14,7 @@ _ORDER: tuple[Stage, ...] = ("pms", "fms", "norm", "merge")
 
 @dataclass(frozen=True)
 class StageReport:
-    """Expression after a stage, with what the stage did that those before it had not done."""
+    """Expression after a stage, with the diagnostics that the stage adds."""
 
     stage: Stage | Literal["original"]
     expr: Expr

@@ -1,4 +1,4 @@
-"""The number of modules of an expression, counted as in Table II of the TopoNAS paper."""
+"""Number of modules of an expression, counted as in Table II of the TopoNAS paper."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from archwright.graph import Chain, Choice, Concat, Conv, Expr, Op
 
 @dataclass(frozen=True)
 class ModuleCount:
-    """Numbers of convolutions and of other modules; zero and identity are none."""
+    """Numbers of convolutions and of other modules; zero and identity do not count."""
 
     conv: int
     non_conv: int
 
     @property
     def total(self) -> int:
-        """Return the number of all modules."""
+        """Number of all modules."""
         return self.conv + self.non_conv
 
 

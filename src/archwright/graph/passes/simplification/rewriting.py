@@ -1,7 +1,7 @@
-"""The passes of simplification, in their order, on an expression and on a network.
+"""Passes of simplification, in their order, on an expression and on a network.
 
 Sharing comes first, to a fixed point (TopoNAS, algorithm 1); then kernels are normalised, and
-then merged, so that what is merged is what was normalised.
+then merged, so that normalised kernels are merged.
 """
 
 from abc import abstractmethod
@@ -34,8 +34,8 @@ from archwright.graph.traverse import map_edges
 class RewritePass(Pass):
     """Pass that applies the rules of its stages to the choices on the edges of cells.
 
-    The switches of `settings` (`pms`, `fms`, `merge`, `norm`) choose among passes, and change
-    nothing in a pass itself.
+    The switches of `settings` (`pms`, `fms`, `merge`, `norm`) select passes; a pass itself does
+    not read them.
     """
 
     settings: Simplification = field(default_factory=Simplification)
@@ -53,7 +53,7 @@ class RewritePass(Pass):
         """Return `expr`, which reads features of `shape`, after the pass."""
 
     def first_match(self, choice: Choice, shape: Shape, report: Report) -> Expr | None:
-        """Return what the first rule that fires makes of `choice`; report why not if none does."""
+        """Return the result of the first rule that fires on `choice`; report why none does."""
         reasons: list[Diagnostic] = []
         for rule in self.rules:
             if rule.stage not in self.stages:
@@ -70,7 +70,7 @@ class RewritePass(Pass):
 @register
 @dataclass(frozen=True)
 class ModuleSharing(RewritePass):
-    """Partial and floating sharing, and of all that they make, to a fixed point."""
+    """Partial and floating sharing, repeated on the results to a fixed point."""
 
     name = "module sharing"
     kind = "sharing"
@@ -123,7 +123,7 @@ class _Everywhere(RewritePass):
 @register
 @dataclass(frozen=True)
 class KernelNormalisation(_Everywhere):
-    """Normalisation of the kernels that stand for choice in a weighted sum."""
+    """Normalisation of the kernels of candidates in a weighted sum."""
 
     name = "kernel normalisation"
     kind = "sharing"
@@ -138,7 +138,7 @@ class KernelNormalisation(_Everywhere):
 @register
 @dataclass(frozen=True)
 class LinearMerge(_Everywhere):
-    """Merge of weighted sums of convolutions to convolutions with a weighted sum of kernels."""
+    """Merge of a weighted sum of convolutions into one with the weighted sum of kernels."""
 
     name = "linear merge"
     kind = "exact"
@@ -196,9 +196,9 @@ def map_parts(expr: Expr, shape: Shape, function: Callable[[Expr, Shape], Expr])
 
 
 def _with_decisions(shared: Expr, expr: Expr) -> Expr:
-    """Return `shared` with every decision of `expr`, also if all of its candidates were the same.
+    """Return `shared` with every decision of `expr`, also if all of its candidates were equal.
 
-    Such a decision chooses among identities: a search still has an answer to find.
+    Such a decision chooses among identities, since a search still has to decide it.
     """
     left = {choice.decision for choice in choices(shared)}
     for decision in dict.fromkeys(choice.decision for choice in choices(expr)):
@@ -215,9 +215,9 @@ def _report_all(report: Report, diagnostics: "tuple[Diagnostic, ...] | list[Diag
 
 
 def _agreed(network: Network) -> Network:
-    """Return `network` without the norm of kernels whose slot also stands where none was given one.
+    """Remove the norm of kernels whose slot is also used without one.
 
-    One slot is one module; only users who share slots themselves can meet this.
+    One slot is one module; this occurs only where users share slots themselves.
     """
     bare = {module.slot for module in network.modules() if not _has_norm(module)}
 

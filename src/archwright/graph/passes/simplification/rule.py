@@ -1,4 +1,4 @@
-"""A rule of simplification: a pattern with a guard, and what it is rewritten to."""
+"""Rule of simplification: a pattern with a guard, and its replacement."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from archwright.graph.primitive import Shape
 
 @dataclass(frozen=True)
 class RewriteResult:
-    """What a rule makes of a choice (None: it does not fire), and its diagnostics."""
+    """Replacement of a choice by a rule (None: it does not fire), and its diagnostics."""
 
     expr: Expr | None
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -21,24 +21,24 @@ class RewriteResult:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a choice stands: the shape of the features that it reads; and the settings."""
+    """Place of a choice: the shape of the features that it reads, and the settings."""
 
     shape: Shape
     settings: Simplification
 
     @property
     def pointwise(self) -> Pointwise:
-        """What becomes of the pointwise convs of separable ones."""
+        """Treatment of the pointwise convs of separable ones."""
         return self.settings.pointwise
 
     @property
     def atomic(self) -> bool:
-        """Whether a separable conv is shared as a whole or not at all."""
+        """Whether a separable conv is shared only as a whole."""
         return self.settings.pointwise != "shared"
 
     @property
     def norm(self) -> KernelNorm:
-        """How kernels are normalised."""
+        """Normalisation of kernels."""
         return KernelNorm(self.settings.granularity, self.settings.scale)
 
 
@@ -50,7 +50,7 @@ class Rule:
         stage: the stage that the rule belongs to.
         kind: `exact` or `sharing`, as of a pass.
         forms: the forms of a choice that the pattern matches.
-        rewrite: what it makes of a choice of these forms, or why it does not fire.
+        rewrite: function from a choice of these forms to its replacement, or why there is none.
     """
 
     stage: Stage
@@ -59,14 +59,14 @@ class Rule:
     rewrite: Callable[[Choice, Site], RewriteResult]
 
     def __call__(self, choice: Choice, site: Site) -> RewriteResult:
-        """Rewrite a choice that the pattern matches, or say why not."""
+        """Rewrite a choice that the pattern matches, or return why not."""
         if choice.form not in self.forms:
             return no_match(self.stage, choice, "the candidates are one convolution already")
         return self.rewrite(choice, site)
 
 
 def rewritten(stage: Stage, choice: Choice, expr: Expr, *texts: str) -> RewriteResult:
-    """Return what a rule made of `choice`, with a line on each thing that it did."""
+    """Return the result of a rule that rewrote `choice` to `expr`, with a line for each change."""
     lines = (about(stage, choice, text, fired=True) for text in texts)
     return RewriteResult(expr, tuple(lines))
 

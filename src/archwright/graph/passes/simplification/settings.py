@@ -18,10 +18,10 @@ Scale = Literal["deviation", "norm"]
 class Simplification:
     """Stages that are applied, and the choices that the paper leaves open.
 
-    `pointwise` says what becomes of the pointwise convs of separable ones: `shared` among the
+    `pointwise` is the treatment of the pointwise convs of separable ones: `shared` among the
     candidates like any module, kept `apart` side by side, or merged with their depthwise conv to
-    a `dense` kernel. Kernels are normalised a whole `kernel` or a `filter` each, to unit
-    `deviation` or unit `norm`.
+    a `dense` kernel. Each whole `kernel` or each `filter` is normalised, to unit `deviation` or
+    unit `norm`.
     """
 
     pms: bool = True

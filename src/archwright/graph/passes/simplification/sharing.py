@@ -1,4 +1,4 @@
-"""The rules of partial and floating module sharing (TopoNAS, sections 3.2 and 3.3).
+"""Rules of partial and floating module sharing (TopoNAS, sections 3.2 and 3.3).
 
 They apply to arbitrary expressions. S are the candidates that share, R the others; p_S is the sum
 of their weights, p_i|S = p_i / p_S.

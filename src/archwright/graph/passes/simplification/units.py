@@ -1,4 +1,4 @@
-"""Candidates as rows of units, each of which is shared as a whole or not at all."""
+"""Candidates as rows of units; a unit is shared only as a whole."""
 
 from archwright.graph import Chain, Choice, Concat, Conv, Expr, Op, chain
 from archwright.graph.expr import map_modules
