@@ -4,11 +4,8 @@ Legend: B batch, C channels, H height, W width.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import torch
-from torch import Tensor
-from torch.nn import functional
 from typing_extensions import override
 
 from archwright.errors import ConfigError
@@ -33,6 +30,10 @@ from archwright.tasks.contract import (
     Targets,
     Task,
 )
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,17 @@ class Classification(Task):
         return replace(network, steps=(*before, head, last), auxiliary=head.name)
 
     @override
-    def loss(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def loss(self, outputs: Outputs, targets: Targets) -> "Tensor":
         """Return the mean cross-entropy."""
         return self._cross_entropy(outputs, targets, "mean")
 
     @override
-    def loss_sum(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def loss_sum(self, outputs: Outputs, targets: Targets) -> "Tensor":
         return self._cross_entropy(outputs, targets, "sum")
 
-    def _cross_entropy(self, outputs: Outputs, targets: Targets, reduction: str) -> Tensor:
+    def _cross_entropy(self, outputs: Outputs, targets: Targets, reduction: str) -> "Tensor":
+        from torch.nn import functional
+
         return functional.cross_entropy(
             _at_least_float32(_tensor(outputs)),
             _tensor(targets),
@@ -107,8 +110,10 @@ class Classification(Task):
         )
 
     @override
-    def distillation(self, outputs: Outputs, teacher: Outputs, temperature: float) -> Tensor:
+    def distillation(self, outputs: Outputs, teacher: Outputs, temperature: float) -> "Tensor":
         """Return KL(softmax(teacher / T) || softmax(logits / T)), the mean over images."""
+        from torch.nn import functional
+
         given = functional.log_softmax(_at_least_float32(_tensor(outputs)) / temperature, dim=1)
         target = functional.log_softmax(_at_least_float32(_tensor(teacher)) / temperature, dim=1)
         return functional.kl_div(given, target, reduction="batchmean", log_target=True)
@@ -124,8 +129,10 @@ class Classification(Task):
 
     @override
     def random_targets(
-        self, images: Tensor, classes: int, generator: torch.Generator | None = None
+        self, images: "Tensor", classes: int, generator: "torch.Generator | None" = None
     ) -> Targets:
+        import torch
+
         device = images.device if generator is None else generator.device
         labels = torch.randint(classes, (len(images),), generator=generator, device=device)
         return labels.to(images.device)
@@ -140,6 +147,8 @@ class _Hits(SumAccumulator):
 
     @override
     def update(self, outputs: Outputs, targets: Targets) -> None:
+        import torch
+
         logits, labels = _tensor(outputs).detach(), _tensor(targets)
         ranked = logits.topk(min(5, logits.shape[1]), dim=1).indices
         hits = ranked.eq(labels[:, None])
@@ -154,11 +163,15 @@ class _Hits(SumAccumulator):
         return {"top1": 100.0 * (first / images), "top5": 100.0 * (five / images)}
 
 
-def _tensor(value: Outputs | Targets) -> Tensor:
+def _tensor(value: Outputs | Targets) -> "Tensor":
+    from torch import Tensor
+
     assert isinstance(value, Tensor), "a classifier has one output, and a label an image"
     return value
 
 
-def _at_least_float32(logits: Tensor) -> Tensor:
+def _at_least_float32(logits: "Tensor") -> "Tensor":
     """Return logits that were computed under autocast in float32, others as they are."""
+    import torch
+
     return logits.to(torch.promote_types(logits.dtype, torch.float32))

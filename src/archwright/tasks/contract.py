@@ -9,24 +9,26 @@ Legend: B batch, C channels, H height, W width.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Union, cast
 
-import torch
-from torch import Tensor
 from typing_extensions import override
 
 from archwright.errors import ConfigError
 from archwright.graph import Expr, Network, Primitive, Shape, Step, walk_network
 
-Outputs = Tensor | tuple[Tensor, ...]
+if TYPE_CHECKING:  # a page or a help text names tasks without PyTorch
+    import torch
+    from torch import Tensor
+
+Outputs = Union["Tensor", tuple["Tensor", ...]]
 """What a network gives for a batch: one tensor, or several maps; the first axis is the image's."""
-Targets = Tensor | Sequence[Any]
+Targets = Union["Tensor", Sequence[Any]]
 """What a batch is to be answered with. It is indexed by image: a tensor whose first axis is the
 image's ([B], [B, H, W]), or a list with an entry an image, where they differ in length (boxes
 [N, 4] and their labels [N])."""
-Batch = tuple[Tensor, Targets]
+Batch = tuple["Tensor", Targets]
 """Images [B, C, H, W] and their targets."""
-State = Mapping[str, Tensor]
+State = Mapping[str, "Tensor"]
 """All that an accumulator has seen, as tensors by name."""
 
 
@@ -85,7 +87,7 @@ class SumAccumulator(Accumulator):
     def __init__(self) -> None:
         self.sums: Tensor | None = None
 
-    def add(self, sums: Tensor) -> None:
+    def add(self, sums: "Tensor") -> None:
         """Add the sums of a batch, of the same shape in every batch."""
         sums = sums.detach().double()
         self.sums = sums if self.sums is None else self.sums.to(sums.device) + sums
@@ -164,15 +166,15 @@ class Task(ABC):
         raise ConfigError(f"{self.name} has no auxiliary head: leave it out (--auxiliary 0)")
 
     @abstractmethod
-    def loss(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def loss(self, outputs: Outputs, targets: Targets) -> "Tensor":
         """Return the loss [] of a batch, the mean over its images, in float32 at least."""
 
-    def loss_sum(self, outputs: Outputs, targets: Targets) -> Tensor:
+    def loss_sum(self, outputs: Outputs, targets: Targets) -> "Tensor":
         """Return the loss [] of a batch, added up over its images."""
         return self.loss(outputs, targets) * len(targets)
 
     @abstractmethod
-    def distillation(self, outputs: Outputs, teacher: Outputs, temperature: float) -> Tensor:
+    def distillation(self, outputs: Outputs, teacher: Outputs, temperature: float) -> "Tensor":
         """Return how far outputs are from those of a teacher [], the mean over images."""
 
     @abstractmethod
@@ -185,7 +187,7 @@ class Task(ABC):
 
     @abstractmethod
     def random_targets(
-        self, images: Tensor, classes: int, generator: torch.Generator | None = None
+        self, images: "Tensor", classes: int, generator: "torch.Generator | None" = None
     ) -> Targets:
         """Return targets of the right form for images [B, C, H, W], drawn at random."""
 
@@ -193,12 +195,14 @@ class Task(ABC):
 _T = TypeVar("_T")
 
 
-def move(value: _T, device: torch.device) -> _T:
+def move(value: _T, device: "torch.device") -> _T:
     """Return outputs or targets with every tensor in them on `device`."""
     return cast("_T", _moved(value, device))
 
 
-def _moved(value: object, device: torch.device) -> object:
+def _moved(value: object, device: "torch.device") -> object:
+    from torch import Tensor
+
     match value:
         case Tensor():
             return value.to(device, non_blocking=True)
@@ -214,7 +218,9 @@ def _moved(value: object, device: torch.device) -> object:
 
 def join_outputs(parts: Sequence[Outputs]) -> Outputs:
     """Return the outputs of a batch from those of its parts, map by map."""
-    tensors = [part for part in parts if isinstance(part, Tensor)]
+    import torch
+
+    tensors = [part for part in parts if isinstance(part, torch.Tensor)]
     if tensors:
         return torch.cat(tensors)
     maps = cast("Sequence[tuple[Tensor, ...]]", parts)
