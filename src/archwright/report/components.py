@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import formatting
-from archwright.report.drawing.cell import Drawing, draw_architecture
+from archwright.report.drawing.architecture import draw_architecture
+from archwright.report.drawing.cell import Drawing
 from archwright.report.drawing.palette import Palette, series_colour
 from archwright.report.reading.read_run import Row, Run
 

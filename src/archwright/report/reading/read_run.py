@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from archwright.engine.runs.folder import SCHEMA, read_config
+from archwright.cost.steps import StepFacts, step_facts
+from archwright.engine.networks.network_file import read_graph
+from archwright.engine.runs.folder import SCHEMA, RunFolder, read_config
 from archwright.errors import RunError
 from archwright.io.files import decoded
 from archwright.io.schema import read_as, read_json
@@ -36,11 +38,15 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """An architecture as text and as cells."""
+    """An architecture as text and as cells.
+
+    Where each cell has one input, `steps` are those of the network; none if it was not written.
+    """
 
     space: str
     text: str
     cells: tuple[Cell, ...]
+    steps: tuple[StepFacts, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +156,7 @@ def load_run(folder: Path) -> Run:
         )
     lines = list(_log_lines(folder / "log.jsonl"))
     start = next(reversed(_of(lines, log_lines.Start)), log_lines.Start())
-    architecture = _read_architecture(folder / "architecture.json")
+    architecture = _read_architecture(RunFolder(folder))
     results = [(where, line) for where, line in lines if isinstance(line, log_lines.Result)]
     stops, pruned = _of(lines, log_lines.Stop), _of(lines, log_lines.Pruned)
     return Run(
@@ -286,14 +292,17 @@ class _ArchitectureForm:
     schema: float | None = None
 
 
-def _read_architecture(path: Path) -> Architecture | None:
+def _read_architecture(folder: RunFolder) -> Architecture | None:
+    path = folder.architecture
     if not path.exists():
         return None
     form = read_json(_ArchitectureForm, path, remedy=_REMEDY)
     if form.schema is not None and form.schema > SCHEMA:
         raise RunError(f"{path}: schema {form.schema:g} is newer than {SCHEMA}; update archwright")
     cells = tuple(_cell(kind, cell, f"{path} cells.{kind}") for kind, cell in form.cells.items())
-    return Architecture(space=form.space, text=form.text, cells=cells)
+    chain = all(cell.inputs == 1 for cell in cells) and folder.network.exists()
+    steps = step_facts(read_graph(folder.network)) if chain else ()
+    return Architecture(space=form.space, text=form.text, cells=cells, steps=steps)
 
 
 def _cell(kind: str, form: _CellForm, where: str) -> Cell:
