@@ -63,7 +63,7 @@ class Loop:
     """
 
     fabric: "Fabric"
-    keeper: Checkpointer
+    checkpointer: Checkpointer
     images: data.ImageData
     batches: data.Batches
     extra_state: Callable[[], State] = dict
@@ -83,13 +83,15 @@ class Loop:
         epoch, step = 0, 0
         best: float | None = None
         if state:
-            with loading(self.keeper.folder.checkpoint("last")):
+            with loading(self.checkpointer.folder.checkpoint("last")):
                 trainer.load_state(state["trainer"])
                 epoch, step, best = state["epoch"], state["step"], state["best"]
                 restore_random(state, self.fabric.device)  # building the module drew from it
         epochs, steps = trainer.config.epochs, len(self.batches)
         total, done = epochs * steps, epoch * steps + step
-        with ProgressBar(f"train {name}", total, done, visible=self.keeper.writes) as progress:
+        with ProgressBar(
+            f"train {name}", total, done, visible=self.checkpointer.writes
+        ) as progress:
             for current in range(epoch, epochs):
                 best = self._epoch(name, trainer, current, step, best, keep_best, progress)
                 step = 0
@@ -116,7 +118,7 @@ class Loop:
         which = f"the images of the {name} network"
         for step, (images, targets) in enumerate(self.batches.epoch(epoch, start), start):
             trainer.step(images, targets, (epoch + step / steps) / trainer.config.epochs)
-            self.keeper.after_step(
+            self.checkpointer.after_step(
                 step,
                 steps,
                 check=lambda: require_finite(epoch, {which: trainer.meter}),
@@ -126,13 +128,15 @@ class Loop:
         trainer.share_statistics()
         score, metric = self._log_epoch(name, trainer, epoch, progress), self.images.task.metric
         better = best is None or metric.rank(score) > metric.rank(best)
-        if better and keep_best and self.keeper.writes:
+        if better and keep_best and self.checkpointer.writes:
             network = trainer.eval_network.state_dict()
             content = {"epoch": epoch, metric.key: score, "network": network}
-            save_checkpoint(self.keeper.folder.checkpoint("best"), content, self.fabric.device)
+            save_checkpoint(
+                self.checkpointer.folder.checkpoint("best"), content, self.fabric.device
+            )
         best = score if best is None or better else best
         trainer.meter.reset()
-        self.keeper.save(self._state(trainer, epoch + 1, 0, best))
+        self.checkpointer.save(self._state(trainer, epoch + 1, 0, best))
         return best
 
     def _state(self, trainer: Trainer, epoch: int, step: int, best: float | None) -> State:
@@ -142,8 +146,8 @@ class Loop:
     def _log_epoch(self, name: str, trainer: Trainer, epoch: int, progress: ProgressBar) -> float:
         trained, scored = trainer.meter.over_processes(), self.score(trainer)
         metric, values = self.images.task.metric, scored.values()
-        if self.keeper.writes:
-            self.keeper.folder.log.write(
+        if self.checkpointer.writes:
+            self.checkpointer.folder.log.write(
                 "epoch",
                 name=name,
                 epoch=epoch,
@@ -152,7 +156,7 @@ class Loop:
                 **{f"test_{key}": value for key, value in values.items()},
                 lr=trainer.optimiser.param_groups[0]["lr"],
                 **self.extra_log(),
-                seconds=self.keeper.tick(),
+                seconds=self.checkpointer.tick(),
             )
         progress.note(
             f"{name}, epoch {epoch + 1}/{trainer.config.epochs}: train "

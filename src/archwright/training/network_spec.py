@@ -120,12 +120,12 @@ def baseline(kind: Rival, found: NetworkSpec, seed: int) -> NetworkSpec:
     return match_macs(made, found.macs)
 
 
-def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
-    """Return `entrant` at the width whose MACs come nearest to `macs`."""
+def match_macs(spec: NetworkSpec, macs: int) -> NetworkSpec:
+    """Return `spec` at the width whose MACs come nearest to `macs`."""
     best: tuple[int, NetworkSpec] | None = None
     for channels in range(1, 100_000):
         try:
-            wider = replace(entrant, size=replace(entrant.size, channels=channels))
+            wider = replace(spec, size=replace(spec.size, channels=channels))
             gap = wider.macs - macs
         except ConfigError:  # a width that the skeleton does not have
             continue
@@ -137,9 +137,9 @@ def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
     return best[1]
 
 
-def build(entrant: NetworkSpec, network: Network) -> GraphModule:
+def build(spec: NetworkSpec, network: Network) -> GraphModule:
     """Return the module of `network`, freshly initialised or with the weights that it inherits."""
     module = GraphModule(network)
-    if entrant.weights is not None:
-        module.load_state_dict(entrant.weights, strict=False)
+    if spec.weights is not None:
+        module.load_state_dict(spec.weights, strict=False)
     return module

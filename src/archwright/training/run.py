@@ -116,16 +116,16 @@ def train(config: TrainConfig) -> TrainResult:
 class _Training:
     """The networks of one run, one after the other."""
 
-    keeper: Checkpointer
+    checkpointer: Checkpointer
 
     def __init__(
         self, config: TrainConfig, fabric: "Fabric", found: NetworkSpec, images: data.ImageData
     ) -> None:
         self.config, self.fabric, self.images = config, fabric, images
-        self.entrants = [found, *(baseline(kind, found, config.seed) for kind in config.against)]
-        self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.entrants]
-        for entrant, network in zip(self.entrants, self.networks, strict=True):
-            what = f"the {entrant.name} network"
+        self.specs = [found, *(baseline(kind, found, config.seed) for kind in config.against)]
+        self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.specs]
+        for spec, network in zip(self.specs, self.networks, strict=True):
+            what = f"the {spec.name} network"
             require_trainable(fabric, config, network, config.batch_size, what)
         self.resolved = self._resolved(found)
         self.rows: list[NetworkResult] = []
@@ -146,64 +146,64 @@ class _Training:
             content["inherit"] = checksum(found.weights)
         return content
 
-    def run(self, keeper: Checkpointer) -> TrainResult:
+    def run(self, checkpointer: Checkpointer) -> TrainResult:
         """Every network that is left."""
-        self.keeper = keeper
-        state = keeper.restore()
+        self.checkpointer = checkpointer
+        state = checkpointer.restore()
         if state:
-            with loading(keeper.folder.checkpoint("last")):
+            with loading(checkpointer.folder.checkpoint("last")):
                 where, metrics = "the checkpoint", self.images.task.metrics
                 rows = rows_from_json(state, metrics, where, best=True)
                 self.rows = [read_as(NetworkResult, row, where) for row in rows]
-        elif keeper.writes:
+        elif checkpointer.writes:
             self._log_start()
-        if keeper.writes:  # before any checkpoint, which goes with it
-            found = self.entrants[0]
-            save_graph(keeper.folder, found.architecture, found.network)
-        left = list(zip(self.entrants, self.networks, strict=True))[len(self.rows) :]
-        for entrant, network in left:
-            self._train(entrant, network, state if state and state["trainer"] else None)
+        if checkpointer.writes:  # before any checkpoint, which goes with it
+            found = self.specs[0]
+            save_graph(checkpointer.folder, found.architecture, found.network)
+        left = list(zip(self.specs, self.networks, strict=True))[len(self.rows) :]
+        for spec, network in left:
+            self._train(spec, network, state if state and state["trainer"] else None)
             state = None
-        result = TrainResult(tuple(self.rows), keeper.tick(), keeper.folder.path)
-        if keeper.writes:
-            keeper.finish(result.to_json())
+        result = TrainResult(tuple(self.rows), checkpointer.tick(), checkpointer.folder.path)
+        if checkpointer.writes:
+            checkpointer.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result
 
     def _held(self) -> dict[str, Any]:
         return {"rows": [row_to_json(row) for row in self.rows]}
 
-    def _train(self, entrant: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
+    def _train(self, spec: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
-        module = build(entrant, network)
+        module = build(spec, network)
         trainer = Trainer(self.fabric, self.images.task, module, self.config)
         loop = Loop(
             fabric=self.fabric,
-            keeper=self.keeper,
+            checkpointer=self.checkpointer,
             images=self.images,
             batches=self.batches,
             extra_state=self._held,
         )
-        best = loop.run(entrant.name, trainer, state, keep_best=entrant.name == "found")
-        self._finish(entrant, trainer, loop.score(trainer), best)
+        best = loop.run(spec.name, trainer, state, keep_best=spec.name == "found")
+        self._finish(spec, trainer, loop.score(trainer), best)
 
     def _log_start(self) -> None:
-        self.keeper.folder.log.write(
+        self.checkpointer.folder.log.write(
             "start",
             kind="train",
-            params=graph_cost(self.entrants[0].network).params,
+            params=graph_cost(self.specs[0].network).params,
             versions=versions(),
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
-        cost, published = graph_cost(entrant.network), graph_cost(entrant.published)
+    def _finish(self, spec: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
+        cost, published = graph_cost(spec.network), graph_cost(spec.published)
         scores = {key: round(value, 4) for key, value in scored.values().items()}
         self.rows.append(
             NetworkResult(
-                name=entrant.name,
-                architecture=write_architecture(entrant.architecture),
-                channels=entrant.size.channels,
+                name=spec.name,
+                architecture=write_architecture(spec.architecture),
+                channels=spec.size.channels,
                 params=cost.params,
                 macs=cost.macs,
                 published_params=published.params,
@@ -212,7 +212,7 @@ class _Training:
                 best=round(best, 4),
             )
         )
-        if entrant.name == "found" and self.keeper.writes:
-            save_network(self.keeper.folder, entrant.architecture, trainer.eval_network)
-        if len(self.rows) < len(self.entrants):  # else the last checkpoint stays a network's
-            self.keeper.save({**self._held(), "trainer": None})
+        if spec.name == "found" and self.checkpointer.writes:
+            save_network(self.checkpointer.folder, spec.architecture, trainer.eval_network)
+        if len(self.rows) < len(self.specs):  # else the last checkpoint stays a network's
+            self.checkpointer.save({**self._held(), "trainer": None})
