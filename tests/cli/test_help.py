@@ -22,7 +22,7 @@ from archwright.errors import ConfigError
 def commands() -> Iterator[Command]:
     """All of them, also those in groups."""
     for name in COMMANDS:
-        found: Command | Group = import_module(f"archwright.cli.{name}").command
+        found: Command | Group = import_module(f"archwright.cli.commands.{name}").command
         if isinstance(found, Group):
             yield from found.parts.values()
         else:

@@ -1,4 +1,4 @@
-"""Results for people: lines and tables, without cuts if the output is no terminal."""
+"""Console output: lines and tables, not truncated if the output is no terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -23,7 +23,7 @@ _UNBOUNDED = 1000
 
 
 class Show:
-    """Writer to `stream`; with colours and the width of the terminal only if it is one."""
+    """Writer to `stream`; with colours and the width of the terminal only if it is a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         terminal = stream.isatty()
@@ -92,7 +92,7 @@ def count(value: int) -> str:
 
 
 def decimals(value: float | None, places: int = 2) -> str:
-    """Format a number with so many decimals; a dash for none."""
+    """Format a number with a fixed number of decimals; a dash for None."""
     return _NOTHING if value is None else f"{value:,.{places}f}"
 
 

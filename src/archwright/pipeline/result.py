@@ -22,17 +22,17 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """The final network, as it stands in its file.
+    """Final network, as it is in its file.
 
     Attributes:
         architecture: as text.
-        top1: percent of test images that the exported file gets right.
-        latency_ms: median for one image, on one thread of this machine's CPU, of the file;
-            `latency_spread_ms` is between which quarters of all times half of them lie.
-        feasible: whether every budget holds for it; None: there are none.
-        counted_at: the size of the final network, which all of it is counted and measured at.
-        rows: the network as the search left it, then each that was trained, the final one last of
-            those that were built.
+        top1: percent of test images that the exported file classifies correctly.
+        latency_ms: median of the file for one image, on one CPU thread of this machine;
+            `latency_spread_ms` is the interquartile range of the times.
+        feasible: whether every budget holds; None: there are none.
+        counted_at: the size of the final network, at which everything is counted and measured.
+        rows: the network as the search left it, then each trained network, the final one last of
+            the stages.
     """
 
     architecture: str

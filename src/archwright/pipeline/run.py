@@ -116,7 +116,7 @@ def _open(plan: Plan) -> RunFolder:
 
 
 class _Build:
-    """A build while it runs."""
+    """Build while it runs."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.plan, self.folder = plan, folder

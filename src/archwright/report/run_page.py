@@ -29,17 +29,17 @@ class PageRuns:
 
     @property
     def first(self) -> Run:
-        """The run that derived the architecture."""
+        """Run that derived the architecture."""
         return self.runs[0]
 
     @property
     def last(self) -> Run:
-        """The run that has the result."""
+        """Run with the final result."""
         return self.runs[-1]
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The networks of the result table; none if there is only one.
+        """Networks of the result table; none if there is only one.
 
         The networks of a pruning stand before those of the training, which has the unpruned one.
         """
@@ -51,14 +51,12 @@ class PageRuns:
 
     @property
     def titles(self) -> list[str]:
-        """The kind of each run."""
+        """Kinds of the runs."""
         return [_TITLES[run.kind] for run in self.runs]
 
 
 def page_runs(runs: Sequence[Run]) -> PageRuns | None:
-    """Return the runs of one page, in whatever order they come; None if they do not belong
-    together.
-    """
+    """Return the runs of one page, given in any order; None if they do not belong together."""
     if len(runs) == 1:
         return PageRuns((runs[0],))
     kinds = {run.kind: run for run in runs}

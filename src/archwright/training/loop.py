@@ -1,4 +1,4 @@
-"""Train a discrete network epoch by epoch, resumable: the one loop of trainings and prunings."""
+"""Training loop of discrete networks, resumable, shared by trainings and prunings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
     """Return the side in pixels of the square that is cut out of these images.
 
     Raises:
-        ConfigError: it is larger than they are.
+        ConfigError: it is larger than the images.
     """
     if config.cutout is not None:
         require(
@@ -41,7 +41,7 @@ def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
 def augmented_batches(
     fabric: "Fabric", config: TrainConfig, images: data.ImageData
 ) -> data.Batches:
-    """Return the training images as a network sees them while it is trained.
+    """Return the training images in augmented batches.
 
     Raises:
         ConfigError: the square to cut out is larger than the images.
@@ -55,11 +55,11 @@ def augmented_batches(
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """Epochs of training on some images, each scored on the test images, logged and kept.
+    """Training over epochs: each is scored on the test images, logged, and kept in a checkpoint.
 
     Attributes:
-        extra_state: gives what the run's checkpoints hold beside the training.
-        extra_log: gives what is logged of an epoch beside its loss and metrics.
+        extra_state: returns further content of checkpoints.
+        extra_log: returns further content of an epoch's log line.
     """
 
     fabric: "Fabric"
@@ -72,9 +72,9 @@ class Loop:
     def run(
         self, name: str, trainer: Trainer, state: State | None = None, *, keep_best: bool = False
     ) -> float:
-        """Train for all epochs, or from `state` on; return the best score of an epoch.
+        """Train for all epochs, or continue from `state`; return the best score of an epoch.
 
-        With `keep_best` the network of that epoch is kept as the checkpoint `best`.
+        With `keep_best`, the network of the best epoch is kept as the checkpoint `best`.
 
         Raises:
             RunError: `state` is of another network.

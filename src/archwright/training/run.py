@@ -1,4 +1,4 @@
-"""A training from start to end: the network in question, then those it is compared with."""
+"""Training from start to end: the network itself, then the baselines."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 class NetworkResult:
     """Row of the table: a network, its cost, and the task's metrics on the test images.
 
-    `published_params` and `published_macs` are those of its architecture as published, which
-    differ where weights are inherited.
+    `published_params` and `published_macs` are counts of its architecture as published, which
+    differ if weights are inherited.
 
     Attributes:
-        scores: metrics by key after the last epoch, the one that networks are ranked by first.
-        best: the best value of that one after any epoch.
+        scores: metrics by key after the last epoch, the ranking metric first.
+        best: the best value of the ranking metric after any epoch.
     """
 
     name: str
@@ -54,13 +54,13 @@ class NetworkResult:
 
     @property
     def score(self) -> float:
-        """The metric that networks are ranked by, after the last epoch."""
+        """Value of the ranking metric after the last epoch."""
         return next(iter(self.scores.values()))
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The network in question first, then its rivals."""
+    """Networks of a training: its own first, then the baselines."""
 
     rows: tuple[NetworkResult, ...]
     seconds: float
@@ -86,13 +86,13 @@ class TrainResult:
 
 
 def train(config: TrainConfig) -> TrainResult:
-    """Train a network, or go on with one, and leave its run folder complete.
+    """Train a network, or continue a training, and leave its run folder complete.
 
     Raises:
-        ConfigError, GenotypeError: a setting or an architecture that does not exist or fit.
+        ConfigError, GenotypeError: a setting or an architecture does not exist or does not fit.
         DataError: the images cannot be used.
         RunError: the run folder exists, or is of another configuration; the search to inherit from
-            left another network.
+            has another network.
         DivergedError: the loss is no longer finite.
     """
     named = named_space(config.space, config.architecture)
@@ -114,7 +114,7 @@ def train(config: TrainConfig) -> TrainResult:
 
 
 class _Training:
-    """The networks of one run, one after the other."""
+    """Networks of one run, trained one after the other."""
 
     checkpointer: Checkpointer
 
@@ -132,9 +132,9 @@ class _Training:
         self.batches = augmented_batches(fabric, config, images)
 
     def _resolved(self, found: NetworkSpec) -> dict[str, Any]:
-        """What is written down of the options: all that a reader of the run needs, and no paths.
+        """Return the recorded settings: everything that a reader of the run needs, and no paths.
 
-        Of a search that is inherited from, that is a checksum of its weights.
+        For inherited weights, a checksum replaces the path of the search.
         """
         content: dict[str, Any] = {
             **{"channels": found.size.channels, "cells": found.size.cells},
@@ -147,7 +147,7 @@ class _Training:
         return content
 
     def run(self, checkpointer: Checkpointer) -> TrainResult:
-        """Every network that is left."""
+        """Train every network that is left."""
         self.checkpointer = checkpointer
         state = checkpointer.restore()
         if state:

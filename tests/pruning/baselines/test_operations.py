@@ -128,7 +128,7 @@ def test_operations_are_tried_again_when_others_are_gone(monkeypatch: pytest.Mon
     first, second, third, *_ = [key for key in convs if key[0] == "cell0"][::2] + convs[8:]
     seen: list[frozenset[EdgeKey]] = []
 
-    def scores(given, removed: frozenset[EdgeKey], batches) -> dict[EdgeKey, float]:
+    def scores(task, given, removed: frozenset[EdgeKey], batches) -> dict[EdgeKey, float]:
         seen.append(removed)
         found = dict.fromkeys(removable(whole.network), 5.0)
         found |= {first: 0.1, second: 9.0 if first in removed else 0.2, third: 1.0}

@@ -74,12 +74,12 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
 
 @dataclass(frozen=True, kw_only=True)
 class TableAgreement:
-    """Agreement of a table's predictions with what was measured.
+    """Agreement of a table's predictions with measurements.
 
     Attributes:
         spearman: rank correlation.
         error: median relative error.
-        factor: median of measured over predicted: how much slower the machine was than the table.
+        factor: median of measured over predicted: the slow-down of the machine against the table.
         error_left: median relative error of the predictions times that factor.
     """
 

@@ -42,7 +42,7 @@ def network_facts(path: Path) -> dict[str, Any]:
 
 
 def show_network(facts: dict[str, Any], show: Show) -> dict[str, Any]:
-    """Show what `network_facts` gave."""
+    """Print the result of `network_facts`."""
     show.line(f"{facts['network']}: images {_shape(facts['image'])}")
     rows = [
         (

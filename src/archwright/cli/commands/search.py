@@ -41,7 +41,9 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
 
 
 def _costs(result: "SearchResult") -> Iterator[str]:
-    """What was limited or weighed, each beside its limit, and what it was counted at."""
+    """Return the costs with budgets or weights, each with its limit, and the size at which they are
+    counted.
+    """
     limits = result.limits or {}
     for name, value in (result.costs or {}).items():
         most = f" of at most {limits[name]:,.6g}" if name in limits else ""
@@ -52,7 +54,7 @@ def _costs(result: "SearchResult") -> Iterator[str]:
 
 
 def derived_flags() -> Iterator[Flag]:
-    """Yield the flags whose text or presence depends on the methods that there are."""
+    """Yield the flags whose text or presence depends on the registered methods."""
     named = {flag.name: flag for flag in read_flags(SearchConfig, "search")}
     methods = f"Search method: {', '.join(METHODS)}."
     yield replace(named["method"], text=methods)

@@ -20,7 +20,7 @@ from archwright.lowering import GraphModule
 from archwright.pruning.baselines.widths import rounded
 
 Ranking = Literal["layer", "network"]
-"""Scope in which channels are ranked: their layer (each loses the same fraction), or the network."""
+"""Scope in which channels are ranked: a layer (each loses the same fraction), or the network."""
 
 _HALVINGS = 10
 _NEAR = 0.995

@@ -22,9 +22,9 @@ def draw_architecture(architecture: Architecture, palette: Palette) -> list[Draw
 
 
 def _blocks(architecture: Architecture) -> list[Block]:
-    """Return the steps of a chain of blocks; none if the network is another one.
+    """Return the steps of a chain of blocks; none if the network has another form.
 
-    Without the network's file, the shapes and the steps between and around blocks are not known.
+    If the network's file is missing, only the names of the candidates are known.
     """
     cells = {cell.kind: cell for cell in architecture.cells}
     if len(cells) < 2 or not all(map(_is_block, cells.values())):

@@ -1,4 +1,4 @@
-"""Drawing of a network that is a chain of blocks, in rows that are read like text.
+"""Drawing of a network that is a chain of blocks, in rows from left to right, the first row on top.
 
 Steps whose outputs have the same shape stand in one row, so that a row is a stage of the network.
 """
@@ -22,7 +22,7 @@ MAX_WIDTH = 1080.0
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One step of the chain, as text.
+    """Step of the chain, as text.
 
     Attributes:
         words: its expression, such as `mb6 5x5 s2`.
@@ -39,7 +39,7 @@ class Block:
 
     @property
     def text(self) -> str:
-        """The expression and the size, as a screen reader reads them."""
+        """Expression and size, as a screen reader reads them."""
         return ", ".join(filter(None, (self.words, self.size)))
 
 

@@ -1,6 +1,6 @@
-"""The lines of a run's log that a report reads, each event with its fields and their types.
+"""Log lines that a report reads: the fields of each event and their types.
 
-A number is a float here also where it is whole: a report only writes it down.
+Whole numbers are floats, too: a report only prints them.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from archwright.spaces import Size
 
 @dataclass(frozen=True)
 class Event:
-    """The kind of a line."""
+    """Kind of a line."""
 
     event: str | None = None
 
 
 @dataclass(frozen=True)
 class Start:
-    """The begin of a run, or of its continuation."""
+    """Start of a run, or of its continuation."""
 
     decisions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     params: float | None = None
@@ -29,7 +29,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics that an epoch may log; percent, nats, seconds."""
+    """Metrics that an epoch may log; percent, nats, seconds."""
 
     train_loss: float | None = None
     train_top1: float | None = None
@@ -46,13 +46,13 @@ class Metrics:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics that were logged, by name."""
+        """Logged metrics by name."""
         return known({each.name: getattr(self, each.name) for each in fields(Metrics)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch(Metrics):
-    """The end of an epoch of the network `name`; see `read_run.Epoch`."""
+    """End of an epoch of the network `name`; see `read_run.Epoch`."""
 
     epoch: int
     name: str = ""
@@ -63,7 +63,7 @@ class Epoch(Metrics):
 
 @dataclass(frozen=True)
 class Stop:
-    """An early stop: the rule, and the epoch (from 0) whose alpha was taken."""
+    """Early stop: the rule, and the epoch (from 0) whose alpha was taken."""
 
     rule: str
     taken: int
@@ -71,7 +71,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Supernet:
-    """A supernet of an ensemble that has ended."""
+    """Finished supernet of an ensemble."""
 
     number: int
     seed: int
@@ -80,7 +80,7 @@ class Supernet:
 
 @dataclass(frozen=True)
 class Export:
-    """A file that the run's network was exported to, and its measurements."""
+    """Exported file of the run's network, and its measurements."""
 
     file: str
     format: str
@@ -96,9 +96,9 @@ class Export:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The nodes that a pruning deleted, by cell, and the kind of each cell.
+    """Nodes that a pruning deleted, by cell, and the kind of each cell.
 
-    `top1` is that of the network before it was fine-tuned.
+    `top1` is measured before the fine-tuning.
     """
 
     deleted: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
@@ -108,7 +108,7 @@ class Pruned:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """The measurements of a network."""
+    """Measurements of a network."""
 
     architecture: str | None = None
     channels: float | None = None
@@ -121,14 +121,14 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Measured):
-    """A network of a table of results."""
+    """Network of a table of results."""
 
     name: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontPoint:
-    """A point of a Pareto front."""
+    """Point of a Pareto front."""
 
     costs: dict[str, float | None] = field(default_factory=dict[str, float | None])
     accuracy: float | None = None
@@ -136,7 +136,7 @@ class FrontPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Result(Measured):
-    """The end of a run; `counted_at` is the size that costs are counted at."""
+    """End of a run; `counted_at` is the size at which costs are counted."""
 
     rows: tuple[Row, ...] = ()
     seconds: float | None = None
@@ -158,5 +158,5 @@ EVENTS: Mapping[str | None, type[Any]] = {
 
 
 def known(numbers: Mapping[str, float | None]) -> dict[str, float]:
-    """Leave out the numbers that are not known."""
+    """Return the numbers that are not None."""
     return {name: value for name, value in numbers.items() if value is not None}

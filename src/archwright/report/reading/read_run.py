@@ -1,4 +1,4 @@
-"""What a run folder says, read into typed values; what is wrong with it is one RunError line."""
+"""Run folders as typed values; damage in a folder raises a RunError of one line."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ KINDS = ("search", "train", "prune")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell: input nodes first, then nodes that sum their edges, some of which are the output."""
+    """Cell: input nodes first, then nodes that sum their edges, some of which are the output."""
 
     kind: str
     inputs: int
@@ -28,7 +28,7 @@ class Cell:
 
     @property
     def edges(self) -> tuple[tuple[str, int, int], ...]:
-        """Every edge as (candidate, source, target)."""
+        """Edges as (candidate, source, target)."""
         return tuple(
             (op, source, self.inputs + i)
             for i, node in enumerate(self.nodes)
@@ -38,9 +38,9 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """An architecture as text and as cells.
+    """Architecture as text and as cells.
 
-    Where each cell has one input, `steps` are those of the network; none if it was not written.
+    `steps` are the steps of the network, if each cell has one input and the network was written.
     """
 
     space: str
@@ -51,10 +51,10 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch of one network; `values` holds the metrics that were logged.
+    """Epoch of one network; `values` holds the logged metrics.
 
-    `skips` is, for each kind of cell, the share of its decisions that a skip leads. A gate is that
-    of a node: `cell0:2`.
+    `skips` is, for each kind of cell, the fraction of its decisions whose strongest candidate is a
+    skip. A gate is named after its node: `cell0:2`.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was measured of one discrete network."""
+    """Measurements of one discrete network."""
 
     name: str
     architecture: str | None = None
@@ -79,13 +79,13 @@ class Row:
 
     @property
     def scores(self) -> dict[str, float | None]:
-        """Metrics by key, the one that networks are ranked by first."""
+        """Metrics by key, the ranking metric first."""
         return {"top1": self.top1}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run ended: the network it is about first, then those it is compared with."""
+    """Result of a run: its own network first, then the baselines."""
 
     rows: tuple[Row, ...]
     seconds: float | None
@@ -95,7 +95,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One of several supernets that decided together: its folder, and what it found by itself."""
+    """Supernet of an ensemble: its folder, and the architecture that it would derive alone."""
 
     folder: str
     seed: int
@@ -104,7 +104,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder; `result` is None while the run has not finished."""
+    """Run folder; `result` is None until the run has finished."""
 
     name: str
     kind: str
@@ -123,12 +123,14 @@ class Run:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The networks that the log tells apart, in the order met; "" if it names none."""
+        """Names of the networks in the log, in the order of appearance; "" if networks are not
+        named.
+        """
         return tuple(dict.fromkeys(epoch.name for epoch in self.epochs))
 
     @property
     def seconds(self) -> float | None:
-        """How long the run took, or has taken so far."""
+        """Duration of the run, so far if it has not finished."""
         if self.result is not None and self.result.seconds is not None:
             return self.result.seconds
         return max(
@@ -137,7 +139,7 @@ class Run:
 
 
 def load_run(folder: Path) -> Run:
-    """Read the run in `folder`; an unfinished one is read as far as it went.
+    """Read the run in `folder`; of an unfinished run, everything logged so far.
 
     Raises:
         RunError: there is none, it is a build, or a file in it is damaged (file and place named).
@@ -193,7 +195,7 @@ def _member(line: log_lines.Supernet) -> Member:
 
 
 def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Yield the lines whose event the report reads, with their places.
+    """Yield the log lines with known events, with their places.
 
     Raises:
         RunError: the file is missing, or a line is damaged.
@@ -220,7 +222,7 @@ def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
 
 
 def _read(kind: type[_L], content: object, where: str) -> _L:
-    """Read a line; what was measured may be NaN or infinite."""
+    """Read a line; measured values may be NaN or infinite."""
     return read_as(kind, content, where, remedy=_REMEDY, finite=False)
 
 
@@ -228,7 +230,9 @@ _REMEDY = "restore it, or run again"
 
 
 def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
-    """Return epochs in order, networks in the order met; of an epoch run again, the last record."""
+    """Return epochs in order, networks in the order of appearance; of a repeated epoch, the last
+    record.
+    """
     found: dict[tuple[str, int], Epoch] = {}
     order: dict[str, int] = {}
     for where, line in lines:
@@ -275,7 +279,7 @@ def _row(line: log_lines.Measured, name: str, architecture: str | None) -> Row:
 
 @dataclass(frozen=True, kw_only=True)
 class _CellForm:
-    """A cell as its file has it."""
+    """Cell in its file."""
 
     inputs: int
     nodes: tuple[tuple[tuple[str, int], ...], ...]
@@ -284,7 +288,7 @@ class _CellForm:
 
 @dataclass(frozen=True, kw_only=True)
 class _ArchitectureForm:
-    """An architecture as its file has it."""
+    """Architecture in its file."""
 
     space: str
     text: str
