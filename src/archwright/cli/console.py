@@ -65,12 +65,9 @@ class Show:
         self, networks: "Sequence[Row] | Sequence[NetworkResult] | Sequence[Measured]"
     ) -> None:
         """Print one row per network: its name, its costs and its score."""
-        from archwright.tasks import find_metric
-
-        metric = find_metric(next((key for row in networks for key in row.scores), "top1"))
-        score = f"{metric.label} {metric.unit}"
+        key = next((key for row in networks for key in row.scores), "")
         self.table(
-            ("network", "architecture", "channels", "parameters", "MACs", score),
+            ("network", "architecture", "channels", "parameters", "MACs", column(key)),
             [
                 (
                     network.name,
@@ -78,12 +75,20 @@ class Show:
                     decimals(network.channels, 0),
                     decimals(network.params, 0),
                     decimals(network.macs, 0),
-                    decimals(network.scores[metric.key]),
+                    decimals(network.scores.get(key)),
                 )
                 for network in networks
             ],
             texts=2,
         )
+
+
+def column(key: str) -> str:
+    """Return the heading of the column of a metric: its label and its unit."""
+    from archwright.tasks import find_metric
+
+    metric = find_metric(key)
+    return f"{metric.label} {metric.unit}".rstrip()
 
 
 def count(value: int) -> str:

@@ -70,8 +70,9 @@ class ExportResult:
     batch_size: int
     threads: int
     runtime: str
-    top1: float | None = None
-    top1_float32: float | None = None
+    metric: str
+    score: float | None = None
+    score_float32: float | None = None
     bytes_float32: int | None = None
     latency_ms_float32: float | None = None
     macs_unpruned: int | None = None
@@ -83,7 +84,9 @@ class ExportResult:
     def to_json(self) -> dict[str, Any]:
         """Return the result for a machine; fields without a value are left out."""
         content = {**asdict(self), "run": str(self.run), "file": str(self.file), "noted": None}
-        return {name: value for name, value in content.items() if value is not None}
+        del content["metric"]
+        keys = {"score": self.metric, "score_float32": f"{self.metric}_float32"}
+        return {keys.get(n, n): value for n, value in content.items() if value is not None}
 
 
 def export(config: ExportConfig) -> ExportResult:
@@ -130,6 +133,7 @@ def export(config: ExportConfig) -> ExportResult:
         batch_size=config.batch_size,
         threads=config.threads,
         runtime=backend.runtime_version(),
+        metric=trained.space.task.metric.key,
         **_latencies(config, trained, files),
         **scores,
     )
@@ -178,7 +182,7 @@ def _quantised(
         score_exported(fabric, load(content, config.format, threads=threads), images).headline
         for content in (made[""], plain)
     )
-    scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
+    scored = {"score": own, "score_float32": before, "bytes_float32": len(plain)}
     return {**made, "float32": plain}, {**scored, "data_summary": data.about(images)}
 
 

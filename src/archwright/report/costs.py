@@ -13,7 +13,7 @@ class ParetoPoint:
 
     cost: str
     value: float
-    top1: float
+    score: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def front_point(point: log_lines.FrontPoint, where: str) -> ParetoPoint:
     if not costs or point.accuracy is None:
         raise RunError(f"{where}: a point needs costs and accuracy; run again")
     cost, value = next(iter(costs.items()))
-    return ParetoPoint(cost=cost, value=value, top1=point.accuracy)
+    return ParetoPoint(cost=cost, value=value, score=point.accuracy)
 
 
 def priced(result: log_lines.Result) -> Priced | None:

@@ -100,7 +100,8 @@ def page_view(
         "exports": [row for run in page.runs for row in components.exports(run)],
         "budgets": budgets(judged),
         "counted_at": counted_at,
-        "rows": components.measured([(row.name, "", row) for row in page.rows]),
+        "rows": components.measured([(row.name, "", row) for row in page.rows], page.last.metrics),
+        "metrics": [formatting.heading(metric) for metric in page.last.metrics],
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": components.drawings(page.first, palette),
         "members": page.first.members,
@@ -128,10 +129,11 @@ def _verdict(page: PageRuns) -> str:
     parts = [formatting.verdict(page.last, f"The {_TITLES[page.last.kind].lower()}")]
     if search.seconds is not None:
         parts.append(f"The search took {formatting.duration(search.seconds)}")
-        inherited = search.result.rows[0].top1 if search.result else None
+        inherited = search.result.rows[0].score if search.result else None
         if inherited is not None:
             parts[-1] += (
-                f"; with the weights of its supernet the network had {formatting.share(inherited)}"
+                f"; with the weights of its supernet the network had "
+                f"{formatting.score(search.metric, inherited)}"
             )
         parts[-1] += "."
     return " ".join(parts)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.console import Show, count, decimals
+from archwright.cli.console import Show, column, count, decimals
 from archwright.cli.flags import METHOD, Flag, read_flags
 from archwright.cli.page import show_page
 from archwright.engine.options import require
@@ -23,7 +23,8 @@ def _run(config: SearchConfig) -> "SearchResult":
 
 
 def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
-    from archwright.engine.runs.folder import RunFolder
+    from archwright.engine.runs.folder import RunFolder, read_config
+    from archwright.tasks import get_task
 
     content = result.to_json()
     numbers = (
@@ -32,7 +33,8 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
         decimals(result.accuracy),
         decimals(result.seconds, 1),
     )
-    show.table(("network", "parameters", "MACs", "top-1 %", "seconds"), [("found", *numbers)])
+    score = column(get_task(str(read_config(result.out)["task"])).metric.key)
+    show.table(("network", "parameters", "MACs", score, "seconds"), [("found", *numbers)])
     show.line(f"architecture: {content['architecture']}")
     for line in _costs(result):
         show.line(line)

@@ -3,11 +3,16 @@
 Whole numbers are floats, too: a report only prints them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from archwright.spaces import Size
+from archwright.tasks import Metric
+
+Scores = dict[str, float | None]
+"""Metrics of the task by key (of an epoch: by split and key, `valid_top1`), see `with_scores`."""
+SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -29,25 +34,16 @@ class Start:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics that an epoch may log; percent, nats, seconds."""
+    """Measurements that an epoch of every task may log; nats, seconds."""
 
     train_loss: float | None = None
-    train_top1: float | None = None
     valid_loss: float | None = None
-    valid_top1: float | None = None
     test_loss: float | None = None
-    test_top1: float | None = None
-    test_top5: float | None = None
     lr: float | None = None
     entropy: float | None = None
     gap: float | None = None
     eigenvalue: float | None = None
     seconds: float | None = None
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Logged metrics by name."""
-        return known({each.name: getattr(self, each.name) for each in fields(Metrics)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +52,17 @@ class Epoch(Metrics):
 
     epoch: int
     name: str = ""
+    scores: Scores = field(default_factory=dict[str, float | None])
     alpha: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     skips: dict[str, float | None] = field(default_factory=dict[str, float | None])
     gates: dict[str, float | None] = field(default_factory=dict[str, float | None])
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Logged metrics by name."""
+        return known(
+            {each.name: getattr(self, each.name) for each in fields(Metrics)} | self.scores
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Export:
     format: str
     weights: str
     bytes: float | None = None
-    top1: float | None = None
+    scores: Scores = field(default_factory=dict[str, float | None])
     latency_ms: float | None = None
     latency_spread_ms: float | None = None
     runtime: str = ""
@@ -98,12 +102,12 @@ class Export:
 class Pruned:
     """Nodes that a pruning deleted, by cell, and the kind of each cell.
 
-    `top1` is measured before the fine-tuning.
+    `scores` are measured before the fine-tuning.
     """
 
     deleted: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     kinds: dict[str, str] = field(default_factory=dict[str, str])
-    top1: float | None = None
+    scores: Scores = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +119,7 @@ class Measured:
     params: float | None = None
     macs: float | None = None
     accuracy: float | None = None
-    top1: float | None = None
-    top5: float | None = None
+    scores: Scores = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +158,24 @@ EVENTS: Mapping[str | None, type[Any]] = {
     "pruned": Pruned,
     "result": Result,
 }
+
+
+def with_scores(line: object, metrics: Sequence[Metric]) -> object:
+    """Return the line, and the rows in it, with the numbers of these metrics under `scores`.
+
+    A log has each under the metric's own key.
+    """
+    if not isinstance(line, dict):
+        return line
+    content = cast("dict[str, object]", line)
+    keys = [metric.key for metric in metrics]
+    names = [*keys, *(f"{split}_{key}" for split in SPLITS for key in keys)]
+    scores = {name: content[name] for name in names if name in content}
+    rows = content.get("rows")
+    if isinstance(rows, list):
+        each = [with_scores(row, metrics) for row in cast("list[object]", rows)]
+        content = {**content, "rows": each}
+    return {**content, "scores": scores}
 
 
 def known(numbers: Mapping[str, float | None]) -> dict[str, float]:

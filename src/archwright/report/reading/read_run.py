@@ -1,6 +1,6 @@
 """Run folders as typed values; damage in a folder raises a RunError of one line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from archwright.io.files import decoded
 from archwright.io.schema import read_as, read_json
 from archwright.report.costs import ParetoPoint, Priced, front_point, priced
 from archwright.report.reading import log_lines
+from archwright.tasks import CLASSIFICATION, Metric, get_task
 
 KINDS = ("search", "train", "prune")
 
@@ -67,20 +68,19 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Measurements of one discrete network."""
+    """Measurements of one discrete network; `scores` by the metric's key, the ranking one first."""
 
     name: str
     architecture: str | None = None
     channels: float | None = None
     params: float | None = None
     macs: float | None = None
-    top1: float | None = None
-    top5: float | None = None
+    scores: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
 
     @property
-    def scores(self) -> dict[str, float | None]:
-        """Metrics by key, the ranking metric first."""
-        return {"top1": self.top1}
+    def score(self) -> float | None:
+        """Value of the ranking metric."""
+        return next(iter(self.scores.values()), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,7 @@ class Run:
     name: str
     kind: str
     config: Mapping[str, object]
+    metrics: tuple[Metric, ...]
     decisions: Mapping[str, tuple[str, ...]]
     params: float | None
     versions: Mapping[str, str]
@@ -120,6 +121,11 @@ class Run:
     stop: log_lines.Stop | None = None
     pruned: log_lines.Pruned | None = None
     members: tuple[Member, ...] = ()
+
+    @property
+    def metric(self) -> Metric:
+        """Metric that networks are ranked by."""
+        return self.metrics[0]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -156,7 +162,8 @@ def load_run(folder: Path) -> Run:
             f"{folder / 'config.json'}: kind {kind!r} is not one of {', '.join(KINDS)}: "
             f"give the folder of such a run"
         )
-    lines = list(_log_lines(folder / "log.jsonl"))
+    metrics = get_task(str(config.get("task", CLASSIFICATION.name))).metrics
+    lines = list(_log_lines(folder / "log.jsonl", metrics))
     start = next(reversed(_of(lines, log_lines.Start)), log_lines.Start())
     architecture = _read_architecture(RunFolder(folder))
     results = [(where, line) for where, line in lines if isinstance(line, log_lines.Result)]
@@ -165,12 +172,13 @@ def load_run(folder: Path) -> Run:
         name=folder.resolve().name,
         kind=kind,
         config=config,
+        metrics=metrics,
         decisions=start.decisions,
         params=start.params,
         versions={name: str(version) for name, version in start.versions.items()},
         hardware=start.hardware,
         epochs=_epochs(lines, start.decisions),
-        result=_result(*results[-1], architecture) if results else None,
+        result=_result(*results[-1], architecture, metrics) if results else None,
         architecture=architecture,
         stop=stops[-1] if stops else None,
         # of a file that was written again, the last line
@@ -194,7 +202,7 @@ def _member(line: log_lines.Supernet) -> Member:
     return Member(folder=folder, seed=line.seed, architecture=line.architecture)
 
 
-def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
+def _log_lines(path: Path, metrics: Sequence[Metric]) -> Iterator[tuple[str, object]]:
     """Yield the log lines with known events, with their places.
 
     Raises:
@@ -218,7 +226,8 @@ def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
             raise RunError(f"{where} is not JSON ({error}): delete that line") from None
         event = _read(log_lines.Event, content, where).event
         if event in log_lines.EVENTS:
-            yield where, _read(log_lines.EVENTS[event], content, where)
+            scored = log_lines.with_scores(content, metrics)
+            yield where, _read(log_lines.EVENTS[event], scored, where)
 
 
 def _read(kind: type[_L], content: object, where: str) -> _L:
@@ -257,23 +266,32 @@ def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Ep
     return tuple(sorted(found.values(), key=lambda e: (order[e.name], e.epoch)))
 
 
-def _result(where: str, line: log_lines.Result, architecture: Architecture | None) -> Result:
-    rows = tuple(_row(row, row.name, None) for row in line.rows)
+def _result(
+    where: str,
+    line: log_lines.Result,
+    architecture: Architecture | None,
+    metrics: Sequence[Metric],
+) -> Result:
+    rows = tuple(_row(row, row.name, None, metrics) for row in line.rows)
     if not rows:
-        rows = (_row(line, "found", architecture.text if architecture else None),)
+        rows = (_row(line, "found", architecture.text if architecture else None, metrics),)
     front = tuple(front_point(point, where) for point in line.front)
     return Result(rows=rows, seconds=line.seconds, front=front, priced=priced(line))
 
 
-def _row(line: log_lines.Measured, name: str, architecture: str | None) -> Row:
+def _row(
+    line: log_lines.Measured, name: str, architecture: str | None, metrics: Sequence[Metric]
+) -> Row:
+    scores = {metric.key: line.scores.get(metric.key) for metric in metrics}
+    if scores[metrics[0].key] is None:
+        scores[metrics[0].key] = line.accuracy  # as a search names the ranking metric
     return Row(
         name=name,
         architecture=line.architecture or architecture,
         channels=line.channels,
         params=line.params,
         macs=line.macs,
-        top1=line.accuracy if line.top1 is None else line.top1,
-        top5=line.top5,
+        scores=scores,
     )
 
 
