@@ -5,33 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from archwright.engine.networks.trained import TrainedNetwork
-from archwright.engine.scoring.scores import row_to_json, rows_from_json, score_of
+from archwright.engine.scoring.scores import ScoredNetwork, row_to_json, rows_from_json, score_of
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.spaces import Size, write_architecture
 from archwright.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Row of the table: a network, its cost, and the task's metric on the test images.
-
-    `published_params` and `published_macs` are counts of its architecture as published, which
-    differ if weights were inherited from a search.
-    """
-
-    name: str
-    architecture: str
-    channels: int
-    params: int
-    macs: int
-    published_params: int
-    published_macs: int
-    scores: dict[str, float]
-
-    @property
-    def score(self) -> float:
-        """Value of the metric that networks are ranked by."""
-        return next(iter(self.scores.values()))
+class Measured(ScoredNetwork):
+    """Row of the table: a network with its ranking score on the test images."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON, with the metric under its own key."""

@@ -14,7 +14,7 @@ from archwright.engine.networks.weights import save_network
 from archwright.engine.runs.checkpoint import loading
 from archwright.engine.runs.checkpointer import Checkpointer
 from archwright.engine.scoring.meter import Meter
-from archwright.engine.scoring.scores import row_to_json, rows_from_json
+from archwright.engine.scoring.scores import ScoredNetwork, row_to_json, rows_from_json
 from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
 from archwright.graph import Network
 from archwright.io.schema import read_as, result_of
@@ -30,32 +30,11 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-@dataclass(frozen=True)
-class NetworkResult:
-    """Row of the table: a network, its cost, and the task's metrics on the test images.
+@dataclass(frozen=True, kw_only=True)
+class NetworkResult(ScoredNetwork):
+    """Row of the table: scores are after the last epoch, `best` the best ranking score of any."""
 
-    `published_params` and `published_macs` are counts of its architecture as published, which
-    differ if weights are inherited.
-
-    Attributes:
-        scores: metrics by key after the last epoch, the ranking metric first.
-        best: the best value of the ranking metric after any epoch.
-    """
-
-    name: str
-    architecture: str
-    channels: int
-    params: int
-    macs: int
-    published_params: int
-    published_macs: int
-    scores: dict[str, float]
     best: float
-
-    @property
-    def score(self) -> float:
-        """Value of the ranking metric after the last epoch."""
-        return next(iter(self.scores.values()))
 
 
 @dataclass(frozen=True)
