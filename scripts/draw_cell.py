@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archwright import report
 from archwright.io.files import write_text
-from archwright.report.drawing.cell import draw_architecture
+from archwright.report.drawing.architecture import draw_architecture
 from archwright.report.drawing.palette import Palette
 from archwright.report.reading.read_run import load_run
 

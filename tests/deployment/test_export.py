@@ -132,14 +132,14 @@ def test_a_program_of_torch(trained: Path, tmp_path: Path) -> None:
 def test_int8_stands_beside_float32(trained: Path, tmp_path: Path) -> None:
     file, plain = tmp_path / "a.onnx", tmp_path / "plain.onnx"
     result = exported(trained, file, weights="int8", calibration=64)
-    assert (result.top1_float32, result.bytes_float32) == (
+    assert (result.score_float32, result.bytes_float32) == (
         score(trained)[0],
         exported(trained, plain).bytes,
     )
-    assert result.top1 == score(file, test_limit=96)[0]
-    assert result.top1 is not None
-    assert result.top1_float32 is not None
-    assert abs(result.top1 - result.top1_float32) <= 5  # five images of 96
+    assert result.score == score(file, test_limit=96)[0]
+    assert result.score is not None
+    assert result.score_float32 is not None
+    assert abs(result.score - result.score_float32) <= 5  # five images of 96
     assert result.latency_ms_float32 is not None
     assert result.size_mb == pytest.approx(1e-6 * result.params)
     kinds = Counter(node.op_type for node in onnx.load(file).graph.node)

@@ -28,7 +28,7 @@ from archwright.pruning.config import PruneConfig
 from archwright.pruning.prunable import load_prunable
 from archwright.pruning.result import PruneResult
 from archwright.pruning.run import prune
-from archwright.pruning.select import select
+from archwright.pruning.select import select_greedy
 from archwright.pruning.stages import Stages
 from archwright.pruning.targets import targets_of
 from archwright.spaces import Size, get_space, read_architecture, write_architecture
@@ -96,7 +96,7 @@ def test_the_gates_decide(pruned: PruneResult, trained: Path) -> None:
         for name, value in record["importance"].items()
     }
     config, source = tiny_pruning(trained, pruned.out), load_prunable(trained)
-    found = select(importance, targets_of(config, source.network), config.pruning)
+    found = select_greedy(importance, targets_of(config, source.network), config.pruning)
     assert found.by_place() == record["deleted"]
     assert read_architecture(str(pruned.out)).pruning == found
 

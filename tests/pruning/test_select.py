@@ -14,9 +14,9 @@ from archwright.cost import graph_cost
 from archwright.errors import ConfigError
 from archwright.graph import Network, Node, Pruning, named_fusion
 from archwright.graph.passes.rewire import deletable, rewire
-from archwright.pruning.latency import quietest
-from archwright.pruning.min_cost_set import furthest
-from archwright.pruning.select import Target, attainable, choose, select
+from archwright.pruning.latency import min_latency
+from archwright.pruning.min_cost_set import min_cost_set
+from archwright.pruning.select import Target, attainable, select_greedy, select_measured
 
 from .helpers import fusions, networks
 
@@ -45,25 +45,27 @@ def costs(saves: Mapping[Node, float], limit: float, name: str = "--macs", **mor
     ],
 )
 def test_the_least_important_go_first(limit: float, deleted: set[Node]) -> None:
-    assert select(RANK, [costs(SAVES, limit)], Pruning()).deleted == deleted
+    assert select_greedy(RANK, [costs(SAVES, limit)], Pruning()).deleted == deleted
 
 
 def test_importance_may_be_taken_per_cost() -> None:
-    found = select(RANK, [costs(SAVES, 80)], Pruning(), per_cost=True)
+    found = select_greedy(RANK, [costs(SAVES, 80)], Pruning(), per_cost=True)
     assert found.deleted == {("cell1", 2)}  # 0.2 for a fifth: as 0.1 for a tenth, and it suffices
 
 
 def test_what_was_to_go_before_is_the_least_important() -> None:
     first = Pruning(deleted=frozenset({("cell0", 3)}))
-    assert select(RANK, [costs(SAVES, 70)], first).deleted == first.deleted
-    assert select(RANK, [costs(SAVES, 65)], first).deleted == {("cell0", 3), ("cell0", 2)}
-    spared = select(RANK, [costs(SAVES, 100)], first)  # and comes back where nothing has to go
+    assert select_greedy(RANK, [costs(SAVES, 70)], first).deleted == first.deleted
+    assert select_greedy(RANK, [costs(SAVES, 65)], first).deleted == {("cell0", 3), ("cell0", 2)}
+    spared = select_greedy(
+        RANK, [costs(SAVES, 100)], first
+    )  # and comes back where nothing has to go
     assert not spared.deleted
 
 
 def test_per_cost_what_costs_more_goes_first_of_those_that_are_better_gone() -> None:
     rank = dict.fromkeys(SAVES, -1.0)
-    found = select(rank, [costs(SAVES, 70)], Pruning(), per_cost=True)
+    found = select_greedy(rank, [costs(SAVES, 70)], Pruning(), per_cost=True)
     assert found.deleted == {max(SAVES, key=SAVES.__getitem__)}
 
 
@@ -77,13 +79,16 @@ def test_per_cost_is_what_a_node_saves_when_it_goes_next() -> None:
     rank = {("cell0", 2): 5.0, ("cell0", 3): 2.0, ("cell1", 2): 1.0}
     target = Target(name="--macs", unit="MACs", cost=cost, limit=80)
     some = Pruning(deleted=frozenset({("cell0", 2)}))
-    assert select(rank, [target], Pruning(), per_cost=True).deleted == {("cell0", 3), ("cell1", 2)}
-    assert ("cell0", 3) in select(rank, [target], some, per_cost=True).deleted
+    assert select_greedy(rank, [target], Pruning(), per_cost=True).deleted == {
+        ("cell0", 3),
+        ("cell1", 2),
+    }
+    assert ("cell0", 3) in select_greedy(rank, [target], some, per_cost=True).deleted
 
 
 def test_every_target_is_met() -> None:
     other = {("cell0", 2): 0.0, ("cell0", 3): 0.0, ("cell1", 2): 5.0, ("cell1", 3): 40.0}
-    found = select(RANK, [costs(SAVES, 90), costs(other, 96, "--params")], Pruning())
+    found = select_greedy(RANK, [costs(SAVES, 90), costs(other, 96, "--params")], Pruning())
     assert found.deleted == {("cell1", 2)}
 
 
@@ -95,7 +100,7 @@ def test_what_saves_nothing_yet_is_asked_again() -> None:
         return 100 - sum(SAVES[node] for node in pruning.deleted) - 50 * both
 
     target = Target(name="--macs", unit="MACs", cost=cost, limit=25)
-    assert ("cell1", 3) in select(RANK, [target], Pruning()).deleted
+    assert ("cell1", 3) in select_greedy(RANK, [target], Pruning()).deleted
 
 
 def test_a_target_out_of_reach_says_what_can_be_had() -> None:
@@ -104,7 +109,7 @@ def test_a_target_out_of_reach_says_what_can_be_had() -> None:
         "for no less"
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
-        select(RANK, [costs(SAVES, 39)], Pruning())
+        select_greedy(RANK, [costs(SAVES, 39)], Pruning())
 
 
 def test_large_numbers_are_written_out() -> None:
@@ -112,7 +117,7 @@ def test_large_numbers_are_written_out() -> None:
     target = costs(saves, 1e6, cost=lambda pruning: 1e8 - sum(saves[n] for n in pruning.deleted))
     message = "down to 1,000,000 MACs: with 3 nodes deleted 40,000,000 of 100,000,000 are left"
     with pytest.raises(ConfigError, match=message):
-        select(RANK, [target], Pruning())
+        select_greedy(RANK, [target], Pruning())
 
 
 def test_what_is_measured_decides() -> None:
@@ -124,14 +129,14 @@ def test_what_is_measured_decides() -> None:
         return calls[-1]
 
     target = costs(SAVES, 90, measured=measured)
-    found = choose(RANK, [target], Pruning())
+    found = select_measured(RANK, [target], Pruning())
     assert calls == [135, 75]
     assert found.deleted == {("cell0", 3), ("cell1", 2)}
 
 
 def test_a_prediction_that_is_too_careful_stays() -> None:
     target = costs(SAVES, 75, measured=lambda pruning: 0.5 * costs(SAVES, 75).cost(pruning))
-    assert choose(RANK, [target], Pruning()) == select(RANK, [target], Pruning())
+    assert select_measured(RANK, [target], Pruning()) == select_greedy(RANK, [target], Pruning())
 
 
 def test_measurements_may_never_come_down() -> None:
@@ -142,30 +147,32 @@ def test_measurements_may_never_come_down() -> None:
         r"the machine alone meanwhile, or ask for more"
     )
     with pytest.raises(ConfigError, match=message):
-        choose(dict.fromkeys(saves, 1.0), [target], Pruning())
+        select_measured(dict.fromkeys(saves, 1.0), [target], Pruning())
     saves = {("cell0", n): 1.0 for n in range(2, 80)}
     target = costs(saves, 90, "--latency-ms", measured=lambda pruning: 90 * (1 + 1e-9))
     message = "--latency-ms 90 was not met: 90 MACs were measured, and so it was 9 times before;"
     with pytest.raises(ConfigError, match=message):
-        choose(dict.fromkeys(saves, 1.0), [target], Pruning())
+        select_measured(dict.fromkeys(saves, 1.0), [target], Pruning())
 
 
 def test_a_budget_is_kept_if_it_can_be(capsys: pytest.CaptureFixture[str]) -> None:
     asked = costs(SAVES, 90)
-    alone = choose(RANK, [asked], Pruning())
+    alone = select_measured(RANK, [asked], Pruning())
     held = costs(SAVES, 60, "--latency-ms", firm=False)
-    assert choose(RANK, [asked, held], Pruning()) == choose(RANK, [held], Pruning())
-    assert choose(RANK, [held], Pruning()) != alone
+    assert select_measured(RANK, [asked, held], Pruning()) == select_measured(
+        RANK, [held], Pruning()
+    )
+    assert select_measured(RANK, [held], Pruning()) != alone
     assert capsys.readouterr().err == ""
     for lost in (
         costs(SAVES, 30, "--latency-ms", firm=False),  # more than all nodes save
         costs(SAVES, 90, "--latency-ms", measured=lambda pruning: 91.0, firm=False),
     ):
-        assert choose(RANK, [asked, lost], Pruning()) == alone
+        assert select_measured(RANK, [asked, lost], Pruning()) == alone
         assert capsys.readouterr().err.startswith("a budget is not kept while pruning: --latency-")
-        assert not choose(RANK, [lost], Pruning()).deleted
+        assert not select_measured(RANK, [lost], Pruning()).deleted
     with pytest.raises(ConfigError, match=r"^--macs cannot come down to 30 MACs"):
-        choose(RANK, [costs(SAVES, 30), held], Pruning())
+        select_measured(RANK, [costs(SAVES, 30), held], Pruning())
 
 
 def test_what_is_not_attainable_is_given_up_before_nodes_are_ranked_anew() -> None:
@@ -179,10 +186,10 @@ def test_what_is_not_attainable_is_given_up_before_nodes_are_ranked_anew() -> No
 
 def test_a_busy_machine_does_not_cost_a_node() -> None:
     times = iter([7.0, 6.0, 4.0, 1.0])
-    assert quietest(lambda: next(times), 5.0) == 4.0
-    assert quietest(lambda: next(times), 5.0) == 1.0
+    assert min_latency(lambda: next(times), 5.0) == 4.0
+    assert min_latency(lambda: next(times), 5.0) == 1.0
     slow = iter([9.0, 8.0, 8.5, 1.0])
-    assert quietest(lambda: next(slow), 5.0) == 8.0
+    assert min_latency(lambda: next(slow), 5.0) == 8.0
 
 
 def real(network: Network, share: float) -> list[Target]:
@@ -204,7 +211,7 @@ def test_no_network_is_over_its_target(data: st.DataObject) -> None:
     ranks = data.draw(st.lists(st.floats(0, 1), min_size=len(nodes), max_size=len(nodes)))
     targets = real(whole, data.draw(st.floats(0.3, 1.0)))
     try:
-        found = select(dict(zip(nodes, ranks, strict=True)), targets, pruning)
+        found = select_greedy(dict(zip(nodes, ranks, strict=True)), targets, pruning)
     except ConfigError:
         return
     assert replace(found, deleted=frozenset()) == pruning
@@ -219,20 +226,20 @@ def test_what_saves_only_together_is_found() -> None:
         return 100 + {0: 0, 1: 5, 2: -30}[here] + 10 * (("cell1", 2) in pruning.deleted)
 
     target = Target(name="--macs", unit="MACs", cost=cost, limit=70)
-    assert select(RANK, [target], Pruning()).deleted == {("cell0", 2), ("cell0", 3)}
+    assert select_greedy(RANK, [target], Pruning()).deleted == {("cell0", 2), ("cell0", 3)}
     message = "--macs cannot come down to 69 MACs: with 2 nodes deleted 70 of 100 are left (0.700)"
     with pytest.raises(ConfigError, match=re.escape(message)):
-        select(RANK, [replace(target, limit=69)], Pruning())
+        select_greedy(RANK, [replace(target, limit=69)], Pruning())
 
 
 def test_costs_that_pull_in_two_directions_are_met_together() -> None:
     """The node that saves most of the first costs most of the second."""
     other = {("cell0", 2): 5.0, ("cell0", 3): -60.0, ("cell1", 2): 10.0, ("cell1", 3): -1.0}
     targets = [costs(SAVES, 72), costs(other, 86, "--params")]
-    assert select(RANK, targets, Pruning()).deleted == {("cell0", 2), ("cell1", 2)}
+    assert select_greedy(RANK, targets, Pruning()).deleted == {("cell0", 2), ("cell1", 2)}
     message = "--macs cannot come down to 69 MACs beside --params: with 2 nodes deleted 70 of 100"
     with pytest.raises(ConfigError, match=re.escape(message)):
-        select(RANK, [costs(SAVES, 69), targets[1]], Pruning())
+        select_greedy(RANK, [costs(SAVES, 69), targets[1]], Pruning())
 
 
 @settings(max_examples=50)
@@ -252,7 +259,7 @@ def test_one_cost_comes_down_as_far_as_it_can(data: st.DataObject) -> None:
     def shares(deleted: frozenset[Node]) -> list[float]:
         return [float(sum(priced[name, key(name, deleted)] for name in cells))]
 
-    assert shares(furthest(nodes, shares)) == min(map(shares, sets))
+    assert shares(min_cost_set(nodes, shares)) == min(map(shares, sets))
 
 
 def test_cells_of_many_nodes_are_looked_at_in_part() -> None:
@@ -263,7 +270,7 @@ def test_cells_of_many_nodes_are_looked_at_in_part() -> None:
         calls.append(len(deleted))
         return [100 - len(deleted), 99 + (len(deleted) % 40)]
 
-    assert len(furthest(nodes, shares)) == 40
+    assert len(min_cost_set(nodes, shares)) == 40
     assert len(calls) < 2000
 
 
@@ -273,7 +280,7 @@ def test_no_node_goes_in_vain(whole: Network, share: float) -> None:
     plain = Pruning(fusion=named_fusion("sum"))
     (target, _) = real(whole, share)
     try:
-        found = select(dict.fromkeys(deletable(whole), 1.0), [target], plain)
+        found = select_greedy(dict.fromkeys(deletable(whole), 1.0), [target], plain)
     except ConfigError:
         return
     for node in found.deleted:

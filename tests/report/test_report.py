@@ -340,7 +340,7 @@ def test_a_report_imports_neither_torch_nor_matplotlib() -> None:
 
 def test_exported_files_stand_in_a_table_each_once(tmp_path: Path) -> None:
     folder = samples.training(tmp_path / "run")
-    assert "Exported" not in write_report([folder]).read_text()
+    assert "<h2>Exported</h2>" not in write_report([folder]).read_text()
     shared = {"event": "export", "format": "onnx", "runtime": "onnxruntime 1.23", "threads": 1}
     records = [
         {"file": "a.onnx", "weights": "float32", "bytes": 9, "latency_ms": 3.0},

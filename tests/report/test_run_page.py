@@ -108,7 +108,7 @@ def test_other_runs_are_compared(tmp_path: Path, pair: tuple[Path, Path]) -> Non
 def test_the_rows_of_the_result_table(pair: tuple[Path, Path]) -> None:
     search, training = pair
     rows = result_rows(pair)
-    assert [(row.name, row.channels, row.top1) for row in rows] == [
+    assert [(row.name, row.channels, row.score) for row in rows] == [
         ("found", 16, 94.1),
         ("hand-made", 18, 93.2),
         ("random", 20, 91.4),

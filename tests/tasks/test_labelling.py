@@ -53,7 +53,7 @@ def spec(images: data.ImageData) -> NetworkSpec:
     return NetworkSpec("found", space, read_architecture(CELL), size)
 
 
-def keeper(fabric: "Fabric", out: Path) -> Checkpointer:
+def checkpointer(fabric: "Fabric", out: Path) -> Checkpointer:
     return Checkpointer(open_run(out, "train", {}, resume=False), fabric, 60.0)
 
 
@@ -62,7 +62,7 @@ def trained(fabric: "Fabric", images: data.ImageData, out: Path, **changes: Any)
     config = tiny_training(out, auxiliary=0.0, epochs=6, lr=0.2, cutout=0, drop_path=0.0, **changes)
     trainer = Trainer(fabric, images.task, GraphModule(spec(images).network), config)
     batches = augmented_batches(fabric, config, images)
-    Loop(fabric=fabric, keeper=keeper(fabric, out), images=images, batches=batches).run(
+    Loop(fabric=fabric, checkpointer=checkpointer(fabric, out), images=images, batches=batches).run(
         "toy", trainer
     )
     return trainer.eval_network
@@ -149,7 +149,7 @@ def test_it_is_pruned(fabric: "Fabric", images: data.ImageData, tmp_path: Path) 
         config = tiny_pruning(tmp_path / "trained", tmp_path / score, data="toy", **options)
         stages = Stages(fabric=fabric, config=config, source=source, images=images)
         assert stages.score(stages.unpruned()) == before
-        held = keeper(fabric, tmp_path / score)
+        held = checkpointer(fabric, tmp_path / score)
         gated = stages.learn_gates(held) if score == "gate" else stages.gated()
         cut = stages.cut(gated, [target])
         assert len(cut.pruning.deleted) == 3

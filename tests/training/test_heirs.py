@@ -55,8 +55,8 @@ def test_an_heir_starts_at_the_accuracy_of_its_search(
 ) -> None:
     architecture = read_architecture(str(found))
     fresh = NetworkSpec("found", get_space("nasbench201"), architecture, SIZE)
-    entrant = inherited(found, fresh)
-    module = build(entrant, entrant.trained(auxiliary=auxiliary))
+    spec = inherited(found, fresh)
+    module = build(spec, spec.trained(auxiliary=auxiliary))
     images = data.load("digits", limit=96, test_limit=40)
     batches = scoring_batches(fabric, images).epoch(0)
     top1 = evaluate(fabric, CLASSIFICATION, module, batches).score

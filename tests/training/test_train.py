@@ -161,11 +161,9 @@ def test_a_step_is_sgd_on_the_smoothed_loss_of_both_heads(
     config = tiny_training(
         Path("out"), label_smoothing=smoothing, auxiliary=0.4, drop_path=0.0, clip=1e9, lr=0.1
     )
-    entrant = NetworkSpec("found", get_space("nasbench201"), read_architecture(CELL), SIZE)
+    spec = NetworkSpec("found", get_space("nasbench201"), read_architecture(CELL), SIZE)
     torch.manual_seed(0)
-    trainer = Trainer(
-        fabric, CLASSIFICATION, build(entrant, entrant.trained(auxiliary=True)), config
-    )
+    trainer = Trainer(fabric, CLASSIFICATION, build(spec, spec.trained(auxiliary=True)), config)
     images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 4, 5])
     start = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
 

@@ -54,4 +54,4 @@ class Output:
 
 
 class UsageError(Exception):
-    """Command line that cannot be understood; the text is one line."""
+    """Error of a command line that cannot be parsed; the text is one line."""

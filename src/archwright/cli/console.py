@@ -1,4 +1,4 @@
-"""Results for people: lines and tables, without cuts if the output is no terminal."""
+"""Console output: lines and tables, not truncated if the output is no terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -23,7 +23,7 @@ _UNBOUNDED = 1000
 
 
 class Show:
-    """Writer to `stream`; with colours and the width of the terminal only if it is one."""
+    """Writer to `stream`; with colours and the width of the terminal only if it is a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         terminal = stream.isatty()
@@ -65,12 +65,9 @@ class Show:
         self, networks: "Sequence[Row] | Sequence[NetworkResult] | Sequence[Measured]"
     ) -> None:
         """Print one row per network: its name, its costs and its score."""
-        from archwright.tasks import find_metric
-
-        metric = find_metric(next((key for row in networks for key in row.scores), "top1"))
-        score = f"{metric.label} {metric.unit}"
+        key = next((key for row in networks for key in row.scores), "")
         self.table(
-            ("network", "architecture", "channels", "parameters", "MACs", score),
+            ("network", "architecture", "channels", "parameters", "MACs", column(key)),
             [
                 (
                     network.name,
@@ -78,12 +75,20 @@ class Show:
                     decimals(network.channels, 0),
                     decimals(network.params, 0),
                     decimals(network.macs, 0),
-                    decimals(network.scores[metric.key]),
+                    decimals(network.scores.get(key)),
                 )
                 for network in networks
             ],
             texts=2,
         )
+
+
+def column(key: str) -> str:
+    """Return the heading of the column of a metric: its label and its unit."""
+    from archwright.tasks import find_metric
+
+    metric = find_metric(key)
+    return f"{metric.label} {metric.unit}".rstrip()
 
 
 def count(value: int) -> str:
@@ -92,7 +97,7 @@ def count(value: int) -> str:
 
 
 def decimals(value: float | None, places: int = 2) -> str:
-    """Format a number with so many decimals; a dash for none."""
+    """Format a number with a fixed number of decimals; a dash for None."""
     return _NOTHING if value is None else f"{value:,.{places}f}"
 
 

@@ -1,4 +1,4 @@
-"""Flags, read off a configuration: the one list that is parsed, explained and shown as help."""
+"""Flags, derived from a configuration: one list for parsing, help and messages."""
 
 import ast
 import inspect
@@ -27,7 +27,7 @@ METHOD = "options of methods"
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """An option of a sub-command; `kind` is its type without None, `section` its place in help.
+    """Option of a sub-command; `kind` is its type without None, `section` its place in help.
 
     `unset` is the meaning of None, if the configuration states it; `hint` the behaviour without the
     flag, if its default does not say it.
@@ -63,12 +63,12 @@ class Flag:
 
     @property
     def undecided(self) -> bool:
-        """Whether it is a switch that something else decides unless it is given."""
+        """Whether it is a switch whose default is decided elsewhere."""
         return self.switch and self.default is None
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """The type of each value that it takes; of any number of values, the one type."""
+        """Types of its values, one per value; of any number of values, the one type."""
         if self.switch:
             return ()
         if get_origin(self.kind) is tuple:
@@ -82,7 +82,7 @@ class Flag:
 
     @property
     def usage(self) -> str:
-        """The flag with what stands behind it: `--epochs N`."""
+        """The flag with its value: `--epochs N`."""
         dots = " ..." if self.many else ""
         if self.positional:
             return self.spellings[0] + dots
@@ -90,7 +90,7 @@ class Flag:
 
 
 def flags_of(command: Command) -> tuple[Flag, ...]:
-    """Every flag of a sub-command: required ones first, those that all have last."""
+    """Return every flag of a sub-command: required flags first, flags of all sub-commands last."""
     shared = {
         field.name for cls in _SHARED if issubclass(command.config, cls) for field in fields(cls)
     }
@@ -106,7 +106,7 @@ def flags_of(command: Command) -> tuple[Flag, ...]:
 
 
 def read_flags(config: type, section: str) -> Iterator[Flag]:
-    """Yield a flag for each field of a dataclass, with the string under the field as its text."""
+    """Yield a flag for each field of a dataclass; its text is the string under the field."""
     hints, texts = get_type_hints(config), _texts(config)
     for field in fields(config):
         if field.metadata.get("flag", True):
@@ -127,7 +127,9 @@ def _metavar(kind: Any) -> str:
 
 
 def _texts(config: type) -> dict[str, str]:
-    """Return the string under each field, as a line; a class's own before those of its bases."""
+    """Return the string under each field, as a line; a class's own fields before those of its
+    bases.
+    """
     found: dict[str, str] = {}
     for cls in reversed(config.__mro__):
         if is_dataclass(cls) and cls not in _DERIVED:

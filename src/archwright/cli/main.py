@@ -39,7 +39,7 @@ cuBLAS.
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line `words` (else the process's own) and return the exit code."""
+    """Run the command line `words` (default: that of the process) and return the exit code."""
     words = list(sys.argv[1:] if words is None else words)
     make_legible(sys.stdout)
     make_legible(sys.stderr)
@@ -112,7 +112,7 @@ def _run(command: Command, parsed: Parsed) -> int:
 
 
 def _speaks() -> bool:
-    """Return whether this is the first, or the only one, of the processes of a run."""
+    """Return whether this process prints: it is the first, or the only one, of a run."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 

@@ -1,4 +1,4 @@
-"""Report that a command writes into the run folder at its end."""
+"""Report that a command writes into the run folder at the end."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from archwright.cli.console import Show
 def show_page(run: Path, show: Show) -> str | None:
     """Write the report of a run and print its path; return None if the folder cannot be written.
 
-    The work of the command is finished by then, so this is reported, and is no error.
+    The work of the command is finished by then, so a failure is printed and is not an error.
     """
     from archwright.report import write_report
 

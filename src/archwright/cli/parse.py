@@ -1,4 +1,4 @@
-"""From the words of a command line to a configuration, or to one line that says what to change."""
+"""Parser: from the arguments of a command line to a configuration, or to an error of one line."""
 
 import shlex
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from archwright.errors import ConfigError
 
 @dataclass(frozen=True)
 class Parsed:
-    """A command line that was understood."""
+    """Command line after parsing."""
 
     config: Any
     output: Output
 
 
 def parse(command: Command, words: Sequence[str]) -> Parsed:
-    """Return the configuration that `words`, those after the sub-command, describe.
+    """Return the configuration for `words`, the arguments after the sub-command.
 
     Raises:
-        UsageError: they cannot be understood, or the configuration refuses a value; the flag is
+        UsageError: they cannot be parsed, or the configuration refuses a value; the flag is
             named.
     """
     try:
@@ -52,9 +52,9 @@ def parse(command: Command, words: Sequence[str]) -> Parsed:
 def _split(
     command: str, flags: Sequence[Flag], words: Sequence[str]
 ) -> tuple[list[Given], list[str]]:
-    """Return the flags with the words behind them, and the words that stand alone.
+    """Return the flags with the arguments behind them, and the arguments without a flag.
 
-    A flag takes at most as many words as it has values; `--flag=value` gives it one.
+    A flag takes at most as many arguments as it has values; `--flag=value` gives it one.
     """
     known = {spelling: flag for flag in flags for spelling in flag.spellings}
     given: list[Given] = []
@@ -82,14 +82,14 @@ def _split(
 
 
 def _is_flag(word: str) -> bool:
-    """Whether a word is a flag: a negative number is none, and - is a name."""
+    """Return whether an argument is a flag: a negative number is none, and - is a name."""
     return len(word) > 1 and word[0] == "-" and not word[1:].removeprefix(".")[:1].isdigit()
 
 
 def _values(
     command: str, flags: Sequence[Flag], given: Sequence[Given], loose: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the value of every flag, by its name; of one that is given twice, the last.
+    """Return the value of every flag, by its name; of a repeated flag, the last value.
 
     Raises:
         UsageError: a value is of another type, or a flag is missing.

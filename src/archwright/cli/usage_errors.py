@@ -1,4 +1,4 @@
-"""Explain in one line why a command line is not understood, with the flag and the remedy."""
+"""One-line explanations of invalid command lines, with the flag and the remedy."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _EXPECTED: Mapping[Any, str] = {int: "a whole number", float: "a number"}
 
 @dataclass(frozen=True)
 class Given:
-    """Flag as it was written, and the words behind it."""
+    """Flag as it was typed, with its arguments."""
 
     flag: Flag
     spelling: str

@@ -71,8 +71,9 @@ class ExportResult:
     batch_size: int
     threads: int
     runtime: str
-    top1: float | None = None
-    top1_float32: float | None = None
+    metric: str
+    score: float | None = None
+    score_float32: float | None = None
     bytes_float32: int | None = None
     latency_ms_float32: float | None = None
     macs_unpruned: int | None = None
@@ -83,7 +84,10 @@ class ExportResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON holds it, without `noted` and without fields that are None."""
-        return to_json(replace(self, noted=None), skip_none=True)
+        content = to_json(replace(self, noted=None), skip_none=True)
+        del content["metric"]
+        keys = {"score": self.metric, "score_float32": f"{self.metric}_float32"}
+        return {keys.get(name, name): value for name, value in content.items()}
 
 
 def export(config: ExportConfig) -> ExportResult:
@@ -130,6 +134,7 @@ def export(config: ExportConfig) -> ExportResult:
         batch_size=config.batch_size,
         threads=config.threads,
         runtime=backend.runtime_version(),
+        metric=trained.space.task.metric.key,
         **_latencies(config, trained, files),
         **scores,
     )
@@ -182,7 +187,7 @@ def _quantise(
         score_exported(fabric, load(content, config.format, threads=threads), images).headline
         for content in (made[""], plain)
     )
-    scored = {"top1": own, "top1_float32": before, "bytes_float32": len(plain)}
+    scored = {"score": own, "score_float32": before, "bytes_float32": len(plain)}
     return {**made, "float32": plain}, {**scored, "data_summary": data.about(images)}
 
 

@@ -1,1 +1,1 @@
-"""All stages in one run: from images to a file within its budgets. Import from the modules."""
+"""Build, all stages in one run: from images to a file within its budgets. Import its modules."""

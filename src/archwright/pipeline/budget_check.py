@@ -1,4 +1,4 @@
-"""Whether the final network is within the budgets, as it was measured and counted."""
+"""Check of the final network against the budgets, as it was measured and counted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +17,8 @@ def check_budgets(
 ) -> tuple[BudgetCheck, ...]:
     """Return a check of each budget.
 
-    Latency is that of the exported file on this machine; what a device of HW-NAS-Bench takes, and
-    energy, cannot be measured here: they are those of the network before it was pruned.
+    Latency is that of the exported file on this machine. The latency on a device of HW-NAS-Bench,
+    and energy, cannot be measured here: their values are those of the network before pruning.
     """
     predicted = found.costs or {}
     context = CostContext(weight_bytes=WEIGHT_BYTES[config.weights])

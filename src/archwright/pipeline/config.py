@@ -103,7 +103,7 @@ class BuildConfig(Targets, LimitOptions):
 
     @property
     def targets(self) -> dict[str, float]:
-        """The value of each pruning target that is given, by the cost's name."""
+        """Values of the given pruning targets, by the cost's name."""
         given = {name: getattr(self, name) for name in target_costs()}
         return {name: value for name, value in given.items() if value is not None}
 

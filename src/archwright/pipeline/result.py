@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archwright.engine.scoring.scores import rows_from_json
+from archwright.engine.scoring.scores import rows_from_json, score_of
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.pruning.result import Measured
 from archwright.report.budgets import BudgetCheck
@@ -22,21 +22,23 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """The final network, as it stands in its file.
+    """Final network, as it is in its file.
 
     Attributes:
         architecture: as text.
-        top1: percent of test images that the exported file gets right.
-        latency_ms: median for one image, on one thread of this machine's CPU, of the file;
-            `latency_spread_ms` is between which quarters of all times half of them lie.
-        feasible: whether every budget holds for it; None: there are none.
-        counted_at: the size of the final network, which all of it is counted and measured at.
-        rows: the network as the search left it, then each that was trained, the final one last of
-            those that were built.
+        metric: the key of the task's metric, under which JSON has the score.
+        score: the task's metric of the exported file on the test images.
+        latency_ms: median of the file for one image, on one CPU thread of this machine;
+            `latency_spread_ms` is the interquartile range of the times.
+        feasible: whether every budget holds; None: there are none.
+        counted_at: the size of the final network, at which everything is counted and measured.
+        rows: the network as the search left it, then each trained network, the final one last of
+            the stages.
     """
 
     architecture: str
-    top1: float
+    metric: str
+    score: float
     macs: int
     params: int
     latency_ms: float
@@ -53,10 +55,11 @@ class BuildResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON."""
-        rows = [row.to_json() for row in self.rows]
+        content = to_json(self)
+        del content["metric"]
         return {
-            **to_json(self),
-            "rows": rows,
+            **{self.metric if name == "score" else name: value for name, value in content.items()},
+            "rows": [row.to_json() for row in self.rows],
             "budgets": [budget.to_json() for budget in self.budgets],
         }
 
@@ -67,7 +70,8 @@ class BuildResult:
         Raises:
             RunError: a field is missing, or of another type.
         """
-        where = result_of(str(out))
+        where, key = result_of(str(out)), task.metric.key
         rows = rows_from_json(content, [task.metric], where)
-        held = read_as(cls, {**content, "out": str(out), "rows": rows}, where)
+        given = {"metric": key, "score": score_of(content, key, where), "out": str(out)}
+        held = read_as(cls, {**content, **given, "rows": rows}, where)
         return replace(held, file=out / held.file.name, report=out / held.report.name)

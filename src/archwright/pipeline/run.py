@@ -116,7 +116,7 @@ def _open(plan: Plan) -> RunFolder:
 
 
 class _Build:
-    """A build while it runs."""
+    """Build while it runs."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.plan, self.folder = plan, folder
@@ -160,7 +160,7 @@ class _Build:
         return {r["name"]: r["seconds"] for r in records if r["event"] == "stage"}
 
     def _export(self) -> dict[str, Any]:
-        """Return the export from the log, with the accuracy of the file; run it once if it is
+        """Return the export from the log, with the score of the file; run it once if it is
         missing.
         """
         settings, last = self.plan.export, self.folder.log.last("export")
@@ -168,17 +168,17 @@ class _Build:
             return last
         began = time.monotonic()
         written = self._stage("export", lambda: export(settings))
-        top1 = written.top1
-        if top1 is None:
+        score = written.score
+        if score is None:
             asked = {name: getattr(self.config, name) for name in ("data", "data_root")}
             limit = self.config.test_limit
             scored = EvaluateConfig(file=settings.out, **asked, test_limit=limit)
-            top1 = evaluate(scored).score.headline
+            score = evaluate(scored).score.headline
         seconds = round(time.monotonic() - began, 3)
         exported = {
             **written.to_json(),
             "network": settings.run.name,
-            "top1": round(top1, 4),
+            written.metric: round(score, 4),
             "seconds": seconds,
         }
         self.folder.log.write("export", **exported)
@@ -192,6 +192,7 @@ class _Build:
         exported: Mapping[str, Any],
     ) -> BuildResult:
         final = load_network(self.plan.export.run, self.plan.space)
+        key = self.plan.space.task.metric.key
         budgets = check_budgets(self.config, found, final, exported)
         noted = {**self._noted(), "export": exported["seconds"]}
         stages = tuple(Stage(name=name, seconds=noted[name]) for name in self.plan.stages)
@@ -199,7 +200,8 @@ class _Build:
         write_bytes(kept, final.folder.architecture.read_bytes())
         return BuildResult(
             architecture=exported["architecture"],
-            top1=exported["top1"],
+            metric=key,
+            score=exported[key],
             macs=exported["macs"],
             params=exported["params"],
             latency_ms=exported["latency_ms"],

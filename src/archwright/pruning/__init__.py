@@ -1,1 +1,1 @@
-"""Networks made smaller after they were trained. Import from the modules."""
+"""Pruning of trained networks. Import from the modules."""

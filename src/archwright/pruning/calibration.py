@@ -1,4 +1,4 @@
-"""Images on which the replacements of deleted nodes are fitted."""
+"""Calibration images: training images on which the replacements of deleted nodes are fitted."""
 
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ _BATCH = 256
 def calibration_batches(
     fabric: "Fabric", images: data.ImageData, count: int, seed: int
 ) -> list[Batch]:
-    """Return `count` of the training images (all, if there are fewer) as they are, in batches.
+    """Return `count` training images (all, if there are fewer) without augmentation, in batches.
 
-    A sample by the seed: images [B, C, H, W] and their targets, neither shifted nor cut.
+    The sample depends on the seed: images [B, C, H, W] and their targets, not shifted and without
+    cutout.
     """
     count = min(count, len(images.train))
     batches = data.Batches(

@@ -1,4 +1,4 @@
-"""The configuration of a pruning."""
+"""Configuration of a pruning."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -34,40 +34,40 @@ class PruneConfig(Targets, RunOptions):
     space: str | None = None
     """The Python file of the run's space, if that is one of your own."""
     data: str = ""
-    """Images (else those that the network was trained on, as many and as large as there)."""
+    """Images (else those that the network was trained on, of the same number and size)."""
     latency_firm: bool = field(default=True, metadata=NO_FLAG)
-    """Whether a latency that is not met ends the pruning; else it is kept if it can be, as the
-    budget of a build is, whose verdict says whether it was."""
+    """Whether a latency target that cannot be met is an error; else it is kept if possible. A build
+    does that with its budget, and checks it at the end."""
     fusion: FusionName = "linear+se"
     """What the successors of a deleted node read: the plain sum of its predecessors, a linear
     aggregation, squeeze and excitation of the sum, or both."""
     per: Per = "channel"
     """A linear aggregation has a weight for each channel, or one for all of them (scalar)."""
     reduction: int = Fusion.reduction
-    """Squeeze and excitation has a unit for so many channels."""
+    """Number of channels per unit of squeeze and excitation."""
     floor: int = Fusion.floor
-    """Least units of squeeze and excitation."""
+    """Least number of units of squeeze and excitation."""
     score: Score = "loss"
-    """How nodes are ranked: by the loss without each, when what stands in for it is fitted; by
-    learned gates; by the loss's first-order change; or at random."""
+    """Ranking of nodes: by the loss without each, after its replacement is fitted; by learned
+    gates; by the first-order change of the loss; or at random."""
     per_cost: bool = False
-    """Divide a node's importance by what deleting it saves."""
+    """Divide a node's importance by the cost that its deletion saves."""
     gates: Path | None = None
     """With --score gate: take over the gates that this pruning of the same training learned, and
     the weights learned with them (else they are learned), for several targets or fusions."""
     drop_gates: bool = False
-    """With --score gate: leave the gates out of what is left, which is quicker, and no longer quite
-    the network that was trained (else they stay, one multiplication a node)."""
+    """With --score gate: remove the gates from the pruned network, which is faster, but no longer
+    exactly the trained network (else they stay, one multiplication a node)."""
     gate_epochs: int = 10
-    """With --score gate: epochs in which gates are learned together with the weights; fewer than of
-    fine-tuning leave them all nearly alike."""
+    """With --score gate: epochs in which gates are learned together with the weights; with fewer
+    epochs than fine-tuning has, all gates stay nearly equal."""
     gate_lr: float = 0.01
     """Learning rate of these epochs."""
     sparsity: float = 0.01
     """Weight of the sum of |gate| in the loss."""
     calibration: int = 256
-    """Training images on which fusions are fitted, statistics of batch norms are taken anew, and
-    losses are compared."""
+    """Number of training images on which fusions are fitted, batch norms are given new statistics,
+    and losses are compared."""
     keep_statistics: bool = False
     """Leave the batch norms' statistics as they were before nodes were deleted."""
     epochs: int = 10
@@ -87,9 +87,9 @@ class PruneConfig(Targets, RunOptions):
     cutout: int | None = None
     """Side in pixels of the square that is cut out (else half the image's: 16 of 32); 0: none."""
     distill: float = 0.0
-    """Weight of the divergence from the unpruned network's answers in the loss; 0: none."""
+    """Weight of the divergence from the unpruned network's outputs in the loss; 0: none."""
     temperature: float = 4.0
-    """Temperature at which answers are compared."""
+    """Temperature at which outputs are compared."""
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -130,14 +130,15 @@ class PruneConfig(Targets, RunOptions):
 
     @property
     def pruning(self) -> Pruning:
-        """What is asked for, before it is known which nodes go."""
+        """Pruning as it is configured, before any node is selected."""
         fusion = named_fusion(self.fusion, per=self.per, reduction=self.reduction, floor=self.floor)
         return Pruning(fusion=fusion, gated=self.score == "gate" and not self.drop_gates)
 
     def on(self, trained: Mapping[str, Any]) -> "PruneConfig":
-        """This with the images of a training, of these settings, where none are asked for.
+        """Return this configuration on the images of a training with these settings, unless other
+        images are configured.
 
-        Others are as large as those, unless that is asked for, too.
+        Other images get the size of the training's images, unless a size is configured.
         """
         names = ("image_size", "background", "white_level")
         names += () if self.data else ("limit", "test_limit")
@@ -147,7 +148,7 @@ class PruneConfig(Targets, RunOptions):
         return replace(self, data=self.data or trained["data"], **held)
 
     def recipe(self, *, epochs: int, lr: float) -> TrainConfig:
-        """How the network is trained on, with so many epochs from that learning rate down."""
+        """Return the training recipe for so many epochs with that initial learning rate."""
         shared = ("data", "data_root", "image_size", "limit", "test_limit", "seed", "out", "device")
         shared += ("background", "white_level")
         shared += ("precision", "workers", "batch_size", "momentum", "weight_decay", "clip")

@@ -1,4 +1,6 @@
-"""Distillation: learn from the network that was pruned.
+"""Distillation: learn from the outputs of the unpruned network.
+
+Legend: B batch, C channels, H height, W width.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -12,11 +14,11 @@ from archwright.training.trainer import LossTerm
 
 
 def distillation(task: Task, teacher: GraphModule, weight: float, temperature: float) -> LossTerm:
-    """Return the term that draws outputs to those of `teacher`, which is not trained.
+    """Return the loss term that pulls outputs towards those of `teacher`, which is not trained.
 
-    weight T^2 D(teacher, outputs), where the task says what D compares at the temperature T; for
-    logits KL(softmax(teacher / T) || softmax(logits / T)), the mean over the images (Hinton et al.,
-    Distilling the Knowledge in a Neural Network, 2015).
+    The term is weight T^2 D(teacher, outputs), where the task defines the divergence D at the
+    temperature T; for logits KL(softmax(teacher / T) || softmax(logits / T)), the mean over the
+    images (Hinton et al., Distilling the Knowledge in a Neural Network, 2015).
     """
     teacher.eval().requires_grad_(False)
 

@@ -21,7 +21,9 @@ Gates = dict[Node, nn.Parameter]
 
 
 def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[GraphModule, Gates]:
-    """Return the network of `whole` with its weights `state`, and a gate of one on every node."""
+    """Return the network `whole` with its weights `state`, and with a gate of value one on every
+    node.
+    """
     module = GraphModule(rewire(whole, Pruning(gated=True)))
     module.load_state_dict({**module.state_dict(), **state})
     gates = {
@@ -31,7 +33,7 @@ def gated_network(whole: Network, state: Mapping[str, Tensor]) -> tuple[GraphMod
 
 
 def sparsity(gates: Gates, strength: float) -> LossTerm:
-    """Return the term that draws gates to zero: `strength` times the sum of |g|."""
+    """Return the loss term that pulls gates towards zero: `strength` times the sum of |g|."""
 
     def term(images: Tensor, outputs: Outputs) -> Tensor:
         return strength * torch.cat([gate.flatten() for gate in gates.values()]).abs().sum()
@@ -71,5 +73,5 @@ def taylor_scores(
 
 
 def random_scores(nodes: Sequence[Node], seed: int) -> dict[Node, float]:
-    """Return a number for each node, drawn uniformly."""
+    """Return a uniformly random number for each node."""
     return dict(zip(nodes, np.random.default_rng(seed).random(len(nodes)).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""How long a network takes on this machine, measured through export; or predicted from parts."""
+"""Latency of a network on this machine: measured after export, or predicted from its parts."""
 
 import math
 from collections.abc import Callable
@@ -26,19 +26,21 @@ _REPEATS = 40
 _MEASURED = 3
 
 Part = tuple[Expr, Shape]
-"""What is computed, its slots left out, and the shape that it is computed on."""
+"""Expression without slots, and the shape of its input."""
 
 
 def measured_latency(network: Network) -> float:
-    """Median milliseconds for one image in onnxruntime, on one thread of this machine's CPU."""
+    """Return the median milliseconds for one image in onnxruntime, on one CPU thread of this
+    machine.
+    """
     session = Session(to_onnx(GraphModule(network)))
     return session.timed(network.image, repeats=_REPEATS).median_ms
 
 
-def quietest(measure: Callable[[], float], limit: float) -> float:
-    """The least of up to three measurements, the first that is within the limit being enough.
+def min_latency(measure: Callable[[], float], limit: float) -> float:
+    """Return the least of up to three measurements; stop at the first one within the limit.
 
-    What else the machine does only ever adds to a time: no node has to go for that.
+    Other load on the machine only increases a measurement: no node has to be deleted because of it.
     """
     least = math.inf
     for _ in range(_MEASURED):
@@ -50,10 +52,12 @@ def quietest(measure: Callable[[], float], limit: float) -> float:
 
 @dataclass
 class AdditiveLatency:
-    """The milliseconds of networks made of the parts of one network, and of fusions.
+    """Latency in ms of networks made of the parts of one network and of fusions, as a sum over
+    parts.
 
-    Each part is measured once, by itself, and what a call takes anyway is left out. Parts take
-    together what `whole` takes, so that what lies between them is shared out.
+    Each part is measured once, alone, without the constant time of a call. The sum is scaled so
+    that the parts of `whole` take its measured time: the time between parts is distributed over
+    them.
     """
 
     whole: Network
@@ -64,7 +68,7 @@ class AdditiveLatency:
         self.factor = measured_latency(self.whole) / self._added(self.whole)
 
     def __call__(self, network: Network) -> float:
-        """Milliseconds for one image."""
+        """Return the milliseconds for one image."""
         return self.factor * self._added(network)
 
     def _added(self, network: Network) -> float:
@@ -77,12 +81,12 @@ class AdditiveLatency:
 
 
 def _alone(body: Expr, shape: Shape) -> Network:
-    """A network of one expression, a slot for each of its modules."""
+    """Return a network of one expression, with a slot for each module."""
     return Network(shape, (Step("part", name_slots(body, "part"), (INPUT,)),))
 
 
 def _parts(network: Network) -> list[Part]:
-    """Every expression that computes something, with the shape of its input."""
+    """Return every expression that computes something, with the shape of its input."""
     shapes = walk_network(network)
     parts: list[Part] = []
     for step in network.steps:

@@ -1,6 +1,6 @@
-"""Leave-one-out importance: the rise of the loss without a part, the rest fitted anew.
+"""Leave-one-out importance: the rise of the loss without a part, after the rest is fitted again.
 
-Nodes and operations are ranked alike, so that their losses can be compared.
+Nodes and operations use the same procedure, so that their losses can be compared.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from archwright.lowering import GraphModule
 from archwright.tasks import Task
 
 ROUNDS = 3
-"""Times that every part is tried, each after an equal share of the way to the targets."""
+"""Number of times that parts are scored, after equal fractions of the way to the targets."""
 
 _T = TypeVar("_T")
 
@@ -25,10 +25,11 @@ def leave_one_out(
     removed: frozenset[_T],
     batches: LabelledBatches,
 ) -> dict[_T, float]:
-    """Return the rise of the mean loss for each of `parts` that goes after the `removed`.
+    """Return the rise of the mean loss for each of `parts` that is left out in addition to
+    `removed`.
 
-    Those that are removed already are left out. `without` makes the network without some parts,
-    their replacements fitted.
+    Parts that are already removed get no value. `without` returns the network without some parts,
+    with fitted replacements.
     """
     held = list(batches)
     now = _mean_loss(task, without(removed), held)
@@ -40,11 +41,12 @@ def in_rounds(
     scores: Callable[[frozenset[_T]], Mapping[_T, float]],
     select: Callable[[Mapping[_T, float], frozenset[_T], float], Iterable[_T]],
 ) -> tuple[dict[_T, float], frozenset[_T]]:
-    """Return the importance of every part, and the parts that go before the last selection.
+    """Return the importance of every part, and the parts that were removed before the last
+    selection.
 
-    The parts that are left are tried again after a share of the way: some were spared only by
-    others that are gone. `select` takes the importance, the removed parts, and the share of the way
-    to go, from 0 to 1.
+    After each fraction of the way, the remaining parts are scored again: the importance of a part
+    depends on which others are already removed. `select` takes the importance, the removed parts,
+    and the fraction of the way to go, from 0 to 1.
     """
     removed = frozenset[_T]()
     importance = dict(scores(removed))

@@ -1,8 +1,8 @@
-"""Which nodes to delete so that costs come down as far as they can, whatever nodes are worth.
+"""Set of nodes whose deletion reduces costs the most, regardless of importance.
 
-What stands in for a deleted node costs something, too: a node may save nothing unless its
-neighbours go as well, and one cost may fall while another rises. So the nodes of a cell are looked
-at together.
+The replacement of a deleted node has a cost, too: deleting a node may save nothing unless its
+neighbours are deleted as well, and one cost may fall while another rises. So the nodes of a cell
+are considered together.
 
 Legend: T costs, S sets of nodes of one cell.
 """
@@ -17,21 +17,23 @@ from archwright.cost.expected.local_search import local_search
 from archwright.graph import Node
 
 Shares = Callable[[frozenset[Node]], Sequence[float]]
-"""Each cost of what is left without some nodes, in units of what it may be."""
+"""Function that returns each cost without some nodes, as a fraction of its limit."""
 Vector = NDArray[np.float64]
 
 _WHOLE = 8
-"""So many nodes a cell are looked at in all their sets; of more, few go or few stay."""
+"""Largest number of nodes of a cell of which all sets are tried; of more nodes, at most 2 are
+deleted or at most 2 remain."""
 _STEPS = 8
-"""Weights of costs in the search are multiples of one in so many."""
+"""The weights of costs in the search are multiples of 1 / `_STEPS`."""
 
 
-def furthest(nodes: Iterable[Node], shares: Shares) -> frozenset[Node]:
-    """The nodes without which the worst of the costs is the least that was found.
+def min_cost_set(nodes: Iterable[Node], shares: Shares) -> frozenset[Node]:
+    """Return the set of nodes whose deletion gives the smallest worst cost that was found.
 
-    Of costs that are sums over cells this minimises weighted sums, which has a closed form, over a
-    grid of weights, and from each of these answers the worst cost itself, a cell at a time. One
-    cost alone is least by that; of several, and of costs that are no sums, it may miss some.
+    For costs that are sums over cells, weighted sums of the costs are minimised in closed form over
+    a grid of weights; from each of these solutions the worst cost itself is reduced, one cell at a
+    time. The result is optimal for one cost; for several, and for costs that are no sums, it may
+    miss the optimum.
     """
     every = frozenset(nodes)
     cells = [_sets([n for n in every if n[0] == name]) for name in sorted({n[0] for n in every})]
@@ -46,14 +48,16 @@ def furthest(nodes: Iterable[Node], shares: Shares) -> frozenset[Node]:
 
 
 def _sets(nodes: Sequence[Node]) -> list[frozenset[Node]]:
-    """Sets of a cell's nodes, the smallest first."""
+    """Return sets of a cell's nodes, the smallest first."""
     count = len(nodes)
     sizes = (n for n in range(count + 1) if count <= _WHOLE or min(n, count - n) <= 2)
     return [frozenset(some) for size in sizes for some in combinations(sorted(nodes), size)]
 
 
 def _descended(whole: Vector, saved: Sequence[Vector], weights: Vector) -> tuple[int, ...]:
-    """Return the set of each cell: best for these weights, then changed while the worst falls."""
+    """Return the set of each cell: the best for these weights, then exchanged while the worst cost
+    falls.
+    """
 
     def total(picks: tuple[int, ...]) -> Vector:
         return whole + sum(some[at] for some, at in zip(saved, picks, strict=True))
@@ -73,7 +77,7 @@ def _descended(whole: Vector, saved: Sequence[Vector], weights: Vector) -> tuple
 
 
 def _grid(count: int) -> Iterator[Vector]:
-    """Weights [T] of so many costs that add up to one."""
+    """Yield weights [T] of `count` costs, which add up to one."""
     for bars in combinations(range(_STEPS + count - 1), count - 1):
         ends = [-1, *bars, _STEPS + count - 1]
         yield (np.diff(ends) - 1) / _STEPS

@@ -1,4 +1,4 @@
-"""Networks that can be pruned, and the checks of it."""
+"""Loading of networks that can be pruned, and checks of them."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from archwright.spaces import Space, read_architecture
 def load_prunable(path: Path, given: Space | None = None) -> TrainedNetwork:
     """Load the network in the run folder of a training, or in one of its checkpoints.
 
-    `given` is the space that the user names, which a training of a user's own space needs.
+    `given` is the space that the user names, which a training in a user's own space needs.
 
     Raises:
-        RunError: there is no such training, it has not finished, it is damaged, or what it left is
-            no network that nodes can be deleted from.
+        RunError: there is no such training, it has not finished, it is damaged, or its network has
+            no node that can be deleted.
         GenotypeError: its space is not the given one.
     """
     folder, settings = run_folder_of(path).path, read_config(run_folder_of(path).path)
@@ -45,10 +45,10 @@ def load_prunable(path: Path, given: Space | None = None) -> TrainedNetwork:
 
 
 def require_fit(trained: TrainedNetwork, images: data.ImageData) -> None:
-    """Check that the network takes these images, and tells them apart.
+    """Check that the network has the classes and the input shape of these images.
 
     Raises:
-        ConfigError: it does not (what differs is named).
+        ConfigError: it has not (the difference is named).
     """
     size = trained.size
     pairs = (

@@ -1,4 +1,4 @@
-"""What stands in for deleted nodes, fitted to what they gave.
+"""Reconstruction: fit the replacements of deleted nodes to the outputs of these nodes.
 
 Legend: B batch, C channels, H height, W width, K predecessors of a deleted node.
 """
@@ -15,14 +15,15 @@ from archwright.graph.passes.rewire import gate_slot, parse_weight_slot, rewire
 from archwright.lowering import GraphModule
 
 _IMAGES = 32
-"""Images that are in float64 at a time."""
+"""Number of images that are converted to float64 at a time."""
 
 
 def pruned_network(whole: Network, pruning: Pruning, gated: GraphModule) -> GraphModule:
-    """The network that `pruning` leaves of `whole`, what it keeps with the weights of `gated`.
+    """Return the network of `whole` after `pruning`, the remaining parts with the weights of
+    `gated`.
 
-    `gated` is the network of `whole` with gates on all nodes. What stands in for a deleted node is
-    fresh: the plain sum, recalibrated by exactly one.
+    `gated` is the network `whole` with gates on all nodes. The replacement of a deleted node is
+    new: the plain sum, recalibrated by a factor of exactly one.
     """
     pruned = _like(GraphModule(rewire(whole, pruning)), gated)
     own, given = pruned.state_dict(), gated.state_dict()
@@ -39,15 +40,15 @@ def reconstruct(
     *,
     recalibrated: bool = True,
 ) -> None:
-    """Let what is left make up for the deleted nodes, on the images x [B, C, H, W].
+    """Fit the replacements of deleted nodes on the images x [B, C, H, W].
 
-    Each linear fusion is fitted by least squares to the gated output of its node in the network as
-    it was; what it adds up is taken from the network as it is now, fitted up to there, so that
-    later fusions make up for what earlier ones left. The plain sum lies in the space that is
-    searched: on these images and at this place it is never better.
+    Each linear fusion is fitted by least squares to the gated output of its node in the original
+    network; its inputs come from the pruned network with all earlier fusions fitted, so that later
+    fusions compensate for the errors of earlier ones. The plain sum is one of the possible
+    solutions: on these images and at this place it is never better.
 
-    With `recalibrated`, batch norms take the statistics of these images on the way, each before
-    what stands behind it is fitted: those of the whole network are no longer true.
+    With `recalibrated`, batch norms take the statistics of these images in the same pass, each
+    before the fusions behind it are fitted: the statistics of the whole network no longer hold.
     """
     targets = _outputs(gated, deleted, x) if pruned_linearly(pruned) else {}
     fitting = _like(_Fitting(pruned.network, targets), pruned)
@@ -62,7 +63,9 @@ def reconstruct(
 
 @torch.no_grad()
 def reset_bn_statistics(network: GraphModule, x: Tensor) -> None:
-    """Give every batch norm the statistics of the images x [B, C, H, W], the rest as it answers."""
+    """Set every batch norm to the statistics of the images x [B, C, H, W], other modules in their
+    present mode.
+    """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     modes = [(norm.momentum, norm.training) for norm in norms]
     for norm in norms:
@@ -76,19 +79,19 @@ def reset_bn_statistics(network: GraphModule, x: Tensor) -> None:
 
 
 def pruned_linearly(pruned: GraphModule) -> bool:
-    """Whether anything in it is weighed to stand in for a deleted node."""
+    """Return whether a linear fusion with learned weights replaces a deleted node."""
     return any(parse_weight_slot(module.slot) is not None for module in pruned.network.modules())
 
 
 def least_squares(given: Tensor, target: Tensor, *, shared: bool) -> Tensor:
-    """The weights a [K, C] with the least |sum_k a_k given_k - target|^2, each channel for itself.
+    """Return the weights a [K, C] that minimise |sum_k a_k given_k - target|^2 for each channel.
 
     Args:
-        given: what is added up [K, B, C, H, W].
-        target: what it is to come near to [B, C, H, W].
+        given: summands [K, B, C, H, W].
+        target: desired sum [B, C, H, W].
         shared: one weight for all channels instead: a [K, 1].
 
-    Of several solutions the smallest is taken, in float64.
+    Computed in float64; of several solutions, the one with the smallest norm is returned.
     """
     channels, count = given.shape[2], given.shape[0]
     gram = torch.zeros(channels, count, count, dtype=torch.float64, device=given.device)
@@ -111,7 +114,7 @@ def least_squares(given: Tensor, target: Tensor, *, shared: bool) -> Tensor:
 
 
 class _Fitting(GraphModule):
-    """Sets the weights of each fusion when it comes to it, in one forward pass."""
+    """Network that sets the weights of each fusion when it is computed, in one forward pass."""
 
     def __init__(self, network: Network, targets: dict[Node, Tensor]) -> None:
         super().__init__(network)
@@ -133,7 +136,7 @@ class _Fitting(GraphModule):
 
 
 def _scale(body: Expr) -> Op | None:
-    """The last module of an edge, if it has one."""
+    """Return the last module of an edge, if it has one."""
     match body:
         case Chain(items=(*_, Op() as last)):
             return last
@@ -142,12 +145,12 @@ def _scale(body: Expr) -> Op | None:
 
 
 def _before(body: Expr) -> Expr:
-    """An edge without its last module."""
+    """Return an edge without its last module."""
     return Chain(body.items[:-1]) if isinstance(body, Chain) else body
 
 
 def _outputs(gated: GraphModule, nodes: frozenset[Node], x: Tensor) -> dict[Node, Tensor]:
-    """What the gates of these nodes give for x, in evaluation mode."""
+    """Return the outputs of these nodes' gates for x, in evaluation mode."""
     made: dict[Node, Tensor] = {}
     training = gated.training
     gated.eval()
@@ -169,5 +172,5 @@ def _keep(made: dict[Node, Tensor], node: Node) -> Any:
 
 
 def _like(network: GraphModule, other: GraphModule) -> GraphModule:
-    """`network` in the type and on the device of `other`."""
+    """Return `network` with the type and on the device of `other`."""
     return network.to(next(other.parameters()))

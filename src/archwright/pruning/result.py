@@ -5,36 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from archwright.engine.networks.trained import TrainedNetwork
-from archwright.engine.scoring.scores import row_to_json, rows_from_json, score_of
+from archwright.engine.scoring.scores import ScoredNetwork, row_to_json, rows_from_json, score_of
 from archwright.io.schema import read_as, result_of, to_json
 from archwright.spaces import Size, write_architecture
 from archwright.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Row of the table: a network, its cost, and the task's metric on the test images.
-
-    `published_params` and `published_macs` are those of its architecture as published, which
-    differ where weights were inherited from a search.
-    """
-
-    name: str
-    architecture: str
-    channels: int
-    params: int
-    macs: int
-    published_params: int
-    published_macs: int
-    scores: dict[str, float]
-
-    @property
-    def score(self) -> float:
-        """The metric that networks are ranked by."""
-        return next(iter(self.scores.values()))
+class Measured(ScoredNetwork):
+    """Row of the table: a network with its ranking score on the test images."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON has it, the metric under its own key."""
+        """Return the row as JSON, with the metric under its own key."""
         return row_to_json(self)
 
 
@@ -58,13 +40,13 @@ class PruneResult:
     """Network before and after; scores are the task's metric on the test images.
 
     Attributes:
-        architecture: what is left, as text.
-        published_params: parameters of what is left, as published; `published_macs` alike.
-        nodes_deleted: their number, over all cells.
+        architecture: the pruned architecture, as text.
+        published_params: parameters of that architecture, as published; `published_macs` alike.
+        nodes_deleted: number of deleted nodes, over all cells.
         metric: the metric's key, under which scores are written: `top1_before` and so on.
-        score_pruned: right after nodes were deleted and fusions fitted, before the fine-tuning.
-        counted_at: the size of the network, which costs are counted and measured at.
-        latency_ms_before: as it was measured; None where there is no target for it.
+        score_pruned: after nodes were deleted and fusions fitted, before the fine-tuning.
+        counted_at: the size of the network at which costs are counted and measured.
+        latency_ms_before: measured latency; None if there is no latency target.
         rows: the pruned network, and the unpruned one.
     """
 
@@ -88,7 +70,7 @@ class PruneResult:
     rows: tuple[Measured, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as the log has it."""
+        """Return the result as it is written to the log."""
         content = to_json(self)
         del content["metric"]
         keys = {f"score_{when}": f"{self.metric}_{when}" for when in _SCORED}
@@ -97,7 +79,7 @@ class PruneResult:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], task: Task) -> "PruneResult":
-        """Return the result that `to_json` wrote, for that task; further fields are ignored.
+        """Invert `to_json` for that task; further fields are ignored.
 
         Raises:
             RunError: a field is missing, or of another type.

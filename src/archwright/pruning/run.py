@@ -1,6 +1,6 @@
-"""A pruning from start to end: gates, the nodes that go, what stands in for them, fine-tuning.
+"""Pruning from start to end: learn gates, delete nodes, fit their replacements, fine-tune.
 
-Each stage goes on from its own checkpoint: `gates` while gates are learned, `tuning` once nodes
+Each stage continues from its own checkpoint: `gates` while gates are learned, `tuning` after nodes
 are deleted.
 """
 
@@ -34,13 +34,13 @@ State = dict[str, Any]
 
 
 def prune(config: PruneConfig) -> PruneResult:
-    """Prune a network, or go on with one, and leave its run folder complete.
+    """Prune a network, or continue a pruning, and leave its run folder complete.
 
     Raises:
         ConfigError: a setting does not fit, or a target cannot be met (with the least that can).
         DataError: the images cannot be used.
-        RunError: there is nothing to prune where it is said to be; the run folder exists, or is of
-            another configuration.
+        RunError: the given run has no network to prune; the run folder exists, or is of another
+            configuration.
         DivergedError: the loss is no longer finite.
     """
     source = load_prunable(config.run, None if config.space is None else get_space(config.space))
@@ -57,7 +57,7 @@ def prune(config: PruneConfig) -> PruneResult:
         "architecture": write_architecture(source.architecture),
         "inherit": source.settings.get("inherit"),
         "cutout": stages.cutout,
-        **stages.taken_over,
+        **stages.input_checksums,
     }
     with open_run_folder(fabric, config, "prune", images, resolved) as folder:
         finished = folder.result()
@@ -67,9 +67,9 @@ def prune(config: PruneConfig) -> PruneResult:
 
 
 class _Pruning:
-    """One pruning while it runs; `facts` is what its finished stages found."""
+    """Pruning while it runs; `facts` holds the results of finished stages."""
 
-    keeper: Checkpointer
+    checkpointer: Checkpointer
 
     def __init__(self, stages: Stages, targets: list[Target]) -> None:
         self.stages, self.targets = stages, targets
@@ -84,10 +84,10 @@ class _Pruning:
             require_reachable(self.source.network, targets, self.config.pruning)
         self.facts: State = {}
 
-    def run(self, keeper: Checkpointer) -> PruneResult:
-        """Every stage that is left."""
-        self.keeper = keeper
-        state = keeper.restore() or {}
+    def run(self, checkpointer: Checkpointer) -> PruneResult:
+        """Run every stage that is left."""
+        self.checkpointer = checkpointer
+        state = checkpointer.restore() or {}
         if state:
             self.facts = state["facts"]
         else:
@@ -95,13 +95,13 @@ class _Pruning:
         if state.get("stage") != "tuning":
             pruned = self._cut(self._gates(state)).network
             state = {"stage": "tuning", "network": pruned.state_dict(), "trainer": None}
-            keeper.save({**state, "facts": self.facts})
+            checkpointer.save({**state, "facts": self.facts})
         return self._tune(state)
 
     def _begin(self) -> None:
         self.facts["score_before"] = self.stages.score(self.stages.unpruned())
-        if self.keeper.writes:
-            self.keeper.folder.log.write(
+        if self.checkpointer.writes:
+            self.checkpointer.folder.log.write(
                 "start",
                 kind="prune",
                 params=self.source.cost.params,
@@ -111,22 +111,24 @@ class _Pruning:
             )
 
     def _gates(self, state: State) -> GatedNetwork:
-        """The gated network; its gates are learned, or taken over, if they rank the nodes."""
+        """Return the gated network; its gates are learned, or read from another run, if they rank
+        the nodes.
+        """
         config, stages = self.config, self.stages
         if config.score != "gate":
             return stages.gated()
         if config.gates is not None:
             return stages.learned_gates(config.gates)
         held = {"stage": "gates", "facts": self.facts}
-        gated = stages.learn_gates(self.keeper, state or None, lambda: held, _noted)
-        if self.keeper.writes:
-            path = self.keeper.folder.checkpoint("gates")
+        gated = stages.learn_gates(self.checkpointer, state or None, lambda: held, _noted)
+        if self.checkpointer.writes:
+            path = self.checkpointer.folder.checkpoint("gates")
             content = {"network": gated.network.state_dict()}
             save_checkpoint(path, content, stages.fabric.device)
         return gated
 
     def _cut(self, gated: GatedNetwork) -> PrunedNetwork:
-        """The network without its least important nodes."""
+        """Return the network without its least important nodes."""
         cut = self.stages.cut(gated, self.targets)
         facts, pruning = self.facts, cut.pruning
         facts["deleted"] = [list(node) for node in sorted(pruning.deleted)]
@@ -135,8 +137,11 @@ class _Pruning:
         if self.config.latency_ms is not None:
             (timed,) = (t.measured for t in self.targets if t.measured is not None)
             facts["latency_ms"] = [measured_latency(self.source.network), timed(pruning)]
-        if self.keeper.writes:
-            folder, found = self.keeper.folder, replace(self.source.architecture, pruning=pruning)
+        if self.checkpointer.writes:
+            folder, found = (
+                self.checkpointer.folder,
+                replace(self.source.architecture, pruning=pruning),
+            )
             write_graph(folder.unpruned, self.source.network)
             save_graph(folder, found, cut.network.network)  # which the next checkpoints go with
             folder.log.write(
@@ -146,22 +151,22 @@ class _Pruning:
                 importance=_shown(cut.importance),
                 macs=graph_cost(cut.network.network).macs,
                 **{self.metric: facts["score_pruned"]},
-                seconds=self.keeper.tick(),
+                seconds=self.checkpointer.tick(),
             )
         return cut
 
     def _tune(self, state: State) -> PruneResult:
-        """Fine-tune what is left, and write it down."""
+        """Fine-tune the pruned network, and write the result."""
         deleted = frozenset((str(step), int(node)) for step, node in self.facts["deleted"])
         pruning = replace(self.config.pruning, deleted=deleted)
         network = GraphModule(rewire(self.source.network, pruning))
         if not state["trainer"]:
-            with loading(self.keeper.folder.checkpoint("last")):
+            with loading(self.checkpointer.folder.checkpoint("last")):
                 network.load_state_dict(state["network"])
         held = {"stage": "tuning", "facts": self.facts}
         network = self.stages.finetune(
             to_device(network, self.stages.fabric.device),
-            self.keeper,
+            self.checkpointer,
             state=state if state["trainer"] else None,
             extra_state=lambda: held,
         )
@@ -190,13 +195,13 @@ class _Pruning:
             score_after=after.score,
             latency_ms_before=latency_before,
             latency_ms_after=latency_after,
-            seconds=self.keeper.tick(),
-            out=self.keeper.folder.path,
+            seconds=self.checkpointer.tick(),
+            out=self.checkpointer.folder.path,
             rows=(after, before),
         )
-        if self.keeper.writes:
-            save_network(self.keeper.folder, architecture, network)
-            self.keeper.finish(result.to_json())
+        if self.checkpointer.writes:
+            save_network(self.checkpointer.folder, architecture, network)
+            self.checkpointer.finish(result.to_json())
         return result
 
 
@@ -205,12 +210,12 @@ def _noted(gates: Gates) -> State:
 
 
 def _shown(values: Mapping[Node, float]) -> dict[str, float]:
-    """Numbers of nodes as the log has them: `cell0:2` names the node 2 of cell0."""
+    """Return the values of nodes by their name in the log: `cell0:2` is node 2 of cell0."""
     return {f"{step}:{node}": value for (step, node), value in values.items()}
 
 
 def _kinds(source: TrainedNetwork) -> dict[str, str]:
-    """The kind of each cell that a node could be deleted from."""
+    """Return the kind of each cell with nodes that can be deleted."""
     places = {step for step, _ in deletable(source.network)}
     steps = (step for step in source.network.steps if step.name in places)
     return {step.name: step.body.kind for step in steps if isinstance(step.body, Cell)}

@@ -1,4 +1,4 @@
-"""Which nodes are deleted: the least important ones, until the network costs what it may."""
+"""Selection of nodes to delete: the least important ones, until every target is met."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -7,28 +7,28 @@ from dataclasses import dataclass, replace
 from archwright.errors import ConfigError
 from archwright.graph import Node, Pruning
 from archwright.graph.pruning import in_order
-from archwright.pruning.min_cost_set import furthest
+from archwright.pruning.min_cost_set import min_cost_set
 
 Cost = Callable[[Pruning], float]
-"""What is left costs so much."""
+"""Function that returns a cost of the network after a pruning."""
 
 _TRIES = 10
 _MARGIN = 0.99
-"""What was measured above a limit is aimed at that much below it."""
+"""After a measurement above a limit, the prediction is aimed at this fraction of the limit."""
 _LEAST = 1e-12
-"""What a node saves at least, when importance is divided by it."""
+"""Least saving of a node, when importance is divided by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a network may cost at most.
+    """Upper limit of a cost of the pruned network.
 
     Attributes:
-        name: the flag that asks for it.
-        unit: what is counted, as a message says it.
-        cost: what a pruning leaves, as it is counted or predicted.
-        measured: what it leaves when it is looked at, where that may be something else.
-        firm: whether it must be met; else it is, if that is possible.
+        name: the flag that sets it.
+        unit: the unit of the cost in messages.
+        cost: counted or predicted cost after a pruning.
+        measured: measured cost after a pruning, if it can differ from `cost`.
+        firm: whether it must be met; if not, it is given up where it cannot be met.
     """
 
     name: str
@@ -39,29 +39,30 @@ class Target:
     firm: bool = True
 
     def share(self, pruning: Pruning) -> float:
-        """What is left, in units of what may be."""
+        """Return the cost after `pruning` as a fraction of the limit."""
         return self.cost(pruning) / self.limit
 
     def relaxed(self, part: float) -> "Target":
-        """A part of the way to this one, from the whole network on."""
+        """Return the target at the fraction `part` of the way from the whole network's cost."""
         whole = self.cost(Pruning())
         return replace(self, limit=max(self.limit, whole + part * (self.limit - whole)))
 
 
-def choose(
+def select_measured(
     importance: Mapping[Node, float],
     targets: Sequence[Target],
     pruning: Pruning,
     *,
     per_cost: bool = False,
 ) -> Pruning:
-    """`pruning` with more nodes to delete, so that every target is met, also when it is measured.
+    """Add nodes to `pruning` so that every target is met, also when it is measured.
 
-    Where a measurement is above what was predicted, the prediction has to stay as far below. Where
-    they cannot all be met, those count that are firm, and a line says so.
+    If a measurement is above the limit, the limit on the prediction is lowered, and the selection
+    repeated. If not all targets can be met, only the firm ones are kept, and a line on standard
+    error says so.
 
     Raises:
-        ConfigError: the firm targets cannot be met; the text says how far the network comes down.
+        ConfigError: the firm targets cannot be met; the text states the least reachable cost.
     """
     try:
         return _all_met(importance, targets, pruning, per_cost=per_cost)
@@ -73,20 +74,21 @@ def choose(
 def attainable(
     importance: Mapping[Node, float], targets: Sequence[Target], pruning: Pruning
 ) -> Sequence[Target]:
-    """The targets, if all are met together as predicted; else the firm ones, and a line says so.
+    """Return the targets if all can be met together as predicted; else the firm ones, and print a
+    line.
 
     Raises:
-        ConfigError: all of them are firm; the text says how far the network comes down.
+        ConfigError: all of them are firm; the text states the least reachable cost.
     """
     try:
-        select(importance, targets, pruning)
+        select_greedy(importance, targets, pruning)
     except ConfigError as error:
         return _firm(targets, error)
     return targets
 
 
 def _firm(targets: Sequence[Target], error: ConfigError) -> list[Target]:
-    """The targets that must be met, where an `error` says that not all of them can be."""
+    """Return the firm targets; raise `error`, that not all can be met, if all of them are firm."""
     firm = [target for target in targets if target.firm]
     if len(firm) == len(targets):
         raise error
@@ -101,13 +103,13 @@ def _all_met(
     *,
     per_cost: bool,
 ) -> Pruning:
-    """As `choose`, where every target is firm."""
+    """Do as `select_measured`, with every target firm."""
     if not targets:
         return pruning
     aimed, over = list(targets), [0.0]
     for number in range(_TRIES):
         try:
-            found = select(importance, aimed, pruning, per_cost=per_cost)
+            found = select_greedy(importance, aimed, pruning, per_cost=per_cost)
         except ConfigError as error:
             if number == 0:
                 raise
@@ -123,7 +125,9 @@ def _all_met(
 
 
 def _missed(targets: Sequence[Target], over: Sequence[float], why: str) -> str:
-    """That the last measurement was over a target, in units of which it was `over`."""
+    """Return the error text of a missed target; `over` are the last measurements in units of the
+    limits.
+    """
     worst = targets[over.index(max(over))]
     return (
         f"{worst.name} {worst.limit:g} was not met: {max(over) * worst.limit:.6g} {worst.unit} "
@@ -131,23 +135,23 @@ def _missed(targets: Sequence[Target], over: Sequence[float], why: str) -> str:
     )
 
 
-def select(
+def select_greedy(
     importance: Mapping[Node, float],
     targets: Sequence[Target],
     pruning: Pruning,
     *,
     per_cost: bool = False,
 ) -> Pruning:
-    """`pruning` with more nodes to delete, so that what is left meets every target as predicted.
+    """Add nodes to `pruning` so that the predicted costs meet every target.
 
-    Greedy: the least important node next (with `per_cost`, importance is divided by what the node
-    saves if it goes next), one that saves nothing being left out, until all targets are met; where
-    that does not meet them, those without which the network costs least. Then nodes are taken back,
-    the most important first, as far as the targets allow; those that were to be deleted before are
-    the least important.
+    Greedy: delete the least important node next (with `per_cost`, importance is divided by the cost
+    that its deletion saves at present), skipping nodes that save nothing, until all targets are
+    met; if that fails, take the set of nodes with the least cost. Then restore nodes, the most
+    important first, as far as the targets allow; nodes that were already in `pruning` count as the
+    least important.
 
     Raises:
-        ConfigError: the targets cannot be met; the text says how far the network comes down.
+        ConfigError: the targets cannot be met; the text states the least reachable cost.
     """
 
     def shares(deleted: frozenset[Node]) -> list[float]:
@@ -169,7 +173,7 @@ def select(
     order = sorted(in_order(importance.keys() - first), key=rank)
     deleted, left = _delete(order, share, first, whole)
     if left > 1:
-        deleted = min(deleted, furthest(importance, shares), key=share)
+        deleted = min(deleted, min_cost_set(importance, shares), key=share)
         if share(deleted) > 1:
             raise ConfigError(_unreachable(targets, replace(pruning, deleted=deleted)))
     for node in reversed([*before, *order]):
@@ -184,11 +188,10 @@ def _delete(
     deleted: frozenset[Node],
     now: float,
 ) -> tuple[frozenset[Node], float]:
-    """The `deleted`, whose share is `now`, and the first in `order` that bring it to 1 or below.
+    """Add the first nodes in `order` to `deleted` until the share, `now` at first, is at most 1;
+    return the nodes and the share.
 
-    The share then is given, too.
-
-    What saves nothing yet is asked again when other nodes are gone.
+    A node that saves nothing yet is tried again after other nodes are deleted.
     """
     waiting = list(order)
     while waiting and now > 1:

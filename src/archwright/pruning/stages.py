@@ -1,6 +1,6 @@
-"""The stages of a pruning, each by itself: gates, the nodes that go, fine-tuning, scoring.
+"""Stages of a pruning, each by itself: learn gates, delete nodes, fine-tune, score.
 
-A comparison of prunings uses them too, so that every network is treated alike.
+The comparison of pruning methods uses the same stages, so that every network is treated alike.
 """
 
 import sys
@@ -36,7 +36,7 @@ from archwright.pruning.gates import (
 )
 from archwright.pruning.leave_one_out import in_rounds, leave_one_out
 from archwright.pruning.reconstruction import pruned_network, reconstruct
-from archwright.pruning.select import Target, attainable, choose, select
+from archwright.pruning.select import Target, attainable, select_greedy, select_measured
 from archwright.tasks import Batch
 from archwright.training.loop import Loop, augmented_batches, cutout_side
 from archwright.training.trainer import Trainer
@@ -55,7 +55,7 @@ _SHARED = (
 
 @dataclass(frozen=True, kw_only=True)
 class GatedNetwork:
-    """The whole network with a gate on every node."""
+    """Whole network with a gate on every node."""
 
     network: GraphModule
     gates: Gates
@@ -63,7 +63,7 @@ class GatedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class PrunedNetwork:
-    """What is left of a network, before it is fine-tuned."""
+    """Pruned network, before it is fine-tuned."""
 
     pruning: Pruning
     importance: Mapping[Node, float]
@@ -72,7 +72,7 @@ class PrunedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class Stages:
-    """What the stages have in common: a trained network, images, and how it is pruned."""
+    """Common inputs of the stages: a trained network, images, and the configuration."""
 
     fabric: "Fabric"
     config: PruneConfig
@@ -81,7 +81,7 @@ class Stages:
 
     @property
     def batches(self) -> data.Batches:
-        """The training images as gates are learned, and networks fine-tuned, on them.
+        """Augmented training images, for learning gates and for fine-tuning.
 
         Raises:
             DataError: a batch is larger than the images.
@@ -90,7 +90,7 @@ class Stages:
         return augmented_batches(self.fabric, recipe, self.images)
 
     def unpruned(self) -> GraphModule:
-        """The network as it was trained."""
+        """Return the network as it was trained."""
         module = GraphModule(self.source.network)
         module.load_state_dict(dict(self.source.state))
         return to_device(module, self.fabric.device)
@@ -103,35 +103,37 @@ class Stages:
         return round(score, 4)
 
     def gated(self) -> GatedNetwork:
-        """The network with gates, all of them one."""
+        """Return the network with gates, all of value one."""
         network, gates = gated_network(self.source.network, self.source.state)
         return GatedNetwork(network=to_device(network, self.fabric.device), gates=gates)
 
     def learn_gates(
         self,
-        keeper: Checkpointer,
+        checkpointer: Checkpointer,
         state: State | None = None,
         extra_state: Callable[[], State] = dict,
         extra_log: Callable[[Gates], State] = lambda gates: {},
     ) -> GatedNetwork:
-        """Learn gates in as many epochs as are asked for, or from `state` on; return the network.
+        """Learn gates for the configured epochs, or continue from `state`; return the network.
 
-        `extra_state` gives what checkpoints hold besides, `extra_log` what the log of an epoch has
-        of gates.
+        `extra_state` returns further content of checkpoints, `extra_log` further content of an
+        epoch's log line.
         """
         config, gated = self.config, self.gated()
         torch.manual_seed(config.seed)
         recipe = config.recipe(epochs=config.gate_epochs, lr=config.gate_lr)
         term = sparsity(gated.gates, config.sparsity)
         trainer = Trainer(self.fabric, self.images.task, gated.network, recipe, term)
-        self._loop(keeper, extra_state, lambda: extra_log(gated.gates)).run("gated", trainer, state)
+        self._loop(checkpointer, extra_state, lambda: extra_log(gated.gates)).run(
+            "gated", trainer, state
+        )
         return gated
 
     def learned_gates(self, run: Path) -> GatedNetwork:
-        """The network with the gates that the pruning in the folder `run` learned.
+        """Return the network with the gates that the pruning in the folder `run` learned.
 
         Raises:
-            RunError: it learned none, or with other settings than are asked for (one is named).
+            RunError: it learned none, or with settings other than configured (one is named).
         """
         held, wanted = read_config(run), self.settings()
         path = RunFolder(run).checkpoint("gates")
@@ -159,8 +161,10 @@ class Stages:
         return cutout_side(self.config.recipe(epochs=1, lr=self.config.lr), self.images)
 
     @property
-    def taken_over(self) -> State:
-        """Checksums of what other runs gave, which stand in the settings for the paths to them."""
+    def input_checksums(self) -> State:
+        """Checksums of the networks that other runs supply, recorded in the settings in place of
+        paths.
+        """
         content: State = {"run": checksum(self.source.state)}
         if self.config.gates is not None:
             path = RunFolder(self.config.gates).checkpoint("gates")
@@ -168,25 +172,27 @@ class Stages:
         return content
 
     def settings(self) -> State:
-        """The settings, and what was resolved of them, as they are written down."""
+        """Return the settings and the values resolved from them, as they are recorded."""
         resolved: State = {"cutout": self.cutout, "image_size": self.images.image_size}
         resolved["run"] = checksum(self.source.state)
         return {**self.config.settings(), **resolved}
 
     def importance(self, gated: GatedNetwork) -> dict[Node, float]:
-        """A number for each node: those of the smallest are deleted first."""
+        """Return the importance of each node; the least important are deleted first."""
         config = self.config
         if config.score == "gate":
             return gate_scores(gated.gates)
         if config.score == "random":
             return random_scores(tuple(gated.gates), config.seed)
         if config.score == "loss":
-            return self._tried(gated, frozenset())
+            return self._loss_scores(gated, frozenset())
         task, batches = self.images.task, self._calibration
         return taylor_scores(task, gated.network, gated.gates, batches)
 
-    def _tried(self, gated: GatedNetwork, deleted: frozenset[Node]) -> dict[Node, float]:
-        """What the loss rises by when each node that is left follows the `deleted`."""
+    def _loss_scores(self, gated: GatedNetwork, deleted: frozenset[Node]) -> dict[Node, float]:
+        """Return the rise of the loss for each remaining node that is left out in addition to
+        `deleted`.
+        """
         pruning = self.config.pruning
         count = len(gated.gates) - len(deleted)
         print(f"trying {count} nodes, {len(deleted)} are gone", file=sys.stderr, flush=True)
@@ -199,15 +205,16 @@ class Stages:
 
     @cached_property
     def _calibration(self) -> list[Batch]:
-        """Images that fusions are fitted and losses compared on, the same for every trial."""
+        """Images for fitting fusions and comparing losses, the same for every trial."""
         config = self.config
         return calibration_batches(self.fabric, self.images, config.calibration, config.seed)
 
     def cut(self, gated: GatedNetwork, targets: Sequence[Target]) -> PrunedNetwork:
-        """The network without its least important nodes, what stands in for them fitted.
+        """Return the network without its least important nodes, their replacements fitted.
 
-        Where nodes are ranked by the loss, those that are left are tried again when a part of the
-        way to the targets is done: some were spared only by others that are gone.
+        If nodes are ranked by the loss, the remaining nodes are scored again after each fraction of
+        the way to the targets: the importance of a node depends on which others are already
+        deleted.
 
         Raises:
             ConfigError: a target cannot be met.
@@ -218,21 +225,21 @@ class Stages:
         def nearer(
             importance: Mapping[Node, float], gone: frozenset[Node], part: float
         ) -> frozenset[Node]:
-            eased = [target.relaxed(part) for target in targets]
+            relaxed = [target.relaxed(part) for target in targets]
             before = replace(pruning, deleted=gone)
-            return select(importance, eased, before, per_cost=config.per_cost).deleted
+            return select_greedy(importance, relaxed, before, per_cost=config.per_cost).deleted
 
         if config.score == "loss":
-            importance, gone = in_rounds(lambda gone: self._tried(gated, gone), nearer)
+            importance, gone = in_rounds(lambda gone: self._loss_scores(gated, gone), nearer)
             pruning = replace(pruning, deleted=gone)
         else:
             importance = self.importance(gated)
-        pruning = choose(importance, targets, pruning, per_cost=config.per_cost)
+        pruning = select_measured(importance, targets, pruning, per_cost=config.per_cost)
         network = self.without(gated, pruning)
         return PrunedNetwork(pruning=pruning, importance=importance, network=network)
 
     def without(self, gated: GatedNetwork, pruning: Pruning) -> GraphModule:
-        """The network that `pruning` leaves, what stands in for nodes fitted."""
+        """Return the network after `pruning`, the replacements fitted."""
         if pruning.deleted or self.config.drop_gates:
             return self._fitted(gated, pruning)
         return self._left(gated, pruning)
@@ -242,7 +249,7 @@ class Stages:
         return pruned_network(self.source.network, pruning, gated.network)
 
     def _fitted(self, gated: GatedNetwork, pruning: Pruning) -> GraphModule:
-        """What is left, fitted to the calibration images also where it is all."""
+        """Return the network fitted to the calibration images, even if nothing was deleted."""
         config, network = self.config, self._left(gated, pruning)
         x = torch.cat([images for images, _ in self._calibration])
         anew = not config.keep_statistics
@@ -252,12 +259,14 @@ class Stages:
     def finetune(
         self,
         network: GraphModule,
-        keeper: Checkpointer,
+        checkpointer: Checkpointer,
         name: str = "pruned",
         state: State | None = None,
         extra_state: Callable[[], State] = dict,
     ) -> GraphModule:
-        """Fine-tune any network on the images of the run, or go on from `state`; the network."""
+        """Fine-tune a network on the images of the run, or continue from `state`; return the
+        network.
+        """
         config, task = self.config, self.images.task
         if not config.epochs:
             return network
@@ -267,18 +276,18 @@ class Stages:
             term = distillation(task, self.unpruned(), config.distill, config.temperature)
         recipe = config.recipe(epochs=config.epochs, lr=config.lr)
         trainer = Trainer(self.fabric, task, network, recipe, term)
-        self._loop(keeper, extra_state, dict).run(name, trainer, state)
+        self._loop(checkpointer, extra_state, dict).run(name, trainer, state)
         return trainer.eval_network
 
     def _loop(
         self,
-        keeper: Checkpointer,
+        checkpointer: Checkpointer,
         extra_state: Callable[[], State],
         extra_log: Callable[[], State],
     ) -> Loop:
         return Loop(
             fabric=self.fabric,
-            keeper=keeper,
+            checkpointer=checkpointer,
             images=self.images,
             batches=self.batches,
             extra_state=extra_state,

@@ -8,14 +8,14 @@ from archwright.cost.registry import target_costs
 from archwright.graph import Network, Pruning
 from archwright.graph.passes.rewire import deletable, rewire
 from archwright.pruning.config import PruneConfig
-from archwright.pruning.latency import AdditiveLatency, measured_latency, quietest
-from archwright.pruning.select import Target, select
+from archwright.pruning.latency import AdditiveLatency, measured_latency, min_latency
+from archwright.pruning.select import Target, select_greedy
 
 
 def targets_of(config: PruneConfig, network: Network) -> list[Target]:
     """Return every target of a configuration.
 
-    A target of at most 1 may be a share of the whole network's cost.
+    A limit of at most 1 can be a fraction of the whole network's cost.
     """
     found: list[Target] = []
     for name, cost in target_costs().items():
@@ -31,11 +31,11 @@ def require_reachable(network: Network, targets: Sequence[Target], pruning: Prun
     """Check that the firm targets can be met.
 
     Raises:
-        ConfigError: they cannot; the text says how far the network comes down.
+        ConfigError: they cannot; the text states the least reachable cost.
     """
     firm = [target for target in targets if target.firm]
     if firm:
-        select(dict.fromkeys(deletable(network), 0.0), firm, pruning)
+        select_greedy(dict.fromkeys(deletable(network), 0.0), firm, pruning)
 
 
 def _counted(cost: Cost, network: Network, limit: float) -> Target:
@@ -57,7 +57,7 @@ def _timed(cost: Cost, network: Network, limit: float, *, firm: bool) -> Target:
 
     @cache
     def measured(pruning: Pruning) -> float:
-        return quietest(partial(measured_latency, rewire(network, pruning)), limit)
+        return min_latency(partial(measured_latency, rewire(network, pruning)), limit)
 
     return Target(
         name=cost.target_flag,

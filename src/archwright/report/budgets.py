@@ -1,4 +1,4 @@
-"""Budgets beside the costs of the final network: a table of the page."""
+"""Budgets and costs of the final network: a table of the page."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,11 +10,11 @@ from archwright.report import formatting
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetCheck:
-    """A budget beside the cost of the final network, in the unit of the cost's name.
+    """Budget and cost of the final network, in the unit of the cost's name.
 
     Attributes:
-        predicted: the cost by which the search kept the budget, before anything was pruned.
-        measured: whether `value` was measured on the exported file, else it is counted or
+        predicted: the cost that the search predicted within the budget, before any pruning.
+        measured: whether `value` was measured on the exported file; else it is counted or
             predicted.
     """
 

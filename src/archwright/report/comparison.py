@@ -20,9 +20,9 @@ def _titles(runs: Sequence[Run]) -> list[str]:
 
 
 def _latest(run: Run) -> Row:
-    """Return the last held-out accuracy of an unfinished run."""
-    last = run.epochs[-1].values if run.epochs else {}
-    return Row(name="", top1=last.get(f"{held_out(run)}_top1"))
+    """Return the last held-out score of an unfinished run."""
+    last, key = run.epochs[-1].values if run.epochs else {}, run.metric.key
+    return Row(name="", scores={key: last.get(f"{held_out(run)}_{key}")})
 
 
 def _drawings_by_space(runs: Sequence[Run]) -> list[list[Drawing]]:
@@ -46,11 +46,14 @@ def comparison_view(runs: Sequence[Run]) -> dict[str, object]:
     keys = sorted({key for one in settings for key in one})
     table = [(key, [one.get(key, formatting.NOTHING) for one in settings]) for key in keys]
     notes = [f"{components.overline(run)} \N{MIDDLE DOT} {formatting.status(run)}" for run in runs]
-    measured = components.measured(list(zip(titles, notes, rows, strict=True)))
+    metric, *others = dict.fromkeys(run.metric for run in runs)
+    named = list(zip(titles, notes, rows, strict=True))
+    measured = components.measured(named, [metric], comparable=not others)
     return {
         "title": f"Comparison of {len(runs)} runs",
         "overline": "archwright",
         "verdict": _verdict(measured, runs),
+        "score": "score" if others else formatting.heading(metric),
         "titles": titles,
         "rows": list(
             zip(measured, [formatting.duration(run.seconds) for run in runs], strict=True)
@@ -72,7 +75,11 @@ def _verdict(rows: Sequence[components.Measured], runs: Sequence[Run]) -> str:
     best = [row for row in rows if row.best]
     open_runs = sum(run.result is None for run in runs)
     tail = f" {open_runs} of {len(runs)} runs not finished." if open_runs else ""
+    metric = runs[0].metric
+    if any(run.metric != metric for run in runs):
+        return f"The runs have different metrics.{tail}"
     if not best:
-        return f"No run has logged an accuracy.{tail}"
+        return f"No run has logged a {metric.label}.{tail}"
     names = " and ".join(row.name for row in best)
-    return f"Best top-1: {names}, {best[0].top1}\N{NARROW NO-BREAK SPACE}%.{tail}"
+    value = f"{best[0].score}\N{NARROW NO-BREAK SPACE}{metric.unit}".rstrip()
+    return f"Best {metric.label}: {names}, {value}.{tail}"

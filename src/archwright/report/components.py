@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archwright.report import formatting
-from archwright.report.drawing.cell import Drawing, draw_architecture
+from archwright.report.drawing.architecture import draw_architecture
+from archwright.report.drawing.cell import Drawing
 from archwright.report.drawing.palette import Palette, series_colour
 from archwright.report.reading.read_run import Row, Run
+from archwright.tasks import Metric
 
 _HIDDEN = ("schema", "kind", "command")
 
@@ -16,8 +18,9 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Row of the table of networks, as text; the best top-1 is marked, other rows show the
-    difference.
+    """Row of the table of networks, as text; the best score is marked, other rows show the
+    difference. `bar` is the length of a bar, empty for a metric that is no percentage; `others` are
+    the further metrics.
     """
 
     name: str
@@ -28,17 +31,24 @@ class Measured:
     params_exact: str
     macs: str
     macs_exact: str
-    top1: str
-    top1_width: str
-    top5: str
+    score: str
+    bar: str
+    others: tuple[str, ...]
     behind: str
     best: bool
     colour: str
 
 
-def measured(rows: Sequence[tuple[str, str, Row]]) -> list[Measured]:
-    """Return the rows with the best marked; each comes with its name and a note beside the name."""
-    best = max((row.top1 for _, _, row in rows if row.top1 is not None), default=None)
+def measured(
+    rows: Sequence[tuple[str, str, Row]], metrics: Sequence[Metric], *, comparable: bool = True
+) -> list[Measured]:
+    """Return the rows with the best marked, if they are comparable.
+
+    Each comes with its name and a note beside the name.
+    """
+    metric, *further = metrics
+    scores = [row.score for _, _, row in rows if row.score is not None]
+    best = max(scores, key=metric.rank) if scores and comparable else None
     return [
         Measured(
             name=name,
@@ -49,13 +59,15 @@ def measured(rows: Sequence[tuple[str, str, Row]]) -> list[Measured]:
             params_exact=formatting.exact(row.params),
             macs=formatting.si(row.macs),
             macs_exact=formatting.exact(row.macs),
-            top1=formatting.percent(row.top1),
-            top1_width="" if row.top1 is None else f"{min(max(row.top1, 0.0), 100.0):.2f}%",
-            top5=formatting.percent(row.top5),
-            behind=formatting.points(row.top1 - best)
-            if row.top1 is not None and best is not None and row.top1 != best
+            score=formatting.number(row.score),
+            bar=f"{min(max(row.score, 0.0), 100.0):.2f}%"
+            if row.score is not None and metric.unit == "%"
             else "",
-            best=row.top1 is not None and row.top1 == best and len(rows) > 1,
+            others=tuple(formatting.number(row.scores.get(one.key)) for one in further),
+            behind=formatting.points(row.score - best)
+            if row.score is not None and best is not None and row.score != best
+            else "",
+            best=row.score is not None and row.score == best and len(rows) > 1,
             colour=series_colour(i),
         )
         for i, (name, note, row) in enumerate(rows)
@@ -69,7 +81,7 @@ def exports(run: Run) -> list[dict[str, str]]:
             "file": formatting.public(export.file),
             "kind": f"{export.format}, {export.weights}",
             "bytes": formatting.exact(export.bytes) or formatting.NOTHING,
-            "top1": formatting.percent(export.top1),
+            "score": formatting.number(export.scores.get(run.metric.key)),
             "latency": formatting.milliseconds(export.latency_ms),
             "spread": formatting.milliseconds(export.latency_spread_ms),
             "measured": f"{export.runtime}; {formatting.exact(export.batch_size)} at a time, "
@@ -96,8 +108,11 @@ def key_figures(run: Run) -> Pairs:
     """Return the key figures under the verdict."""
     row = run.result.rows[0] if run.result else Row(name="")
     found = [
-        (formatting.share(row.top1), "top-1 accuracy") if row.top1 is not None else None,
-        (formatting.share(row.top5), "top-5 accuracy") if row.top5 is not None else None,
+        *(
+            (formatting.score(metric, value), metric.label)
+            for metric in run.metrics
+            if (value := row.scores.get(metric.key)) is not None
+        ),
         (formatting.si(row.params), "parameters") if row.params is not None else None,
         (formatting.si(row.macs), "multiply-accumulates") if row.macs is not None else None,
     ]

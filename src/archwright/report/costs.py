@@ -1,4 +1,4 @@
-"""Costs in a log: beside their limits, along a Pareto front, and the size they are counted at."""
+"""Costs in a log: with their limits, along a Pareto front, and the size of the network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from archwright.report.reading import log_lines
 
 @dataclass(frozen=True, kw_only=True)
 class ParetoPoint:
-    """An architecture of a front: the name and the value of its cost, its one-shot accuracy."""
+    """Architecture of a Pareto front: the name and the value of its cost, its one-shot score."""
 
     cost: str
     value: float
-    top1: float
+    score: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Priced:
-    """What a result costs by the cost's name, the limits that there are, and the size of it all.
+    """Costs of a result by name, the limits, and the size at which costs are counted.
 
-    `size` is the size of the network that costs are counted for, in words.
+    `size` is the size of that network, in words.
     """
 
     costs: Mapping[str, float]
@@ -29,7 +29,7 @@ class Priced:
 
 
 def front_point(point: log_lines.FrontPoint, where: str) -> ParetoPoint:
-    """Return a point of a front; its first cost is the one that the front is along.
+    """Return a point of a Pareto front; its first cost is the axis of the front.
 
     Raises:
         RunError: it lacks its costs or its accuracy.
@@ -38,11 +38,11 @@ def front_point(point: log_lines.FrontPoint, where: str) -> ParetoPoint:
     if not costs or point.accuracy is None:
         raise RunError(f"{where}: a point needs costs and accuracy; run again")
     cost, value = next(iter(costs.items()))
-    return ParetoPoint(cost=cost, value=value, top1=point.accuracy)
+    return ParetoPoint(cost=cost, value=value, score=point.accuracy)
 
 
 def priced(result: log_lines.Result) -> Priced | None:
-    """Return the costs of a result; None: it names no size at which anything was counted."""
+    """Return the costs of a result; None if it has no size at which anything was counted."""
     if result.counted_at is None:
         return None
     return Priced(

@@ -1,4 +1,4 @@
-"""Numbers and sentences as people read them."""
+"""Numbers and sentences as they are printed."""
 
 import json
 import shlex
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from archwright.report.reading.read_run import Row, Run
+from archwright.tasks import Metric
 
 NOTHING = "\N{EN DASH}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -31,18 +32,23 @@ def exact(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}".replace(",", _THIN)
 
 
-def percent(value: float | None) -> str:
-    """Format a percentage with two decimals, without the sign."""
+def number(value: float | None) -> str:
+    """Format a score with two decimals, without its unit."""
     return NOTHING if value is None else f"{value:.2f}"
 
 
-def share(value: float) -> str:
-    """Format a percentage with two decimals and the sign."""
-    return f"{value:.2f}{_THIN}%"
+def score(metric: Metric, value: float) -> str:
+    """Format a score with two decimals and its unit."""
+    return f"{value:.2f}{_THIN}{metric.unit}".rstrip()
+
+
+def heading(metric: Metric) -> str:
+    """Return the metric with its unit, as a column or an axis is named."""
+    return f"{metric.label}, {metric.unit}" if metric.unit else metric.label
 
 
 def points(value: float) -> str:
-    """Format a difference of percentages, with its sign."""
+    """Format a difference of scores, with its sign."""
     return f"{value:+.2f}".replace("-", _MINUS)
 
 
@@ -112,11 +118,12 @@ def verdict(run: Run, name: str = "This run") -> str:
     cost = [f"{si(row.params)} parameters"] if row.params is not None else []
     cost += [f"{si(row.macs)} MACs"] if row.macs is not None else []
     at = f" at {' and '.join(cost)}" if cost else ""
-    if row.top1 is None:
-        return f"The run has finished{at}; it logged no accuracy."
+    metric = run.metric
+    if row.score is None:
+        return f"The run has finished{at}; it logged no {metric.label}."
     verb = "The search found a network with" if run.kind == "search" else f"{_subject(row)} reaches"
-    text = f"{verb} {share(row.top1)} top-1{at}"
-    return text + _against(row.top1, others) + "." + _stopped(run) + _priced(run)
+    text = f"{verb} {score(metric, row.score)} {metric.label}{at}"
+    return text + _against(metric, row.score, others) + "." + _stopped(run) + _priced(run)
 
 
 def _priced(run: Run) -> str:
@@ -144,24 +151,25 @@ def _subject(row: Row) -> str:
     return "The network found" if row.name == "found" else row.name
 
 
-def _against(top1: float, others: Sequence[Row]) -> str:
+def _against(metric: Metric, own: float, others: Sequence[Row]) -> str:
     parts: list[str] = []
     for other in others:
-        if other.top1 is None:
+        if other.score is None:
             continue
-        gap = round(top1 - other.top1, 2)
+        gap = round(own - other.score, 2)
         where = "above" if gap > 0 else "below"
         parts.append(f"{abs(gap):.2f} {where} {other.name}" if gap else f"level with {other.name}")
-    return f": {' and '.join(parts)} (percentage points)" if parts else ""
+    unit = " (percentage points)" if metric.unit == "%" else f" ({metric.unit})"
+    return f": {' and '.join(parts)}{unit if metric.unit else ''}" if parts else ""
 
 
 def _unfinished(run: Run, name: str) -> str:
     if not run.epochs:
         return f"{name} has not finished: no epoch is in its log yet."
-    last = run.epochs[-1].values
+    last, metric = run.epochs[-1].values, run.metric
     seen = (
-        f"; the last {split} top-1 is {share(last[key])}"
-        for key, split in (("test_top1", "test"), ("valid_top1", "validation"))
-        if key in last
+        f"; the last {name} {metric.label} is {score(metric, last[key])}"
+        for split, name in (("test", "test"), ("valid", "validation"))
+        if (key := f"{split}_{metric.key}") in last
     )
     return f"{name} has not finished: {status(run)} are in its log{next(seen, '')}."

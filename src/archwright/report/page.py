@@ -1,4 +1,4 @@
-"""Pages of runs: their kind, and the place where they are written."""
+"""Pages of runs: their kind, and the path to which they are written."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from archwright.report import formatting
 from archwright.report.drawing.cell import Drawing, draw_cell
 from archwright.report.drawing.chart import Series, panel, ticks
 from archwright.report.drawing.palette import Palette, series_colour
@@ -78,7 +79,8 @@ def key_figures(run: Run) -> list[tuple[str, str]]:
     sizes = [row.macs for row in rows if row.macs]
     if len(sizes) > 1:
         found.append((f"{100 * sizes[0] / sizes[1]:.1f}\N{NARROW NO-BREAK SPACE}%", "of the MACs"))
-    if run.pruned.top1 is not None:
-        share = f"{run.pruned.top1:.2f}\N{NARROW NO-BREAK SPACE}%"
-        found.append((share, "top-1 before fine-tuning"))
+    score = run.pruned.scores.get(run.metric.key)
+    if score is not None:
+        text = formatting.score(run.metric, score)
+        found.append((text, f"{run.metric.label} before fine-tuning"))
     return found

@@ -29,17 +29,17 @@ class PageRuns:
 
     @property
     def first(self) -> Run:
-        """The run that derived the architecture."""
+        """Run that derived the architecture."""
         return self.runs[0]
 
     @property
     def last(self) -> Run:
-        """The run that has the result."""
+        """Run with the final result."""
         return self.runs[-1]
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The networks of the result table; none if there is only one.
+        """Networks of the result table; none if there is only one.
 
         The networks of a pruning stand before those of the training, which has the unpruned one.
         """
@@ -51,14 +51,12 @@ class PageRuns:
 
     @property
     def titles(self) -> list[str]:
-        """The kind of each run."""
+        """Kinds of the runs."""
         return [_TITLES[run.kind] for run in self.runs]
 
 
 def page_runs(runs: Sequence[Run]) -> PageRuns | None:
-    """Return the runs of one page, in whatever order they come; None if they do not belong
-    together.
-    """
+    """Return the runs of one page, given in any order; None if they do not belong together."""
     if len(runs) == 1:
         return PageRuns((runs[0],))
     kinds = {run.kind: run for run in runs}
@@ -102,7 +100,8 @@ def page_view(
         "exports": [row for run in page.runs for row in components.exports(run)],
         "budgets": budgets(judged),
         "counted_at": counted_at,
-        "rows": components.measured([(row.name, "", row) for row in page.rows]),
+        "rows": components.measured([(row.name, "", row) for row in page.rows], page.last.metrics),
+        "metrics": [formatting.heading(metric) for metric in page.last.metrics],
         "architecture": text or next((row.architecture for row in rows), None),
         "drawings": components.drawings(page.first, palette),
         "members": page.first.members,
@@ -130,10 +129,11 @@ def _verdict(page: PageRuns) -> str:
     parts = [formatting.verdict(page.last, f"The {_TITLES[page.last.kind].lower()}")]
     if search.seconds is not None:
         parts.append(f"The search took {formatting.duration(search.seconds)}")
-        inherited = search.result.rows[0].top1 if search.result else None
+        inherited = search.result.rows[0].score if search.result else None
         if inherited is not None:
             parts[-1] += (
-                f"; with the weights of its supernet the network had {formatting.share(inherited)}"
+                f"; with the weights of its supernet the network had "
+                f"{formatting.score(search.metric, inherited)}"
             )
         parts[-1] += "."
     return " ".join(parts)

@@ -163,10 +163,10 @@ class _Hits(SumAccumulator):
         return {"top1": 100.0 * (first / images), "top5": 100.0 * (five / images)}
 
 
-def _tensor(value: "Outputs | Targets") -> "Tensor":
-    import torch
+def _tensor(value: Outputs | Targets) -> "Tensor":
+    from torch import Tensor
 
-    assert isinstance(value, torch.Tensor), "a classifier has one output, and a label an image"
+    assert isinstance(value, Tensor), "a classifier has one output, and a label an image"
     return value
 
 

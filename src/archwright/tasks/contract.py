@@ -9,26 +9,26 @@ Legend: B batch, C channels, H height, W width.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Union, cast
 
 from typing_extensions import override
 
 from archwright.errors import ConfigError
 from archwright.graph import Expr, Network, Primitive, Shape, Step, walk_network
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a page or a help text names tasks without PyTorch
     import torch
     from torch import Tensor
 
-Outputs: TypeAlias = "Tensor | tuple[Tensor, ...]"
+Outputs = Union["Tensor", tuple["Tensor", ...]]
 """Output of a network for a batch: one tensor, or several maps; the first axis is the image's."""
-Targets: TypeAlias = "Tensor | Sequence[Any]"
-"""Targets of a batch, indexed by image: a tensor whose first axis is the
-image's ([B], [B, H, W]), or a list with an entry an image, where they differ in length (boxes
-[N, 4] and their labels [N])."""
-Batch: TypeAlias = "tuple[Tensor, Targets]"
+Targets = Union["Tensor", Sequence[Any]]
+"""Targets of a batch, indexed by image: a tensor whose first axis is the image's ([B], [B, H, W]),
+or a list with an entry an image, where they differ in length (boxes [N, 4] and their labels
+[N])."""
+Batch = tuple["Tensor", Targets]
 """Images [B, C, H, W] and their targets."""
-State: TypeAlias = "Mapping[str, Tensor]"
+State = Mapping[str, "Tensor"]
 """All that an accumulator has seen, as tensors by name."""
 
 
@@ -201,10 +201,9 @@ def move(value: _T, device: "torch.device") -> _T:
 
 
 def _moved(value: object, device: "torch.device") -> object:
-    import torch
 
     match value:
-        case torch.Tensor():
+        case Tensor():
             return value.to(device, non_blocking=True)
         case dict():
             held = cast("dict[str, object]", value)

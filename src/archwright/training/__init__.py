@@ -1,1 +1,1 @@
-"""The recipes for a discrete network, resumable. Import from the modules."""
+"""Training of discrete networks, resumable. Import from the modules."""

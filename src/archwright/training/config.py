@@ -1,4 +1,4 @@
-"""The configuration of a training."""
+"""Configuration of a training."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train a discrete network epoch by epoch, resumable: the one loop of trainings and prunings."""
+"""Training loop of discrete networks, resumable, shared by trainings and prunings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
     """Return the side in pixels of the square that is cut out of these images.
 
     Raises:
-        ConfigError: it is larger than they are.
+        ConfigError: it is larger than the images.
     """
     if config.cutout is not None:
         require(
@@ -41,7 +41,7 @@ def cutout_side(config: TrainConfig, images: data.ImageData) -> int:
 def augmented_batches(
     fabric: "Fabric", config: TrainConfig, images: data.ImageData
 ) -> data.Batches:
-    """Return the training images as a network sees them while it is trained.
+    """Return the training images in augmented batches.
 
     Raises:
         ConfigError: the square to cut out is larger than the images.
@@ -55,15 +55,15 @@ def augmented_batches(
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """Epochs of training on some images, each scored on the test images, logged and kept.
+    """Training over epochs: each is scored on the test images, logged, and kept in a checkpoint.
 
     Attributes:
-        extra_state: gives what the run's checkpoints hold beside the training.
-        extra_log: gives what is logged of an epoch beside its loss and metrics.
+        extra_state: returns further content of checkpoints.
+        extra_log: returns further content of an epoch's log line.
     """
 
     fabric: "Fabric"
-    keeper: Checkpointer
+    checkpointer: Checkpointer
     images: data.ImageData
     batches: data.Batches
     extra_state: Callable[[], State] = dict
@@ -72,9 +72,9 @@ class Loop:
     def run(
         self, name: str, trainer: Trainer, state: State | None = None, *, keep_best: bool = False
     ) -> float:
-        """Train for all epochs, or from `state` on; return the best score of an epoch.
+        """Train for all epochs, or continue from `state`; return the best score of an epoch.
 
-        With `keep_best` the network of that epoch is kept as the checkpoint `best`.
+        With `keep_best`, the network of the best epoch is kept as the checkpoint `best`.
 
         Raises:
             RunError: `state` is of another network.
@@ -83,13 +83,15 @@ class Loop:
         epoch, step = 0, 0
         best: float | None = None
         if state:
-            with loading(self.keeper.folder.checkpoint("last")):
+            with loading(self.checkpointer.folder.checkpoint("last")):
                 trainer.load_state(state["trainer"])
                 epoch, step, best = state["epoch"], state["step"], state["best"]
                 restore_random(state, self.fabric.device)  # building the module drew from it
         epochs, steps = trainer.config.epochs, len(self.batches)
         total, done = epochs * steps, epoch * steps + step
-        with ProgressBar(f"train {name}", total, done, visible=self.keeper.writes) as progress:
+        with ProgressBar(
+            f"train {name}", total, done, visible=self.checkpointer.writes
+        ) as progress:
             for current in range(epoch, epochs):
                 best = self._epoch(name, trainer, current, step, best, keep_best, progress)
                 step = 0
@@ -116,7 +118,7 @@ class Loop:
         which = f"the images of the {name} network"
         for step, (images, targets) in enumerate(self.batches.epoch(epoch, start), start):
             trainer.step(images, targets, (epoch + step / steps) / trainer.config.epochs)
-            self.keeper.after_step(
+            self.checkpointer.after_step(
                 step,
                 steps,
                 check=lambda: require_finite(epoch, {which: trainer.meter}),
@@ -126,13 +128,15 @@ class Loop:
         trainer.share_statistics()
         score, metric = self._log_epoch(name, trainer, epoch, progress), self.images.task.metric
         better = best is None or metric.rank(score) > metric.rank(best)
-        if better and keep_best and self.keeper.writes:
+        if better and keep_best and self.checkpointer.writes:
             network = trainer.eval_network.state_dict()
             content = {"epoch": epoch, metric.key: score, "network": network}
-            save_checkpoint(self.keeper.folder.checkpoint("best"), content, self.fabric.device)
+            save_checkpoint(
+                self.checkpointer.folder.checkpoint("best"), content, self.fabric.device
+            )
         best = score if best is None or better else best
         trainer.meter.reset()
-        self.keeper.save(self._state(trainer, epoch + 1, 0, best))
+        self.checkpointer.save(self._state(trainer, epoch + 1, 0, best))
         return best
 
     def _state(self, trainer: Trainer, epoch: int, step: int, best: float | None) -> State:
@@ -142,8 +146,8 @@ class Loop:
     def _log_epoch(self, name: str, trainer: Trainer, epoch: int, progress: ProgressBar) -> float:
         trained, scored = trainer.meter.over_processes(), self.score(trainer)
         metric, values = self.images.task.metric, scored.values()
-        if self.keeper.writes:
-            self.keeper.folder.log.write(
+        if self.checkpointer.writes:
+            self.checkpointer.folder.log.write(
                 "epoch",
                 name=name,
                 epoch=epoch,
@@ -152,7 +156,7 @@ class Loop:
                 **{f"test_{key}": value for key, value in values.items()},
                 lr=trainer.optimiser.param_groups[0]["lr"],
                 **self.extra_log(),
-                seconds=self.keeper.tick(),
+                seconds=self.checkpointer.tick(),
             )
         progress.note(
             f"{name}, epoch {epoch + 1}/{trainer.config.epochs}: train "

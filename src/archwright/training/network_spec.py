@@ -1,4 +1,4 @@
-"""The network that is trained, and those that it is compared with."""
+"""Specification of a network to train, and of the baselines."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +18,9 @@ from archwright.training.config import Rival
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """An architecture at its size, under the name that its results go by.
+    """Architecture with its size, and its name in results.
 
-    `inherited` is the network that a search left, whose weights it starts from, if any.
+    `inherited` is the network of a search whose weights are the starting point, if any.
     """
 
     name: str
@@ -31,12 +31,12 @@ class NetworkSpec:
 
     @property
     def published(self) -> Network:
-        """The discrete network as published."""
+        """Discrete network as published."""
         return self.space.discrete(self.architecture, self.size)
 
     @property
     def network(self) -> Network:
-        """The network: that of the search if it inherits, else as published."""
+        """Network to train: that of the search if weights are inherited, else as published."""
         if self.inherited is None:
             return self.published
         return replace(self.inherited.network, image=self.size.image)
@@ -48,7 +48,7 @@ class NetworkSpec:
 
     @property
     def weights(self) -> dict[str, Tensor] | None:
-        """The weights that it starts from; those of an auxiliary head are not among them."""
+        """Initial weights, without those of an auxiliary head."""
         return None if self.inherited is None else dict(self.inherited.state)
 
     def trained(self, *, auxiliary: bool) -> Network:
@@ -62,11 +62,11 @@ class NetworkSpec:
 
 
 def inherit(search: Path, found: NetworkSpec) -> NetworkSpec:
-    """Return `found` with the graph and the weights that the search in that folder left.
+    """Return `found` with the graph and the weights of the search in that folder.
 
     Raises:
-        RunError: there is no such search, it is of another size, architecture or images, or what it
-            left is damaged.
+        RunError: there is no such search, its size, architecture or images differ, or its network
+            is damaged.
     """
     given = load_network(search, found.space)
     if given.kind != "search":
@@ -101,16 +101,16 @@ def inherit(search: Path, found: NetworkSpec) -> NetworkSpec:
 
 
 def _selection(architecture: Architecture) -> tuple[object, ...]:
-    """Return what an architecture decides, in whatever order it says it."""
+    """Return the candidates of an architecture as a value that does not depend on their order."""
     outputs = {kind: cell.output for kind, cell in architecture.cells.items()}
     return architecture.answers(), outputs, architecture.pruning
 
 
 def baseline(kind: Rival, found: NetworkSpec, seed: int) -> NetworkSpec:
-    """Return the network of that kind that `found` is compared with; it inherits nothing.
+    """Return a baseline of `found` of that kind; it inherits nothing.
 
-    `hand-made`: the space's reference at the width that comes nearest to the found one's MACs.
-    `random`: drawn uniformly with the run's seed, at the found one's size.
+    `hand-made`: the space's reference at the width with the nearest MACs. `random`: drawn uniformly
+    with the run's seed, at the same size.
     """
     if kind == "random":
         architecture = random_architecture(found.space, found.size, np.random.default_rng(seed))
@@ -120,12 +120,12 @@ def baseline(kind: Rival, found: NetworkSpec, seed: int) -> NetworkSpec:
     return match_macs(made, found.macs)
 
 
-def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
-    """Return `entrant` at the width whose MACs come nearest to `macs`."""
+def match_macs(spec: NetworkSpec, macs: int) -> NetworkSpec:
+    """Return `spec` at the width with the MACs nearest to `macs`."""
     best: tuple[int, NetworkSpec] | None = None
     for channels in range(1, 100_000):
         try:
-            wider = replace(entrant, size=replace(entrant.size, channels=channels))
+            wider = replace(spec, size=replace(spec.size, channels=channels))
             gap = wider.macs - macs
         except ConfigError:  # a width that the skeleton does not have
             continue
@@ -137,9 +137,9 @@ def match_macs(entrant: NetworkSpec, macs: int) -> NetworkSpec:
     return best[1]
 
 
-def build(entrant: NetworkSpec, network: Network) -> GraphModule:
-    """Return the module of `network`, freshly initialised or with the weights that it inherits."""
+def build(spec: NetworkSpec, network: Network) -> GraphModule:
+    """Return the module of `network`, newly initialised or with the inherited weights."""
     module = GraphModule(network)
-    if entrant.weights is not None:
-        module.load_state_dict(entrant.weights, strict=False)
+    if spec.weights is not None:
+        module.load_state_dict(spec.weights, strict=False)
     return module

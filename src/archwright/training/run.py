@@ -1,4 +1,4 @@
-"""A training from start to end: the network in question, then those it is compared with."""
+"""Training from start to end: the network itself, then the baselines."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from archwright.engine.networks.weights import save_network
 from archwright.engine.runs.checkpoint import loading
 from archwright.engine.runs.checkpointer import Checkpointer
 from archwright.engine.scoring.meter import Meter
-from archwright.engine.scoring.scores import row_to_json, rows_from_json
+from archwright.engine.scoring.scores import ScoredNetwork, row_to_json, rows_from_json
 from archwright.engine.setup import load_images, open_run_folder, require_trainable, size_for
 from archwright.graph import Network
 from archwright.io.schema import read_as, result_of
@@ -30,37 +30,16 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-@dataclass(frozen=True)
-class NetworkResult:
-    """Row of the table: a network, its cost, and the task's metrics on the test images.
+@dataclass(frozen=True, kw_only=True)
+class NetworkResult(ScoredNetwork):
+    """Row of the table: scores are after the last epoch, `best` the best ranking score of any."""
 
-    `published_params` and `published_macs` are those of its architecture as published, which
-    differ where weights are inherited.
-
-    Attributes:
-        scores: metrics by key after the last epoch, the one that networks are ranked by first.
-        best: the best value of that one after any epoch.
-    """
-
-    name: str
-    architecture: str
-    channels: int
-    params: int
-    macs: int
-    published_params: int
-    published_macs: int
-    scores: dict[str, float]
     best: float
-
-    @property
-    def score(self) -> float:
-        """The metric that networks are ranked by, after the last epoch."""
-        return next(iter(self.scores.values()))
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The network in question first, then its rivals."""
+    """Networks of a training: its own first, then the baselines."""
 
     rows: tuple[NetworkResult, ...]
     seconds: float
@@ -86,13 +65,13 @@ class TrainResult:
 
 
 def train(config: TrainConfig) -> TrainResult:
-    """Train a network, or go on with one, and leave its run folder complete.
+    """Train a network, or continue a training, and leave its run folder complete.
 
     Raises:
-        ConfigError, GenotypeError: a setting or an architecture that does not exist or fit.
+        ConfigError, GenotypeError: a setting or an architecture does not exist or does not fit.
         DataError: the images cannot be used.
         RunError: the run folder exists, or is of another configuration; the search to inherit from
-            left another network.
+            has another network.
         DivergedError: the loss is no longer finite.
     """
     named = named_space(config.space, config.architecture)
@@ -114,27 +93,27 @@ def train(config: TrainConfig) -> TrainResult:
 
 
 class _Training:
-    """The networks of one run, one after the other."""
+    """Networks of one run, trained one after the other."""
 
-    keeper: Checkpointer
+    checkpointer: Checkpointer
 
     def __init__(
         self, config: TrainConfig, fabric: "Fabric", found: NetworkSpec, images: data.ImageData
     ) -> None:
         self.config, self.fabric, self.images = config, fabric, images
-        self.entrants = [found, *(baseline(kind, found, config.seed) for kind in config.against)]
-        self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.entrants]
-        for entrant, network in zip(self.entrants, self.networks, strict=True):
-            what = f"the {entrant.name} network"
+        self.specs = [found, *(baseline(kind, found, config.seed) for kind in config.against)]
+        self.networks = [e.trained(auxiliary=config.auxiliary > 0) for e in self.specs]
+        for spec, network in zip(self.specs, self.networks, strict=True):
+            what = f"the {spec.name} network"
             require_trainable(fabric, config, network, config.batch_size, what)
         self.resolved = self._resolved(found)
         self.rows: list[NetworkResult] = []
         self.batches = augmented_batches(fabric, config, images)
 
     def _resolved(self, found: NetworkSpec) -> dict[str, Any]:
-        """What is written down of the options: all that a reader of the run needs, and no paths.
+        """Return the recorded settings: everything that a reader of the run needs, and no paths.
 
-        Of a search that is inherited from, that is a checksum of its weights.
+        For inherited weights, a checksum replaces the path of the search.
         """
         content: dict[str, Any] = {
             **{"channels": found.size.channels, "cells": found.size.cells},
@@ -146,64 +125,64 @@ class _Training:
             content["inherit"] = checksum(found.weights)
         return content
 
-    def run(self, keeper: Checkpointer) -> TrainResult:
-        """Every network that is left."""
-        self.keeper = keeper
-        state = keeper.restore()
+    def run(self, checkpointer: Checkpointer) -> TrainResult:
+        """Train every network that is left."""
+        self.checkpointer = checkpointer
+        state = checkpointer.restore()
         if state:
-            with loading(keeper.folder.checkpoint("last")):
+            with loading(checkpointer.folder.checkpoint("last")):
                 where, metrics = "the checkpoint", self.images.task.metrics
                 rows = rows_from_json(state, metrics, where, best=True)
                 self.rows = [read_as(NetworkResult, row, where) for row in rows]
-        elif keeper.writes:
+        elif checkpointer.writes:
             self._log_start()
-        if keeper.writes:  # before any checkpoint, which goes with it
-            found = self.entrants[0]
-            save_graph(keeper.folder, found.architecture, found.network)
-        left = list(zip(self.entrants, self.networks, strict=True))[len(self.rows) :]
-        for entrant, network in left:
-            self._train(entrant, network, state if state and state["trainer"] else None)
+        if checkpointer.writes:  # before any checkpoint, which goes with it
+            found = self.specs[0]
+            save_graph(checkpointer.folder, found.architecture, found.network)
+        left = list(zip(self.specs, self.networks, strict=True))[len(self.rows) :]
+        for spec, network in left:
+            self._train(spec, network, state if state and state["trainer"] else None)
             state = None
-        result = TrainResult(tuple(self.rows), keeper.tick(), keeper.folder.path)
-        if keeper.writes:
-            keeper.finish(result.to_json())
+        result = TrainResult(tuple(self.rows), checkpointer.tick(), checkpointer.folder.path)
+        if checkpointer.writes:
+            checkpointer.finish(result.to_json())
         self.fabric.barrier()  # no process returns before the folder is complete
         return result
 
     def _held(self) -> dict[str, Any]:
         return {"rows": [row_to_json(row) for row in self.rows]}
 
-    def _train(self, entrant: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
+    def _train(self, spec: NetworkSpec, network: Network, state: dict[str, Any] | None) -> None:
         torch.manual_seed(self.config.seed)
-        module = build(entrant, network)
+        module = build(spec, network)
         trainer = Trainer(self.fabric, self.images.task, module, self.config)
         loop = Loop(
             fabric=self.fabric,
-            keeper=self.keeper,
+            checkpointer=self.checkpointer,
             images=self.images,
             batches=self.batches,
             extra_state=self._held,
         )
-        best = loop.run(entrant.name, trainer, state, keep_best=entrant.name == "found")
-        self._finish(entrant, trainer, loop.score(trainer), best)
+        best = loop.run(spec.name, trainer, state, keep_best=spec.name == "found")
+        self._finish(spec, trainer, loop.score(trainer), best)
 
     def _log_start(self) -> None:
-        self.keeper.folder.log.write(
+        self.checkpointer.folder.log.write(
             "start",
             kind="train",
-            params=graph_cost(self.entrants[0].network).params,
+            params=graph_cost(self.specs[0].network).params,
             versions=versions(),
             hardware=describe_hardware(self.fabric.device),
         )
 
-    def _finish(self, entrant: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
-        cost, published = graph_cost(entrant.network), graph_cost(entrant.published)
+    def _finish(self, spec: NetworkSpec, trainer: Trainer, scored: Meter, best: float) -> None:
+        cost, published = graph_cost(spec.network), graph_cost(spec.published)
         scores = {key: round(value, 4) for key, value in scored.values().items()}
         self.rows.append(
             NetworkResult(
-                name=entrant.name,
-                architecture=write_architecture(entrant.architecture),
-                channels=entrant.size.channels,
+                name=spec.name,
+                architecture=write_architecture(spec.architecture),
+                channels=spec.size.channels,
                 params=cost.params,
                 macs=cost.macs,
                 published_params=published.params,
@@ -212,7 +191,7 @@ class _Training:
                 best=round(best, 4),
             )
         )
-        if entrant.name == "found" and self.keeper.writes:
-            save_network(self.keeper.folder, entrant.architecture, trainer.eval_network)
-        if len(self.rows) < len(self.entrants):  # else the last checkpoint stays a network's
-            self.keeper.save({**self._held(), "trainer": None})
+        if spec.name == "found" and self.checkpointer.writes:
+            save_network(self.checkpointer.folder, spec.architecture, trainer.eval_network)
+        if len(self.rows) < len(self.specs):  # else the last checkpoint stays a network's
+            self.checkpointer.save({**self._held(), "trainer": None})

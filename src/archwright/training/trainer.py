@@ -1,4 +1,4 @@
-"""Train one network: its optimiser, the average of its weights, and the step.
+"""Trainer of one network: its optimiser, the average of its weights, and the step.
 
 Legend: B batch, C channels, H height, W width.
 """
@@ -27,9 +27,9 @@ LossTerm = Callable[[Tensor, Outputs], Tensor]
 
 
 class Trainer:
-    """A network in training for a task, and all that changes meanwhile.
+    """Network in training for a task, with all state that changes meanwhile.
 
-    `term` joins the loss, if it is given; the meter leaves it out.
+    `term` is added to the loss, if it is given; the meter ignores it.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Trainer:
 
     @property
     def eval_network(self) -> GraphModule:
-        """The network to score and to keep: the moving average, if there is one."""
+        """Network to score and to keep: the moving average, if there is one."""
         return self.network if self._average is None else cast(GraphModule, self._average.module)
 
     def step(self, images: Tensor, targets: Targets, progress: float) -> None:
@@ -92,13 +92,13 @@ class Trainer:
         self.meter.add(loss, outputs, targets, norm)
 
     def share_statistics(self) -> None:
-        """Let all processes score, and keep, the same network."""
+        """Make all processes score, and keep, the same network."""
         average_statistics(self.fabric, self.network)
         if self._average is not None:
             average_statistics(self.fabric, self.eval_network)
 
     def state(self) -> dict[str, Any]:
-        """Return all that changes as the training goes on."""
+        """Return all state that changes during the training."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -107,7 +107,7 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from the result of `state`."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         if self._average is not None:

@@ -194,7 +194,7 @@ def test_a_report_of_a_run_finished_or_not(tmp_path: Path, monkeypatch: pytest.M
     result = search(tiny_search(tmp_path / "out", resume=True))
     finished = load_run(config.out)
     assert finished.result is not None
-    assert finished.result.rows[0].top1 == result.accuracy
+    assert finished.result.rows[0].score == result.accuracy
     assert all(set(e.values) >= {"train_loss", "valid_top1", "entropy"} for e in finished.epochs)
     assert all(len(e.alpha) == 6 for e in finished.epochs)
     write_report([config.out], tmp_path / "finished.html")

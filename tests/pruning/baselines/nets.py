@@ -14,7 +14,7 @@ NB201 = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1
 DARTS = "darts-v2"
 
 
-def entrant(text: str = DARTS, channels: int = 4, image_channels: int = 1) -> NetworkSpec:
+def spec(text: str = DARTS, channels: int = 4, image_channels: int = 1) -> NetworkSpec:
     """An architecture at three cells, or one a stage."""
     architecture = read_architecture(text)
     cells = 3 if architecture.space == "darts" else 1
@@ -27,7 +27,7 @@ def entrant(text: str = DARTS, channels: int = 4, image_channels: int = 1) -> Ne
 @cache
 def graph(text: str = DARTS, channels: int = 4) -> Network:
     """Its network."""
-    return entrant(text, channels).network
+    return spec(text, channels).network
 
 
 def network(text: str = DARTS, channels: int = 4, seed: int = 0) -> GraphModule:

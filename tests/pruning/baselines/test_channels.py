@@ -27,7 +27,7 @@ from archwright.pruning.baselines.channels import Ranking, prune_channels, rebui
 from archwright.pruning.baselines.widths import multiple_of, rounded
 from archwright.spaces import Size, get_space, reference_architecture
 
-from .nets import DARTS, NB201, entrant, graph, images, network
+from .nets import DARTS, NB201, graph, images, network, spec
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_modules_as_they_were_change_nothing() -> None:
 
 
 def test_a_pool_with_its_norm_is_resized() -> None:
-    supernet = entrant().space.supernet(entrant().size)
+    supernet = spec().space.supernet(spec().size)
     (pool, *_) = (m.primitive for m in supernet.modules() if m.primitive.label() == "maxpool3_bn")
     norm = nn.Sequential(nn.MaxPool2d(3), nn.BatchNorm2d(3, affine=False))
     assert pool.resized(norm.state_dict()).out_shape(Shape(3, 8, 8)).channels == 3

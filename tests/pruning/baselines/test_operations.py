@@ -15,11 +15,11 @@ from archwright.pruning.baselines.operations import (
     EdgeKey,
     EdgeScore,
     describe,
+    loss_scores,
     prune_edges,
     removable,
     select_edges,
-    taylor_edges,
-    tried_edges,
+    taylor_edge_scores,
     without_edges,
 )
 from archwright.pruning.baselines.scale_width import scale_width
@@ -27,7 +27,7 @@ from archwright.pruning.leave_one_out import ROUNDS
 from archwright.pruning.reconstruction import reset_bn_statistics
 from archwright.tasks import CLASSIFICATION
 
-from .nets import DARTS, NB201, entrant, graph, images, network
+from .nets import DARTS, NB201, graph, images, network, spec
 
 LABELS = torch.tensor([3, 7])
 
@@ -83,7 +83,7 @@ def _silence(whole: GraphModule, step: str, position: int) -> None:
 
 def test_a_score_is_what_the_loss_changes_to_first_order() -> None:
     whole = network()
-    scores = taylor_edges(CLASSIFICATION, whole, [(images(), LABELS)])
+    scores = taylor_edge_scores(CLASSIFICATION, whole, [(images(), LABELS)])
     assert list(scores) == removable(whole.network)
     key = max(scores, key=scores.__getitem__)
     step, position = key
@@ -106,7 +106,7 @@ def test_an_operation_is_tried_without_the_others_that_are_gone() -> None:
     """Its score is what the loss rises by, statistics taken anew, as it is for nodes."""
     whole = network()
     gone, *keys = removable(whole.network)
-    scores = tried_edges(CLASSIFICATION, whole, frozenset({gone}), [(images(), LABELS)])
+    scores = loss_scores(CLASSIFICATION, whole, frozenset({gone}), [(images(), LABELS)])
     assert list(scores) == keys
 
     def loss(removed: frozenset[EdgeKey]) -> float:
@@ -134,7 +134,7 @@ def test_operations_are_tried_again_when_others_are_gone(monkeypatch: pytest.Mon
         found |= {first: 0.1, second: 9.0 if first in removed else 0.2, third: 1.0}
         return {key: value for key, value in found.items() if key not in removed}
 
-    monkeypatch.setattr(operations, "tried_edges", scores)
+    monkeypatch.setattr(operations, "loss_scores", scores)
     both = graph_cost(without_edges(whole.network, frozenset({first, third})), live=True).macs
     pruned, removed = prune_edges(CLASSIFICATION, whole, both, [(images(), LABELS)])
     assert seen[0] == frozenset()
@@ -179,8 +179,8 @@ def test_operations_that_are_gone_are_the_first_to_stay_away() -> None:
 def test_scores_leave_the_network_as_it_was() -> None:
     whole = network()
     before = {name: value.clone() for name, value in whole.state_dict().items()}
-    taylor_edges(CLASSIFICATION, whole, [(images(), LABELS)])
-    tried_edges(CLASSIFICATION, whole, frozenset(), [(images(), LABELS)])
+    taylor_edge_scores(CLASSIFICATION, whole, [(images(), LABELS)])
+    loss_scores(CLASSIFICATION, whole, frozenset(), [(images(), LABELS)])
     assert all(torch.equal(value, before[name]) for name, value in whole.state_dict().items())
 
 
@@ -243,12 +243,12 @@ def test_too_few_macs_are_named_with_the_least_that_can_be() -> None:
 
 @pytest.mark.parametrize("share", [0.99, 0.6, 0.4])
 def test_a_narrower_network_is_the_widest_that_may_be(share: float) -> None:
-    whole = entrant(channels=10)
+    whole = spec(channels=10)
     macs = share * whole.macs
     made = scale_width(whole, macs, round_to=1)
     assert made.macs <= macs
     assert made.size.channels < 10
-    wider = entrant(channels=made.size.channels + 1)
+    wider = spec(channels=made.size.channels + 1)
     assert wider.macs > macs
 
 
@@ -262,7 +262,7 @@ def test_a_narrower_network_is_the_widest_that_may_be(share: float) -> None:
 def test_the_width_of_a_narrower_network_is_one_that_runs_fast(
     channels: int, round_to: int | None, share: float, expected: int
 ) -> None:
-    whole = entrant(channels=channels)
+    whole = spec(channels=channels)
     made = scale_width(whole, share * whole.macs, round_to=round_to)
     assert made.size.channels == expected
 
@@ -272,4 +272,4 @@ def test_a_width_that_is_too_small_is_named() -> None:
         ConfigError,
         match=r"no width of this network comes down to 10 MACs: the narrowest has [\d,]+; ask for",
     ):
-        scale_width(entrant(), 10)
+        scale_width(spec(), 10)

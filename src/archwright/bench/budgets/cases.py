@@ -1,4 +1,4 @@
-"""Cases of searches within budgets: what was found, and its score by the table."""
+"""Cases of searches within budgets: the architecture found, and its score by the table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,14 +18,14 @@ from archwright.tables.nasbench201 import DATASETS
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Search within a budget, and what it found.
+    """Search within a budget, and its result.
 
     Attributes:
-        percentile: which one of the device's latencies the budget is; None: of none.
-        size_mb: the limit on the weights that holds beside it, if there is one.
-        architecture: the best by alpha that is within, by exact derivation.
-        strongest: what alpha speaks for, whatever it costs; None: it was not kept.
-        seconds: what the search took, or where one search answers to all budgets, the answer alone.
+        percentile: percentile of the device's latencies that is the budget; None: there is none.
+        size_mb: further limit on the size of the weights, if there is one.
+        architecture: the best by alpha within the budget, by exact derivation.
+        strongest: the strongest by alpha, whatever its costs; None: it was not kept.
+        seconds: time of the search, or of the derivation alone if one search serves all budgets.
     """
 
     seed: int
@@ -39,7 +39,7 @@ class Case:
 
     @property
     def key(self) -> tuple[int, str, float]:
-        """Return what tells the case from others of the same bench."""
+        """Return the identity of the case among those of the same bench."""
         return self.seed, self.device, self.budget_ms
 
     def to_json(self) -> dict[str, Any]:
@@ -71,15 +71,15 @@ class CaseScore:
     """Score of a case by the table.
 
     Attributes:
-        latency_ms: that of what was found on the device; None: it was not measured there.
+        latency_ms: latency of the architecture on the device; None: it was not measured there.
         feasible: whether it is within the budget.
-        accuracies: test accuracy of what was found by data set, percent.
-        best: the best that the table has within the budget, by data set.
-        regrets: `best` less `accuracies`, points.
-        drawn: `best` less the mean accuracy of all that is within the budget: what an architecture
-            drawn at random is expected to lose.
-        largest: `best` less the accuracy of what takes the most multiply-accumulates within the
-            budget: what needs no search at all.
+        accuracies: its test accuracy by data set, percent.
+        best: the best test accuracy of the table within the budget, by data set.
+        regrets: `best` minus `accuracies`, points.
+        drawn: `best` minus the mean accuracy of all architectures within the budget: the expected
+            loss of an architecture drawn at random.
+        largest: `best` minus the accuracy of the architecture with the most multiply-accumulates
+            within the budget: the loss without any search.
     """
 
     case: Case
@@ -121,16 +121,16 @@ def score_case(case: Case) -> CaseScore:
 
 
 def score_argmax(outcomes: Sequence[CaseScore]) -> list[CaseScore]:
-    """Score the strongest architecture of each case, whatever it costs, as far as it was kept.
+    """Score the strongest architecture of each case, whatever its costs, if it was kept.
 
-    Whether that is within is what was held while searching: no derivation has mended it.
+    The result shows how well the search itself kept the budget, without a derivation.
     """
     kept = [(one.case, one.case.strongest) for one in outcomes]
     return [score_case(replace(case, architecture=text)) for case, text in kept if text is not None]
 
 
 def _within(device: str, budget_ms: float, size_mb: float | None) -> NDArray[np.bool_]:
-    """Mark the networks of the table that are within; what was not measured is not."""
+    """Return a mask of the table's networks that are within the budget; unmeasured ones are not."""
     within = nasbench201.latency(device) <= budget_ms * (1 + ROUNDING)
     return within if size_mb is None else within & (sizes_mb() <= size_mb * (1 + ROUNDING))
 
@@ -138,7 +138,7 @@ def _within(device: str, budget_ms: float, size_mb: float | None) -> NDArray[np.
 def mean_regrets(
     outcomes: Sequence[CaseScore], of: Literal["regrets", "drawn", "largest"] = "regrets"
 ) -> dict[str, float]:
-    """Return the mean regret in points by data set, of what was found or of a baseline."""
+    """Return the mean regret in points by data set, of the architectures found or of a baseline."""
     return {name: mean(getattr(one, of)[name] for one in outcomes) for name in DATASETS}
 
 

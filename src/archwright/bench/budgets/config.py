@@ -32,11 +32,11 @@ Place = tuple[str, float | None, float]
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetsConfig(SearchBenchOptions):
-    """Search NAS-Bench-201 within latency budgets, and see how far from the best that is.
+    """Search NAS-Bench-201 within latency budgets, and measure the distance from the best.
 
     A budget is a percentile of the latencies that HW-NAS-Bench measured on a device. Accuracies are
-    looked up when all is decided; no search reads one. What has ended is kept, and the same command
-    goes on where it was stopped.
+    looked up after every decision; no search reads one. Finished cases are kept, and the same
+    command continues after an interruption.
     """
 
     lists: ClassVar[tuple[str, ...]] = ("devices", "percentiles", "seeds")
@@ -137,7 +137,7 @@ class BudgetsConfig(SearchBenchOptions):
 
     @property
     def pressure(self) -> str:
-        """Return what kept alpha to the budget while it learned."""
+        """Return the name of what keeps alpha within the budget during the search."""
         if self.penalty is not None:
             return f"weight {self.penalty:g}"
         return "Lagrangian" if self.separate else "none"

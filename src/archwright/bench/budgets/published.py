@@ -1,4 +1,4 @@
-"""Budgets on NAS-Bench-201: how large they are, and published results within them.
+"""Budgets on NAS-Bench-201: their size, and published results within them.
 
 Latencies are those of HW-NAS-Bench, of networks of 16 channels and 5 cells a stage on images of 32
 pixels; sizes and multiply-accumulates are counted at the same size.
@@ -67,7 +67,7 @@ def sizes_mb() -> NDArray[np.float64]:
 
 @cache
 def live_macs() -> NDArray[np.float64]:
-    """Count the multiply-accumulates of what is live in each network of the table."""
+    """Count the multiply-accumulates of the live part of each network of the table."""
     from archwright.cost import DecisionTable
     from archwright.cost.expected.additive import macs
 

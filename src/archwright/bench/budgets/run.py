@@ -1,7 +1,7 @@
 """Searches within latency budgets on NAS-Bench-201.
 
-A case is a seed, a device and a budget on its latency, and perhaps on the size of weights. What was
-found is kept in a file; accuracies and regrets are looked up whenever it is read.
+A case is a seed, a device and a budget on its latency, and possibly on the size of weights. Results
+are kept in a file; accuracies and regrets are looked up whenever it is read.
 """
 
 import time
@@ -23,9 +23,9 @@ from archwright.spaces import write_architecture
 
 
 def bench_budgets(config: BudgetsConfig) -> Cases:
-    """Decide the cases that are missing, and return all that the results file then holds.
+    """Decide the missing cases, and return all cases of the results file.
 
-    After each case the file is written anew, so that nothing is lost when this is stopped.
+    After each case the file is written again, so that an interruption loses nothing.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or
@@ -70,7 +70,7 @@ class _BudgetsRun:
         return self._supernet[1]
 
     def _train_supernet(self, seed: int) -> TrainedSearch:
-        """Run the one search of a seed; if untrained, return what it would begin with."""
+        """Run the search of a seed; if untrained, return its initial state."""
         config = self.config.search(seed)
         if self.config.untrained:
             return TrainedSupernet.untrained(config)
@@ -103,7 +103,7 @@ class _BudgetsRun:
         )
 
     def _within(self, supernet: TrainedSearch, config: SearchConfig) -> SearchConstraints:
-        """Return the constraints of an answer, shared by seeds unless candidates were dropped."""
+        """Return the constraints of a derivation, shared by seeds unless candidates were pruned."""
         if self.config.separate:
             return supernet.constraints(config)
         place = str(config.latency_device), config.max_latency_ms

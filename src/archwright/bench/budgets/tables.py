@@ -51,12 +51,12 @@ def baseline_rows(outcomes: Sequence[CaseScore], blanks: int) -> list[tuple[str,
 
 
 def feasible_text(outcomes: Sequence[CaseScore]) -> str:
-    """Format how many cases are within their budget."""
+    """Format the number of cases that are within their budget."""
     return f"{sum(outcome.feasible for outcome in outcomes)} of {len(outcomes)}"
 
 
 def percentile_text(value: float | None) -> str:
-    """Format the percentile that a budget is; a dash for none."""
+    """Format the percentile of a budget; a dash for none."""
     return NOTHING if value is None else f"{value:g}"
 
 
@@ -68,11 +68,11 @@ ScoredFiles = Sequence[tuple[Cases, Sequence[CaseScore]]]
 
 
 def budgets_overview(held: ScoredFiles) -> Table:
-    """Return two rows a file: alpha's strongest architecture (argmax), and the one derived (exact).
+    """Return two rows a file: alpha's strongest architecture (argmax), and the derived one (exact).
 
-    Of argmax only those within have a regret, and how many these are is what was held before any
-    derivation. Regrets are means in points (deviation of the seeds' means). The last rows are the
-    baselines, of all cases.
+    Only architectures within the budget have a regret; for argmax, their number shows how well the
+    search kept the budget before any derivation. Regrets are means in points (deviation of the
+    seeds' means). The last rows are the baselines, of all cases.
     """
     columns = ("alpha", "supernets", "pressure", "derivation", "n", "within")
     rows: list[tuple[str, ...]] = []
@@ -88,7 +88,7 @@ def budgets_overview(held: ScoredFiles) -> Table:
 
 
 def _by_seed(outcomes: Sequence[CaseScore]) -> tuple[str, ...]:
-    """Return the number of seeds, how many cases are within, and the regrets of these."""
+    """Return the number of seeds, of cases within the budget, and their regrets."""
     seeds = sorted({one.case.seed for one in outcomes})
     within = [[one for one in outcomes if one.case.seed == s and one.feasible] for s in seeds]
     means = [mean_regrets(own) for own in within if own]

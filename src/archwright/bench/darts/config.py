@@ -31,10 +31,10 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DartsConfig(BenchOptions):
-    """Search the DARTS space and train what was found (TopoNAS, Table IV).
+    """Search the DARTS space and train the architectures found (TopoNAS, Table IV).
 
-    What has ended is kept, and the same command goes on where it was stopped. Nothing in a search
-    is decided by a test image; accuracies are those of the trained networks after their last epoch.
+    Finished work is kept, and the same command continues after an interruption. No decision of a
+    search uses a test image; accuracies are those of the trained networks after their last epoch.
     """
 
     lists: ClassVar[tuple[str, ...]] = ("methods", "simplify", "seeds")
@@ -104,7 +104,7 @@ class DartsConfig(BenchOptions):
         )
 
     def training(self, one: Arm, seed: int) -> TrainConfig:
-        """Return the configuration of the training of what that search found."""
+        """Return the configuration of the training of that search's architecture."""
         own = {name: getattr(self, name) for name in (*_SIZES, "test_limit")}
         options = {**RECIPES[self.recipe][1], **_given(own)}
         found = self.search(one, seed).out

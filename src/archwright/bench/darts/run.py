@@ -1,4 +1,4 @@
-"""Searches on the DARTS space and the training of what they found, kept as they end."""
+"""Searches on the DARTS space and the trainings of their architectures, kept as they end."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ _KINDS: dict[str, Any] = {
 
 
 def bench_darts(config: DartsConfig) -> Results:
-    """Run what is missing, and return all that the results file then holds.
+    """Run the missing searches and trainings, and return all rows of the results file.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or

@@ -1,4 +1,4 @@
-"""Summary of the searches of the DARTS space and of what was trained, and its table."""
+"""Summary of the searches of the DARTS space and of the trained networks, and its table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

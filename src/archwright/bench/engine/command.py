@@ -1,4 +1,4 @@
-"""Command lines that repeat what configurations measured."""
+"""Command lines that repeat the measurements of configurations."""
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
@@ -14,8 +14,8 @@ PLACES = ("data_root", "runs", "out")
 def command_line(name: str, config: Any, *, always: Sequence[str] = ()) -> str:
     """Return `archwright bench NAME` with the options of `config` that are not at their defaults.
 
-    Options that are `always` given come first, and are named at their defaults, too. Left out is
-    what says where files are, which differs from machine to machine.
+    Options in `always` come first, also at their defaults. Options with paths of files are left
+    out: they differ between machines.
     """
     words = ["archwright", "bench", name]
     known = {field.name: field for field in fields(config)}
@@ -33,10 +33,10 @@ def command_line(name: str, config: Any, *, always: Sequence[str] = ()) -> str:
 
 
 def products(points: Iterable[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], ...]]:
-    """Return few products of lists that hold these points and no other, as commands take lists.
+    """Return few products of lists that contain exactly these points, as commands take lists.
 
-    Points that differ in their last coordinate alone are put together first, then what differs in
-    the one before it, and so on. Values stand in the order in which they first appear.
+    Points that differ only in their last coordinate are merged first, then those that differ in the
+    coordinate before it, and so on. Values are in the order of their first appearance.
     """
     distinct = list(dict.fromkeys(points))
     found = [tuple((value,) for value in point) for point in distinct]

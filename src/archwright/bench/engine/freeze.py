@@ -24,7 +24,7 @@ _RESOLVED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Freeze:
-    """Seeds that are reported, and the settings that they may be searched with.
+    """Reported seeds, and the settings that they may be searched with.
 
     Attributes:
         seeds: each is searched once for a method.
@@ -54,10 +54,10 @@ def freeze_of(seed: int) -> int:
 
 
 def settings_hash(config: SearchConfig) -> str:
-    """Hash all settings that decide what a search finds, but seed, images and simplification.
+    """Hash all settings that decide the result of a search, except seed, images and simplification.
 
     The hash is of the resolved values: a preset, a default or a published recipe that changes in
-    the code changes it, too.
+    the code changes the hash, too.
 
     Raises:
         ConfigError: method or preset do not exist, or contradict each other.
@@ -79,7 +79,7 @@ def settings_hash(config: SearchConfig) -> str:
 def require_frozen(config: SearchConfig, *, part: str = "") -> None:
     """Check that a search with a reported seed has the settings that were frozen for it.
 
-    `part` names what an ablation changes of the preset; it is frozen by that name.
+    `part` names the change of an ablation to the preset; it is frozen by that name.
 
     Raises:
         ConfigError: its settings are others (both hashes are named).

@@ -1,4 +1,4 @@
-"""Normalised cost of a search: memory and time beside the least (TopoNAS, eq. 29)."""
+"""Normalised cost of a search: memory and time relative to the least (TopoNAS, eq. 29)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class NormalisedCost:
-    """Normalised cost: least memory in bytes, and least time in seconds, of what is compared.
+    """Normalised cost: least memory in bytes, and least time in seconds, of the compared searches.
 
     The two may be those of different searches.
     """

@@ -1,4 +1,4 @@
-"""Options that studies of whole runs have in common."""
+"""Options that all studies of whole runs have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """Options of a study of whole runs: device, images, and where runs and results are kept."""
+    """Options of a study of whole runs: device, images, and the folders of runs and results."""
 
     lists: ClassVar[tuple[str, ...]] = ("seeds",)
     """Options that say which rows there are; all others are alike for every row."""
@@ -71,19 +71,19 @@ class BenchOptions:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], **lists: Any) -> Self:
-        """Make the configuration of recorded settings; those that are no options are left out."""
+        """Make the configuration from recorded settings, ignoring those that are no options."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: settings[name] for name in names & settings.keys()}, **lists)
 
     def settings(self) -> dict[str, Any]:
-        """Return every setting that is alike for all rows and decides a result."""
+        """Return every setting that is equal for all rows and decides a result."""
         left_out = (*self.lists, *PLACES)
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     def conditions(self, device: "torch.device") -> dict[str, Any]:
-        """Return the fields of `Conditions` for what is measured now, on `device`.
+        """Return the fields of `Conditions` of a measurement on `device`.
 
-        Its command is written when there is something to repeat.
+        The command is written when there is something to repeat.
         """
         import torch
 

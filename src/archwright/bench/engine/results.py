@@ -1,4 +1,4 @@
-"""Result files: rows of a benchmark, with all that is needed to repeat and to judge them."""
+"""Result files: rows of a benchmark, with everything needed to repeat and to judge them."""
 
 import tempfile
 from collections.abc import Callable, Generator, Mapping
@@ -112,7 +112,7 @@ def _missing(content: Mapping[str, Any], cls: type[Conditions]) -> str:
 
 
 def read_or(path: Path, empty: _C, read: Callable[[Path], _C]) -> _C:
-    """Read the results in `path`, which are to be added to; return `empty` if there are none.
+    """Read the results in `path` to be extended; return `empty` if there are none.
 
     Raises:
         RunError: as `read` and `require_same`.
@@ -125,10 +125,10 @@ def read_or(path: Path, empty: _C, read: Callable[[Path], _C]) -> _C:
 
 
 def require_writable(path: Path) -> None:
-    """Check, before anything is measured, that results can be written to `path`; nothing is left.
+    """Check, before any measurement, that results can be written to `path`; leave nothing behind.
 
     Raises:
-        RunError: they cannot.
+        RunError: they cannot be written.
     """
     try:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -140,11 +140,11 @@ def require_writable(path: Path) -> None:
 
 @contextmanager
 def adding_to(path: Path) -> Generator[None]:
-    """Keep other processes from adding to the results in `path` between reading and writing them.
+    """Lock the results in `path` against other processes between reading and writing them.
 
     Raises:
-        RunError: another process does for minutes on end (it is named), or the lock beside the file
-            cannot be written.
+        RunError: another process holds the lock for minutes (it is named), or the lock beside the
+            file cannot be written.
     """
     with ExitStack() as held:
         lock = path.with_name(f".{path.name}.lock")
@@ -202,7 +202,7 @@ def kinds_of(cls: type, *left_out: str) -> dict[str, Any]:
 
 
 def require_same(path: Path, held: Conditions, wanted: Conditions) -> None:
-    """Check that what `wanted` will measure belongs into the file `path`, which holds `held`.
+    """Check that measurements of `wanted` belong in the file `path`, whose conditions are `held`.
 
     Raises:
         RunError: it was measured with other settings, or elsewhere (named).

@@ -1,4 +1,4 @@
-"""Resumable benchmarks: what is missing in a results file is measured, and kept as it ends."""
+"""Resumable benchmarks: measure the missing cases of a results file, and keep each as it ends."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ def measure_missing(
     add: Callable[[_C, _Row], _C],
     describe: Callable[[_Row], str],
 ) -> _C:
-    """Measure each case that `path` does not hold, and return all that it then holds.
+    """Measure each case that is missing in `path`, and return all rows that it then has.
 
-    After each case the file is written anew, so that nothing is lost when this is stopped; other
-    processes may add to it meanwhile. A line a case, by `describe`, goes to standard error.
+    After each case the file is written again, so that an interruption loses nothing; other
+    processes may add to it meanwhile. One line per case, by `describe`, goes to standard error.
 
     Raises:
         RunError: as `read`, or another process writes for minutes on end.
@@ -41,7 +41,7 @@ def measure_missing(
 
 
 def append(path: Path, row: _Row, *, read: Callable[[], _C], add: Callable[[_C, _Row], _C]) -> _C:
-    """Add a row to what `path` holds now, perhaps by another process, and return all of it.
+    """Add a row to the present content of `path`, perhaps by another process, and return all rows.
 
     Raises:
         RunError: as `measure_missing`.

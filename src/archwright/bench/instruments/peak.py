@@ -17,9 +17,9 @@ Peak = tuple[int | None, str]
 
 
 def peak_growth(step: Callable[[], object], device: torch.device) -> Peak:
-    """Return the bytes by which `step` raises the memory in use, at most.
+    """Return the largest growth of the memory in use during `step`, in bytes.
 
-    On a GPU what PyTorch has allocated; on the CPU what is resident (see `map_tensors`).
+    On a GPU, memory allocated by PyTorch; on the CPU, resident memory (see `map_tensors`).
     """
     gc.collect()
     if device.type == "cuda":
@@ -39,17 +39,17 @@ def peak_growth(step: Callable[[], object], device: torch.device) -> Peak:
 
 
 def map_tensors() -> None:
-    """Let every larger tensor be a mapping of its own (glibc), for the rest of the process.
+    """Make every larger tensor a mapping of its own (glibc), for the rest of the process.
 
-    Called before anything is allocated, this keeps the allocator's fragments, which depend on what
-    ran earlier, out of what is resident. It is slow: no time should be measured any more.
+    Called before any allocation, this keeps the allocator's fragments, which depend on earlier
+    work, out of the resident memory. It is slow: do not measure time afterwards.
     """
     if hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_MMAP_THRESHOLD, _PAGES)
 
 
 def _forget_peak() -> None:
-    """Give free memory back (glibc), and let the peak be what is resident now (Linux)."""
+    """Give free memory back (glibc), and reset the peak to the resident memory (Linux)."""
     ctypes.CDLL(None).malloc_trim(0)
     (_PROCESS / "clear_refs").write_text("5")
 

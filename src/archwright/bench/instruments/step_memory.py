@@ -17,9 +17,9 @@ _DRAWS = 8
 def step_bytes(config: SearchConfig) -> int | None:
     """Return the bytes that autograd keeps for backward in a step of a search.
 
-    As in the bench of supernets, a step is one forward pass with its loss, of which gradients to
-    all weights and to alpha are wanted; each storage counts once, weights left out. Where a method
-    runs only a sample, it is the mean over some draws, always the same. None: it trains nothing.
+    As in the bench of supernets, a step is one forward pass with its loss, with gradients to all
+    weights and to alpha; each storage counts once, weights are left out. If a method runs only a
+    sample, the result is the mean over a fixed set of draws. None: it trains nothing.
     """
     run = build_run(config)
     method, recipe, fabric = run.method, run.recipe, run.fabric

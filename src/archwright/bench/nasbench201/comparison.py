@@ -1,6 +1,6 @@
 """Comparison of searches: means over seeds of accuracies and cost, and paired tests.
 
-Every number here is computed from the searches when it is asked for.
+Every number is computed from the searches on demand.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ class PairedTest:
 
 
 def accuracies(search: Search) -> dict[str, float]:
-    """Return the test accuracy by data set of what a search found, in percent."""
+    """Return the test accuracy by data set of a search's architecture, in percent."""
     entry = nasbench201.lookup(search.architecture)
     return {name: float(getattr(entry, f"{name}_test")) for name in DATASETS}
 
@@ -98,7 +98,7 @@ def _pair(own: Sequence[Search]) -> tuple[int, float] | None:
 
 
 def _taken(own: Sequence[Search]) -> float | None:
-    """Return the time that counts: the processor's (None: not known), unless a GPU did the work."""
+    """Return the relevant time: of the processor (None: not known), unless a GPU did the work."""
     on_gpu = any(search.peak_bytes for search in own)
     return median(s.seconds for s in own) if on_gpu else _processor(own)
 
@@ -151,5 +151,5 @@ def paired_tests(searches: Sequence[Search]) -> list[PairedTest]:
 
 
 def _plain(one: Arm) -> Arm:
-    """Return the same method as it is published."""
+    """Return the same method without the simplification, as it is published."""
     return Arm(method=one.method, preset=one.preset, simplify="none", lowering="naive")

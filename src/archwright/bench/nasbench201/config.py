@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Nasbench201Config(SearchBenchOptions):
-    """Search NAS-Bench-201 by several methods, and look up what they found (TopoNAS, Table III).
+    """Search NAS-Bench-201 by several methods, and look up their architectures (TopoNAS, Table
+    III).
 
-    Searches run one after the other; what has ended is kept, and the same command goes on where it
-    was stopped. Accuracies are looked up when a search has ended; no search reads one.
+    Searches run one after the other; finished ones are kept, and the same command continues after
+    an interruption. Accuracies are looked up when a search has ended; no search reads one.
     """
 
     lists: ClassVar[tuple[str, ...]] = ("methods", "simplify", "seeds", "no_baselines")

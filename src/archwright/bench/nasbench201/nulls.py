@@ -1,6 +1,6 @@
-"""Nulls of searches on NAS-Bench-201: the same route without anything learned.
+"""Null models of searches on NAS-Bench-201: the same procedure without anything learned.
 
-All of these are computed from the table when they are asked for; none takes an image.
+All of these are computed from the table on demand; none uses an image.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Null:
-    """Null: a row that no search may be shown without.
+    """Null model: a row that must stand beside every search.
 
     Attributes:
-        title: what it is.
-        n: architectures that it is the mean of.
+        title: its name.
+        n: architectures in its mean.
         accuracies: by data set.
         rank: median rank of 15,625 by CIFAR-10 test accuracy.
-        exact: whether these are all architectures there are, and the mean an expectation.
+        exact: whether these are all possible architectures, and the mean an expectation.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Null:
 
 @dataclass(frozen=True, kw_only=True)
 class NullDifference:
-    """Difference of a method and a null in points: its mean, and its 95 % interval."""
+    """Difference of a method and a null model in points: its mean, and its 95 % interval."""
 
     null: str
     dataset: str
@@ -60,7 +60,7 @@ class NullDifference:
 
 @cache
 def nulls() -> tuple[Null, ...]:
-    """Compute the nulls of searches on NAS-Bench-201.
+    """Compute the null models of searches on NAS-Bench-201.
 
     An untrained alpha, derived as searches are and by the nested ranking; a uniform draw from the
     candidates without `none`, and from all, of connected cells; and the cell of six 3x3 convs.
@@ -79,15 +79,15 @@ def nulls() -> tuple[Null, ...]:
 
 
 def main_nulls() -> tuple[Null, ...]:
-    """Choose those that a method must be above: untrained, drawn uniformly, six 3x3."""
+    """Select the null models that a method must exceed: untrained, drawn uniformly, six 3x3."""
     untrained, _, drawn, _, six = nulls()
     return untrained, drawn, six
 
 
 def null_differences(row: SearchSummary, null: Null) -> list[NullDifference]:
-    """Compare a method with a null on each data set, where the method has two searches or more.
+    """Compare a method with a null model on each data set, if the method has two searches or more.
 
-    The interval is Student's; of a null that was drawn, too, its own error counts (Welch).
+    The interval is Student's; for a null model that is a sample, too, its own error counts (Welch).
     """
     return [
         _null_difference(null, name, row.accuracies[name], row.n) for name in DATASETS if row.n > 1

@@ -25,9 +25,9 @@ from archwright.tables import nasbench201
 
 
 def bench_nasbench201(config: Nasbench201Config) -> Searches:
-    """Run the searches that are missing, and return all that the results file then holds.
+    """Run the missing searches, and return all searches of the results file.
 
-    After each search the file is written anew, so that nothing is lost when this is stopped.
+    After each search the file is written again, so that an interruption loses nothing.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or
@@ -71,7 +71,7 @@ class _SearchesRun:
         return read_or(self.config.file, self.empty, read_searches)
 
     def _add(self, held: Searches, found: Search) -> Searches:
-        """Add a search, in place of one of the same arm and seed."""
+        """Add a search, replacing one of the same arm and seed."""
         case = found.arm, found.seed
         searches = (*(s for s in held.searches if (s.arm, s.seed) != case), found)
         titles = {search.images for search in searches}

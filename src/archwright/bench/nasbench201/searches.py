@@ -1,4 +1,4 @@
-"""Result files of searches: what was found, and what it took; never how good it is.
+"""Result files of searches: architecture, time and memory, but no accuracy.
 
 Accuracies are looked up by the architecture whenever a file is read, and are not in it.
 """
@@ -17,21 +17,21 @@ from archwright.tables import nasbench201
 
 @dataclass(frozen=True, kw_only=True)
 class Search(ArmResult):
-    """Search that has ended.
+    """Finished search.
 
     Attributes:
-        architecture: what it found, in the notation of NAS-Bench-201.
+        architecture: its result, in the notation of NAS-Bench-201.
         seconds: wall time, interruptions left out.
-        cpu_seconds: the processor time of all threads; None where a search was interrupted.
-        saved_bytes: bytes that a step keeps for backward (see `step_bytes`); None where no supernet
+        cpu_seconds: the processor time of all threads; None if the search was interrupted.
+        saved_bytes: bytes that a step keeps for backward (see `step_bytes`); None if no supernet
             is trained.
-        peak_bytes: most memory in use on a GPU, images included; None elsewhere, and where a
+        peak_bytes: largest memory in use on a GPU, images included; None elsewhere, and if the
             search was interrupted.
-        options: what the preset sets for the method.
-        settings_hash: of all settings that decide what is found (see `freeze.settings_hash`).
-        weights: the candidates' expected weights that it was derived from, a list a decision; None
-            where nothing is learned, or several supernets decide.
-        images: title of the images that were searched on.
+        options: options of the method in the preset.
+        settings_hash: of all settings that decide the result (see `freeze.settings_hash`).
+        weights: the candidates' expected weights that it was derived from, one list per decision;
+            None if nothing is learned, or several supernets decide.
+        images: title of the images of the search.
     """
 
     architecture: str

@@ -37,7 +37,8 @@ _AT_ONCE = 2000
 
 
 def bench_predictor(config: PredictorConfig) -> Results:
-    """Measure every device and seed that the results file lacks, and return all that it then holds.
+    """Measure every device and seed that is missing in the results file, and return all of its
+    rows.
 
     Raises:
         RunError: the file holds something else, or results of other settings; it cannot be
@@ -108,8 +109,8 @@ class _BudgetCheck:
     usable: NDArray[np.bool_]
 
     def over(self, strengths: Tensor) -> Iterator[bool]:
-        """Yield for each row of strengths [choices, N] whether the strongest architecture that is
-        let through is over the limit.
+        """Yield, for each row of strengths [choices, N], whether the strongest accepted
+        architecture is over the limit.
         """
         admitted = torch.from_numpy(self.usable & (self.held <= self.limit))
         if not admitted.any():
@@ -123,8 +124,8 @@ class _BudgetCheck:
         return sum(found) / max(len(found), 1)
 
     def regret(self, accuracies: Vector) -> float | None:
-        """Return the best accuracy within the limit, less the best that is let through, in points;
-        None: nothing is.
+        """Return the best accuracy within the limit minus the best accepted one, in points; None:
+        none is accepted.
         """
         within = self.usable & (self.measured <= self.limit)
         admitted = self.usable & (self.held <= self.limit)

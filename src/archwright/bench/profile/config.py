@@ -9,7 +9,7 @@ from archwright.engine.options import require, require_kinds, require_positive
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileBenchConfig:
-    """Time random networks as a whole, and compare with what a profiled table adds up to."""
+    """Time random networks as a whole, and compare with the sum over a profiled table."""
 
     table: Path
     """The table that archwright profile wrote on this machine."""

@@ -18,7 +18,8 @@ from archwright.cost.files import read_rows
 from archwright.engine.device import describe_hardware, versions
 from archwright.errors import ConfigError
 from archwright.profiling.runtimes import runtime
-from archwright.spaces import Size, get_space, write_architecture
+from archwright.profiling.size import deployed_size
+from archwright.spaces import get_space, write_architecture
 from archwright.spaces.discretise import random_architecture
 
 
@@ -32,14 +33,7 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
     if config.out is not None:
         require_writable(config.out)
     space = get_space(config.space)
-    channels, cells = space.train_size
-    size = Size(
-        channels=config.channels or channels,
-        cells=config.cells or cells,
-        classes=config.classes,
-        image_size=config.image_size or space.image_size,
-        image_channels=config.image_channels,
-    )
+    size = deployed_size(config, space)
     cost = cost_model("latency_ms", space, size, latency_table=config.table)
     name, device, count = _where(config.table)
     layout = DecisionTable(space, size)
@@ -74,12 +68,12 @@ def bench_profile(config: ProfileBenchConfig) -> Results:
 
 @dataclass(frozen=True, kw_only=True)
 class TableAgreement:
-    """Agreement of a table's predictions with what was measured.
+    """Agreement of a table's predictions with measurements.
 
     Attributes:
         spearman: rank correlation.
         error: median relative error.
-        factor: median of measured over predicted: how much slower the machine was than the table.
+        factor: median of measured over predicted: the slow-down of the machine against the table.
         error_left: median relative error of the predictions times that factor.
     """
 

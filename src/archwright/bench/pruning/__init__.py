@@ -1,1 +1,1 @@
-"""Study: which way to prune loses the fewest points at equal multiply-accumulates and latency?"""
+"""Study: which pruning method loses the fewest points at equal multiply-accumulates and latency?"""

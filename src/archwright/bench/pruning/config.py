@@ -57,7 +57,7 @@ _EVAL_SUBSET = 500
 
 @dataclass(frozen=True, kw_only=True)
 class PruningArm:
-    """Arm of the comparison: a way to prune; `fusion` replaces deleted nodes, if there are any."""
+    """Arm of the comparison: a pruning method; `fusion` replaces deleted nodes."""
 
     method: str
     fusion: str | None = None
@@ -73,11 +73,11 @@ UNPRUNED = PruningArm(method=WHOLE)
 
 @dataclass(frozen=True, kw_only=True)
 class PruningConfig(BenchOptions):
-    """Compare ways to prune a trained network, at equal multiply-accumulates (NR-DARTS).
+    """Compare pruning methods on a trained network, at equal multiply-accumulates (NR-DARTS).
 
-    All start from the same weights, with as many passes over the same images behind them, have
-    their statistics taken anew alike, and are fine-tuned alike. What has ended is kept, and the
-    same command goes on where it was stopped.
+    All methods start from the same weights, use the same number of passes over the same images, and
+    share the way of recomputing statistics and of fine-tuning. Finished networks are kept, and the
+    same command continues after an interruption.
     """
 
     lists: ClassVar[tuple[str, ...]] = (
@@ -194,7 +194,7 @@ class PruningConfig(BenchOptions):
 
     @property
     def arms(self) -> tuple[PruningArm, ...]:
-        """Return the ways to prune that are compared, the unpruned network left out."""
+        """Return the pruning methods of the comparison, without the unpruned network."""
         fusions = _words(self.fusions)
         for name in fusions:
             require(name in get_args(FusionName), unknown("fusion", name, get_args(FusionName)))
@@ -288,7 +288,7 @@ class PruningConfig(BenchOptions):
 
 
 def eval_subset_size(images: int) -> int:
-    """Return on how many of `images` test images epochs are scored on the way."""
+    """Return the number of test images, of `images`, on which epochs are scored on the way."""
     return min(images, _EVAL_SUBSET)
 
 

@@ -24,8 +24,9 @@ def write_onnx(path: Path, network: GraphModule) -> None:
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Measure the milliseconds of each call; a round makes every call once.
 
-    Rounds go through the calls in one direction and back, so that what drifts on the machine meets
-    all of them alike. A call comes once more before it is timed: the others have taken the caches.
+    Rounds go through the calls in one direction and back, so that a drift of the machine affects
+    all calls equally. Each call is made once more before it is timed, because the other calls have
+    filled the caches.
     """
     for call in calls.values():
         for _ in range(_BEFORE):
@@ -48,9 +49,9 @@ def latencies(
     rounds: int,
     threads: int,
 ) -> dict[str, list[dict[str, float]]]:
-    """Return for each file and number of images the medians of it and of `whole`, and their ratio.
+    """Return for each file and number of images its median, the median of `whole`, and their ratio.
 
-    The ratio is the median over the rounds: what slows a round down slows both.
+    The ratio is the median over the rounds: a slow round slows down both.
 
     Raises:
         ConfigError: onnxruntime is not installed.

@@ -17,17 +17,17 @@ class PrunedRow:
     """Pruned network, before and after its fine-tuning; accuracies are in percent of test images.
 
     Attributes:
-        method: how it was made; `unpruned` is the whole network, trained on as the others are.
-        fusion: what stands in for its deleted nodes; None where none was deleted.
-        target: the share of multiply-accumulates that may be left.
-        cut: what was taken away, as text.
-        macs, params: of what the logits depend on.
+        method: the pruning method; `unpruned` is the whole network, trained on as the others are.
+        fusion: the replacement of its deleted nodes; None if none was deleted.
+        target: the fraction of multiply-accumulates that may be left.
+        cut: the removed parts, as text.
+        macs, params: of the part that the logits depend on.
         top1_before: of the trained network that it was made from.
-        top1_pruned: before the fine-tuning, statistics taken anew; None of a fresh network.
-        top1: in the end.
+        top1_pruned: before the fine-tuning, with new statistics; None of a fresh network.
+        top1: at the end.
         seconds: wall time of making, fine-tuning and scoring it, interruptions left out.
-        latency: for each number of images, how long it and the unpruned network take.
-        gates: the smallest and the largest that was learned, where gates decided what went.
+        latency: by number of images, its time and that of the unpruned network.
+        gates: the smallest and the largest learned gate, if gates ranked the nodes.
     """
 
     method: str
@@ -52,7 +52,7 @@ class PrunedRow:
 
     @property
     def key(self) -> tuple[str, str | None, float, int]:
-        """Return what tells the row from others."""
+        """Return the identity of the row among the others."""
         return self.method, self.fusion, self.target, self.seed
 
 
@@ -70,17 +70,17 @@ def parse_rows(path: Path, results: Results) -> list[PrunedRow]:
 
 @dataclass(frozen=True, kw_only=True)
 class PruningSummary:
-    """Summary of a way to prune, to a target, over its seeds.
+    """Summary of a pruning method, to a target, over its seeds.
 
     Attributes:
         n: seeds.
-        macs, params: shares that are left.
+        macs, params: fractions that are left.
         top1_pruned: before the fine-tuning; None of fresh networks.
         drop: points lost against the trained network, seed by seed.
         behind: points behind the whole network trained alike, seed by seed: behind `whole` if it
-            was trained from fresh weights in one go, else behind `unpruned`; None where that was
+            was trained from fresh weights in one go, else behind `unpruned`; None if that was
             not measured for every seed.
-        time: by number of images, the share of the unpruned network's time that is left.
+        time: by number of images, the fraction of the unpruned network's time that is left.
     """
 
     method: str
@@ -97,7 +97,7 @@ class PruningSummary:
 
 
 def summarise_prunings(rows: Iterable[PrunedRow]) -> list[PruningSummary]:
-    """Return a summary for each way and target, by target, the unpruned network first."""
+    """Return a summary for each method and target, by target, the unpruned network first."""
     held = list(rows)
     whole = {(row.method, row.seed): row.top1 for row in held if row.method in (WHOLE, ONE_GO)}
     groups: dict[tuple[float, str, str | None], list[PrunedRow]] = {}

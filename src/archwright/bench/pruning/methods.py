@@ -54,12 +54,13 @@ _CONTINUED = PruningArm(method="onward")
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """Network before it is fine-tuned; one that was trained from fresh weights is not.
+    """Network before it is fine-tuned; a network that was trained from fresh weights is not
+    fine-tuned.
 
     Attributes:
-        cut: what was taken away, as text.
+        cut: the removed parts, as text.
         top1_pruned: its percent of test images; None of a fresh one.
-        gates: the smallest and the largest that was learned, where gates decided.
+        gates: the smallest and the largest learned gate, if gates ranked the nodes.
     """
 
     network: GraphModule
@@ -70,7 +71,7 @@ class BuiltNetwork:
 
 
 class NetworkFactory:
-    """Factory of the networks of one seed, made from one trained network, each when needed."""
+    """Factory of the networks of one seed, each made from one trained network on demand."""
 
     def __init__(
         self, config: PruningConfig, fabric: "Fabric", images: data.ImageData, seed: int
@@ -200,7 +201,7 @@ class NetworkFactory:
         return calibration_batches(self.fabric, self.images, config.calibration, self.seed)
 
     def nodes(self, one: PruningArm, share: float) -> BuiltNetwork:
-        """Delete nodes, with the fusion that replaces them."""
+        """Delete nodes, with the configured fusion in their place."""
         cut = self._cut(one, share)
         values = cut.importance.values()
         gates = [min(values), max(values)] if one.method == _GATES.method else None
@@ -300,6 +301,6 @@ _MAKERS: dict[str, Callable[[NetworkFactory, PruningArm, float], BuiltNetwork]] 
 
 
 def cost_of(network: Network) -> tuple[int, int]:
-    """Count multiply-accumulates and parameters of what the logits depend on."""
+    """Count multiply-accumulates and parameters of the part that the logits depend on."""
     cost = graph_cost(network, live=True)
     return cost.macs, cost.params

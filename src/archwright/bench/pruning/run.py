@@ -1,4 +1,4 @@
-"""Ways to prune a trained network, compared network by network, kept as they end."""
+"""Pruning methods on a trained network, compared network by network, kept as they end."""
 
 import sys
 import time
@@ -28,9 +28,9 @@ _ONNX = "network.onnx"
 
 
 def bench_pruning(config: PruningConfig) -> Results:
-    """Make the networks that are missing, and return all that the results file then holds.
+    """Make the missing networks, and return all rows of the results file.
 
-    After each network the file is written anew, so that nothing is lost when this is stopped.
+    After each network the file is written again, so that an interruption loses nothing.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or
@@ -56,7 +56,7 @@ class _PruningRun:
         self._factory: NetworkFactory | None = None
 
     def run(self) -> Results:
-        """Make every network that is left, seed by seed; then time those that were not."""
+        """Make every network that is left, seed by seed; then time those without a latency."""
         config = self.config
         results = measure_missing(
             config.file,
@@ -137,7 +137,7 @@ class _PruningRun:
         )
 
     def _time(self, held: Results) -> Results:
-        """Time the networks that were not, in turns with the unpruned one of their seed."""
+        """Time the networks without a latency, in turns with the unpruned one of their seed."""
         config = self.config
         for seed in config.all_seeds:
             rows = [row for row in self._rows(held) if row.seed == seed and row.latency is None]

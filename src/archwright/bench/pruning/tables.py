@@ -9,7 +9,7 @@ from archwright.bench.pruning.measurements import PruningSummary
 
 
 def pruning_table(rows: Sequence[PruningSummary]) -> Table:
-    """Return a row for each way to prune and target."""
+    """Return a row for each pruning method and target."""
     batches = sorted({batch for row in rows for batch in row.time})
     timed = tuple(f"time left, {batch}" for batch in batches)
     columns = (

@@ -25,11 +25,11 @@ _MOST = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class RankConfig(SearchBenchOptions):
-    """Ask whether supernets of NAS-Bench-201 rank architectures as their own trainings do.
+    """Measure whether supernets of NAS-Bench-201 rank architectures as stand-alone training does.
 
     A supernet is trained as in a search, and a fixed sample of architectures is scored with its
-    weights; its order is compared with that of the table. Searches that the bench nasbench201 left
-    in the same folder are not run again, and the same command goes on where it was stopped.
+    weights; its order is compared with that of the table. Searches of the bench nasbench201 in the
+    same folder are not run again, and the same command continues after an interruption.
     """
 
     lists: ClassVar[tuple[str, ...]] = ("methods", "simplify", "seeds")

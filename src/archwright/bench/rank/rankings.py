@@ -80,15 +80,15 @@ class RankAgreement:
     """Agreement of an arm's supernets with the table, over its seeds: means and deviations.
 
     Attributes:
-        arm: what trained the supernets.
+        arm: the method that trained the supernets.
         n: supernets.
         tau: Kendall's tau-b between one-shot accuracy and that of the table (CIFAR-10, test).
         rho: Spearman's.
         one_shot: mean one-shot accuracy of the sample, percent.
-        chosen: the table's accuracy of the architecture that is ranked first, percent.
+        chosen: the table's accuracy of the top-ranked architecture, percent.
         seconds: median wall time of scoring the sample.
-        difference: mean tau less that of the same method unsimplified, over the seeds that both
-            have; None where there are none, or it is that.
+        difference: mean tau minus that of the same method unsimplified, over the seeds that both
+            have; None if there are none, or the method is unsimplified.
         p: two-sided probability of a mean difference as large if signs were drawn at random; None
             of fewer than two pairs.
     """

@@ -32,7 +32,7 @@ _SEED = 0
 
 
 def bench_rank(config: RankConfig) -> Rankings:
-    """Train the supernets that are missing, and return all that the results file then holds.
+    """Train the missing supernets, and return all rankings of the results file.
 
     Raises:
         RunError: the results file cannot be written; it, or a run folder, is of another version or

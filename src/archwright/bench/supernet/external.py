@@ -19,8 +19,8 @@ def load_external_network(
 ) -> BenchmarkedNetwork:
     """Build the supernet of a Python file at a size, on a device, by its function `supernet`.
 
-    It gives a module that makes class scores [B, classes] of images [B, C, H, W], and the tensors
-    that a search learns beside its weights.
+    The function returns a module that maps images [B, C, H, W] to class scores [B, classes], and
+    the tensors that a search learns beside its weights.
 
     Raises:
         ConfigError: there is no such file, or it cannot be used (it says why).

@@ -1,4 +1,4 @@
-"""Interleaved measurement of networks, so that whatever drifts on a machine meets all of them."""
+"""Interleaved measurement of networks, so that a drift of the machine affects all equally."""
 
 import gc
 import time
@@ -32,8 +32,8 @@ class BenchmarkedNetwork:
     Attributes:
         variant: its row.
         module: its weights.
-        scores: what it makes of images [B, C, H, W]: [B, classes].
-        searched: what a search learns beside the weights; nothing without decisions.
+        scores: function from images [B, C, H, W] to class scores [B, classes].
+        searched: tensors that a search learns beside the weights; empty without decisions.
     """
 
     variant: Variant
@@ -57,7 +57,7 @@ class BenchmarkedNetwork:
 class InterleavedBenchmark:
     """Benchmark of networks on the same images, in turns.
 
-    `advance` is called after every step, `note` with what comes next.
+    `advance` is called after every step, `note` with a text for each phase.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class InterleavedBenchmark:
 
     @staticmethod
     def count_steps(measured: Sequence[Measurement], networks: int, repeats: int) -> int:
-        """Count how often `advance` will be called, given what has been measured before."""
+        """Return the number of calls of `advance`, given the previous measurements."""
         left = max(repeats - rounds(measured), 0)
         first = 1 if all(one.memory_format for one in measured) and measured else 1 + len(FORMATS)
         return networks * ((not measured) + (left + first if left else 0))
@@ -148,7 +148,7 @@ class InterleavedBenchmark:
             network.set_memory_format(min(FORMATS, key=lambda name, e=network: taken[e, name]))
 
     def peak(self, network: BenchmarkedNetwork) -> Peak:
-        """Measure how far memory grows in a step; one before it allocates what stays."""
+        """Measure the growth of memory in a step; a step before it allocates what stays."""
         self._loss(network).backward()
         network.clear_gradients()
         peak = peak_growth(lambda: self._loss(network).backward(), self.fabric.device)
@@ -171,7 +171,7 @@ class InterleavedBenchmark:
 
 @contextmanager
 def _no_garbage_collection() -> Generator[None]:
-    """Inside, garbage is collected only when asked for, and what is there now is none."""
+    """Collect garbage inside only on demand; objects that exist before are not collected."""
     gc.collect()
     gc.freeze()
     gc.disable()

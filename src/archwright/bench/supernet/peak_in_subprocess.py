@@ -1,6 +1,6 @@
 """Peaks of memory on the CPU, measured in a process of their own.
 
-In one that has already run networks, what is resident depends on the fragments that they left.
+In a process that has already run networks, resident memory depends on the fragments that they left.
 """
 
 import json
@@ -41,7 +41,7 @@ def peaks_in_subprocess(config: SupernetConfig) -> list[Peak]:
 
 
 def measure_from_stdin() -> None:
-    """Measure the peaks that standard input asks for, and print them as JSON."""
+    """Measure the peaks that standard input names, and print them as JSON."""
     map_tensors()
     task: dict[str, Any] = json.load(sys.stdin)
     settings: dict[str, Any] = task["settings"]

@@ -31,11 +31,11 @@ def external_variant(file: Path) -> Variant:
 
 
 def parse_variants(text: str, lowering: Lowering, *, recompute: bool) -> tuple[Variant, ...]:
-    """Parse the rows that `--simplify TEXT` asks for: the two that are always there come first.
+    """Parse the rows that `--simplify TEXT` names: the two that are always present come first.
 
-    The text is a list of simplifications, separated by commas, each lowered by `lowering` or as it
-    says itself: `pms,all,none/fused,all/naive`. What is named twice is measured once; `recompute`
-    is for the fused ones.
+    The text is a list of simplifications, separated by commas, each lowered by `lowering` or by the
+    lowering in its name: `pms,all,none/fused,all/naive`. Repeated rows are measured once;
+    `recompute` applies to the fused ones.
 
     Raises:
         ConfigError: a simplification or a lowering is unknown, or none is left to recompute in.

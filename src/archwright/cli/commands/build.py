@@ -19,7 +19,9 @@ def _run(config: BuildConfig) -> "BuildResult":
 
 def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
     from archwright.engine.runs.folder import RunFolder
+    from archwright.tasks import find_metric
 
+    metric = find_metric(result.metric)
     show.networks(result.rows)
     if result.budgets:
         show.table(
@@ -30,7 +32,7 @@ def _show(result: "BuildResult", show: Show) -> dict[str, Any]:
     show.line(
         f"latency: {decimals(result.latency_ms, 3)} ms, spread "
         f"{decimals(result.latency_spread_ms, 3)} ms (one image, one thread of this machine); "
-        f"top-1 of the file: {decimals(result.top1)} %"
+        f"{metric.label} of the file: {metric.text(result.score, 2)}"
     )
     if result.feasible is False:
         over = " and ".join(budget.cost for budget in result.budgets if not budget.holds)

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainConfig:
-    """Show the simplification of a searchable edge, stage by stage, and why a rule did not
-    apply.
-    """
+    """Show the simplification of a searchable edge, stage by stage and why rules did not apply."""
 
     space: str
     """nasbench201, darts, spos, another declared space, or a Python file that declares one."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.console import Show, count, decimals
+from archwright.cli.console import Show, column, count, decimals
 from archwright.cli.page import show_page
 from archwright.deployment.config import ExportConfig
 
@@ -18,7 +18,7 @@ def _run(config: ExportConfig) -> "ExportResult":
 
 
 def _show(result: "ExportResult", show: Show) -> dict[str, Any]:
-    show.table(("network", "MACs", "bytes", "top-1 %", "ms"), _rows(result))
+    show.table(("network", "MACs", "bytes", column(result.metric), "ms"), _rows(result))
     batch = "one image" if result.batch_size == 1 else f"{result.batch_size} images"
     threads = "one thread" if result.threads == 1 else f"{result.threads} threads"
     show.line(
@@ -42,13 +42,13 @@ def _rows(result: "ExportResult") -> list[tuple[str, str, str, str, str]]:
             result.weights,
             macs,
             count(result.bytes),
-            decimals(result.top1),
+            decimals(result.score),
             decimals(result.latency_ms, 3),
         )
     ]
     if result.bytes_float32 is not None:
-        size, top1 = count(result.bytes_float32), decimals(result.top1_float32)
-        rows.append(("float32", macs, size, top1, decimals(result.latency_ms_float32, 3)))
+        size, score = count(result.bytes_float32), decimals(result.score_float32)
+        rows.append(("float32", macs, size, score, decimals(result.latency_ms_float32, 3)))
     if result.macs_unpruned is not None:
         time = decimals(result.latency_ms_unpruned, 3)
         rows.append(("unpruned", count(result.macs_unpruned), decimals(None), decimals(None), time))

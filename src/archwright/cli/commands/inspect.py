@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectConfig:
-    """Say what a network costs: that of a run, of an architecture, or the supernet of a space."""
+    """Print the costs of a network: of a run, of an architecture, or of the supernet of a space."""
 
     network: Path | None = None
     """A run folder, or a network.json in one, whose network is shown step by step (else
@@ -121,7 +121,7 @@ def _run(config: InspectConfig) -> dict[str, Any]:
 
 
 def _countable(network: "Network") -> "Network":
-    """`network`, if a training step on one image could be taken, which is what is counted.
+    """Return `network` if a training step on one image is possible, for which costs are counted.
 
     Raises:
         ConfigError: it could not.
@@ -140,7 +140,8 @@ def _countable(network: "Network") -> "Network":
 def _costs(
     config: InspectConfig, architecture: "Architecture", space: "Space", size: "Size"
 ) -> dict[str, float | None]:
-    """Every cost by its name; what is predicted has what it will hardly exceed beside it.
+    """Return every cost by its name; a predicted cost comes with an upper bound that it rarely
+    exceeds. None: it was not measured on the device.
 
     None: it was not measured on the device.
     """
@@ -183,7 +184,7 @@ def _counted(config: InspectConfig, network: "Network") -> dict[str, float | Non
 
 
 def _run_settings(text: str) -> dict[str, Any]:
-    """The settings of a run folder; nothing if `text` is none."""
+    """Return the settings of a run folder; nothing if `text` is not one."""
     from archwright.engine.runs.folder import read_config
 
     # not Path.is_file, which fails on a text that is too long for a name

@@ -68,17 +68,11 @@ def _run(config: ProfileConfig) -> "tuple[ProfileConfig, Profile]":
     from archwright.cost.files import write_rows
     from archwright.profiling.profile import profile
     from archwright.profiling.runtimes import runtime
-    from archwright.spaces import Size, get_space
+    from archwright.profiling.size import deployed_size
+    from archwright.spaces import get_space
 
     space = get_space(config.space)
-    channels, cells = space.train_size
-    size = Size(
-        channels=config.channels or channels,
-        cells=config.cells or cells,
-        classes=config.classes,
-        image_size=config.image_size or space.image_size,
-        image_channels=config.image_channels,
-    )
+    size = deployed_size(config, space)
     with threads(config.threads):
         found = profile(
             DecisionTable(space, size),

@@ -1,6 +1,6 @@
 """`archwright report`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,10 @@ def _run(config: ReportConfig) -> _Written:
 def _show(written: _Written, show: Show) -> dict[str, Any]:
     if written.rows:
         show.networks(written.rows)
+    from archwright.engine.scoring.scores import row_to_json
+
     show.line(f"report: {written.page}")
-    return {"report": str(written.page), "rows": [asdict(row) for row in written.rows]}
+    return {"report": str(written.page), "rows": [row_to_json(row) for row in written.rows]}
 
 
 command = Command(name="report", config=ReportConfig, run=_run, show=_show, positional="runs")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.command import Command
-from archwright.cli.console import Show, count, decimals
+from archwright.cli.console import Show, column, count, decimals
 from archwright.cli.flags import METHOD, Flag, read_flags
 from archwright.cli.page import show_page
 from archwright.engine.options import require
@@ -23,7 +23,8 @@ def _run(config: SearchConfig) -> "SearchResult":
 
 
 def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
-    from archwright.engine.runs.folder import RunFolder
+    from archwright.engine.runs.folder import RunFolder, read_config
+    from archwright.tasks import get_task
 
     content = result.to_json()
     numbers = (
@@ -32,7 +33,8 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
         decimals(result.accuracy),
         decimals(result.seconds, 1),
     )
-    show.table(("network", "parameters", "MACs", "top-1 %", "seconds"), [("found", *numbers)])
+    score = column(get_task(str(read_config(result.out)["task"])).metric.key)
+    show.table(("network", "parameters", "MACs", score, "seconds"), [("found", *numbers)])
     show.line(f"architecture: {content['architecture']}")
     for line in _costs(result):
         show.line(line)
@@ -41,7 +43,9 @@ def _show(result: "SearchResult", show: Show) -> dict[str, Any]:
 
 
 def _costs(result: "SearchResult") -> Iterator[str]:
-    """What was limited or weighed, each beside its limit, and what it was counted at."""
+    """Return the costs with budgets or weights, each with its limit, and the size at which they are
+    counted.
+    """
     limits = result.limits or {}
     for name, value in (result.costs or {}).items():
         most = f" of at most {limits[name]:,.6g}" if name in limits else ""
@@ -52,7 +56,7 @@ def _costs(result: "SearchResult") -> Iterator[str]:
 
 
 def derived_flags() -> Iterator[Flag]:
-    """Yield the flags whose text or presence depends on the methods that there are."""
+    """Yield the flags whose text or presence depends on the registered methods."""
     named = {flag.name: flag for flag in read_flags(SearchConfig, "search")}
     methods = f"Search method: {', '.join(METHODS)}."
     yield replace(named["method"], text=methods)

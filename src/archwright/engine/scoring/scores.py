@@ -2,24 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from archwright.errors import RunError
 from archwright.io.schema import RESTORE, read_as
 from archwright.tasks import Metric
 
 
-class Scored(Protocol):
-    """A row (a dataclass) with the field `scores`, and `best` if it knows the best epoch."""
+@dataclass(frozen=True, kw_only=True)
+class ScoredNetwork:
+    """Row of a result: a network, its cost, and the task's metrics on the test images.
+
+    `published_params` and `published_macs` are counts of its architecture as published, which
+    differ if weights are inherited.
+
+    Attributes:
+        scores: metrics by key, the ranking metric first.
+    """
+
+    name: str
+    architecture: str
+    channels: int
+    params: int
+    macs: int
+    published_params: int
+    published_macs: int
+    scores: dict[str, float]
 
     @property
-    def scores(self) -> Mapping[str, float]:
-        """Metrics by key, the one that networks are ranked by first."""
-        ...
+    def score(self) -> float:
+        """Value of the ranking metric."""
+        return next(iter(self.scores.values()))
 
 
 def row_to_json(row: Any) -> dict[str, Any]:
-    """Return a `Scored` row as JSON has it: `top1`, `top5` and `best_top1` of a classifier."""
+    """Return a row as JSON, each score under its metric's key: `top1`, `top5` and `best_top1`."""
     content = asdict(row)
     scores: dict[str, float] = content.pop("scores")
     best = {f"best_{next(iter(scores))}": content.pop("best")} if "best" in content else {}

@@ -1,1 +1,3 @@
-"""What deleting nodes is compared with. Import from the modules."""
+"""Baselines of node deletion: channel pruning, operation pruning, narrower networks. Import from
+the modules.
+"""

@@ -1,7 +1,7 @@
 """Channel pruning by torch-pruning (Fang et al., DepGraph, CVPR 2023), to a number of MACs.
 
-Channels that depend on each other, through sums, concatenations and depthwise convolutions, go
-together; a group's importance is the L2 norm of all its weights.
+Channels that depend on each other, through sums, concatenations and depthwise convolutions, are
+removed together; a group's importance is the L2 norm of all its weights.
 """
 
 from collections.abc import Callable
@@ -20,21 +20,22 @@ from archwright.lowering import GraphModule
 from archwright.pruning.baselines.widths import rounded
 
 Ranking = Literal["layer", "network"]
-"""Where channels compete: in their layer, each of which loses the same share, or all of them."""
+"""Scope in which channels are ranked: a layer (each loses the same fraction), or the network."""
 
 _HALVINGS = 10
 _NEAR = 0.995
-"""No finer than this is looked for, in units of the MACs that are asked for."""
+"""The bisection stops at this fraction of the requested MACs."""
 
 
 def prune_channels(
     whole: GraphModule, macs: float, *, ranking: Ranking = "layer", round_to: int | None = None
 ) -> tuple[GraphModule, float]:
-    """`whole` with its least important channels removed, and the share that was asked for.
+    """Return `whole` without its least important channels, and the pruning fraction that was used.
 
-    The share is found by bisection: the one that leaves most without being above `macs`. The widths
-    that are left are rounded to multiples of `round_to`, else of a number that suits each layer
-    (see `multiple_of`); 1 leaves them as they are. No layer goes as a whole.
+    The fraction is found by bisection: of those tried with no more than `macs`, the one that keeps
+    the most MACs. The remaining widths are rounded to multiples of `round_to`, else of a number
+    that suits each layer (see `multiple_of`); 1 leaves them as they are. No layer is removed
+    completely.
 
     Raises:
         ConfigError: torch-pruning is not installed, the network has a part that it cannot follow,
@@ -67,7 +68,9 @@ def prune_channels(
 def _pruner(
     whole: GraphModule, ranking: Ranking, round_to: int | None
 ) -> Callable[[float], GraphModule]:
-    """What removes a share of the channels from a copy of `whole`, and rounds what is left."""
+    """Return a function that removes a fraction of the channels from a copy of `whole`, and rounds
+    the remaining widths.
+    """
     pruning = optional("torch_pruning")
     for module in whole.network.modules():
         if not (module.primitive.resizable or module.primitive.zero):
@@ -107,7 +110,9 @@ def _pruner(
 
 
 def _weak(own: Tensor, scope: Tensor, share: float) -> Tensor:
-    """Which channels of a layer are among that share of the scope that is least important."""
+    """Return a mask of the channels of a layer that belong to the least important `share` of the
+    scope.
+    """
     count = len(scope) - int(len(scope) * (1 - share))
     return (
         own <= scope.sort().values[count - 1] if count else torch.zeros_like(own, dtype=torch.bool)
@@ -115,10 +120,10 @@ def _weak(own: Tensor, scope: Tensor, share: float) -> Tensor:
 
 
 def _parts(group: Any, width: int) -> list[Tensor]:
-    """The channels of a group, apart where not the same convolutions make them.
+    """Return the channels of a group, split into parts that are computed by the same convolutions.
 
-    Convolutions that are joined side by side are narrower than what they are added to, and each of
-    them is to have a width that runs fast.
+    Convolutions whose outputs are concatenated are narrower than the tensors that they are added
+    to, and each of them must get a width that runs fast.
     """
     makers: list[list[int]] = [[] for _ in range(width)]
     for number, item in enumerate(group):
@@ -131,7 +136,7 @@ def _parts(group: Any, width: int) -> list[Tensor]:
 
 
 def _gone(part: Tensor, scores: Tensor, weak: Tensor, round_to: int | None) -> Tensor:
-    """The channels of a part that are removed, so that a rounded number is left."""
+    """Return the channels of a part to remove, so that a rounded number remains."""
     left = rounded(int((~weak[part]).sum()), len(part), round_to)
     return part[scores[part].argsort()[: len(part) - left]]
 
@@ -141,12 +146,12 @@ def _macs(module: GraphModule) -> int:
 
 
 def _resized(module: GraphModule) -> Network:
-    """Return the graph of a module whose parts were made narrower."""
+    """Return the graph of a module whose layers were made narrower."""
     return Resizing(dict(module.slots.items()))(module.network).network
 
 
 def rebuilt(pruned: GraphModule) -> GraphModule:
-    """A fresh module of `pruned`, whose modules were made narrower, with its weights."""
+    """Return a new module with the weights of `pruned`, whose layers were made narrower."""
     module = GraphModule(_resized(pruned))
     module.load_state_dict(pruned.state_dict())
     return module.to(next(pruned.parameters()))

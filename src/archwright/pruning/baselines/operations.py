@@ -1,7 +1,8 @@
-"""Operation-level pruning: the weakest edges of the cells go, and nothing makes up for them.
+"""Operation-level pruning: remove the least important edges of cells, without a replacement.
 
-An edge's importance is what the loss rises by without it, tried as nodes are; or what it changes
-to first order, taken at a gate of one on the edge (Molchanov et al., CVPR 2019).
+An edge's importance is the rise of the loss without it (leave-one-out, as for nodes); or the change
+of the loss to first order, computed at a gate of value one on the edge (Molchanov et al., CVPR
+2019).
 """
 
 import sys
@@ -38,35 +39,37 @@ def prune_edges(
     *,
     score: EdgeScore = "loss",
 ) -> tuple[GraphModule, frozenset[EdgeKey]]:
-    """`whole` without its least important edges, so that no more than `macs` are left; the edges.
+    """Return `whole` without its least important edges, with at most `macs`; and the removed edges.
 
-    With the score `loss` each edge is left out, batch norms take the statistics of the images, and
-    the loss on them is taken; in rounds, as nodes are tried.
+    With the score `loss`, each edge is left out, the batch norms take the statistics of the images,
+    and the loss on them is measured; in rounds, as for nodes.
 
     Raises:
         ConfigError: so few cannot be reached (with the least that can).
     """
     network = whole.network
     if score == "taylor":
-        importance, gone = taylor_edges(task, whole, batches), frozenset[EdgeKey]()
+        importance, gone = taylor_edge_scores(task, whole, batches), frozenset[EdgeKey]()
     else:
         before = graph_cost(network, live=True).macs
 
         def nearer(
             importance: Mapping[EdgeKey, float], gone: frozenset[EdgeKey], part: float
         ) -> frozenset[EdgeKey]:
-            eased = max(macs, before + part * (macs - before))
-            return select_edges(network, importance, eased, gone)
+            relaxed = max(macs, before + part * (macs - before))
+            return select_edges(network, importance, relaxed, gone)
 
-        importance, gone = in_rounds(lambda gone: tried_edges(task, whole, gone, batches), nearer)
+        importance, gone = in_rounds(lambda gone: loss_scores(task, whole, gone, batches), nearer)
     removed = select_edges(network, importance, macs, gone)
     return _left(whole, removed), removed
 
 
-def tried_edges(
+def loss_scores(
     task: Task, whole: GraphModule, removed: frozenset[EdgeKey], batches: LabelledBatches
 ) -> dict[EdgeKey, float]:
-    """What the loss rises by when each edge that could go follows the `removed`."""
+    """Return the rise of the loss for each removable edge that is left out in addition to
+    `removed`.
+    """
     keys, held = removable(whole.network), list(batches)
     count = len(keys) - len(removed)
     print(f"trying {count} operations, {len(removed)} are gone", file=sys.stderr, flush=True)
@@ -80,8 +83,10 @@ def tried_edges(
     return leave_one_out(task, without, keys, removed, held)
 
 
-def taylor_edges(task: Task, whole: GraphModule, batches: LabelledBatches) -> dict[EdgeKey, float]:
-    """What the loss changes without each edge that could go, to first order."""
+def taylor_edge_scores(
+    task: Task, whole: GraphModule, batches: LabelledBatches
+) -> dict[EdgeKey, float]:
+    """Return the change of the loss without each removable edge, to first order."""
     keys = removable(whole.network)
     gated = GraphModule(_edited(whole.network, frozenset(keys), _gated))
     gated.load_state_dict({**gated.state_dict(), **whole.state_dict()})
@@ -91,7 +96,7 @@ def taylor_edges(task: Task, whole: GraphModule, batches: LabelledBatches) -> di
 
 
 def removable(network: Network) -> list[EdgeKey]:
-    """The edges into the nodes of searched cells, those that add nothing left out."""
+    """Return the edges into the nodes of searched cells, except edges that compute zero."""
     cells = {step for step, _ in deletable(network)}
     return [
         (step.name, position)
@@ -103,7 +108,7 @@ def removable(network: Network) -> list[EdgeKey]:
 
 
 def without_edges(network: Network, removed: frozenset[EdgeKey]) -> Network:
-    """`network` without these edges; a node that none is left of gives zeros."""
+    """Return `network` without these edges; a node without any edge outputs zeros."""
 
     def zero(edge: Edge, slot: str, channels: int, stride: int) -> Edge:
         return replace(edge, body=chain(Zero(channels, stride)))
@@ -117,11 +122,12 @@ def select_edges(
     macs: float,
     gone: frozenset[EdgeKey] = frozenset(),
 ) -> frozenset[EdgeKey]:
-    """The edges to remove, those that are `gone` among them, so that no more than `macs` are left.
+    """Return the edges to remove, including those in `gone`, so that at most `macs` are left.
 
-    The least important first, those left out that save nothing. A node keeps an edge as long as
-    others can go, and the logits a way from the image. Then edges are taken back, the most
-    important first, as far as `macs` allows; those that were gone before are the least important.
+    Edges are removed from the least important one on, except those that save nothing. A node keeps
+    an edge as long as other edges can be removed, and a path from the image to the logits is kept.
+    Then edges are restored, the most important first, as far as `macs` allows; edges in `gone`
+    count as the least important.
 
     Raises:
         ConfigError: so few cannot be reached (with the least that can).
@@ -146,7 +152,7 @@ def select_edges(
 
 
 def describe(network: Network, removed: frozenset[EdgeKey]) -> str:
-    """The removed edges by cell: `cell0:0->2,1->3`."""
+    """Return the removed edges by cell, as text: `cell0:0->2,1->3`."""
     words: list[str] = []
     for step in network.steps:
         if isinstance(step.body, Cell):
@@ -157,7 +163,7 @@ def describe(network: Network, removed: frozenset[EdgeKey]) -> str:
 
 
 def _left(whole: GraphModule, removed: frozenset[EdgeKey]) -> GraphModule:
-    """The network without these edges, in evaluation mode, with the weights of `whole`."""
+    """Return the network without these edges, in evaluation mode, with the weights of `whole`."""
     network, state = GraphModule(without_edges(whole.network, removed)), whole.state_dict()
     network.load_state_dict({name: state[name] for name in network.state_dict()})
     return network.to(next(whole.parameters())).eval()
@@ -185,7 +191,7 @@ def _remove(
 
 
 def _has_others(network: Network, key: EdgeKey, removed: frozenset[EdgeKey]) -> bool:
-    """Whether the edge's node has another edge that adds something."""
+    """Return whether the edge's node has another edge that is not zero."""
     step, position = key
     (cell,) = (s.body for s in network.steps if s.name == step)
     assert isinstance(cell, Cell), "edges are those of cells"
@@ -208,7 +214,7 @@ def _gated(edge: Edge, slot: str, channels: int, stride: int) -> Edge:
 def _edited(
     network: Network, keys: frozenset[EdgeKey], edit: Callable[[Edge, str, int, int], Edge]
 ) -> Network:
-    """`network` with those edges edited, given a slot, the width they make, and their stride."""
+    """Return `network` with these edges edited; `edit` takes edge, slot, width and stride."""
     shapes = walk_network(network)
 
     def step(step: Step) -> Step:

@@ -9,10 +9,10 @@ from archwright.training.network_spec import NetworkSpec
 
 
 def scale_width(whole: NetworkSpec, macs: float, *, round_to: int | None = None) -> NetworkSpec:
-    """`whole` at its largest width that has no more than `macs`.
+    """Return `whole` at its largest width that has at most `macs`.
 
-    It is a multiple of `round_to`, else of a number that suits the width (see `multiple_of`), or
-    the whole width itself.
+    The width is a multiple of `round_to`, else of a number that suits the width (see
+    `multiple_of`), or the width of `whole` itself.
 
     Raises:
         ConfigError: there is none (with the least that there is).

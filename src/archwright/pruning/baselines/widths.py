@@ -1,16 +1,16 @@
-"""Widths that run fast: the multiples that channels are rounded to.
+"""Widths that run fast: multiples that numbers of channels are rounded to.
 
-onnxruntime computes convolutions in blocks of channels, for which their number has to be a
-multiple of 4; all others take a path that is several times slower. So a network of odd widths has
-fewer multiply-accumulates, and takes longer.
+onnxruntime computes convolutions in blocks of channels, for which their number must be a multiple
+of 4; any other number takes a path that is several times slower. So a network of odd widths has
+fewer multiply-accumulates, but is slower.
 """
 
 
 def multiple_of(width: int, round_to: int | None) -> int:
-    """What the channels that are left of `width` are a multiple of.
+    """Return the number that the remaining channels of a layer of `width` must be a multiple of.
 
-    `round_to`, else by the width: 4 from 8 channels on, and below that any number, since too few
-    would be left to choose from.
+    It is `round_to` if given; else 4 from 8 channels on, and 1 below, where too few widths would
+    remain to choose from.
     """
     if round_to is not None:
         return round_to
@@ -18,7 +18,7 @@ def multiple_of(width: int, round_to: int | None) -> int:
 
 
 def rounded(channels: int, width: int, round_to: int | None) -> int:
-    """The multiple that is nearest to `channels` of `width`: at least one, at most `width`."""
+    """Return the multiple nearest to `channels`: at least one multiple, at most `width`."""
     multiple = multiple_of(width, round_to)
     nearest = (channels + multiple // 2) // multiple * multiple
     return min(max(nearest, multiple), width)

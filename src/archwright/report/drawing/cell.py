@@ -1,6 +1,6 @@
-"""Drawings of cells, and of chains of blocks, as graphs."""
+"""Drawings of cells as graphs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -8,14 +8,13 @@ from markupsafe import Markup
 from archwright.report.drawing.layout import Wire, column, wires
 from archwright.report.drawing.palette import Palette, family
 from archwright.report.drawing.svg import drawing, label, num, tag
-from archwright.report.reading.read_run import Architecture, Cell
+from archwright.report.reading.read_run import Cell
 
 BOX_W, BOX_H = 52.0, 34.0
 LANE = 34.0  # from one lane to the next, px
 TURN = 46.0  # how long a line takes to change lanes, px
 PORT = 8.0  # between the ends of edges at one node, px
 CHAR = 6.7  # width of a character of the operation's name (monospaced, 11 px)
-STRIP_W = 1080.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +24,6 @@ class Drawing:
     title: str
     svg: Markup
     wide: bool = True
-
-
-def draw_architecture(architecture: Architecture, palette: Palette) -> list[Drawing]:
-    """Return the drawings of an architecture: one per cell, or one strip for a chain of blocks."""
-    cells = architecture.cells
-    if len(cells) > 1 and all(_is_block(cell) for cell in cells):
-        return [
-            Drawing(title=f"{len(cells)} blocks, first to last", svg=draw_strip(cells, palette))
-        ]
-    return [
-        Drawing(title=cell.kind, svg=draw_cell(cell, palette), wide=len(cell.nodes) > 3)
-        for cell in cells
-    ]
 
 
 def draw_cell(cell: Cell, palette: Palette, gone: Collection[int] = ()) -> Markup:
@@ -50,10 +36,6 @@ def node_name(cell: Cell, node: int) -> str:
     if node < cell.inputs == 2:
         return f"c_{{k-{2 - node}}}"
     return str(node)
-
-
-def _is_block(cell: Cell) -> bool:
-    return cell.inputs == 1 and len(cell.nodes) == 1 and len(cell.nodes[0]) == 1
 
 
 class _Drawing:
@@ -178,36 +160,3 @@ class _Drawing:
         )
         node = tag("g", box, label(end, self.bus + 4, "concat"), class_="node concat")
         return tag("path", class_="bus", d="".join(drops)) + node
-
-
-def draw_strip(cells: Sequence[Cell], palette: Palette) -> Markup:
-    """Draw a chain of single-edge cells as rows of blocks, read like text."""
-    ops = [cell.nodes[0][0][0] for cell in cells]
-    arrow, tall = 16.0, 46.0
-    wide = max(len(op) for op in ops) * CHAR + 18
-    across = min(len(ops), max(1, int((STRIP_W + arrow) // (wide + arrow))))
-    rows = -(-len(ops) // across)
-    across = -(-len(ops) // rows)  # rows of the same length where they can be
-    blocks: list[str] = []
-    for i, (cell, op) in enumerate(zip(cells, ops, strict=True)):
-        x, y = i % across * (wide + arrow) + 1, i // across * (tall + 16) + 1
-        blocks.append(
-            tag(
-                "g",
-                tag("rect", x=x, y=y, width=wide, height=tall, rx=8),
-                tag("rect", class_="key", x=x + 9, y=y + 33, width=wide - 18, height=4, rx=2),
-                label(x + 9, y + 14, cell.kind.removeprefix("block"), class_="index"),
-                label(x + wide / 2, y + 26, op),
-                class_=f"block {family(op)}",
-                style=f"--c:{palette[op]}",
-                data_edge=cell.kind,
-            )
-        )
-        if i + 1 < len(ops):
-            mid = y + tall / 2
-            start = x + wide + 3
-            head = f"M{num(start)} {num(mid)}h9m-4 -4l4 4l-4 4"
-            blocks.append(tag("path", class_="next", d=head))
-    width, height = across * (wide + arrow) + 1, rows * (tall + 16) - 14
-    title = "chain of blocks: " + ", ".join(ops)
-    return drawing(width, height, title, *blocks, class_="cell strip")

@@ -1,4 +1,4 @@
-"""Line charts: few marks, the unit above the axis, the name of a line at its end."""
+"""Line charts: the unit above the axis, the name of a line at its end."""
 
 import math
 from collections.abc import Sequence

@@ -15,9 +15,7 @@ _SERIES = 8
 
 
 def family(candidate: str) -> str:
-    """Return the family of a candidate, by its name: a report must not import torch to ask the
-    space.
-    """
+    """Return the family of a candidate, by its name."""
     name = candidate.lower()
     if name in ("none", "zero"):
         return "none"

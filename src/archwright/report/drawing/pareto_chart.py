@@ -1,4 +1,4 @@
-"""Chart of a Pareto front: cost and one-shot accuracy of architectures of one supernet."""
+"""Chart of a Pareto front: cost and one-shot score of architectures of one supernet."""
 
 from markupsafe import Markup
 
@@ -6,10 +6,8 @@ from archwright.report.drawing.chart import HEIGHT, WIDTH, Scale, Series, polyli
 from archwright.report.drawing.palette import series_colour
 from archwright.report.drawing.plots import Figure
 from archwright.report.drawing.svg import drawing, label, tag
+from archwright.report.formatting import heading
 from archwright.report.reading.read_run import Run
-
-_TITLE = "Cost and accuracy along the front"
-_UNIT = "one-shot top-1, %"
 
 
 def front_figures(run: Run) -> list[Figure]:
@@ -17,11 +15,14 @@ def front_figures(run: Run) -> list[Figure]:
     points = run.result.front if run.result else ()
     if not points:
         return []
-    svg = _chart(points[0].cost, [(point.value, point.top1) for point in points])
-    return [Figure(title=_TITLE, svg=svg, note="with the weights of the supernet")]
+    title = f"Cost and {run.metric.label} along the front"
+    unit = f"one-shot {heading(run.metric)}"
+    places = [(point.value, point.score) for point in points]
+    svg = _chart(title, unit, points[0].cost, places)
+    return [Figure(title=title, svg=svg, note="with the weights of the supernet")]
 
 
-def _chart(cost: str, points: list[tuple[float, float]]) -> Markup:
+def _chart(title: str, unit: str, cost: str, points: list[tuple[float, float]]) -> Markup:
     across, up = (ticks(min(values), max(values)) for values in zip(*points, strict=True))
     left = max(44.0, max(len(tick_text(mark)) for mark in up) * 7.0 + 12)
     x = Scale(across[0], across[-1], left, WIDTH - 24)
@@ -29,12 +30,12 @@ def _chart(cost: str, points: list[tuple[float, float]]) -> Markup:
     line = Series(
         label="", x=[v for v, _ in points], y=[t for _, t in points], colour=series_colour(0)
     )
-    places = [(x(value), y(top1)) for value, top1 in points]
+    places = [(x(value), y(score)) for value, score in points]
     return drawing(
         WIDTH,
         HEIGHT,
-        f"{_TITLE}, {_UNIT}, over {cost}",
-        label(0, 12, _UNIT, class_="unit"),
+        f"{title}, {unit}, over {cost}",
+        label(0, 12, unit, class_="unit"),
         *(tag("line", class_="grid", x1=left, x2=x.end, y1=y(m), y2=y(m)) for m in up),
         *(label(left - 6, y(m) + 4, tick_text(m), class_="tick end") for m in up),
         *(label(x(m), HEIGHT - 20, tick_text(m), class_="tick middle") for m in across),

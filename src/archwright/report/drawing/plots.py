@@ -8,7 +8,9 @@ from markupsafe import Markup
 
 from archwright.report.drawing.chart import Series, line_chart, panel
 from archwright.report.drawing.palette import Palette, series_colour
+from archwright.report.formatting import heading
 from archwright.report.reading.read_run import Epoch, Run
+from archwright.tasks import Metric
 
 TRAIN = "var(--train)"
 
@@ -73,22 +75,29 @@ def held_out(run: Run) -> str:
 
 
 def curves(run: Run) -> list[Figure]:
-    """Return loss, accuracy, learning rate and, for a search, the collapse metrics."""
-    split = held_out(run)
+    """Return loss, ranking metric, learning rate and, for a search, the collapse metrics."""
+    split, (first, *others) = held_out(run), run.metrics
     figures = [
-        *_figure(_pairs(run, split, "loss"), "Loss", "cross-entropy, nats", _note(run)),
-        *_figure(_pairs(run, split, "top1"), "Accuracy", "top-1, %", _note(run)),
+        *_figure(_pairs(run, split, "loss"), "Loss", "mean over images", _note(run)),
+        *_figure(_pairs(run, split, first.key), _title(first), heading(first), _note(run)),
         *_figure(_rates(run), "Learning rate", "step size"),
         *_signs(run),
     ]
     if run.kind == "train":
-        figures += _figure(_each(run, "test_top5"), "Top-5 accuracy", "test top-5, %")
+        for metric in others:
+            unit = f"test {heading(metric)}"
+            figures += _figure(_each(run, f"test_{metric.key}"), _title(metric), unit)
     return figures
+
+
+def _title(metric: Metric) -> str:
+    return metric.label[:1].upper() + metric.label[1:]
 
 
 def _signs(run: Run) -> list[Figure]:
     """Return the measured collapse metrics of a search."""
     entropy, gap = _each(run, "entropy"), _each(run, "gap")
+    label = heading(run.metric)
     kinds = dict.fromkeys(kind for epoch in run.epochs for kind in epoch.skips)
     skips = [
         _line([(e, e.skips[kind]) for e in run.epochs if kind in e.skips], kind, series_colour(i))
@@ -99,7 +108,7 @@ def _signs(run: Run) -> list[Figure]:
         *_figure(
             skips, "Skip connections", "fraction of decisions whose strongest candidate is a skip"
         ),
-        *_figure(gap, "Discretisation gap", "mixture minus derived architecture, points of top-1"),
+        *_figure(gap, "Discretisation gap", f"mixture minus derived architecture, {label}"),
         *_figure(_each(run, "eigenvalue"), "Curvature", "largest eigenvalue of alpha's Hessian"),
     ]
 
@@ -202,12 +211,13 @@ def _rank(weight: float) -> float:
 def overlaid(runs: Sequence[Run], names: Sequence[str]) -> list[Figure]:
     """Return the held-out curves of several runs in one chart, of the first network of each run."""
     figures: list[Figure] = []
-    for metric, title, unit in (
-        ("top1", "Accuracy", "held-out top-1, %"),
-        ("loss", "Loss", "held-out cross-entropy, nats"),
+    metrics = dict.fromkeys(run.metric for run in runs)
+    for key, title, unit in (
+        *((one.key, _title(one), f"held-out {heading(one)}") for one in metrics),
+        ("loss", "Loss", "held-out, mean over images"),
     ):
         series = [
-            _series(_of(run, run.names[0]), f"{held_out(run)}_{metric}", name, series_colour(i))
+            _series(_of(run, run.names[0]), f"{held_out(run)}_{key}", name, series_colour(i))
             for i, (run, name) in enumerate(zip(runs, names, strict=True))
             if run.names
         ]

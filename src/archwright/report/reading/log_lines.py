@@ -1,25 +1,30 @@
-"""The lines of a run's log that a report reads, each event with its fields and their types.
+"""Log lines that a report reads: the fields of each event and their types.
 
-A number is a float here also where it is whole: a report only writes it down.
+Whole numbers are floats, too: a report only prints them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from archwright.spaces import Size
+from archwright.tasks import Metric
+
+Scores = dict[str, float | None]
+"""Metrics of the task by key (of an epoch: by split and key, `valid_top1`), see `with_scores`."""
+SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Event:
-    """The kind of a line."""
+    """Kind of a line."""
 
     event: str | None = None
 
 
 @dataclass(frozen=True)
 class Start:
-    """The begin of a run, or of its continuation."""
+    """Start of a run, or of its continuation."""
 
     decisions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     params: float | None = None
@@ -29,41 +34,40 @@ class Start:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics that an epoch may log; percent, nats, seconds."""
+    """Measurements that an epoch of every task may log; nats, seconds."""
 
     train_loss: float | None = None
-    train_top1: float | None = None
     valid_loss: float | None = None
-    valid_top1: float | None = None
     test_loss: float | None = None
-    test_top1: float | None = None
-    test_top5: float | None = None
     lr: float | None = None
     entropy: float | None = None
     gap: float | None = None
     eigenvalue: float | None = None
     seconds: float | None = None
 
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The metrics that were logged, by name."""
-        return known({each.name: getattr(self, each.name) for each in fields(Metrics)})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch(Metrics):
-    """The end of an epoch of the network `name`; see `read_run.Epoch`."""
+    """End of an epoch of the network `name`; see `read_run.Epoch`."""
 
     epoch: int
     name: str = ""
+    scores: Scores = field(default_factory=dict[str, float | None])
     alpha: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     skips: dict[str, float | None] = field(default_factory=dict[str, float | None])
     gates: dict[str, float | None] = field(default_factory=dict[str, float | None])
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Logged metrics by name."""
+        return known(
+            {each.name: getattr(self, each.name) for each in fields(Metrics)} | self.scores
+        )
+
 
 @dataclass(frozen=True)
 class Stop:
-    """An early stop: the rule, and the epoch (from 0) whose alpha was taken."""
+    """Early stop: the rule, and the epoch (from 0) whose alpha was taken."""
 
     rule: str
     taken: int
@@ -71,7 +75,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Supernet:
-    """A supernet of an ensemble that has ended."""
+    """Finished supernet of an ensemble."""
 
     number: int
     seed: int
@@ -80,13 +84,13 @@ class Supernet:
 
 @dataclass(frozen=True)
 class Export:
-    """A file that the run's network was exported to, and its measurements."""
+    """Exported file of the run's network, and its measurements."""
 
     file: str
     format: str
     weights: str
     bytes: float | None = None
-    top1: float | None = None
+    scores: Scores = field(default_factory=dict[str, float | None])
     latency_ms: float | None = None
     latency_spread_ms: float | None = None
     runtime: str = ""
@@ -96,39 +100,38 @@ class Export:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The nodes that a pruning deleted, by cell, and the kind of each cell.
+    """Nodes that a pruning deleted, by cell, and the kind of each cell.
 
-    `top1` is that of the network before it was fine-tuned.
+    `scores` are measured before the fine-tuning.
     """
 
     deleted: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     kinds: dict[str, str] = field(default_factory=dict[str, str])
-    top1: float | None = None
+    scores: Scores = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """The measurements of a network."""
+    """Measurements of a network."""
 
     architecture: str | None = None
     channels: float | None = None
     params: float | None = None
     macs: float | None = None
     accuracy: float | None = None
-    top1: float | None = None
-    top5: float | None = None
+    scores: Scores = field(default_factory=dict[str, float | None])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Measured):
-    """A network of a table of results."""
+    """Network of a table of results."""
 
     name: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontPoint:
-    """A point of a Pareto front."""
+    """Point of a Pareto front."""
 
     costs: dict[str, float | None] = field(default_factory=dict[str, float | None])
     accuracy: float | None = None
@@ -136,7 +139,7 @@ class FrontPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Result(Measured):
-    """The end of a run; `counted_at` is the size that costs are counted at."""
+    """End of a run; `counted_at` is the size at which costs are counted."""
 
     rows: tuple[Row, ...] = ()
     seconds: float | None = None
@@ -157,6 +160,24 @@ EVENTS: Mapping[str | None, type[Any]] = {
 }
 
 
+def with_scores(line: object, metrics: Sequence[Metric]) -> object:
+    """Return the line, and the rows in it, with the numbers of these metrics under `scores`.
+
+    A log has each under the metric's own key.
+    """
+    if not isinstance(line, dict):
+        return line
+    content = cast("dict[str, object]", line)
+    keys = [metric.key for metric in metrics]
+    names = [*keys, *(f"{split}_{key}" for split in SPLITS for key in keys)]
+    scores = {name: content[name] for name in names if name in content}
+    rows = content.get("rows")
+    if isinstance(rows, list):
+        each = [with_scores(row, metrics) for row in cast("list[object]", rows)]
+        content = {**content, "rows": each}
+    return {**content, "scores": scores}
+
+
 def known(numbers: Mapping[str, float | None]) -> dict[str, float]:
-    """Leave out the numbers that are not known."""
+    """Return the numbers that are not None."""
     return {name: value for name, value in numbers.items() if value is not None}

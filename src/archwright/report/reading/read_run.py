@@ -1,23 +1,26 @@
-"""What a run folder says, read into typed values; what is wrong with it is one RunError line."""
+"""Run folders as typed values; damage in a folder raises a RunError of one line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from archwright.engine.runs.folder import SCHEMA, read_config
+from archwright.cost.steps import StepFacts, step_facts
+from archwright.engine.networks.network_file import read_graph
+from archwright.engine.runs.folder import SCHEMA, RunFolder, read_config
 from archwright.errors import RunError
 from archwright.io.files import decoded
 from archwright.io.schema import read_as, read_json
 from archwright.report.costs import ParetoPoint, Priced, front_point, priced
 from archwright.report.reading import log_lines
+from archwright.tasks import CLASSIFICATION, Metric, get_task
 
 KINDS = ("search", "train", "prune")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell: input nodes first, then nodes that sum their edges, some of which are the output."""
+    """Cell: input nodes first, then nodes that sum their edges, some of which are the output."""
 
     kind: str
     inputs: int
@@ -26,7 +29,7 @@ class Cell:
 
     @property
     def edges(self) -> tuple[tuple[str, int, int], ...]:
-        """Every edge as (candidate, source, target)."""
+        """Edges as (candidate, source, target)."""
         return tuple(
             (op, source, self.inputs + i)
             for i, node in enumerate(self.nodes)
@@ -36,19 +39,23 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """An architecture as text and as cells."""
+    """Architecture as text and as cells.
+
+    `steps` are the steps of the network, if each cell has one input and the network was written.
+    """
 
     space: str
     text: str
     cells: tuple[Cell, ...]
+    steps: tuple[StepFacts, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch of one network; `values` holds the metrics that were logged.
+    """Epoch of one network; `values` holds the logged metrics.
 
-    `skips` is, for each kind of cell, the share of its decisions that a skip leads. A gate is that
-    of a node: `cell0:2`.
+    `skips` is, for each kind of cell, the fraction of its decisions whose strongest candidate is a
+    skip. A gate is named after its node: `cell0:2`.
     """
 
     name: str
@@ -61,25 +68,24 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was measured of one discrete network."""
+    """Measurements of one discrete network; `scores` by the metric's key, the ranking one first."""
 
     name: str
     architecture: str | None = None
     channels: float | None = None
     params: float | None = None
     macs: float | None = None
-    top1: float | None = None
-    top5: float | None = None
+    scores: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
 
     @property
-    def scores(self) -> dict[str, float | None]:
-        """Metrics by key, the one that networks are ranked by first."""
-        return {"top1": self.top1}
+    def score(self) -> float | None:
+        """Value of the ranking metric."""
+        return next(iter(self.scores.values()), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run ended: the network it is about first, then those it is compared with."""
+    """Result of a run: its own network first, then the baselines."""
 
     rows: tuple[Row, ...]
     seconds: float | None
@@ -89,7 +95,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One of several supernets that decided together: its folder, and what it found by itself."""
+    """Supernet of an ensemble: its folder, and the architecture that it would derive alone."""
 
     folder: str
     seed: int
@@ -98,11 +104,12 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder; `result` is None while the run has not finished."""
+    """Run folder; `result` is None until the run has finished."""
 
     name: str
     kind: str
     config: Mapping[str, object]
+    metrics: tuple[Metric, ...]
     decisions: Mapping[str, tuple[str, ...]]
     params: float | None
     versions: Mapping[str, str]
@@ -116,13 +123,20 @@ class Run:
     members: tuple[Member, ...] = ()
 
     @property
+    def metric(self) -> Metric:
+        """Metric that networks are ranked by."""
+        return self.metrics[0]
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The networks that the log tells apart, in the order met; "" if it names none."""
+        """Names of the networks in the log, in the order of appearance; "" if networks are not
+        named.
+        """
         return tuple(dict.fromkeys(epoch.name for epoch in self.epochs))
 
     @property
     def seconds(self) -> float | None:
-        """How long the run took, or has taken so far."""
+        """Duration of the run, so far if it has not finished."""
         if self.result is not None and self.result.seconds is not None:
             return self.result.seconds
         return max(
@@ -131,7 +145,7 @@ class Run:
 
 
 def load_run(folder: Path) -> Run:
-    """Read the run in `folder`; an unfinished one is read as far as it went.
+    """Read the run in `folder`; of an unfinished run, everything logged so far.
 
     Raises:
         RunError: there is none, it is a build, or a file in it is damaged (file and place named).
@@ -148,21 +162,23 @@ def load_run(folder: Path) -> Run:
             f"{folder / 'config.json'}: kind {kind!r} is not one of {', '.join(KINDS)}: "
             f"give the folder of such a run"
         )
-    lines = list(_log_lines(folder / "log.jsonl"))
+    metrics = get_task(str(config.get("task", CLASSIFICATION.name))).metrics
+    lines = list(_log_lines(folder / "log.jsonl", metrics))
     start = next(reversed(_of(lines, log_lines.Start)), log_lines.Start())
-    architecture = _read_architecture(folder / "architecture.json")
+    architecture = _read_architecture(RunFolder(folder))
     results = [(where, line) for where, line in lines if isinstance(line, log_lines.Result)]
     stops, pruned = _of(lines, log_lines.Stop), _of(lines, log_lines.Pruned)
     return Run(
         name=folder.resolve().name,
         kind=kind,
         config=config,
+        metrics=metrics,
         decisions=start.decisions,
         params=start.params,
         versions={name: str(version) for name, version in start.versions.items()},
         hardware=start.hardware,
         epochs=_epochs(lines, start.decisions),
-        result=_result(*results[-1], architecture) if results else None,
+        result=_result(*results[-1], architecture, metrics) if results else None,
         architecture=architecture,
         stop=stops[-1] if stops else None,
         # of a file that was written again, the last line
@@ -186,8 +202,8 @@ def _member(line: log_lines.Supernet) -> Member:
     return Member(folder=folder, seed=line.seed, architecture=line.architecture)
 
 
-def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Yield the lines whose event the report reads, with their places.
+def _log_lines(path: Path, metrics: Sequence[Metric]) -> Iterator[tuple[str, object]]:
+    """Yield the log lines with known events, with their places.
 
     Raises:
         RunError: the file is missing, or a line is damaged.
@@ -210,11 +226,12 @@ def _log_lines(path: Path) -> Iterator[tuple[str, object]]:
             raise RunError(f"{where} is not JSON ({error}): delete that line") from None
         event = _read(log_lines.Event, content, where).event
         if event in log_lines.EVENTS:
-            yield where, _read(log_lines.EVENTS[event], content, where)
+            scored = log_lines.with_scores(content, metrics)
+            yield where, _read(log_lines.EVENTS[event], scored, where)
 
 
 def _read(kind: type[_L], content: object, where: str) -> _L:
-    """Read a line; what was measured may be NaN or infinite."""
+    """Read a line; measured values may be NaN or infinite."""
     return read_as(kind, content, where, remedy=_REMEDY, finite=False)
 
 
@@ -222,7 +239,9 @@ _REMEDY = "restore it, or run again"
 
 
 def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Epoch, ...]:
-    """Return epochs in order, networks in the order met; of an epoch run again, the last record."""
+    """Return epochs in order, networks in the order of appearance; of a repeated epoch, the last
+    record.
+    """
     found: dict[tuple[str, int], Epoch] = {}
     order: dict[str, int] = {}
     for where, line in lines:
@@ -247,29 +266,38 @@ def _epochs(lines: _Lines, decisions: Mapping[str, tuple[str, ...]]) -> tuple[Ep
     return tuple(sorted(found.values(), key=lambda e: (order[e.name], e.epoch)))
 
 
-def _result(where: str, line: log_lines.Result, architecture: Architecture | None) -> Result:
-    rows = tuple(_row(row, row.name, None) for row in line.rows)
+def _result(
+    where: str,
+    line: log_lines.Result,
+    architecture: Architecture | None,
+    metrics: Sequence[Metric],
+) -> Result:
+    rows = tuple(_row(row, row.name, None, metrics) for row in line.rows)
     if not rows:
-        rows = (_row(line, "found", architecture.text if architecture else None),)
+        rows = (_row(line, "found", architecture.text if architecture else None, metrics),)
     front = tuple(front_point(point, where) for point in line.front)
     return Result(rows=rows, seconds=line.seconds, front=front, priced=priced(line))
 
 
-def _row(line: log_lines.Measured, name: str, architecture: str | None) -> Row:
+def _row(
+    line: log_lines.Measured, name: str, architecture: str | None, metrics: Sequence[Metric]
+) -> Row:
+    scores = {metric.key: line.scores.get(metric.key) for metric in metrics}
+    if scores[metrics[0].key] is None:
+        scores[metrics[0].key] = line.accuracy  # as a search names the ranking metric
     return Row(
         name=name,
         architecture=line.architecture or architecture,
         channels=line.channels,
         params=line.params,
         macs=line.macs,
-        top1=line.accuracy if line.top1 is None else line.top1,
-        top5=line.top5,
+        scores=scores,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _CellForm:
-    """A cell as its file has it."""
+    """Cell in its file."""
 
     inputs: int
     nodes: tuple[tuple[tuple[str, int], ...], ...]
@@ -278,7 +306,7 @@ class _CellForm:
 
 @dataclass(frozen=True, kw_only=True)
 class _ArchitectureForm:
-    """An architecture as its file has it."""
+    """Architecture in its file."""
 
     space: str
     text: str
@@ -286,14 +314,17 @@ class _ArchitectureForm:
     schema: float | None = None
 
 
-def _read_architecture(path: Path) -> Architecture | None:
+def _read_architecture(folder: RunFolder) -> Architecture | None:
+    path = folder.architecture
     if not path.exists():
         return None
     form = read_json(_ArchitectureForm, path, remedy=_REMEDY)
     if form.schema is not None and form.schema > SCHEMA:
         raise RunError(f"{path}: schema {form.schema:g} is newer than {SCHEMA}; update archwright")
     cells = tuple(_cell(kind, cell, f"{path} cells.{kind}") for kind, cell in form.cells.items())
-    return Architecture(space=form.space, text=form.text, cells=cells)
+    chain = all(cell.inputs == 1 for cell in cells) and folder.network.exists()
+    steps = step_facts(read_graph(folder.network)) if chain else ()
+    return Architecture(space=form.space, text=form.text, cells=cells, steps=steps)
 
 
 def _cell(kind: str, form: _CellForm, where: str) -> Cell:

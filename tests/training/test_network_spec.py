@@ -16,7 +16,7 @@ SIZES = {
 }
 
 
-def entrant(space: str, size: Size) -> NetworkSpec:
+def spec(space: str, size: Size) -> NetworkSpec:
     declared = get_space(space)
     return NetworkSpec("found", declared, reference_architecture(declared, size), size)
 
@@ -31,7 +31,7 @@ def macs_at(made: NetworkSpec, channels: int) -> int | None:
 @pytest.mark.parametrize("space", SIZES)
 @pytest.mark.parametrize("factor", [0.3, 0.9, 1.0, 1.6])
 def test_the_nearest_width_is_found(space: str, factor: float) -> None:
-    made = entrant(space, SIZES[space])
+    made = spec(space, SIZES[space])
     wanted = int(factor * made.macs)
     found = match_macs(made, wanted)
     every = {c: macs_at(made, c) for c in range(1, 3 * made.size.channels)}
@@ -44,7 +44,7 @@ def test_the_nearest_width_is_found(space: str, factor: float) -> None:
 
 @pytest.mark.parametrize("space", SIZES)
 def test_a_random_rival_is_connected_and_the_seeds_own(space: str) -> None:
-    found = entrant(space, SIZES[space])
+    found = spec(space, SIZES[space])
     drawn = [baseline("random", found, seed) for seed in (0, 0, 1, 2, 3)]
     assert drawn[0] == drawn[1]
     assert len({made.architecture for made in drawn}) > 2
@@ -56,7 +56,7 @@ def test_a_random_rival_is_connected_and_the_seeds_own(space: str) -> None:
 
 def test_disconnected_draws_are_drawn_again() -> None:
     # of the 15,625 cells of the space some are disconnected: with a thousand seeds, all kinds come
-    found = entrant("nasbench201", SIZES["nasbench201"])
+    found = spec("nasbench201", SIZES["nasbench201"])
     none = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
     cut = read_architecture(none)
     assert not is_connected(found.space, cut, found.size)
@@ -68,7 +68,7 @@ def test_disconnected_draws_are_drawn_again() -> None:
 
 def test_the_hand_made_rival_is_the_reference_at_the_same_macs() -> None:
     heavy = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"
-    found = replace(entrant("nasbench201", Size(channels=16, cells=5)), inherited=None)
+    found = replace(spec("nasbench201", Size(channels=16, cells=5)), inherited=None)
     found = replace(found, architecture=read_architecture(heavy))
     made = baseline("hand-made", found, 0)
     assert made.name == "hand-made"
