@@ -20,6 +20,7 @@ from archwright.graph import (
     Concat,
     Conv,
     GlobalAvgPool,
+    KeepChannels,
     Linear,
     MaxPool,
     Network,
@@ -61,6 +62,7 @@ SAMPLES: dict[str, tuple[Primitive, ...]] = {
         Conv(8, 4, 3, norm=KernelNorm("kernel", "deviation")),
     ),
     "global_avg_pool": (GlobalAvgPool(),),
+    "keep_channels": (KeepChannels(8, 4), KeepChannels(8, 6), KeepChannels(8, 8)),
     "linear": (Linear(8, 4), Linear(8, 4, bias=False)),
     "max_pool": (MaxPool(3), MaxPool(2, 2), MaxPool(3, 2, norm=8), MaxPool(4, valid=True)),
     "relu": (ReLU(),),
@@ -159,6 +161,27 @@ def test_linear_zero_and_identity_hold_of_numbers(described: Primitive) -> None:
         thinned = x[:, :, :: described.stride, :: described.stride]
         ratio = made / thinned
         torch.testing.assert_close(ratio, ratio[:1, :, :1, :1].expand_as(ratio))
+
+
+@EVERY
+def test_channelwise_holds_of_numbers(described: Primitive) -> None:
+    module, x = module_of(described), noise(given(described), 1)
+    with torch.no_grad():
+        made, changes = module(x), list[bool]()
+        for channel in range(x.shape[1]):
+            other = x.clone()
+            other[:, channel] = noise(given(described), 2)[:, channel]
+            changed = (module(other) - made).flatten(2 if made.ndim == 4 else 1).abs().amax(-1)
+            changes.append(set(changed.amax(0).nonzero().flatten().tolist()) <= {channel})
+    assert described.zero or described.channelwise == (all(changes) and made.shape[1] == x.shape[1])
+
+
+@EVERY
+def test_normalises_holds_of_numbers(described: Primitive) -> None:
+    module, x = module_of(described).train(), noise(given(described), 1)
+    with torch.no_grad():
+        same = torch.allclose(module(3 * x), module(x), rtol=1e-3, atol=1e-3)
+    assert described.normalises == (same and not described.zero)
 
 
 @EVERY

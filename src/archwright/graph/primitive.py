@@ -76,6 +76,16 @@ class Primitive(ABC):
         return False
 
     @property
+    def channelwise(self) -> bool:
+        """Whether each channel made depends on the same channel of the input alone."""
+        return False
+
+    @property
+    def normalises(self) -> bool:
+        """Whether a scale of its input is gone from what it makes."""
+        return False
+
+    @property
     def stateful(self) -> bool:
         """Whether it has parameters or buffers, so that its module must name a slot."""
         return self.params > 0

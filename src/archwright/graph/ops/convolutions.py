@@ -118,6 +118,11 @@ class Conv(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return self.depthwise or self.c_in == self.c_out == 1
+
+    @property
+    @override
     def linear(self) -> bool:
         return True
 

@@ -23,6 +23,11 @@ class ReLU(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
     def resizable(self) -> bool:
         return True
 
@@ -56,6 +61,16 @@ class BatchNorm(Primitive):
     eps: ClassVar[float] = 1e-5
     """Added to the variance."""
     aten: ClassVar[tuple[str, ...]] = ("batch_norm.default",)
+
+    @property
+    @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
+    def normalises(self) -> bool:
+        return True
 
     @property
     @override
@@ -116,6 +131,11 @@ class Scale(Primitive):
     shared: bool = False
 
     aten: ClassVar[tuple[str, ...]] = ("mul.Tensor", "to.dtype")
+
+    @property
+    @override
+    def channelwise(self) -> bool:
+        return True
 
     @property
     @override

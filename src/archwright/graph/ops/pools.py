@@ -46,6 +46,16 @@ class Pool(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
+    def normalises(self) -> bool:
+        return self.norm > 0
+
+    @property
+    @override
     def stateful(self) -> bool:
         return self.norm > 0
 
@@ -195,6 +205,11 @@ class GlobalAvgPool(Primitive):
     @property
     @override
     def resizable(self) -> bool:
+        return True
+
+    @property
+    @override
+    def channelwise(self) -> bool:
         return True
 
     @property

@@ -198,6 +198,11 @@ class Subsample(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
     def linear(self) -> bool:
         return True
 
