@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State
-from archwright.graph.primitive import Counted, Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Counted, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,6 +66,18 @@ class KeepChannels(Primitive):
     @override
     def split_channels(self, parts: int) -> "KeepChannels":
         return KeepChannels(self._part(self.channels, parts), self._part(self.keep, parts))
+
+    @override
+    def channels_needed(self, wanted: Channels, shape: Shape) -> Channels:
+        return tuple(channel for channel in wanted if channel < self.keep)
+
+    @override
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        return tuple(channel for channel in read if channel < self.keep)
+
+    @override
+    def narrowed(self, read: Channels, made: Channels, shape: Shape) -> None:
+        return None  # it is read by those channels alone that it keeps
 
     @override
     def build(self) -> "nn.Module":

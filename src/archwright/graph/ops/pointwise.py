@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from archwright.graph.onnx_form import OnnxGraph, State
-from archwright.graph.primitive import Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,6 +97,10 @@ class BatchNorm(Primitive):
         return replace(self, channels=self._part(self.channels, parts))
 
     @override
+    def _narrowed(self, read: Channels, made: Channels) -> "BatchNorm":
+        return replace(self, channels=len(made))
+
+    @override
     def build(self) -> "nn.Module":
         from torch import nn
 
@@ -160,6 +164,14 @@ class Scale(Primitive):
     @override
     def split_channels(self, parts: int) -> "Scale":
         return replace(self, channels=self._part(self.channels, parts))
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Scale":
+        return replace(self, channels=len(made))
+
+    @override
+    def narrowed_state(self, state: State, read: Channels, made: Channels) -> State:
+        return state if self.shared else super().narrowed_state(state, read, made)
 
     @override
     def build(self) -> "nn.Module":

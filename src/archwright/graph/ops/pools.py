@@ -8,7 +8,7 @@ from typing_extensions import override
 from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State
 from archwright.graph.ops.pointwise import BatchNorm
-from archwright.graph.primitive import Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +38,10 @@ class Pool(Primitive):
         self._require_positive("kernel", "step")
         if self.norm < 0:
             raise GraphError(f"a pool's norm has at least 0 channels, got {self.norm}")
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Pool":
+        return replace(self, norm=len(made) if self.norm else 0)
 
     @property
     def padding(self) -> int:
