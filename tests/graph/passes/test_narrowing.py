@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
-from torch import Tensor
 
 from archwright.errors import GraphError
 from archwright.graph import (
@@ -47,53 +46,13 @@ from archwright.graph import (
     walk_network,
 )
 from archwright.graph.ops import KernelNorm
-from archwright.graph.passes.narrowing import Narrowing, narrow, narrow_state
-from archwright.lowering import FusedNetwork, GraphModule
+from archwright.graph.passes.narrowing import Narrowing, narrow
+from archwright.lowering import FusedNetwork
 
 from ...strategies import images, seeded
+from .narrowed import IMAGE, WIDE, C, assert_narrow
 
-C = 8
-IMAGE = Shape(3, 6, 5)
 HEAD = (GlobalAvgPool(), Linear(C, 4))
-
-
-def outcome(module: GraphModule, x: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """Logits, the gradients by the name of the parameter, and that of the images."""
-    x = x.clone().requires_grad_()
-    made, _ = module(x)
-    weights = torch.linspace(0.5, 2.0, made.numel(), dtype=made.dtype).view_as(made)
-    (weights * made).sum().backward()
-    grads = {
-        n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in module.named_parameters()
-    }
-    return made.detach(), grads, torch.zeros_like(x) if x.grad is None else x.grad
-
-
-def assert_narrow(before: Network, *, gradients: bool = True) -> Network:
-    """The narrow network computes the same to rounding: outputs, gradients, statistics."""
-    found = narrow(before)
-    verify(found.network)
-    assert Narrowing().verify(found.network).network == found.network
-    wide = seeded(before)
-    slim = GraphModule(found.network).double()
-    slim.load_state_dict(narrow_state(found.cuts, wide.state_dict()))
-    for training in (True, False):
-        x = images(before, seed=int(training))
-        wide.train(training).zero_grad()
-        slim.train(training).zero_grad()
-        (ours, own, to_x), (theirs, expected, x_grad) = outcome(slim, x), outcome(wide, x)
-        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-        torch.testing.assert_close(to_x, x_grad, rtol=1e-11, atol=1e-11)
-        if gradients:
-            cut = narrow_state(found.cuts, {**wide.state_dict(), **expected})
-            for name, grad in own.items():
-                torch.testing.assert_close(grad, cut[name], rtol=1e-10, atol=1e-11, msg=name)
-                lost = float(expected[name].abs().sum() - grad.abs().sum())
-                assert abs(lost) < 1e-8  # what is cut off would never have learned
-    left = narrow_state(found.cuts, wide.state_dict())
-    for name, value in slim.state_dict().items():
-        torch.testing.assert_close(value, left[name], rtol=1e-12, atol=1e-12)
-    return found.network
 
 
 def expanded(width: int, hidden: int, stride: int = 1, *, keep: tuple[int, int]) -> Expr:
@@ -253,9 +212,6 @@ def one(*parts: Expr | Primitive, head: bool = True) -> Network:
     return Network(IMAGE, (body, expression_step("head", "body", *HEAD)) if head else (body,))
 
 
-WIDE = (Conv(3, C, 3), BatchNorm(C), ReLU())
-
-
 @pytest.mark.parametrize(
     "parts",
     [
@@ -278,18 +234,45 @@ def test_chains_by_hand(parts: tuple[Expr | Primitive, ...]) -> None:
     assert_narrow(one(*parts))
 
 
+def readers(*edges: Edge, output: tuple[int, int]) -> Network:
+    """A cell of several nodes, two of which the logits are made of."""
+    named = (replace(e, body=name_slots(e.body, f"edge{n}")) for n, e in enumerate(edges))
+    cell = Cell("cell", (Chain(),), max(e.target for e in edges), tuple(named), output)
+    last = expression_step("last", "cell", GlobalAvgPool(), Linear(2 * C, 4))
+    stem = expression_step("stem", INPUT, *WIDE)
+    return Network(IMAGE, (stem, Step("cell", cell, ("stem",)), last))
+
+
+def bodies(network: Network) -> list[str]:
+    cell = network.steps[1].body
+    assert isinstance(cell, Cell)
+    return [str(edge.body) for edge in cell.edges]
+
+
 def test_a_part_is_read_where_others_need_more() -> None:
     """A mask at the head of an edge becomes a slice, if others read what it drops."""
-    body = name_slots(chain(Conv(C, C, 1), KeepChannels(C, 3)), "point")
-    edges = (Edge(0, 1, chain(ReLU(), KeepChannels(C, 3))), Edge(0, 1, body), Edge(0, 2, Chain()))
-    cell = Cell("cell", (Chain(),), 2, edges, (1, 2))
-    stem, head = expression_step("stem", INPUT, *WIDE), expression_step("head", "cell", *HEAD[:1])
-    last = expression_step("last", "head", Linear(2 * C, 4))
-    before = Network(IMAGE, (stem, Step("cell", cell, ("stem",)), head, last))
-    after = assert_narrow(before)
-    (_, step, *_) = after.steps
-    assert isinstance(step.body, Cell)
-    assert [str(edge.body) for edge in step.body.edges] == ["slice[0:3] · relu", "pw", "id"]
+    point = chain(Conv(C, C, 1), KeepChannels(C, 3))
+    first = Edge(0, 1, chain(ReLU(), KeepChannels(C, 3)))
+    after = assert_narrow(readers(first, Edge(0, 1, point), Edge(0, 2, Chain()), output=(1, 2)))
+    assert bodies(after) == ["slice[0:3] · relu", "pw", "id"]
+
+
+def test_channels_apart_are_read_alone() -> None:
+    some = chain(ReLU(), concat(Slice(C, 0, 2), Slice(C, 3, 4), Slice(C, 4, 6)), Conv(5, C, 1))
+    after = assert_narrow(readers(Edge(0, 1, some), Edge(0, 2, Chain()), output=(1, 2)))
+    (first, _) = bodies(after)
+    assert first == "[slice[0:2] | slice[3:6]] · relu · pw"
+
+
+def test_a_node_has_what_the_reader_of_most_needs() -> None:
+    write, most = Edge(0, 1, chain(Conv(C, C, 3))), Edge(1, 3, chain(Conv(C, C, 1)))
+    part = Edge(1, 2, chain(KeepChannels(C, 3)))
+    after = assert_narrow(readers(write, part, most, output=(2, 3)))
+    assert bodies(after) == ["conv3", "slice[0:3]", "pw"]
+    two = Edge(1, 3, chain(KeepChannels(C, 5), Conv(C, C, 1)))
+    after = assert_narrow(readers(write, part, two, output=(2, 3)))
+    widths = [m.primitive.c_out for m in after.modules() if isinstance(m.primitive, Conv)]
+    assert widths == [C, 5, C]
 
 
 def test_a_kernel_is_written_down_as_it_convolves() -> None:

@@ -230,6 +230,8 @@ class _Builder:
                 made += [start + channel for channel in channels]
         if not built:
             raise _emptied(Concat(branches))
+        if _is_whole(built, len(read.channels)):
+            return Chain(), tuple(made)
         return built[0] if len(built) == 1 < len(branches) else Concat(tuple(built)), tuple(made)
 
     def _note(self, slot: str, cut: Cut) -> None:
@@ -243,6 +245,18 @@ class _Builder:
 
 def _emptied(expr: Expr) -> GraphError:
     return GraphError(f"masks leave no channel of {expr}: choose wider ones")
+
+
+def _is_whole(branches: list[Expr], channels: int) -> bool:
+    """Return whether the branches are slices that put all the channels side by side again."""
+    reached = 0
+    for branch in branches:
+        match chain(branch).items:
+            case (Op(Slice(_, start, stop)),) if start == reached:
+                reached = stop
+            case _:
+                return False
+    return reached == channels
 
 
 def _selected(parts: list[Expr], held: Channels, wanted: Channels) -> Channels:

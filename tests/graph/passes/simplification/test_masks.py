@@ -34,6 +34,7 @@ from archwright.graph import (
 )
 from archwright.graph.expr import choices
 from archwright.graph.masks import cancelled, mask_widths, masked_channels
+from archwright.graph.passes.narrowing import narrow, narrow_state
 from archwright.graph.passes.simplification import (
     Simplification,
     count_modules,
@@ -53,11 +54,13 @@ from .edges import (
     answers_of,
     assert_one_hot,
     assert_same,
+    body_of,
     edge,
     logits_of,
     network,
     noise,
     run,
+    selected,
     twin,
 )
 
@@ -327,3 +330,22 @@ def test_a_mask_of_something_else_is_refused() -> None:
     text = network_to_text(network(broken))
     with pytest.raises(GraphError, match="here: kind/0->1: an option of a mask does not keep"):
         network_from_text(text, "here")
+
+
+def test_a_decided_width_is_narrow_and_inherits() -> None:
+    """The supernet at a width, its restriction and the narrow network compute the same."""
+    net = network(simplify_expr(chain(widths(2, 5, 8), BEHIND), SHAPE, ALL))
+    whole, x = seeded(net), noise(3, *SHAPE)
+    for width in ("2", "5", "8"):
+        alone = network(selected(body_of(net), {"width": width}))
+        heir = GraphModule(alone).double()
+        heir.inherit(whole)
+        found = narrow(alone)
+        slim = GraphModule(found.network).double()
+        slim.load_state_dict(narrow_state(found.cuts, heir.state_dict()))
+        assert len(slim.state_dict()["slots.wide/0.weight"]) == int(width)
+        mixture = Mixture.one_hot(net.decisions(), {"width": width}, like=x)
+        for training in (True, False):
+            ours, theirs = slim.train(training)(x)[0], whole.train(training)(x, mixture)[0]
+            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+        whole = seeded(net)
