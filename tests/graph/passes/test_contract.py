@@ -141,12 +141,10 @@ def resizing(data: st.DataObject, name: str) -> tuple[Network, Pass]:
 
 
 def narrowing(data: st.DataObject, name: str) -> tuple[Network, Pass]:
-    found = discrete(data, name)
-    (first, *others), keep = found.steps, KeepChannels(3, data.draw(st.integers(1, 3)))
-    assert isinstance(first.body, Chain)
-    return replace(
-        found, steps=(replace(first, body=chain(keep, first.body)), *others)
-    ), Narrowing()
+    found, keep = discrete(data, name), KeepChannels(3, data.draw(st.integers(1, 3)))
+    first = found.steps[0]
+    body = chain(keep, *first.body.items) if isinstance(first.body, Chain) else first.body
+    return replace(found, steps=(replace(first, body=body), *found.steps[1:])), Narrowing()
 
 
 CASES: Mapping[str, Case] = {
