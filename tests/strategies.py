@@ -28,6 +28,7 @@ from archwright.graph import (
     Edge,
     Expr,
     GlobalAvgPool,
+    KeepChannels,
     Linear,
     MaxPool,
     Network,
@@ -143,6 +144,7 @@ def primitives(draw: DrawFn, shape: Shape) -> Primitive:
         pools.map(lambda p: AvgPool(*p)),
         st.integers(start + 1, c).map(lambda stop: Slice(c, start, stop)),
         st.sampled_from(groups).map(Shuffle),
+        st.integers(1, c).map(lambda keep: KeepChannels(c, keep)),
         st.integers(1, 3).map(Subsample),
         st.booleans().map(lambda shared: Scale(c, shared)),
         st.integers(1, 4).map(lambda hidden: SqueezeExcite(c, hidden)),
@@ -180,7 +182,7 @@ def _leaf(draw: DrawFn, c_in: int, c_out: int, stride: int) -> Expr:
 def _expression(
     draw: DrawFn, c_in: int, c_out: int, stride: int, depth: int, numbers: Iterator[int]
 ) -> Expr:
-    kinds = ["leaf", "chain", "choice", "choice", "merged"] + ["concat"] * (c_out > 1)
+    kinds = ["leaf", "chain", "choice", "choice", "merged", "mask"] + ["concat"] * (c_out > 1)
     kind = draw(st.sampled_from(kinds)) if depth else "leaf"
     if kind == "leaf":
         return _leaf(draw, c_in, c_out, stride)
@@ -192,6 +194,8 @@ def _expression(
         left = draw(st.integers(1, c_out - 1))
         widths = (left, c_out - left)
         return Concat(tuple(_expression(draw, c_in, w, stride, depth - 1, numbers) for w in widths))
+    if kind == "mask":
+        return _mask(draw, c_in, c_out, stride, numbers)
     if kind == "merged":
         return _merged(draw, c_in, c_out, stride, numbers)
     return _choice(draw, c_in, c_out, stride, depth, numbers)
@@ -216,6 +220,19 @@ def _choice(
     )
     given = range(len(candidates)) if draw(st.booleans()) else members
     return Choice(decision, options, frozenset(given))
+
+
+def _mask(draw: DrawFn, c_in: int, c_out: int, stride: int, numbers: Iterator[int]) -> Expr:
+    """A convolution with a mask of its channels, merged or not."""
+    kept = draw(st.lists(st.integers(1, c_out), min_size=1, max_size=3))
+    bodies: list[Expr] = [chain(KeepChannels(c_out, keep)) for keep in kept]
+    if draw(st.booleans()):
+        bodies.append(Chain())
+    decision = Decision(f"question{next(numbers)}", tuple("abcd"[: len(bodies)]))
+    found = choose(decision, tuple(bodies))
+    if draw(st.booleans()):
+        found = replace(found, form="mask")
+    return chain(Conv(c_in, c_out, 3, stride), found)
 
 
 def _merged(draw: DrawFn, c_in: int, c_out: int, stride: int, numbers: Iterator[int]) -> Choice:

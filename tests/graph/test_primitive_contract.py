@@ -8,6 +8,9 @@ from dataclasses import FrozenInstanceError, dataclass, fields
 
 import pytest
 import torch
+from hypothesis import assume, settings
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,6 +23,7 @@ from archwright.graph import (
     Concat,
     Conv,
     GlobalAvgPool,
+    KeepChannels,
     Linear,
     MaxPool,
     Network,
@@ -61,6 +65,7 @@ SAMPLES: dict[str, tuple[Primitive, ...]] = {
         Conv(8, 4, 3, norm=KernelNorm("kernel", "deviation")),
     ),
     "global_avg_pool": (GlobalAvgPool(),),
+    "keep_channels": (KeepChannels(8, 4), KeepChannels(8, 6), KeepChannels(8, 8)),
     "linear": (Linear(8, 4), Linear(8, 4, bias=False)),
     "max_pool": (MaxPool(3), MaxPool(2, 2), MaxPool(3, 2, norm=8), MaxPool(4, valid=True)),
     "relu": (ReLU(),),
@@ -162,6 +167,29 @@ def test_linear_zero_and_identity_hold_of_numbers(described: Primitive) -> None:
 
 
 @EVERY
+def test_channelwise_holds_of_numbers(described: Primitive) -> None:
+    module, x = module_of(described), noise(given(described), 1)
+    with torch.no_grad():
+        made, changes = module(x), list[bool]()
+        for channel in range(x.shape[1]):
+            other = x.clone()
+            other[:, channel] = noise(given(described), 2)[:, channel]
+            changed = (module(other) - made).flatten(2 if made.ndim == 4 else 1).abs().amax(-1)
+            changes.append(set(changed.amax(0).nonzero().flatten().tolist()) <= {channel})
+    assert described.zero or described.channelwise == (all(changes) and made.shape[1] == x.shape[1])
+
+
+@EVERY
+def test_normalises_holds_of_numbers(described: Primitive) -> None:
+    module, x = module_of(described).train(), noise(given(described), 1)
+    with torch.no_grad():
+        same = torch.allclose(module(3 * x), module(x), rtol=1e-3, atol=1e-3)
+        if described.channelwise and not described.normalises:
+            assert not module(torch.zeros_like(x)).any()
+    assert described.normalises == (same and not described.zero)
+
+
+@EVERY
 def test_onnx_agrees_with_torch(described: Primitive) -> None:
     module = seeded(of(described)).float().eval()
     answer = LogitsModule(module)
@@ -207,6 +235,48 @@ def test_a_narrower_module_is_read_back(described: Primitive) -> None:
     else:
         with pytest.raises(GraphError, match="cannot be made narrower: prune nodes or operations"):
             described.resized(half.build().state_dict())
+
+
+@EVERY
+@settings(max_examples=8, deadline=None)
+@drawn(data=st.data())
+def test_it_without_some_channels(described: Primitive, data: st.DataObject) -> None:
+    """Fed with zeros but in some channels, it is the narrow module on these, where there is one."""
+    shape = given(described)
+    out = described.out_shape(shape)
+    numbers = st.sets(st.sampled_from(range(8)), min_size=1)
+    live, wanted = (tuple(sorted(data.draw(numbers))) for _ in range(2))
+    wanted = tuple(channel for channel in wanted if channel < out.channels)
+    needed = described.channels_needed(wanted, shape)
+    read = tuple(channel for channel in live if channel in needed)
+    made = described.channels_made(read, wanted, shape)
+    assume(read and made)
+    x = torch.zeros(2, *shape, dtype=torch.float64)
+    x[:, read] = noise(shape, 4)[:, read]
+    module = module_of(described)
+    whole = module(x)
+    rest = [channel for channel in wanted if channel not in made]
+    assert not whole[:, rest].any()
+    masked = described.normalises and read != made
+    whole_only = isinstance(described, Shuffle) or (
+        isinstance(described, Conv)
+        and (described.groups == 2 or described.norm == KernelNorm("kernel", "deviation"))
+    )
+    if masked or (whole_only and (len(read), len(made)) != (8, out.channels)):
+        with pytest.raises(GraphError, match="behind it" if masked else "cannot be made narrower"):
+            described.narrowed(read, made, shape)
+        return
+    narrow = described.narrowed(read, made, shape)
+    if narrow is None:
+        torch.testing.assert_close(x[:, read], whole[:, made])
+        return
+    assert narrow.out_shape(Shape(len(read), *shape[1:])) == Shape(len(made), *out[1:])
+    slim = narrow.build().double().eval()
+    state = module.state_dict()
+    if narrow != described:
+        state = described.narrowed_state(state, read, made)
+    slim.load_state_dict(dict(state))
+    torch.testing.assert_close(slim(x[:, read]), whole[:, made])
 
 
 @EVERY

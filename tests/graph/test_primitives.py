@@ -14,6 +14,7 @@ from archwright.graph import (
     BatchNorm,
     Conv,
     GlobalAvgPool,
+    KeepChannels,
     Linear,
     MaxPool,
     Primitive,
@@ -175,6 +176,7 @@ def test_a_shuffle_deals_channels_out() -> None:
         (MaxPool(3, 2, norm=4), "maxpool3/2_bn"),
         (AvgPool(2, 2), "avgpool2/2"),
         (Slice(8, 0, 4), "slice[0:4]"),
+        (KeepChannels(8, 4), "keep4"),
         (Shuffle(2), "shuffle2"),
         (GlobalAvgPool(), "gap"),
         (Linear(4, 2), "linear"),
@@ -202,6 +204,7 @@ def test_labels_are_short(primitive: Primitive, label: str) -> None:
         (Scale(8), Scale(4)),
         (SqueezeExcite(8, 3), SqueezeExcite(4, 3)),
         (Slice(8, 4, 6), Slice(4, 2, 3)),
+        (KeepChannels(8, 6), KeepChannels(4, 3)),
         (Shuffle(4), Shuffle(2)),
         (Zero(4), Zero(2)),
         (ReLU(), ReLU()),
@@ -228,6 +231,7 @@ def test_kinds_of_convolutions() -> None:
         (Shape(3, 4, 4), BatchNorm(4), "bn takes 4 channels, got 3"),
         (Shape(3, 4, 4), AvgPool(3, norm=4), "avgpool3_bn takes 4 channels, got 3"),
         (Shape(3, 4, 4), Slice(4, 0, 1), r"slice\[0:1\] takes 4 channels, got 3"),
+        (Shape(3, 4, 4), KeepChannels(4, 1), "keep1 takes 4 channels, got 3"),
         (Shape(3, 4, 4), Shuffle(2), "3 channels do not divide into 2 groups"),
         (Shape(3, 4, 4), Linear(3, 2), "linear takes 3x1x1, got 3x4x4"),
         (Shape(3, 4, 4), Scale(4), "scale takes 4 channels, got 3"),
@@ -254,6 +258,10 @@ def test_primitives_that_cannot_be() -> None:
         SqueezeExcite(3, 0)
     with pytest.raises(GraphError, match=r"slice\[2:5\] selects no channels, or others than the 4"):
         Slice(4, 2, 5)
+    for keep in (0, 5):
+        message = f"keep_channels keeps {keep} of 4 channels: choose 1 to 4"
+        with pytest.raises(GraphError, match=message):
+            KeepChannels(4, keep)
     for make, message in (
         (lambda: MaxPool(0), "MaxPool: kernel must be at least 1, got 0"),
         (lambda: AvgPool(3, 0), "AvgPool: step must be at least 1, got 0"),

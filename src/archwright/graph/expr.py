@@ -71,13 +71,14 @@ class Choice:
 
     `form` is the form of the sum: over the options' outputs (`sum`); or, where all of them are
     convolutions of one signature, one convolution with the weighted sum of their kernels
-    (`kernel`), or, if they are separable, with their depthwise kernels side by side (`stack`).
+    (`kernel`), or, if they are separable, with their depthwise kernels side by side (`stack`); or,
+    where all of them keep the first channels, one scale a channel (`mask`).
     """
 
     decision: Decision
     options: tuple[Option, ...]
     given: frozenset[int]
-    form: Literal["sum", "kernel", "stack"] = "sum"
+    form: Literal["sum", "kernel", "stack", "mask"] = "sum"
 
     def __str__(self) -> str:
         options = (f"{self.label(option)}: {option.body}" for option in self.options)
@@ -88,7 +89,7 @@ class Choice:
         return "|".join(self.decision.candidates[i] for i in sorted(option.members))
 
 
-_SIGNS = {"sum": "Σ", "kernel": "conv Σ", "stack": "conv ⊕"}
+_SIGNS = {"sum": "Σ", "kernel": "conv Σ", "stack": "conv ⊕", "mask": "keep Σ"}
 
 Expr = Op | Chain | Concat | Choice
 

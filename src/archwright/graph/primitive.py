@@ -30,6 +30,15 @@ class Shape(NamedTuple):
         return "x".join(map(str, self))
 
 
+Channels = tuple[int, ...]
+"""Numbers of some of the channels of features, ascending."""
+
+
+def every_channel(shape: Shape) -> Channels:
+    """Return all the channels of `shape`."""
+    return tuple(range(shape.channels))
+
+
 Counted = Literal["conv", "non_conv", "none"]
 
 
@@ -73,6 +82,19 @@ class Primitive(ABC):
     @property
     def identity_like(self) -> bool:
         """Whether it is the identity up to scale and resolution; drop path never drops it."""
+        return False
+
+    @property
+    def channelwise(self) -> bool:
+        """Whether each channel made depends on the same channel of the input alone.
+
+        Of zeros it then makes zeros, unless it normalises.
+        """
+        return False
+
+    @property
+    def normalises(self) -> bool:
+        """Whether a scale of its input is gone from what it makes."""
         return False
 
     @property
@@ -123,6 +145,50 @@ class Primitive(ABC):
         If there is none, the returned state does not fit the other module.
         """
         return state
+
+    def channels_needed(self, wanted: Channels, shape: Shape) -> Channels:
+        """Return the channels of an input of `shape` that the `wanted` ones made depend on."""
+        return wanted if self.channelwise else every_channel(shape)
+
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        """Return the channels that a narrow module makes of an input of `shape`.
+
+        It reads but the channels in `read`, the others being zero, and makes the `wanted` ones,
+        where it can leave others out. What it does not make is zero or not wanted.
+        """
+        if self.channelwise:
+            return wanted if self.normalises else read
+        return every_channel(self.out_shape(shape))
+
+    def narrowed(self, read: Channels, made: Channels, shape: Shape) -> "Primitive | None":
+        """Return the primitive that reads and makes but these channels of those at `shape`.
+
+        None: what is left of it is the identity.
+
+        Raises:
+            GraphError: there is no such primitive.
+        """
+        if read == every_channel(shape) and made == every_channel(self.out_shape(shape)):
+            return self
+        if self.channelwise and read != made:
+            raise GraphError(
+                f"{self.label()} makes {len(made)} channels, and a mask before it leaves it "
+                f"{len(read)}: put the mask behind it"
+            )
+        return self._narrowed(read, made)
+
+    def _narrowed(self, read: Channels, made: Channels) -> "Primitive | None":
+        """Return the primitive that reads and makes fewer channels."""
+        if self.channelwise and not self.stateful:
+            return self
+        raise GraphError(
+            f"{self.label()} cannot be made narrower, and is to read {len(read)} channels and "
+            f"make {len(made)}: leave its width as it is"
+        )
+
+    def narrowed_state(self, state: State, read: Channels, made: Channels) -> State:
+        """Return, of the state of its module, what belongs to the channels read and made."""
+        return {name: value[[*made]] if value.ndim else value for name, value in state.items()}
 
     def to_onnx(self, graph: OnnxGraph, x: str, shape: Shape, state: State) -> str:
         """Add its function of `x`, features of `shape`, to a graph; return the output's name.

@@ -231,7 +231,7 @@ class _Concat:
 @dataclass(frozen=True)
 class _Choice:
     choice: str
-    form: Literal["sum", "kernel", "stack"]
+    form: Literal["sum", "kernel", "stack", "mask"]
     options: list[Any]
     given: tuple[str, ...] | None = None
 

@@ -2,6 +2,7 @@
 
 from archwright.errors import GraphError
 from archwright.graph.expr import Choice, Decision
+from archwright.graph.masks import masked_channels
 from archwright.graph.network import INPUT, Cell, Network
 from archwright.graph.primitive import Primitive
 from archwright.graph.traverse import walk_network
@@ -13,8 +14,8 @@ def verify(network: Network) -> None:
     Raises:
         GraphError: no steps or steps out of order, nodes out of range, shapes that disagree, a
             module with state but no slot, a slot claimed by two different primitives, auxiliary
-            logits that another step reads, a choice whose options overlap, or a decision whose
-            candidates differ from place to place.
+            logits that another step reads, a choice whose options overlap, a mask with an option
+            that does something else, or a decision whose candidates differ from place to place.
     """
     if not network.steps:
         raise GraphError("a network needs at least one step")
@@ -102,3 +103,5 @@ def _verify_choice(choice: Choice) -> None:
         seen |= option.members
     if not seen <= choice.given <= set(range(len(choice.decision.candidates))):
         raise GraphError(f"{choice.decision.name}: options are outside of the given candidates")
+    if choice.form == "mask":
+        masked_channels(choice)

@@ -25,6 +25,7 @@ from archwright.lowering.functions import (
     mix_features,
 )
 from archwright.lowering.kernels import Merged, merged_kernels
+from archwright.lowering.masks import channel_mask
 from archwright.lowering.mixture import Mixture
 from archwright.lowering.module import GraphModule
 from archwright.lowering.peephole import optimise
@@ -36,6 +37,7 @@ from archwright.lowering.plan import (
     Convolve,
     FeatureMix,
     GetItem,
+    MaskChannels,
     Normalise,
     Operation,
     Plan,
@@ -169,6 +171,8 @@ class Executor:
             case Convolve():
                 kernel = self._kernels[operation.kernel]
                 return self._convolve(operation, _one(values[operation.x]), kernel)
+            case MaskChannels():
+                return self._masked(operation, _one(values[operation.x]))
             case ConvGroup():
                 return self._conv_group(operation, _one(values[operation.x]))
             case WeightedSum(terms, coefficients):
@@ -224,6 +228,11 @@ class Executor:
             )
             active = functional.relu_(normed)
         return NormReluConv.apply(x, active, mean, deviation, kernel, geometry, norm.eps)
+
+    def _masked(self, operation: MaskChannels, x: Tensor) -> Tensor:
+        assert self._numbers is not None, "coefficients need a mixture"
+        weights = self._numbers[index_tensor(operation.coefficients, x.device)]
+        return x * channel_mask(operation.channels, operation.widths, weights).to(x.dtype)
 
     def _conv_group(self, operation: ConvGroup, x: Tensor) -> tuple[Tensor, ...]:
         kernels = [self._kernels[kernel] for kernel in operation.kernels]

@@ -30,7 +30,9 @@ from archwright.graph import (
     Step,
 )
 from archwright.graph.expr import choices, identity_like, map_modules
+from archwright.graph.masks import mask_widths, masked_channels
 from archwright.lowering.kernels import Merged, Term, geometry, merged_kernels
+from archwright.lowering.masks import channel_mask
 from archwright.lowering.mixture import Mixture
 
 
@@ -173,6 +175,8 @@ class GraphModule(nn.Module):
                 return self._eval(weights.sampled(expr).body, x, weights)
             case Choice(form="kernel"):
                 return self._merged(expr, x, weights)
+            case Choice(form="mask"):
+                return self._masked(expr, x, weights)
             case Choice(_, options):  # stacked ones too: side by side is a sum
                 parts = (
                     weights.of(expr, option) * self._eval(option.body, x, weights)
@@ -186,6 +190,12 @@ class GraphModule(nn.Module):
         merged = Merged(geometry(choice), tuple(terms))
         (kernel,) = merged_kernels([merged], numbers, lambda module: self.slots[module.slot])
         return merged.geometry(x, kernel)
+
+    def _masked(self, choice: Choice, x: Tensor, weights: "_Weights") -> Tensor:
+        numbers = torch.stack([weights.of(choice, option) for option in choice.options])
+        widths = mask_widths(choice)
+        assert widths is not None, "a network is verified before it is lowered"
+        return x * channel_mask(masked_channels(choice), widths, numbers).to(x.dtype)
 
 
 class _Weights:

@@ -8,7 +8,7 @@ that the edges that leave a node share their common operations.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archwright.graph import (
     INPUT,
@@ -27,6 +27,7 @@ from archwright.graph import (
     choices,
 )
 from archwright.graph.kernel_frame import Frame
+from archwright.graph.masks import mask_widths, masked_channels
 from archwright.lowering.coefficients import Coefficient, Coefficients, Factor
 from archwright.lowering.geometry import Geometry
 from archwright.lowering.kernels import Merged, Term, geometry
@@ -60,6 +61,16 @@ class Convolve:
     x: int
     relu: bool = False
     norm: Op | None = None
+
+
+@dataclass(frozen=True)
+class MaskChannels:
+    """Multiplication of each channel of x by the coefficients of the widths that reach it."""
+
+    channels: int
+    widths: tuple[int, ...]
+    coefficients: tuple[int, ...]
+    x: int
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,7 @@ Operation = (
     Call
     | Normalise
     | Convolve
+    | MaskChannels
     | ConvGroup
     | WeightedSum
     | ConcatFeatures
@@ -130,7 +142,7 @@ Operation = (
 class _Pending:
     """Operation that a coefficient may still be folded into."""
 
-    made: Normalise | Convolve
+    made: Normalise | Convolve | MaskChannels
 
 
 @dataclass(frozen=True)
@@ -276,7 +288,15 @@ class Plan:
                 tuple(Term(body, self._coefficients.index(c)) for body, c in weighed),
             )
             return [_Scaled((), _Pending(Convolve(kernel, x)))]
+        if choice.form == "mask":
+            return [_Scaled((), _Pending(self._mask(choice, list(factors.values()), x)))]
         return self._stack(weighed, x)
+
+    def _mask(self, choice: Choice, factors: list[Factor], x: int) -> MaskChannels:
+        widths = mask_widths(choice)
+        assert widths is not None, "a network is verified before it is lowered"
+        numbers = tuple(self._coefficients.index((factor,)) for factor in factors)
+        return MaskChannels(masked_channels(choice), widths, numbers, x)
 
     def _stack(self, weighed: list[tuple[Expr, Coefficient]], x: int) -> list[_Scaled]:
         """Put the depthwise outputs of separable convs side by side before one pointwise conv."""
@@ -322,11 +342,16 @@ class Plan:
         made = self.operations.get(value)
         return isinstance(made, Call) and made.module.primitive.zero
 
-    def _folded(self, made: Normalise | Convolve, coefficient: Coefficient) -> Operation:
+    def _folded(
+        self, made: Normalise | Convolve | MaskChannels, coefficient: Coefficient
+    ) -> Operation:
         if not coefficient:
             return made
         if isinstance(made, Normalise):
             return Normalise(made.module, self._coefficients.index(coefficient), made.x)
+        if isinstance(made, MaskChannels):
+            scaled = (self._coefficients.times(c, coefficient) for c in made.coefficients)
+            return replace(made, coefficients=tuple(scaled))
         return Convolve(self._scaled(made.kernel, coefficient), made.x)
 
     def _scaled(self, kernel: Merged, coefficient: Coefficient) -> Merged:

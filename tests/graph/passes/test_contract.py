@@ -21,6 +21,7 @@ from archwright.graph import (
     Choice,
     Conv,
     Expr,
+    KeepChannels,
     Network,
     Op,
     Primitive,
@@ -48,6 +49,7 @@ from archwright.graph.passes.contract import (
 )
 from archwright.graph.passes.diagnostics import Diagnostic, Report
 from archwright.graph.passes.edge_removal import EdgeRemoval
+from archwright.graph.passes.narrowing import Narrowing
 from archwright.graph.passes.partial_channels import ChannelSampling
 from archwright.graph.passes.resizing import Resizing
 from archwright.graph.passes.restriction import Restriction, restrict
@@ -138,6 +140,13 @@ def resizing(data: st.DataObject, name: str) -> tuple[Network, Pass]:
     return found, Resizing(dict(GraphModule(found).slots.items()))
 
 
+def narrowing(data: st.DataObject, name: str) -> tuple[Network, Pass]:
+    found, keep = discrete(data, name), KeepChannels(3, data.draw(st.integers(1, 3)))
+    first = found.steps[0]
+    body = chain(keep, *first.body.items) if isinstance(first.body, Chain) else first.body
+    return replace(found, steps=(replace(first, body=body), *found.steps[1:])), Narrowing()
+
+
 CASES: Mapping[str, Case] = {
     **{cls.name: rewriting(cls) for cls in (ModuleSharing, PartialSharing, FloatingSharing)},
     KernelNormalisation.name: rewriting(KernelNormalisation),
@@ -148,6 +157,7 @@ CASES: Mapping[str, Case] = {
     EdgeRemoval.name: edge_removal,
     ChannelSampling.name: sampling,
     Resizing.name: resizing,
+    Narrowing.name: narrowing,
 }
 """By the name of a pass: a network of a space, and the pass with settings that suit it."""
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from archwright.errors import GraphError
 from archwright.graph.ops.attention import SqueezeExcite
 from archwright.graph.ops.convolutions import Conv, KernelNorm, Linear
+from archwright.graph.ops.masks import KeepChannels
 from archwright.graph.ops.pointwise import BatchNorm, ReLU, Scale
 from archwright.graph.ops.pools import AvgPool, GlobalAvgPool, MaxPool, Pool
 from archwright.graph.ops.structure import Shuffle, Slice, Subsample, Zero
@@ -24,6 +25,7 @@ __all__ = [
     "BatchNorm",
     "Conv",
     "GlobalAvgPool",
+    "KeepChannels",
     "KernelNorm",
     "Linear",
     "MaxPool",

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State
-from archwright.graph.primitive import Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,6 +63,20 @@ class SqueezeExcite(Primitive):
     @override
     def split_channels(self, parts: int) -> "SqueezeExcite":
         return replace(self, channels=self._part(self.channels, parts))
+
+    @override
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        return read
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "SqueezeExcite":
+        return replace(self, channels=len(read))
+
+    @override
+    def narrowed_state(self, state: State, read: Channels, made: Channels) -> State:
+        columns = {"squeeze.weight": state["squeeze.weight"][:, [*read]]}
+        rows = {f"expand.{name}": state[f"expand.{name}"][[*made]] for name in ("weight", "bias")}
+        return {**state, **columns, **rows}
 
     @override
     def build(self) -> "nn.Module":

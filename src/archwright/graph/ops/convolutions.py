@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State, slice_of
-from archwright.graph.primitive import Counted, Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Counted, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -118,6 +118,11 @@ class Conv(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return self.depthwise or self.c_in == self.c_out == 1
+
+    @property
+    @override
     def linear(self) -> bool:
         return True
 
@@ -167,6 +172,32 @@ class Conv(Primitive):
         if isinstance(other, Conv) and other.norm != self.norm:
             return {"weight": self.kernel_of(state["weight"])}
         return state
+
+    @override
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        if self.groups == 1 and not self.channelwise:
+            return wanted
+        return super().channels_made(read, wanted, shape)
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Conv":
+        if self.groups > 1 and not self.depthwise:
+            raise GraphError(
+                f"{self.label()} of {self.groups} groups cannot be made narrower: only "
+                f"convolutions of one group and depthwise ones can"
+            )
+        if self.norm is not None and self.norm.granularity == "kernel":
+            raise GraphError(
+                f"{self.label()} cannot be made narrower: its whole kernel is normalised; "
+                f"normalise each filter, or none"
+            )
+        groups = len(made) if self.depthwise else 1
+        return replace(self, c_in=len(read), c_out=len(made), groups=groups, norm=None)
+
+    @override
+    def narrowed_state(self, state: State, read: Channels, made: Channels) -> State:
+        kernel = self.kernel_of(state["weight"])[[*made]]
+        return {"weight": kernel if self.channelwise else kernel[:, [*read]]}
 
     @override
     def build(self) -> "nn.Module":
@@ -252,6 +283,19 @@ class Linear(Primitive):
     def resized(self, state: State) -> "Linear":
         c_out, c_in = state["weight"].shape
         return replace(self, c_in=c_in, c_out=c_out)
+
+    @override
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        return wanted
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Linear":
+        return replace(self, c_in=len(read), c_out=len(made))
+
+    @override
+    def narrowed_state(self, state: State, read: Channels, made: Channels) -> State:
+        cut = super().narrowed_state(state, read, made)
+        return {**cut, "weight": cut["weight"][:, [*read]]}
 
     @override
     def build(self) -> "nn.Module":

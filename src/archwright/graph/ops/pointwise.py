@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from archwright.graph.onnx_form import OnnxGraph, State
-from archwright.graph.primitive import Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +20,11 @@ class ReLU(Primitive):
     """Rectified linear unit: max(x, 0)."""
 
     aten: ClassVar[tuple[str, ...]] = ("relu.default",)
+
+    @property
+    @override
+    def channelwise(self) -> bool:
+        return True
 
     @property
     @override
@@ -59,6 +64,16 @@ class BatchNorm(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
+    def normalises(self) -> bool:
+        return True
+
+    @property
+    @override
     def resizable(self) -> bool:
         return True
 
@@ -80,6 +95,10 @@ class BatchNorm(Primitive):
     @override
     def split_channels(self, parts: int) -> "BatchNorm":
         return replace(self, channels=self._part(self.channels, parts))
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "BatchNorm":
+        return replace(self, channels=len(made))
 
     @override
     def build(self) -> "nn.Module":
@@ -119,6 +138,11 @@ class Scale(Primitive):
 
     @property
     @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
     def linear(self) -> bool:
         return True
 
@@ -140,6 +164,14 @@ class Scale(Primitive):
     @override
     def split_channels(self, parts: int) -> "Scale":
         return replace(self, channels=self._part(self.channels, parts))
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Scale":
+        return replace(self, channels=len(made))
+
+    @override
+    def narrowed_state(self, state: State, read: Channels, made: Channels) -> State:
+        return state if self.shared else super().narrowed_state(state, read, made)
 
     @override
     def build(self) -> "nn.Module":

@@ -8,7 +8,7 @@ from typing_extensions import override
 from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State
 from archwright.graph.ops.pointwise import BatchNorm
-from archwright.graph.primitive import Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,10 +39,24 @@ class Pool(Primitive):
         if self.norm < 0:
             raise GraphError(f"a pool's norm has at least 0 channels, got {self.norm}")
 
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Pool":
+        return replace(self, norm=len(made) if self.norm else 0)
+
     @property
     def padding(self) -> int:
         """Positions that are padded on each side; maximum and mean ignore them."""
         return 0 if self.valid else (self.kernel - 1) // 2
+
+    @property
+    @override
+    def channelwise(self) -> bool:
+        return True
+
+    @property
+    @override
+    def normalises(self) -> bool:
+        return self.norm > 0
 
     @property
     @override
@@ -195,6 +209,11 @@ class GlobalAvgPool(Primitive):
     @property
     @override
     def resizable(self) -> bool:
+        return True
+
+    @property
+    @override
+    def channelwise(self) -> bool:
         return True
 
     @property

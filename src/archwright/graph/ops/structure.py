@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from archwright.errors import GraphError
 from archwright.graph.onnx_form import OnnxGraph, State, slice_of
-from archwright.graph.primitive import Counted, Primitive, Shape, register_primitive
+from archwright.graph.primitive import Channels, Counted, Primitive, Shape, register_primitive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,6 +57,14 @@ class Zero(Primitive):
     @override
     def split_channels(self, parts: int) -> "Zero":
         return replace(self, channels=self._part(self.channels, parts))
+
+    @override
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        return wanted
+
+    @override
+    def _narrowed(self, read: Channels, made: Channels) -> "Zero":
+        return replace(self, channels=len(made))
 
     @override
     def build(self) -> "nn.Module":
@@ -111,6 +119,18 @@ class Slice(Primitive):
             self._part(number, parts) for number in (self.channels, self.start, self.stop)
         )
         return Slice(channels, start, stop)
+
+    @override
+    def channels_needed(self, wanted: Channels, shape: Shape) -> Channels:
+        return tuple(channel + self.start for channel in wanted)
+
+    @override
+    def channels_made(self, read: Channels, wanted: Channels, shape: Shape) -> Channels:
+        return tuple(c - self.start for c in read if self.start <= c < self.stop)
+
+    @override
+    def narrowed(self, read: Channels, made: Channels, shape: Shape) -> None:
+        return None  # it reads those channels alone that it takes
 
     @override
     def build(self) -> "nn.Module":
@@ -197,6 +217,11 @@ class Subsample(Primitive):
             GraphError: one is too small.
         """
         self._require_positive("step")
+
+    @property
+    @override
+    def channelwise(self) -> bool:
+        return True
 
     @property
     @override

@@ -20,6 +20,7 @@ from archwright.graph import (
     Decision,
     Edge,
     Expr,
+    KeepChannels,
     MaxPool,
     Network,
     Op,
@@ -87,12 +88,17 @@ def _halves(stride: int) -> Concat:
 
 
 def _candidate(draw: DrawFn, stride: int, depth: int, numbers: Iterator[int]) -> Expr:
-    kinds = ["stack", "conv", "separable", "free", "concat", "row"] + ["choice"] * (depth > 0)
+    kinds = ["stack", "conv", "separable", "free", "concat", "row", "width"] + ["choice"] * (
+        depth > 0
+    )
     kind = draw(st.sampled_from(kinds))
     conv = draw(st.sampled_from(_CONVS))
     first = _strided(conv, stride)
     if kind == "conv":
         return chain(first)
+    if kind == "width":
+        behind = draw(st.sampled_from([(), (POINT,), (NORM,), (ReLU(), NORM)]))
+        return chain(first, NORM, KeepChannels(C, draw(st.integers(1, C))), *behind)
     if kind == "separable":
         return chain(_strided(draw(st.sampled_from(_CONVS[:5])), stride), POINT)
     if kind == "stack":

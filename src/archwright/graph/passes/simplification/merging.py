@@ -1,4 +1,4 @@
-"""The rules of linear merge and kernel normalisation (TopoNAS, sections 3.4 and 3.5).
+"""The rules of linear merge, masks included, and kernel normalisation (TopoNAS, 3.4 and 3.5).
 
 Legend: S candidates that stand next to a weighted sum and are convolutions, K_i their kernels.
 """
@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from archwright.graph import Chain, Choice, Conv, Expr, Op, Option, chain
 from archwright.graph.expr import map_modules
 from archwright.graph.kernel_frame import Frame, Signature, signature
+from archwright.graph.masks import mask_widths, masked_channels
 from archwright.graph.ops import KernelNorm
 from archwright.graph.passes.diagnostics import listed
 from archwright.graph.passes.simplification.rule import RewriteResult, Site, no_match, rewritten
@@ -47,6 +48,15 @@ def merge(choice: Choice, site: Site) -> RewriteResult:
     options += [option for p, option in enumerate(choice.options) if p not in taken]
     ordered = tuple(sorted(options, key=lambda o: min(o.members)))
     return replace(done, expr=replace(choice, options=ordered))
+
+
+def merge_masks(choice: Choice, site: Site) -> RewriteResult:
+    """Merge masks: sum_i p_i keep_i(x) -> diag(m) x, where all options keep the first channels."""
+    widths = mask_widths(choice)
+    if widths is None or len(widths) < 2:
+        return RewriteResult(None)  # nothing to say where no width is decided
+    text = f"{listed(map(str, widths))} of {masked_channels(choice)} channels are one mask"
+    return rewritten("merge", choice, replace(choice, form="mask"), text)
 
 
 def _centred(body: Expr) -> Signature | None:

@@ -46,6 +46,8 @@ def _count(expr: Expr, *, after_depthwise: bool) -> tuple[int, int, bool]:
         case Choice(_, options):
             bodies = (option.body for option in options)
             counts = [_count(body, after_depthwise=after_depthwise) for body in bodies]
+            if expr.form == "mask":
+                return 0, 0, False
             if expr.form != "sum":
                 return 1, 0, any(ends for *_, ends in counts)
     convs, others, _ = (sum(column) for column in zip(*counts, strict=True))

@@ -61,7 +61,8 @@ class Rule:
     def __call__(self, choice: Choice, site: Site) -> RewriteResult:
         """Rewrite a choice that the pattern matches, or return why not."""
         if choice.form not in self.forms:
-            return no_match(self.stage, choice, "the candidates are one convolution already")
+            made = "mask" if choice.form == "mask" else "convolution"
+            return no_match(self.stage, choice, f"the candidates are one {made} already")
         return self.rewrite(choice, site)
 
 

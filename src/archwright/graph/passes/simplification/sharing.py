@@ -11,6 +11,7 @@ from dataclasses import replace
 from archwright.errors import GraphError
 from archwright.graph import Chain, Choice, Concat, Expr, Option, Shape, chain
 from archwright.graph.expr import is_zero, out_shape
+from archwright.graph.masks import cancelled
 from archwright.graph.passes.diagnostics import listed
 from archwright.graph.passes.simplification.rule import RewriteResult, Site, no_match, rewritten
 from archwright.graph.passes.simplification.units import as_chain, split_units, without_slots
@@ -34,10 +35,11 @@ def share_partial(choice: Choice, site: Site) -> RewriteResult:
             group = [rows[position] for position in members]
             head, tail = _common_ends(group)
             saved = (len(group) - 1) * (head + tail)
-            if best is None or saved > best[0]:
+            if saved and (best is None or saved > best[0]):
                 best = (saved, members, head, tail)
     if best is None:
-        return no_match("pms", choice, "no two candidates begin or end with the same module")
+        masked = any(_common_ends([rows[p] for p in m], guard=False)[1] for m in _alike(rows, -1))
+        return no_match("pms", choice, _CANCELLED if masked else _UNLIKE)
     _, members, head, tail = best
     inner = {m: rows[m][head : len(rows[m]) - tail] for m in members}
     first = rows[members[0]]  # the first candidate's slots serve all
@@ -116,6 +118,8 @@ def distribute(choice: Choice, site: Site) -> RewriteResult:
 
 
 _TOO_FEW = "fewer than two candidates have modules"
+_UNLIKE = "no two candidates begin or end with the same module"
+_CANCELLED = "a batch norm behind masks is not shared: it would take their scale away"
 
 Places = Mapping[tuple[Row, Shape], Mapping[int, int]]
 """Modules between others, with the shape before them: by position of the option, the number of
@@ -127,6 +131,8 @@ def _middles(rows: Mapping[int, Row], shape: Shape) -> Places:
     for position, row in rows.items():
         keys = tuple(without_slots(unit) for unit in row)
         for start in range(1, len(keys) - 1):
+            if cancelled(row[:start], row[start:]):
+                continue  # the norm would take the scale of a sum of masks away
             reached = out_shape(as_chain(row[:start]), shape)
             for stop in range(start + 1, len(keys)):
                 places[keys[start:stop], reached].setdefault(position, start)
@@ -180,8 +186,11 @@ def _alike(rows: dict[int, Row], side: int) -> list[list[int]]:
     return [members for members in classes.values() if len(members) > 1]
 
 
-def _common_ends(rows: Sequence[Row]) -> tuple[int, int]:
-    """Count the units that all rows begin with, and those of the rest that they end with."""
+def _common_ends(rows: Sequence[Row], *, guard: bool = True) -> tuple[int, int]:
+    """Count the units that all rows begin with, and those of the rest that they end with.
+
+    With `guard`, no norm at the end is counted that would stand behind a choice of masks.
+    """
     keys = [tuple(without_slots(unit) for unit in row) for row in rows]
     shortest = min(map(len, keys))
     head = 0
@@ -190,6 +199,8 @@ def _common_ends(rows: Sequence[Row]) -> tuple[int, int]:
     tail = 0
     while tail < shortest - head and len({row[-1 - tail] for row in keys}) == 1:
         tail += 1
+    while guard and any(cancelled(row[: len(row) - tail], row[len(row) - tail :]) for row in rows):
+        tail -= 1
     return head, tail
 
 
