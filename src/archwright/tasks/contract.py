@@ -201,6 +201,7 @@ def move(value: _T, device: "torch.device") -> _T:
 
 
 def _moved(value: object, device: "torch.device") -> object:
+    from torch import Tensor
 
     match value:
         case Tensor():
