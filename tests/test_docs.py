@@ -126,7 +126,7 @@ def test_the_method_of_the_guide_is_a_method() -> None:
     found: dict[str, Any] = {"__name__": "guide"}
     exec(compile(code, "method.md", "exec"), found)
     method = found["EntropyDarts"](entropy=2.0)
-    last = found["Progress"](epoch=4, epochs=5, progress=1.0)
+    last = found["Progress"](epoch=4, epochs=5, fraction=1.0)
     uniform = method.penalty(torch.zeros(3, 5), last)
     assert uniform.item() == pytest.approx(2.0 * math.log(5), rel=1e-5)
 

@@ -29,7 +29,7 @@ def fail(monkeypatch: pytest.MonkeyPatch):
         def run(config: object) -> None:
             raise error
 
-        module = f"archwright.cli.{name}"
+        module = f"archwright.cli.commands.{name}"
         config = ReportConfig if name == "report" else search_command.config
         positional = "runs" if name == "report" else ""
         new = Command(

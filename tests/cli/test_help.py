@@ -70,11 +70,11 @@ def test_a_command_says_what_each_flag_is(call, command: Command) -> None:
 def test_defaults_read_as_what_they_mean(call) -> None:
     text = " ".join(call("search", "--help").out.split())
     assert (
-        "--epochs N Passes over the weights' half of the training images. (default: as published)"
-        in text
+        "--epochs N Epochs over the half of the training images that trains the weights. "
+        "(default: as published)" in text
     )
     assert "--seed N Seed of everything random. (default: 0)" in text
-    assert "--nesterov, --no-nesterov Nesterov's momentum. (default: as published)" in text
+    assert "--nesterov, --no-nesterov Use Nesterov's momentum. (default: as published)" in text
     assert "(default: all)" in text
     assert "None" not in text
     assert "--against {hand-made,random} ..." in call("train", "--help").out
