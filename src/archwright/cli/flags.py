@@ -63,7 +63,7 @@ class Flag:
 
     @property
     def undecided(self) -> bool:
-        """Whether it is a switch whose default is decided elsewhere."""
+        """True for a switch without a default of its own."""
         return self.switch and self.default is None
 
     @property

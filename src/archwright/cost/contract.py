@@ -113,7 +113,7 @@ class Cost(ABC):
 
     @property
     def profiled(self) -> bool:
-        """Whether this machine can measure it, of operations (profile) and of exported files."""
+        """True if this machine can measure it: on operations (`profile`) and on exported files."""
         return False
 
     @property

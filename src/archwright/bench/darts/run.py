@@ -28,7 +28,7 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(("search_seconds", "train_seconds", "top1"), float),
     **{"seed": int, "saved_bytes": int | None, "params": int, "macs": int},
 }
-"""What a row has."""
+"""Fields of a row, with their types."""
 
 
 def bench_darts(config: DartsConfig) -> Results:

@@ -13,7 +13,7 @@ from archwright.bench.nasbench201.comparison import PairedTest, SearchSummary
 from archwright.bench.nasbench201.nulls import Null, null_differences
 
 _REMARKS = {"random-ws": " (its supernet does not rank cells)"}
-"""What a reader of a method's row must know; see `bench rank`."""
+"""Notes on the rows of methods, by method; see `bench rank`."""
 
 
 def searches_table(rows: Sequence[SearchSummary], preset: str, nulls: Sequence[Null] = ()) -> Table:

@@ -61,12 +61,12 @@ class CostModel(ABC):
 
     @property
     def slow(self) -> bool:
-        """Whether thousands of bounds take minutes."""
+        """True if thousands of bounds take minutes."""
         return False
 
     @property
     def vectorised(self) -> bool:
-        """Whether thousands of bounds take seconds."""
+        """True if thousands of bounds take seconds."""
         return False
 
     @cached_property
